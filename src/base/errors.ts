@@ -1,0 +1,92 @@
+// The one error hierarchy: a stable code, its HTTP status, a message that names thing, rule and remedy.
+
+/** Every code a client can see, with the HTTP status it travels under (contract section 3). */
+export const ERROR_STATUS = {
+	invalid_request: 400,
+	invalid_json: 400,
+	invalid_messages: 400,
+	invalid_id: 400,
+	history_mismatch: 400,
+	rollback_limit: 400,
+	role_not_appendable: 400,
+	unauthorized: 401,
+	session_not_found: 404,
+	session_deleted: 404,
+	path_not_allowed: 404,
+	not_found: 404,
+	method_not_allowed: 405,
+	request_timeout: 408,
+	truncated_turn: 409,
+	session_state_conflict: 409,
+	session_closed: 410,
+	/** 410 to the chat that was running when the deadline came; `session_expired_gone` rows use 404. */
+	session_expired: 410,
+	body_too_large: 413,
+	session_too_large: 413,
+	uri_too_long: 414,
+	unsupported_media_type: 415,
+	idempotency_mismatch: 422,
+	too_many_requests: 429,
+	headers_too_large: 431,
+	internal: 500,
+	upstream_unreachable: 502,
+	upstream_invalid: 502,
+	worker_unavailable: 503,
+	draining: 503,
+	upstream_breaker_open: 503,
+	upstream_timeout: 504,
+	store_full: 507,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_STATUS;
+
+export interface ErrorOptions {
+	/** Overrides the code's usual status (`session_expired` is 410 to the running chat, 404 to a late one). */
+	status?: number;
+	/** Sent as `Retry-After`, whole seconds. */
+	retryAfterS?: number;
+	/** Sent as `Allow`, for 405. */
+	allow?: string;
+	cause?: unknown;
+}
+
+/** An error whose message may be shown to a client. Anything else that is thrown is a 500 without detail. */
+export class RollpinError extends Error {
+	readonly code: ErrorCode;
+	readonly status: number;
+	readonly retryAfterS: number | undefined;
+	readonly allow: string | undefined;
+
+	constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+		super(message, options.cause === undefined ? undefined : { cause: options.cause });
+		this.name = "RollpinError";
+		this.code = code;
+		this.status = options.status ?? ERROR_STATUS[code];
+		this.retryAfterS = options.retryAfterS;
+		this.allow = options.allow;
+	}
+}
+
+/** A bad flag, file or setting: one line, exit code 2. The message names the flag, the rule and the remedy. */
+export class ConfigError extends Error {
+	constructor(message: string, options?: { cause?: unknown }) {
+		super(message, options);
+		this.name = "ConfigError";
+	}
+}
+
+/** OpenAI's `error.type` for a status. */
+export function errorType(status: number): string {
+	if (status === 401) return "authentication_error";
+	if (status === 404) return "not_found_error";
+	if (status === 429) return "rate_limit_error";
+	if (status < 500) return "invalid_request_error";
+	return "server_error";
+}
+
+/** The OpenAI-shaped body of an error reply: `{"error":{"message","type","code"}}`. */
+export function errorBody(error: { code: string; status: number; message: string }): string {
+	return JSON.stringify({
+		error: { message: error.message, type: errorType(error.status), code: error.code },
+	});
+}

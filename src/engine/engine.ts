@@ -1,0 +1,38 @@
+// What a worker sees of the engine: a request goes out, one validated generation comes back.
+import type { JsonObject } from "../json/value.js";
+
+/** A piece cut out of the reply's bytes, in the order in which it stood. */
+export interface CutRange {
+	/** Offset in the remaining reply bytes at which the piece is put back. */
+	offset: number;
+	field: "routed_experts" | "indexer_topk" | "prompt_token_ids";
+	choice: number;
+	/** The cut bytes, without quotes for a string, without brackets for a list; large ones in several chunks. */
+	bytes: readonly Buffer[];
+	byteLength: number;
+}
+
+/** A reply with status 200 that passed every check of contract section 5.5. */
+export interface Generation {
+	/** The reply's bytes with `cuts` taken out. */
+	reply: Buffer;
+	cuts: readonly CutRange[];
+	/** Choice 0's message: its byte range in `reply`, and its value. */
+	messageRange: { start: number; end: number };
+	message: JsonObject;
+	finishReason: string | null;
+	completionIds: Int32Array;
+	logprobs: Float64Array;
+	responseId: string;
+	/** Engine's content-type and the other headers that may reach the client, lower-case names. */
+	headers: ReadonlyArray<readonly [string, string]>;
+	/** Small facts for the SSE form and the logs. */
+	weightVersion: string | null;
+}
+
+/** Anything but 200 is the engine's own answer and passes through as it is. */
+export interface EngineRefusal {
+	status: number;
+	headers: ReadonlyArray<readonly [string, string]>;
+	body: Buffer;
+}

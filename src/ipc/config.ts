@@ -1,0 +1,71 @@
+// The compiled configuration: made once by the CLI, sent to every child. Nothing else reads flags or environment.
+
+export type LogFormat = "json" | "pretty";
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+
+export interface LogConfig {
+	format: LogFormat;
+	level: LogLevel;
+	/** Log message text too (`--log-content`). */
+	content: boolean;
+}
+
+/** Bounds on what a client may ask for; every one has a flag. */
+export interface Limits {
+	maxBodyBytes: number;
+	maxMessages: number;
+	maxJsonDepth: number;
+	maxTurnsPerSession: number;
+	maxTokensPerSession: number;
+	maxSessionsPerWorker: number;
+	/** Chats waiting for one session's lock. */
+	maxQueuePerSession: number;
+	maxInflightPerWorker: number;
+	maxInflightBytesPerWorker: number;
+	/** Turns of one tree-mode session (reference section 9.1: 1024). */
+	maxTreeNodes: number;
+}
+
+export interface ClusterConfig {
+	backends: number;
+	host: string;
+	/** 0: any free port. */
+	port: number;
+	/** Engine base URL without a trailing slash; null: start the simulated engine. */
+	upstream: string | null;
+	upstreamTimeoutMs: number;
+	/** Absolute path of the checkpoint directory. */
+	checkpointDir: string;
+	/** Absolute path, or null for the checkpoint's own template. */
+	chatTemplateFile: string | null;
+	/** JSON text of an object. */
+	chatTemplateKwargsJson: string;
+	titoModel: string;
+	mode: "linear" | "tree";
+	messageMatcher: "strict" | "loose_tool_call" | "role_content_only";
+	/** Absolute path. */
+	dataDir: string;
+	store: "lmdb" | "memory";
+	durability: "process" | "power";
+	sessionTtlS: number;
+	maxSessionTtlS: number;
+	/** 0: off. */
+	sessionIdleTtlS: number;
+	tombstones: number;
+	heartbeatIntervalMs: number;
+	drainTimeoutMs: number;
+	r3: "off" | "full" | "incremental";
+	/** Bearer token every request must carry, or null. */
+	authToken: string | null;
+	forwardAuthorization: boolean;
+	/** Paths (with leading slash, below the session) that pass through to the engine. */
+	passThroughPaths: readonly string[];
+	/** Cancel the generation when its client goes away, or let it commit. */
+	onDisconnect: "cancel" | "commit";
+	evictDumpDir: string | null;
+	/** Comment lines on a waiting SSE reply; 0: off. */
+	sseKeepaliveMs: number;
+	instanceId: string;
+	limits: Limits;
+	log: LogConfig;
+}

@@ -1,0 +1,67 @@
+// Every message between the primary and its children. docs/internals.md carries the same table.
+import type { ClusterConfig } from "./config.js";
+
+export type ChildRole = "router" | "worker" | "sim";
+
+/** What a worker knows of itself; the primary adds what it measures from outside. */
+export interface WorkerStats {
+	uptimeS: number;
+	loopLagP99Ms: number;
+	inflight: number;
+	reqsTotal: number;
+	turnsCompleted: number;
+	sessions: number;
+	queueDepth: number;
+	storeBytes: number;
+}
+
+export interface WorkerStatus {
+	index: number;
+	state: "starting" | "ready" | "draining" | "down" | "quarantined";
+	pid: number | null;
+	/** Increases with every respawn of the slot. */
+	epoch: number;
+	/** Unix socket path the router relays to; null until ready. */
+	socketPath: string | null;
+	/** The last heartbeat as it was logged, or null. */
+	heartbeat: Record<string, number> | null;
+}
+
+export type ClusterPhase = "starting" | "ok" | "degraded" | "draining";
+
+export interface ClusterSnapshot {
+	phase: ClusterPhase;
+	instanceId: string;
+	/** Float Unix seconds. */
+	startedAt: number;
+	url: string | null;
+	upstream: string | null;
+	workers: WorkerStatus[];
+}
+
+/** child -> primary */
+export type FromChild =
+	/** The child listens for messages; the primary answers with `start`. */
+	| { type: "hello"; role: ChildRole }
+	/** It can do its work now. Workers give their socket path, the simulated engine its URL. */
+	| { type: "ready"; socketPath?: string; url?: string; controlUrl?: string }
+	/** It cannot start; `message` is one line for the operator. The child exits right after. */
+	| { type: "failed"; message: string; exitCode: 1 | 2 }
+	| { type: "stats"; stats: WorkerStats }
+	| { type: "pong"; seq: number }
+	/** Nothing is running any more; the child exits by itself now. */
+	| { type: "drained" };
+
+/** primary -> child */
+export type ToChild =
+	| { type: "start_worker"; index: number; epoch: number; socketPath: string; config: ClusterConfig }
+	| { type: "start_router"; config: ClusterConfig; snapshot: ClusterSnapshot }
+	| { type: "start_sim"; config: ClusterConfig }
+	/** A TCP connection accepted by the primary travels beside this message as its handle (router only). */
+	| { type: "connection" }
+	/** What the router answers /health and /cluster from, and routes by. */
+	| { type: "snapshot"; snapshot: ClusterSnapshot }
+	| { type: "ask_stats" }
+	| { type: "ping"; seq: number }
+	/** Accept nothing new, let running requests end for at most `timeoutMs`, then say `drained` and exit. */
+	| { type: "drain"; timeoutMs: number };

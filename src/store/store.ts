@@ -1,0 +1,124 @@
+// What a worker asks of durable state. Values are plain; the store knows nothing of chat or tokens.
+import type { SessionId, TurnId } from "../base/ids.js";
+
+export type TurnStatus = "committed" | "provisional" | "superseded";
+
+/** A session without its turns. Times are float Unix seconds. */
+export interface SessionMeta {
+	id: SessionId;
+	createdAt: number;
+	expiresAt: number;
+	/** Last end of a request; the idle limit counts from here. */
+	lastUsedAt: number;
+	/** The client's `metadata` object as it spelled it (JSON text), or null. */
+	metadataJson: string | null;
+	/** The client's `request_overrides` object as it spelled it (JSON text), or null. */
+	overridesJson: string | null;
+	/** Current turn, or null before the first commit. Never a provisional turn. */
+	head: TurnId | null;
+	/** The provisional turn, if the last generation was aborted. */
+	provisional: TurnId | null;
+	/** Next turn id; ids are never reused. */
+	nextTurn: TurnId;
+	/** Committed turns on the active path. */
+	turnCount: number;
+	/** Tokens of the head. */
+	tokenCount: number;
+}
+
+/** The named byte parts of one turn. Every part is what this turn added, never what it inherited. */
+export type PartName =
+	/** Bytes of `request.messages`' content (between the brackets) behind `messagesShared` bytes of the parent's. */
+	| "messages"
+	/** Prompt ids appended behind the parent's tokens (after the trim), little-endian int32. */
+	| "prompt"
+	/** Sampled ids, little-endian int32. */
+	| "completion"
+	/** One little-endian float64 per sampled id. */
+	| "logprobs"
+	/** The request as sent to the engine, its holes cut out. */
+	| "request"
+	/** The engine's reply, its holes cut out. */
+	| "reply"
+	/** An opaque payload that was cut out of the reply: `payload:<n>`, in the order of its hole. */
+	| `payload:${number}`;
+
+/** Everything about one turn that is small enough to keep in memory. JSON-serializable. */
+export interface TurnHeader {
+	id: TurnId;
+	parent: TurnId | null;
+	status: TurnStatus;
+	/** Engine's finish_reason of choice 0; null when it sent null. */
+	finishReason: string | null;
+	/** Wall clock at commit and at the arrival of the request, float Unix seconds. */
+	timestamp: number;
+	requestTimestamp: number;
+	/** Tokens dropped from the end of the parent's before this turn's prompt ids were appended. */
+	trimCount: number;
+	/** Lengths in tokens. The turn's whole sequence is parent's - trimCount + promptLength + completionLength. */
+	promptLength: number;
+	completionLength: number;
+	/** Whole sequence length, root to the end of this turn's completion. */
+	tokenCount: number;
+	/** Messages in the whole path including the generated one. */
+	messageCount: number;
+	/** Bytes of the parent's messages content that this turn's request repeats. */
+	messagesShared: number;
+	/** Offset in the `messages` part at which the appended (unmatched) messages begin, and how many there are. */
+	appendedOffset: number;
+	appendedCount: number;
+	/** Whether the path before the appended messages was rendered whole (first turn, rollback to empty). */
+	fresh: boolean;
+	/** Byte offset in the `request` part of the messages hole and of the input_ids hole. */
+	requestHoles: { messages: number; inputIds: number };
+	/** Offsets in the `reply` part of what was cut out, ascending; `part` names what to put back. */
+	replyHoles: Array<{ offset: number; part: `payload:${number}` | "prompt_token_ids" }>;
+	/** Byte range of choice 0's `message` object in the `reply` part. */
+	replyMessage: { start: number; end: number };
+	/** The engine's reply id ("" when it sent none). */
+	responseId: string;
+	/** SHA-256 (hex) of the request that made this turn, and its idempotency key; null without one. */
+	idempotency: { key: string; requestSha256: string } | null;
+	/** Rows the routed-experts payload starts at (`--r3 incremental`), else null. */
+	routedExpertsStartLen: number | null;
+}
+
+export interface Tombstone {
+	id: SessionId;
+	reason: "deleted" | "expired";
+	/** Float Unix seconds. */
+	at: number;
+}
+
+/** One atomic change. All ops of a commit become visible and durable together, or none does. */
+export type StoreOp =
+	| { op: "put_session"; meta: SessionMeta }
+	| { op: "append_turn"; session: SessionId; header: TurnHeader; parts: ReadonlyMap<PartName, readonly Uint8Array[]> }
+	| { op: "put_header"; session: SessionId; header: TurnHeader }
+	| { op: "drop_turn"; session: SessionId; turn: TurnId }
+	/** Removes the session and all its turns and leaves the tombstone. */
+	| { op: "bury"; tombstone: Tombstone };
+
+/**
+ * Durable sessions of one worker. Reads see every commit that resolved before them.
+ * @throws RollpinError `store_full` (507) when the medium is full; nothing of that commit is kept
+ */
+export interface Store {
+	/** Every live session, in no order; used at start for deadlines. */
+	sessions(): AsyncIterable<SessionMeta>;
+	session(id: SessionId): Promise<SessionMeta | undefined>;
+	/** Headers of all turns of a session in id order; empty when it has none. */
+	headers(id: SessionId): Promise<TurnHeader[]>;
+	/** One part whole; an empty buffer when the turn has no such part. */
+	part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer>;
+	/** One part piece by piece, for payloads too large to hold. Pieces are valid until the next one is asked for. */
+	streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer>;
+	/** Byte length of a part without reading it. */
+	partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number>;
+	/** The tombstone of an id, unless it fell out of the most recent `--tombstones`. */
+	tombstone(id: SessionId): Promise<Tombstone | undefined>;
+	commit(ops: readonly StoreOp[]): Promise<void>;
+	/** Bytes of the medium in use. */
+	sizeBytes(): Promise<number>;
+	close(): Promise<void>;
+}

@@ -1,0 +1,127 @@
+// Names and shapes of every log record: a closed union, so that a misspelt event does not compile.
+// docs/events.md is checked against EVENT_LEVELS by a test.
+
+export interface ChatDone {
+	req_id: string;
+	session_id: string;
+	status: number;
+	code: string | null;
+	finish_reason: string | null;
+	turn: number | null;
+	lock_wait_ms: number;
+	tokenize_in_ms: number;
+	proxy_elapsed_ms: number;
+	tokenize_out_ms: number;
+	commit_ms: number;
+	total_ms: number;
+	prompt_tokens: number;
+	reused_tokens: number;
+	completion_tokens: number;
+	reply_bytes: number;
+	inflight_now: number;
+}
+
+interface ChildExit {
+	worker_pid: number;
+	epoch: number;
+	exit_code: number | null;
+	exit_signal: string | null;
+}
+
+export interface EventFields {
+	cluster_starting: { backends: number; version: string; node: string };
+	cluster_ready: {
+		url: string;
+		backends: number;
+		worker_pids: number[];
+		router_pid: number;
+		upstream: string;
+		mode: string;
+		tito_model: string;
+		data_dir: string;
+	};
+	sim_engine: { url: string; control_url: string; pid: number };
+	heartbeat: {
+		worker: number;
+		worker_pid: number;
+		uptime_s: number;
+		rss_mb: number;
+		vms_mb: number;
+		cpu_percent: number;
+		loop_lag_p99_ms: number;
+		inflight: number;
+		reqs_total: number;
+		turns_completed: number;
+		sessions: number;
+		queue_depth: number;
+		store_mb: number;
+	};
+	heartbeat_missed: { worker: number; worker_pid: number; missed: number };
+	chat_start: {
+		req_id: string;
+		session_id: string;
+		x_request_id: string;
+		messages: number;
+		inflight_now: number;
+	};
+	chat_done: ChatDone;
+	proxy_transport_error: { req_id: string; url: string; elapsed_ms: number; code: string };
+	upstream_unreachable: { url: string; code: string };
+	rollback: { req_id: string; session_id: string; discarded_turn: number; head: number | null };
+	session_created: { session_id: string; expires_at: number };
+	session_deleted: { session_id: string; turns: number; cancelled: number };
+	session_reaped: { session_id: string; reason: string; turns: number; overdue_ms: number };
+	session_extended: { session_id: string; expires_at: number };
+	reaper_sweep: { sweep_ms: number; reaped: number; overdue: number };
+	request_error: { x_request_id: string; method: string; path: string; err: unknown };
+	worker_spawn: { worker: number; worker_pid: number; epoch: number; attempt: number; after_ms: number };
+	worker_ready: { worker: number; worker_pid: number; epoch: number; after_ms: number };
+	worker_exit: ChildExit & { worker: number; inflight: number; after_ms: number };
+	worker_quarantined: { worker: number; crashes: number };
+	worker_unresponsive: { worker: number; worker_pid: number; silent_ms: number };
+	router_spawn: { router_pid: number; epoch: number; attempt: number; after_ms: number };
+	router_ready: { router_pid: number; epoch: number; after_ms: number };
+	router_exit: Omit<ChildExit, "worker_pid"> & { router_pid: number; after_ms: number };
+	cluster_degraded: { ready: number; total: number };
+	start_failed: { role: string };
+	draining: { signal: string; timeout_ms: number };
+	shutdown: { exit_code: number; reason: string; elapsed_ms: number };
+	insecure_listen: { host: string };
+	misrouted: { session_id: string; worker: number; owner: number };
+}
+
+export type EventName = keyof EventFields;
+
+/** The level each event is logged at. */
+export const EVENT_LEVELS: { readonly [Name in EventName]: "debug" | "info" | "warn" | "error" } = {
+	cluster_starting: "info",
+	cluster_ready: "info",
+	sim_engine: "warn",
+	heartbeat: "info",
+	heartbeat_missed: "warn",
+	chat_start: "info",
+	chat_done: "info",
+	proxy_transport_error: "warn",
+	upstream_unreachable: "warn",
+	rollback: "info",
+	session_created: "info",
+	session_deleted: "info",
+	session_reaped: "info",
+	session_extended: "info",
+	reaper_sweep: "debug",
+	request_error: "error",
+	worker_spawn: "info",
+	worker_ready: "info",
+	worker_exit: "error",
+	worker_quarantined: "error",
+	worker_unresponsive: "error",
+	router_spawn: "info",
+	router_ready: "info",
+	router_exit: "error",
+	cluster_degraded: "error",
+	start_failed: "error",
+	draining: "info",
+	shutdown: "info",
+	insecure_listen: "warn",
+	misrouted: "error",
+};

@@ -1,0 +1,59 @@
+// What the rest of the program sees of tokenization: prompts in, token ids out, never history twice.
+import type { JsonObject, JsonValue } from "../json/value.js";
+
+export type AppendRole = "tool" | "user" | "system" | "assistant";
+
+/** What a model family says of itself; facts only (reference section 11.3). */
+export interface FamilyFacts {
+	name: string;
+	/** Template kwargs that may not be contradicted. */
+	pinnedKwargs: Readonly<Record<string, boolean>>;
+	appendRoles: readonly AppendRole[];
+	/** Most ids that `joinBoundary` may drop; 1 for glm47, else 0. */
+	maxTrimTokens: 0 | 1;
+}
+
+/** The template kwargs of one render: launch, then family pins, then the request's own. */
+export type TemplateKwargs = JsonObject;
+
+export interface PromptInput {
+	/** The whole conversation, as the client sent it. */
+	messages: readonly JsonObject[];
+	/** The client's `tools`, already checked to be a list; undefined or empty means none. */
+	tools: readonly JsonValue[] | undefined;
+	kwargs: TemplateKwargs;
+}
+
+export interface SuffixInput {
+	/** The stored generated message that the appended ones follow; its tool calls keep their ids. */
+	lastAssistant: JsonObject;
+	/** May be empty: then only the generation prompt is rendered. */
+	appended: readonly JsonObject[];
+	tools: readonly JsonValue[] | undefined;
+	kwargs: TemplateKwargs;
+}
+
+/**
+ * Token-in, token-out for one checkpoint and one family. All encodes run off the event loop.
+ *
+ * Methods throw RollpinError `invalid_messages` / `invalid_request` when the input cannot be rendered
+ * (template refusal, unparsable tool-call arguments a template needs parsed, lone surrogates).
+ */
+export interface Tito {
+	readonly family: FamilyFacts;
+	/** Launch kwargs and pins under the request's. Throws RollpinError `invalid_request` on a pin conflict. */
+	effectiveKwargs(request: JsonObject | undefined): TemplateKwargs;
+	/** Ids of a first prompt: all messages rendered with the generation prompt. */
+	encodePrompt(input: PromptInput): Promise<Int32Array>;
+	/** Ids of the appended messages and the generation prompt only; history is neither rendered nor encoded. */
+	encodeSuffix(input: SuffixInput): Promise<Int32Array>;
+	/**
+	 * How stored tokens ending in `lastTokenId` continue: how many ids to drop from their end, and which to put
+	 * before the suffix (for example the newline that the template puts behind `<|im_end|>`).
+	 */
+	joinBoundary(lastTokenId: number | undefined): { trimCount: 0 | 1; insert: readonly number[] };
+	/** Text of ids with special tokens kept. */
+	decode(ids: Int32Array): Promise<string>;
+	/** Number of ids; every id of a reply must be below it. */
+	readonly vocabSize: number;
+}
