@@ -17,4 +17,7 @@ try {
 	process.exit(1);
 }
 rmSync(join(root, "dist"), { recursive: true, force: true });
-execFileSync(process.execPath, [compiler, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit", cwd: root });
+execFileSync(process.execPath, [compiler, "-p", join(root, "tsconfig.build.json")], {
+	stdio: "inherit",
+	cwd: root,
+});

@@ -93,7 +93,12 @@ export interface Tombstone {
 /** One atomic change. All ops of a commit become visible and durable together, or none does. */
 export type StoreOp =
 	| { op: "put_session"; meta: SessionMeta }
-	| { op: "append_turn"; session: SessionId; header: TurnHeader; parts: ReadonlyMap<PartName, readonly Uint8Array[]> }
+	| {
+			op: "append_turn";
+			session: SessionId;
+			header: TurnHeader;
+			parts: ReadonlyMap<PartName, readonly Uint8Array[]>;
+	  }
 	| { op: "put_header"; session: SessionId; header: TurnHeader }
 	| { op: "drop_turn"; session: SessionId; turn: TurnId }
 	/** Removes the session and all its turns and leaves the tombstone. */

@@ -52,7 +52,8 @@ export function createLogger(options: LoggerOptions): Logger {
 	);
 	return {
 		event(event, fields, msg) {
-			logger[EVENT_LEVELS[event]]({ event, ...fields }, msg ?? event.replaceAll("_", " "));
+			const record: object = { event, ...fields };
+			logger[EVENT_LEVELS[event]](record, msg ?? event.replaceAll("_", " "));
 		},
 		flush() {
 			if ("flushSync" in destination && typeof destination.flushSync === "function") destination.flushSync();
