@@ -230,7 +230,8 @@ export class ChildSlot {
 		if (decision.kind === "quarantine") {
 			this.#spawnTimer = setTimeout(() => this.#spawn(1), decision.retryAfterMs);
 			this.#options.listener.quarantined(this, decision.crashes);
-			return this.#become("quarantined");
+			this.#become("quarantined");
+			return;
 		}
 		this.#spawnTimer = setTimeout(() => this.#spawn(decision.attempt), decision.delayMs);
 		this.#become("down");

@@ -239,7 +239,10 @@ export class Cluster {
 
 	#routerChanged(): void {
 		const { port } = this.#parts;
-		if (this.router.state !== "ready") return port.attach(null);
+		if (this.router.state !== "ready") {
+			port.attach(null);
+			return;
+		}
 		port.attach((connection, done) => this.router.send({ type: "connection" }, connection, done));
 	}
 

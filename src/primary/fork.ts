@@ -41,7 +41,10 @@ export function createClusterFork(entries: ChildEntries = BUILT_ENTRIES): Fork {
 		const exited = (code: number | null, signal: string | null): void => {
 			if (gone) return;
 			gone = true;
-			if (!child.connected) return exitListener?.(code, signal);
+			if (!child.connected) {
+				exitListener?.(code, signal);
+				return;
+			}
 			// The exit can overtake a `failed` that is still in the channel.
 			let told = false;
 			const tell = (): void => {

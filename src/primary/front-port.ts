@@ -101,7 +101,8 @@ export class FrontPort {
 		connection.on("error", () => connection.destroy());
 		if (this.#waiting.length >= (this.#options.maxWaiting ?? MAX_WAITING)) {
 			this.#trouble("too_many_waiting");
-			return turnAway(connection);
+			turnAway(connection);
+			return;
 		}
 		this.#waiting.push({ connection, sinceMs: performance.now() });
 		this.#pump();

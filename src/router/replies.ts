@@ -36,7 +36,8 @@ export function refuse(
 	const body = errorBody(error);
 	const extra = errorHeaders(error);
 	if (!closes && (req.complete || hasCheapBody(req))) {
-		return sendJson(res, error.status, body, requestId, extra);
+		sendJson(res, error.status, body, requestId, extra);
+		return;
 	}
 	refused.add(res);
 	res.writeHead(error.status, [...jsonHeaders(body, requestId, extra), "connection", "close"]);

@@ -121,7 +121,10 @@ export class ReplyParser {
 		// A reply that only the closing of its connection ends looks complete when it was cut.
 		if (!empty && !chunked && length === null) throw new Error("the reply is not framed");
 		this.#sink.head(head);
-		if (empty || length === 0) return this.#finish();
+		if (empty || length === 0) {
+			this.#finish();
+			return;
+		}
 		if (chunked) this.#state = "chunk_size";
 		else {
 			this.#state = "length";

@@ -80,20 +80,24 @@ export class Router {
 		const fault = this.#faultOf(req, facts);
 		if (fault !== null) {
 			const closes = fault.code === "body_too_large" || facts.fault !== null;
-			return refuse(req, res, fault, facts.requestId, closes || expectsContinue || this.#draining);
+			refuse(req, res, fault, facts.requestId, closes || expectsContinue || this.#draining);
+			return;
 		}
 		const decision = route(req.method ?? "", req.url ?? "");
 		switch (decision.kind) {
 			case "health": {
 				const { status, body } = healthOf(this.#snapshot);
-				return sendJson(res, status, body, facts.requestId);
+				sendJson(res, status, body, facts.requestId);
+				return;
 			}
 			case "cluster":
-				return sendJson(res, 200, clusterOf(this.#snapshot), facts.requestId);
+				sendJson(res, 200, clusterOf(this.#snapshot), facts.requestId);
+				return;
 			case "reject": {
 				const { code, message, allow } = decision;
 				const error = new RollpinError(code, message, allow === undefined ? {} : { allow });
-				return refuse(req, res, error, facts.requestId, expectsContinue || this.#draining);
+				refuse(req, res, error, facts.requestId, expectsContinue || this.#draining);
+				return;
 			}
 			default:
 				this.#relay(req, res, facts, decision, expectsContinue);
@@ -130,7 +134,8 @@ export class Router {
 			? new RollpinError("draining", "the cluster is shutting down", { retryAfterS: 5 })
 			: this.#targetOf(decision);
 		if (target instanceof RollpinError) {
-			return refuse(req, res, target, facts.requestId, expectsContinue || this.#draining);
+			refuse(req, res, target, facts.requestId, expectsContinue || this.#draining);
+			return;
 		}
 		if (expectsContinue) res.writeContinue();
 		this.#inflight[target.worker] = (this.#inflight[target.worker] ?? 0) + 1;

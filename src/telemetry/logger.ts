@@ -35,7 +35,7 @@ export function createLogger(options: LoggerOptions): Logger {
 	const destination =
 		options.format === "pretty"
 			? pretty({
-					colorize: process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined,
+					colorize: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
 					translateTime: "HH:MM:ss.l",
 					ignore: "pid,role,worker,event",
 					messageFormat: (log, key) => prettyMessage(log, key),
@@ -70,6 +70,6 @@ export function createLogger(options: LoggerOptions): Logger {
 }
 
 function prettyMessage(log: Record<string, unknown>, key: string): string {
-	const who = log["worker"] === undefined ? String(log["role"]) : `worker ${String(log["worker"])}`;
-	return `[${who}] ${String(log["event"] ?? "")}: ${String(log[key] ?? "")}`;
+	const who = log.worker === undefined ? String(log.role) : `worker ${String(log.worker)}`;
+	return `[${who}] ${String(log.event ?? "")}: ${String(log[key] ?? "")}`;
 }

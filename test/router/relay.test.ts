@@ -151,6 +151,7 @@ test("a client that does not read holds the worker's writing back", async () => 
 	socket.on("data", (piece) => {
 		read += piece.length;
 	});
+	socket.resume();
 	await until("the rest after reading on", 10_000, () => read > 200 * 1024 * 1024);
 	socket.destroy();
 });
@@ -205,14 +206,7 @@ test("a worker that is not ready is 503 without being tried", async () => {
 
 test("a worker that drops the connection before a reply is 502 at once", async () => {
 	const { url } = await start([(req) => void req.socket.destroy()]);
-	const reply = await within(
-		"the 502",
-		1_000,
-		fetch(`${url}/sessions/${ON_0}`, { method: "POST", body: "{}" }).then(
-			(refused) => refused,
-			() => fetch(`${url}/sessions/${ON_0}`),
-		),
-	);
+	const reply = await within("the 502", 1_000, fetch(`${url}/sessions/${ON_0}`));
 	expect(reply.status).toBe(502);
 	expect(await reply.json()).toMatchObject({ error: { code: "worker_unavailable" } });
 });
