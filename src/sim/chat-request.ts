@@ -88,12 +88,12 @@ export function parseBody(body: Buffer): ParsedBody {
 	if (cut) {
 		const rest = Buffer.concat([body.subarray(0, cut.open), MARKER_JSON, body.subarray(cut.end)]);
 		const fields = parseObject(rest);
-		if (fields["input_ids"] === MARKER) {
+		if (fields.input_ids === MARKER) {
 			return { fields, inputIds: cut.ids, inputIdsText: body.subarray(cut.open + 1, cut.end - 1) };
 		}
 	}
 	const fields = parseObject(body);
-	const given = fields["input_ids"];
+	const given = fields.input_ids;
 	if (given === undefined || given === null) return { fields, inputIds: null, inputIdsText: null };
 	if (!Array.isArray(given) || !given.every((id) => Number.isInteger(id) && id >= 0 && id <= 0x7fffffff)) {
 		throw new SimRefusal(400, "input_ids must be a flat list of token ids");
@@ -132,7 +132,7 @@ export function numberField(fields: JsonRecord, name: string, min: number): numb
 
 /** `stop`: one string or a list of them; empty strings are dropped. */
 export function stopStrings(fields: JsonRecord): string[] {
-	const value = fields["stop"];
+	const value = fields.stop;
 	if (value === undefined || value === null) return [];
 	const list = typeof value === "string" ? [value] : value;
 	if (!Array.isArray(list) || !list.every((text) => typeof text === "string")) {

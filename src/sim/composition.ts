@@ -1,5 +1,5 @@
 // Composes what the model says to one prompt: the ids, why they end, and the message they read as. Pure but for encoding.
-import { type JsonRecord, integerField, numberField, stopStrings } from "./chat-request.js";
+import { integerField, type JsonRecord, numberField, stopStrings } from "./chat-request.js";
 import type { SimTunables } from "./flags.js";
 import { hashIds, hashText, Random } from "./hash.js";
 import type { LanguageModel } from "./language-model.js";
@@ -62,7 +62,7 @@ export async function compose(
 	const { tunables, vocabulary } = model;
 	const random = randomFor(fields, promptIds, tunables);
 	const limit = maxTokensOf(fields, promptIds.length, tunables);
-	const ignoreEos = fields["ignore_eos"] === true;
+	const ignoreEos = fields.ignore_eos === true;
 	const spread = tunables.replyTokensMax - tunables.replyTokensMin + 1;
 	const drawn = tunables.replyTokensMin + random.below(spread);
 	const wanted = ignoreEos ? limit : Math.max(drawn, integerField(fields, "min_tokens", 0) ?? 0);
@@ -95,7 +95,7 @@ function limitTo(ids: Int32Array, limit: number, endOfTurnId: number): Ended {
 /** Ends at the first stop id or the first completed stop string, whichever comes with fewer ids. */
 function applyStops(vocabulary: Vocabulary, fields: JsonRecord, ended: Ended): Ended {
 	let best = ended;
-	const stopIds = fields["stop_token_ids"];
+	const stopIds = fields.stop_token_ids;
 	if (Array.isArray(stopIds)) {
 		const at = ended.ids.findIndex((id) => stopIds.includes(id));
 		if (at >= 0) best = { ids: ended.ids.slice(0, at + 1), finish: "stop", matched: ended.ids[at] as number };
@@ -158,10 +158,10 @@ export function readMessage(
 	tools: readonly ToolChoice[],
 ): ReplyMessage {
 	const { vocabulary, tunables } = model;
-	const keep = fields["no_stop_trim"] === true;
+	const keep = fields.no_stop_trim === true;
 	let ids = composition.ids;
 	if (typeof composition.matched === "number" && !keep) ids = ids.subarray(0, -1);
-	let text = vocabulary.decode(ids, fields["skip_special_tokens"] !== false);
+	let text = vocabulary.decode(ids, fields.skip_special_tokens !== false);
 	if (typeof composition.matched === "string" && !keep) {
 		const at = text.indexOf(composition.matched);
 		if (at >= 0) text = text.slice(0, at);

@@ -47,7 +47,12 @@ const MAX = 2 ** 31 - 1;
 /** Every tunable, in the order in which help shows them. */
 export const SIM_OPTIONS: readonly SimOption[] = [
 	{ name: "seed", unit: "", default: 1, min: 0, max: MAX, description: "seed of all sampling" },
-	{ name: "modelName", unit: "", default: "rollpin-sim", description: "model name in replies and /v1/models" },
+	{
+		name: "modelName",
+		unit: "",
+		default: "rollpin-sim",
+		description: "model name in replies and /v1/models",
+	},
 	{ name: "weightVersion", unit: "", default: "default", description: "weight_version in replies" },
 	{
 		name: "endOfTurnToken",
@@ -71,7 +76,14 @@ export const SIM_OPTIONS: readonly SimOption[] = [
 		max: MAX,
 		description: "shortest sampled reply (the length is uniform between the two)",
 	},
-	{ name: "replyTokensMax", unit: "tokens", default: 48, min: 1, max: MAX, description: "longest sampled reply" },
+	{
+		name: "replyTokensMax",
+		unit: "tokens",
+		default: 48,
+		min: 1,
+		max: MAX,
+		description: "longest sampled reply",
+	},
 	{
 		name: "contextLength",
 		unit: "tokens",
@@ -105,7 +117,14 @@ export const SIM_OPTIONS: readonly SimOption[] = [
 		max: MAX,
 		description: "decode rate of one request; 0: instant",
 	},
-	{ name: "latencyMs", unit: "ms", default: 0, min: 0, max: 86_400_000, description: "added to every generation" },
+	{
+		name: "latencyMs",
+		unit: "ms",
+		default: 0,
+		min: 0,
+		max: 86_400_000,
+		description: "added to every generation",
+	},
 	{
 		name: "jitter",
 		unit: "fraction",
@@ -130,19 +149,48 @@ export const SIM_OPTIONS: readonly SimOption[] = [
 		max: MAX,
 		description: "queue bound; a request over it gets 503; 0: no limit",
 	},
-	{ name: "r3Layers", unit: "", default: 4, min: 1, max: 4096, description: "layers of a routed_experts row" },
-	{ name: "r3TopK", unit: "", default: 8, min: 1, max: 4096, description: "experts per layer of a routed_experts row" },
+	{
+		name: "r3Layers",
+		unit: "",
+		default: 4,
+		min: 1,
+		max: 4096,
+		description: "layers of a routed_experts row",
+	},
+	{
+		name: "r3TopK",
+		unit: "",
+		default: 8,
+		min: 1,
+		max: 4096,
+		description: "experts per layer of a routed_experts row",
+	},
 	{
 		name: "r3BytesPerToken",
 		unit: "bytes",
 		default: 0,
 		min: 0,
 		max: 1_048_576,
-		description: "size of a routed_experts row before base64, a multiple of 4; wins over layers and top-k; 0: off",
+		description:
+			"size of a routed_experts row before base64, a multiple of 4; wins over layers and top-k; 0: off",
 	},
 	{ name: "r3Experts", unit: "", default: 128, min: 1, max: MAX, description: "expert ids are below this" },
-	{ name: "indexerLayers", unit: "", default: 2, min: 1, max: 4096, description: "layers of an indexer_topk row" },
-	{ name: "indexerTopK", unit: "", default: 8, min: 1, max: 4096, description: "entries per layer of an indexer_topk row" },
+	{
+		name: "indexerLayers",
+		unit: "",
+		default: 2,
+		min: 1,
+		max: 4096,
+		description: "layers of an indexer_topk row",
+	},
+	{
+		name: "indexerTopK",
+		unit: "",
+		default: 8,
+		min: 1,
+		max: 4096,
+		description: "entries per layer of an indexer_topk row",
+	},
 	{
 		name: "prefixCacheTokens",
 		unit: "tokens",
@@ -186,7 +234,9 @@ export function compileSimTunables(given: Partial<SimTunables>): SimTunables {
 	for (const option of SIM_OPTIONS) {
 		const value = given[option.name] ?? option.default;
 		if (typeof value !== typeof option.default) {
-			throw new ConfigError(`sim option ${option.name} must be a ${typeof option.default}, not ${typeof value}`);
+			throw new ConfigError(
+				`sim option ${option.name} must be a ${typeof option.default}, not ${typeof value}`,
+			);
 		}
 		if (typeof value === "number") checkNumber(option, value);
 		values[option.name] = value;

@@ -3,7 +3,15 @@ import type { Random } from "./hash.js";
 import { pythonFloat } from "./python-number.js";
 
 /** Spellings that a reader must carry through unharmed; all are what Python writes. */
-const EDGE_SPELLINGS = ["-0.0", "-1e-07", "-1.1920928955078125e-07", "-2.0", "-17.75", "-0.00011", "-9.99e-05"];
+const EDGE_SPELLINGS = [
+	"-0.0",
+	"-1e-07",
+	"-1.1920928955078125e-07",
+	"-2.0",
+	"-17.75",
+	"-0.00011",
+	"-9.99e-05",
+];
 const TABLE_SIZE = 1024;
 
 const SPELLINGS: readonly string[] = Array.from({ length: TABLE_SIZE }, (_, at) => {

@@ -40,7 +40,10 @@ export class RequestLog {
 		}
 		this.#entries.push({ ...entry, sequence: this.#sequence, headerLines });
 		this.#bytes += entry.body.length;
-		while (this.#entries.length > this.#maxEntries || (this.#bytes > this.#maxBytes && this.#entries.length > 1)) {
+		while (
+			this.#entries.length > this.#maxEntries ||
+			(this.#bytes > this.#maxBytes && this.#entries.length > 1)
+		) {
 			this.#bytes -= (this.#entries.shift() as LoggedRequest).body.length;
 		}
 	}

@@ -34,16 +34,16 @@ export function argumentsFor(schema: unknown, random: Random): string {
 }
 
 function valueFor(schema: Schema, root: Schema, random: Random, depth: number, fallbackType: string): string {
-	const ref = schema["$ref"];
+	const ref = schema.$ref;
 	if (typeof ref === "string" && depth < MAX_DEPTH) {
 		return valueFor(resolveRef(root, ref), root, random, depth + 1, fallbackType);
 	}
-	if ("const" in schema) return pythonJson(schema["const"]);
-	const choices = schema["enum"];
+	if ("const" in schema) return pythonJson(schema.const);
+	const choices = schema.enum;
 	if (Array.isArray(choices) && choices.length > 0) return pythonJson(choices[random.below(choices.length)]);
-	const parts = schema["allOf"];
+	const parts = schema.allOf;
 	if (Array.isArray(parts) && parts.length > 0) {
-		const merged = parts.reduce<Schema>((all, part) => ({ ...all, ...asSchema(part) }), schema);
+		const merged: Schema = Object.assign({}, schema, ...parts.map(asSchema));
 		return valueFor({ ...merged, allOf: undefined }, root, random, depth + 1, fallbackType);
 	}
 	for (const key of ["anyOf", "oneOf"]) {
@@ -70,11 +70,11 @@ function valueFor(schema: Schema, root: Schema, random: Random, depth: number, f
 }
 
 function typeOf(schema: Schema, random: Random, fallback: string): string {
-	const type = schema["type"];
+	const type = schema.type;
 	if (Array.isArray(type) && type.length > 0) return String(type[random.below(type.length)]);
 	if (typeof type === "string") return type;
-	if (schema["properties"] !== undefined) return "object";
-	if (schema["items"] !== undefined) return "array";
+	if (schema.properties !== undefined) return "object";
+	if (schema.items !== undefined) return "array";
 	return fallback;
 }
 
@@ -90,9 +90,9 @@ function resolveRef(root: Schema, ref: string): Schema {
 }
 
 function objectFor(schema: Schema, root: Schema, random: Random, depth: number): string {
-	const required = new Set(Array.isArray(schema["required"]) ? schema["required"].map(String) : []);
+	const required = new Set(Array.isArray(schema.required) ? schema.required.map(String) : []);
 	const pairs: string[] = [];
-	const properties = asSchema(schema["properties"]);
+	const properties = asSchema(schema.properties);
 	for (const [name, property] of Object.entries(properties)) {
 		const wanted = random.below(2) === 0 && depth < MAX_DEPTH;
 		if (!required.has(name) && !wanted) continue;
@@ -106,39 +106,39 @@ function objectFor(schema: Schema, root: Schema, random: Random, depth: number):
 }
 
 function arrayFor(schema: Schema, root: Schema, random: Random, depth: number): string {
-	const min = numberOr(schema["minItems"], 0);
-	const max = Math.max(min, Math.min(numberOr(schema["maxItems"], min + 2), min + 2));
+	const min = numberOr(schema.minItems, 0);
+	const max = Math.max(min, Math.min(numberOr(schema.maxItems, min + 2), min + 2));
 	const count = depth < MAX_DEPTH ? min + random.below(max - min + 1) : min;
 	const items: string[] = [];
 	while (items.length < count) {
-		items.push(valueFor(asSchema(schema["items"]), root, random, depth + 1, "string"));
+		items.push(valueFor(asSchema(schema.items), root, random, depth + 1, "string"));
 	}
 	return `[${items.join(", ")}]`;
 }
 
 function integerFor(schema: Schema, random: Random): number {
-	const exclusiveMin = numberOr(schema["exclusiveMinimum"], Number.NEGATIVE_INFINITY);
-	const exclusiveMax = numberOr(schema["exclusiveMaximum"], Number.POSITIVE_INFINITY);
-	const hardMin = Math.max(Math.ceil(numberOr(schema["minimum"], -Infinity)), Math.floor(exclusiveMin) + 1);
-	const hardMax = Math.min(Math.floor(numberOr(schema["maximum"], Infinity)), Math.ceil(exclusiveMax) - 1);
+	const exclusiveMin = numberOr(schema.exclusiveMinimum, Number.NEGATIVE_INFINITY);
+	const exclusiveMax = numberOr(schema.exclusiveMaximum, Number.POSITIVE_INFINITY);
+	const hardMin = Math.max(Math.ceil(numberOr(schema.minimum, -Infinity)), Math.floor(exclusiveMin) + 1);
+	const hardMax = Math.min(Math.floor(numberOr(schema.maximum, Infinity)), Math.ceil(exclusiveMax) - 1);
 	const min = Number.isFinite(hardMin) ? hardMin : Math.min(0, hardMax);
 	const max = Math.min(hardMax, min + 100);
-	const step = Math.max(1, Math.trunc(numberOr(schema["multipleOf"], 1)));
+	const step = Math.max(1, Math.trunc(numberOr(schema.multipleOf, 1)));
 	const firstMultiple = Math.ceil(min / step) * step;
 	return firstMultiple + step * random.below(Math.max(1, Math.floor((max - firstMultiple) / step) + 1));
 }
 
 function numberFor(schema: Schema, random: Random): string {
-	const min = numberOr(schema["minimum"], numberOr(schema["exclusiveMinimum"], 0));
-	const max = numberOr(schema["maximum"], numberOr(schema["exclusiveMaximum"], min + 10));
+	const min = numberOr(schema.minimum, numberOr(schema.exclusiveMinimum, 0));
+	const max = numberOr(schema.maximum, numberOr(schema.exclusiveMaximum, min + 10));
 	// Quarters of the range, never its ends: exact in binary, and inside exclusive bounds too.
 	return pythonFloat(min + ((max - min) * (1 + random.below(3))) / 4);
 }
 
 function stringFor(schema: Schema, random: Random): string {
 	let text = WORDS[random.below(WORDS.length)] as string;
-	const min = numberOr(schema["minLength"], 0);
+	const min = numberOr(schema.minLength, 0);
 	while (text.length < min) text += ` ${WORDS[random.below(WORDS.length)]}`;
-	const max = schema["maxLength"];
+	const max = schema.maxLength;
 	return typeof max === "number" ? text.slice(0, max) : text;
 }

@@ -22,13 +22,13 @@ const ARGUMENTS = '"arguments": ';
 
 /** The request's tools: full ones or bare functions; entries without a name are left out but keep their place. */
 export function toolsOf(fields: JsonRecord): ToolChoice[] {
-	const list = fields["tools"];
+	const list = fields.tools;
 	if (!Array.isArray(list)) return [];
 	return list.map((tool: unknown) => {
 		const holder = recordOf(tool);
-		const definition = "function" in holder ? recordOf(holder["function"]) : holder;
-		const name = definition["name"];
-		return { name: typeof name === "string" ? name : "", parameters: definition["parameters"] };
+		const definition = "function" in holder ? recordOf(holder.function) : holder;
+		const name = definition.name;
+		return { name: typeof name === "string" ? name : "", parameters: definition.parameters };
 	});
 }
 
@@ -47,10 +47,10 @@ export function chooseTool(
 	random: Random,
 ): ToolChoice | null {
 	const named = tools.filter((tool) => tool.name !== "");
-	const choice = fields["tool_choice"];
+	const choice = fields.tool_choice;
 	if (named.length === 0 || choice === "none") return null;
 	if (typeof choice === "object" && choice !== null) {
-		const forced = recordOf((choice as JsonRecord)["function"])["name"];
+		const forced = recordOf((choice as JsonRecord).function).name;
 		return named.find((tool) => tool.name === forced) ?? null;
 	}
 	const due = choice === "required" || (every > 0 && assistantTurns(fields) % every === 0);
@@ -58,9 +58,9 @@ export function chooseTool(
 }
 
 function assistantTurns(fields: JsonRecord): number {
-	const messages = fields["messages"];
+	const messages = fields.messages;
 	if (!Array.isArray(messages)) return 0;
-	return messages.filter((message) => recordOf(message)["role"] === "assistant").length;
+	return messages.filter((message) => recordOf(message).role === "assistant").length;
 }
 
 /** What the model writes to call a tool (the Hermes / Qwen form). */
@@ -92,7 +92,7 @@ export function readToolCalls(
 
 function readCall(body: string, tools: readonly ToolChoice[]): ToolCall | null {
 	try {
-		const name = recordOf(JSON.parse(body))["name"];
+		const name = recordOf(JSON.parse(body)).name;
 		const start = body.indexOf(ARGUMENTS);
 		if (typeof name !== "string" || start < 0) return null;
 		const argumentsText = body.slice(start + ARGUMENTS.length, body.lastIndexOf("}"));
