@@ -36,7 +36,7 @@ export interface ScriptedAnswer {
 	times?: number;
 	/** Held at this gate. */
 	gate?: string;
-	/** Held before anything is sent (default), or with headers and half of the body sent. */
+	/** Held before anything is sent (default), or with headers and half of the body sent (a fault: its bytes). */
 	gateAt?: "before" | "inside";
 	/** Ids that exist while it is held, for an abort at the gate. Default: half of them. */
 	tokensAtGate?: number;

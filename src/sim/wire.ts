@@ -91,12 +91,15 @@ function headText(answer: Answer, extra: readonly string[], length: number | nul
 	return `${[...lines, ...extra].join("\r\n")}\r\n\r\n`;
 }
 
-/** Breaks an answer as told. `afterBytes` of the body are sent first where the fault has a body; default half. */
+const RESET_AFTER_MS = 20;
+
+/** Breaks an answer as told. `afterBytes` of the body are sent first where the fault has a body (default half); then `hold`. */
 export async function sendFault(
 	response: ServerResponse,
 	kind: Exclude<FaultKind, "silence">,
 	answer: Answer,
 	afterBytes: number | undefined,
+	hold: () => Promise<void>,
 ): Promise<void> {
 	const socket = response.socket;
 	if (!socket || socket.destroyed) return;
@@ -109,8 +112,9 @@ export async function sendFault(
 		case "reset-inside":
 			socket.write(headText(answer, [], length));
 			await writeAll(socket, part);
-			// The bytes must have left before the reset: the callback of a later write says so.
-			await new Promise<void>((resolve) => socket.write("", () => resolve()));
+			await hold();
+			// A reset that arrives with the last bytes reads as a clean end in libuv: let the peer read them first.
+			await new Promise((resolve) => setTimeout(resolve, RESET_AFTER_MS));
 			socket.resetAndDestroy();
 			return;
 		case "truncate-length":
@@ -130,6 +134,7 @@ export async function sendFault(
 			return;
 	}
 	await writeAll(socket, part);
+	await hold();
 	socket.end();
 }
 
