@@ -41,16 +41,17 @@ async function writeAll(target: ServerResponse | Socket, body: Iterable<Buffer>)
 	return !target.destroyed;
 }
 
-/** Headers as name and value in turn, with content-type json unless given, and the length. */
+/** Headers as name and value in turn; content-type json and the length are added unless given (a wrong one stays). */
 function headerList(answer: Answer, length: number | null): string[] {
 	const list: string[] = [];
-	let hasType = false;
+	const given = new Set<string>();
 	for (const [name, value] of answer.headers) {
-		if (name.toLowerCase() === "content-type") hasType = true;
+		given.add(name.toLowerCase());
 		list.push(name, value);
 	}
-	if (!hasType) list.push("content-type", "application/json");
-	if (length !== null) list.push("content-length", String(length));
+	if (!given.has("content-type")) list.push("content-type", "application/json");
+	const framed = given.has("content-length") || given.has("transfer-encoding");
+	if (length !== null && !framed) list.push("content-length", String(length));
 	return list;
 }
 

@@ -34,6 +34,24 @@ describe("scripted answers", () => {
 		expect((await postJson(engine.url + CHAT, PROMPT)).status).toBe(200);
 	});
 
+	it("keep repeated headers apart and a wrong length wrong", async () => {
+		await control.script({
+			body: "{}",
+			headers: [
+				["Set-Cookie", "a=1"],
+				["Set-Cookie", "b=2"],
+				["Content-Length", "5"],
+			],
+			fault: "truncate-length",
+			faultAfterBytes: 2,
+		});
+		const { bytes } = await rawChat(engine, PROMPT);
+		const [head, body] = split(bytes);
+		expect(head.match(/set-cookie: .=./gi)).toEqual(["Set-Cookie: a=1", "Set-Cookie: b=2"]);
+		expect(head.match(/content-length: \d+/gi)).toEqual(["Content-Length: 5"]);
+		expect(body.toString()).toBe("{}");
+	});
+
 	it("put text, ids, logprobs and finish reason apart from each other", async () => {
 		await control.script({
 			text: "not what the ids say",

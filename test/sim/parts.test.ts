@@ -57,6 +57,7 @@ describe("parseBody", () => {
 		'{"input_ids":[1 2]}',
 		'{"input_ids":[1.5]}',
 		'{"input_ids":"1"}',
+		'{"input_ids":[01]}',
 	])("refuses %j", (text) => {
 		expect(() => parseBody(Buffer.from(text))).toThrow();
 	});
