@@ -51,8 +51,8 @@ export class WorkerConnection {
 		});
 	}
 
-	/** @param head the request's whole head; it waits for the first `write` or `flush` to travel in one piece */
-	begin(exchange: Exchange, head: string, headOnly: boolean): void {
+	/** The next bytes written are a request of this exchange's. */
+	begin(exchange: Exchange, headOnly: boolean): void {
 		this.#exchange = exchange;
 		this.#closes = false;
 		this.#parser = new ReplyParser(
@@ -66,8 +66,6 @@ export class WorkerConnection {
 			},
 			headOnly,
 		);
-		this.#socket.cork();
-		this.#socket.write(head, "latin1");
 	}
 
 	write(bytes: Buffer | string): boolean {
@@ -78,7 +76,7 @@ export class WorkerConnection {
 		this.#socket.cork();
 	}
 
-	flush(): void {
+	uncork(): void {
 		this.#socket.uncork();
 	}
 

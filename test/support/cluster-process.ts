@@ -1,6 +1,6 @@
 // A cluster of real processes (the build's primary and router, stand-in workers) and its log, for tests.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { ClusterConfig } from "../../src/ipc/config.js";
 import { clusterConfig } from "./cluster-config.js";
@@ -81,7 +81,8 @@ export class ClusterProcess {
 export function isRunning(pid: number): boolean {
 	try {
 		process.kill(pid, 0);
-		return true;
+		if (process.platform !== "linux") return true;
+		return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
 	} catch {
 		return false;
 	}
