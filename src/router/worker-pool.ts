@@ -125,6 +125,8 @@ export class WorkerConnection {
 
 export class WorkerPool {
 	readonly #idle = new Map<string, WorkerConnection[]>();
+	/** Sockets whose connections are worth keeping; null until the first `retain`. */
+	#wanted: ReadonlySet<string> | null = null;
 	readonly #sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
 
 	/** A connection to a worker's socket, the most recently used idle one first. */
@@ -134,6 +136,10 @@ export class WorkerPool {
 		const connection: WorkerConnection = new WorkerConnection(
 			socketPath,
 			(released) => {
+				if (this.#wanted?.has(socketPath) === false) {
+					released.destroy();
+					return;
+				}
 				released.idleSinceMs = performance.now();
 				const list = this.#idle.get(socketPath);
 				if (list === undefined) this.#idle.set(socketPath, [released]);
@@ -144,8 +150,9 @@ export class WorkerPool {
 		return connection;
 	}
 
-	/** Lets go of idle connections to sockets that no worker serves any more. */
+	/** From now on keeps connections to these sockets only; those of the others close as soon as they are idle. */
 	retain(socketPaths: ReadonlySet<string>): void {
+		this.#wanted = socketPaths;
 		for (const [path, connections] of this.#idle) {
 			if (socketPaths.has(path)) continue;
 			this.#idle.delete(path);

@@ -92,7 +92,8 @@ async function listen(server: Server, port: number, host: string): Promise<void>
 			);
 		};
 		server.once("error", fail);
-		server.listen(port, host, () => {
+		// Exclusive: as a child of the cluster it would otherwise be opened, and accepted for, in the primary.
+		server.listen({ port, host, exclusive: true }, () => {
 			server.off("error", fail);
 			resolve();
 		});
