@@ -53,8 +53,8 @@ function readConfigFile(flags: RawFlags, cwd: string): { path: string; text: str
 /** The same log, followed by the welcome on stderr once the cluster is ready: a person watches. */
 function withWelcome(log: Logger, compiled: Compiled): Logger {
 	return {
-		event(event, fields, msg) {
-			log.event(event, fields, msg);
+		event(event, fields, msg, level) {
+			log.event(event, fields, msg, level);
 			if (event !== "cluster_ready" || !("url" in fields)) return;
 			process.stderr.write(
 				welcomeText({
