@@ -160,7 +160,6 @@ export const SERVE_OPTIONS = {
 	chatTemplateKwargs: jsonObject({
 		group: TOKENS,
 		description: "JSON object handed to every render and to the engine; a request may add to it",
-		hint: "quote it for the shell; in the config file it is a string too, so that numbers keep their spelling",
 		fallback: "{}",
 	}),
 

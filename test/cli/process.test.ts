@@ -38,7 +38,7 @@ describe("bad usage is one line on stderr and exit code 2", () => {
 		[["serve", "--config", "nowhere.json"], /--config nowhere\.json: cannot be read/],
 		[["serve"], /ROLLPIN_CONFIG nowhere\.json: cannot be read/, { env: { ROLLPIN_CONFIG: "nowhere.json" } }],
 		[["serve", "--config", "unknown.json"], /unknown key "backend"; did you mean backends\?/],
-		[["serve", "--config", "broken.json"], /broken\.json: not JSON/],
+		[["serve", "--config", "broken.json"], /broken\.json: not usable JSON/],
 		[["serve", "--config", "a.json", "--config", "b.json"], /--config: given 2 times/],
 		[["sim", "--seed", "x"], /--seed x: must be a whole number/],
 		[["sim", "--checkpoint", "nowhere"], /--checkpoint .*nowhere: no such directory/],
