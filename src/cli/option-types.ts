@@ -5,7 +5,7 @@ import { JsonNumber, type JsonValue } from "../json/value.js";
 /** What a value looks like before it is read: text from a flag or variable, JSON from the config file. */
 export type RawValue = { form: "text"; text: string } | { form: "json"; value: JsonValue };
 
-export interface OptionText {
+interface OptionText {
 	group: string;
 	/** One sentence for --help; says what the option does, with its unit where it has one. */
 	description: string;

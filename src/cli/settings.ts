@@ -119,9 +119,12 @@ function parseFile(file: { path: string; text: string }): JsonObject {
 		parsed = parseJson(file.text, { refuseDuplicateKeys: true });
 	} catch (error) {
 		if (!(error instanceof JsonSyntaxError)) throw error;
-		throw new ConfigError(`--config ${file.path}: not usable JSON (${error.message}); it must be one JSON object`, {
-			cause: error,
-		});
+		throw new ConfigError(
+			`--config ${file.path}: not usable JSON (${error.message}); it must be one JSON object`,
+			{
+				cause: error,
+			},
+		);
 	}
 	if (parsed instanceof Map) return parsed;
 	throw new ConfigError(`--config ${file.path}: must hold one JSON object, such as {"backends": 4}`);

@@ -1,10 +1,11 @@
 // `rollpin sim`: the simulated engine alone, until SIGINT or SIGTERM. Holds no engine logic.
 import { resolve } from "node:path";
+import { ConfigError } from "../base/errors.js";
 import { createLogger, type Logger } from "../telemetry/logger.js";
 import { checkCheckpointDir } from "./config-rules.js";
 import { createMachine } from "./machine.js";
 import type { RawFlags } from "./settings.js";
-import { readSimFlags } from "./sim-options.js";
+import { inFlagWords, readSimFlags } from "./sim-options.js";
 
 /** Resolves with the exit code. Throws ConfigError for a bad flag, a missing checkpoint or a port in use. */
 export async function sim(flags: RawFlags): Promise<number> {
@@ -18,7 +19,13 @@ export async function sim(flags: RawFlags): Promise<number> {
 	const signal = firstSignal();
 	// Loaded here, so that --help and a bad flag answer without the tokenizer.
 	const { startSimEngine } = await import("../sim/server.js");
-	const engine = await startSimEngine({ ...tunables, host, port, controlPort, checkpointDir });
+	const engine = await startSimEngine({ ...tunables, host, port, controlPort, checkpointDir }).catch(
+		(error) => {
+			throw error instanceof ConfigError
+				? new ConfigError(inFlagWords(error.message), { cause: error })
+				: error;
+		},
+	);
 	const { url, controlUrl } = engine;
 	log.event(
 		"sim_engine",

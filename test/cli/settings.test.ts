@@ -115,7 +115,11 @@ describe("the config file", () => {
 			'{"backends": 1e0}',
 			/^backends in rollpin\.json 1e0: must be a whole number/,
 		],
-		["a key that stands twice", '{"backends": 1, "backends": 2}', /^--config .*: not usable JSON \(duplicate key/],
+		[
+			"a key that stands twice",
+			'{"backends": 1, "backends": 2}',
+			/^--config .*: not usable JSON \(duplicate key/,
+		],
 		[
 			"a list that is not of strings",
 			'{"pass_through": [1]}',
