@@ -285,7 +285,7 @@ class Scanner {
 
 	#word(word: string): void {
 		const end = this.#at + word.length;
-		if (this.#bytes.latin1Slice(this.#at, end) !== word) throw this.#error("unexpected character");
+		if (this.#bytes.toString("latin1", this.#at, end) !== word) throw this.#error("unexpected character");
 		this.#at = end;
 	}
 

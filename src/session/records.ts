@@ -35,7 +35,7 @@ export async function* recordPieces(
 ): AsyncGenerator<Buffer> {
 	const turns = plan.provisional === null ? plan.path : [...plan.path, plan.provisional];
 	let content: Buffer = Buffer.alloc(0);
-	let tokens = new Int32Array(0);
+	let tokens: Int32Array = new Int32Array(0);
 	for (const [index, header] of turns.entries()) {
 		const tail = await store.part(plan.id, header.id, "messages");
 		content = Buffer.concat([content.subarray(0, header.messagesShared), tail]);

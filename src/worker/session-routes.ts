@@ -110,7 +110,7 @@ async function* sessionPieces(
 ): AsyncGenerator<Buffer> {
 	const plan = await planRead(session);
 	const { meta } = session;
-	let tokens = new Int32Array(0);
+	let tokens: Int32Array = new Int32Array(0);
 	yield Buffer.from(`{"session_id":${JSON.stringify(meta.id)},"records":[`);
 	yield* recordPieces(context.store, plan, payloads, (ids) => {
 		tokens = ids;
