@@ -49,13 +49,16 @@ export type FromChild =
 	| { type: "failed"; message: string; exitCode: 1 | 2 }
 	| { type: "stats"; stats: WorkerStats }
 	| { type: "pong"; seq: number }
+	/** The child itself was told to end (SIGTERM): it takes nothing new and drains; give its work to others. */
+	| { type: "draining" }
 	/** Nothing is running any more; the child exits by itself now. */
 	| { type: "drained" };
 
 /** primary -> child */
 export type ToChild =
 	| { type: "start_worker"; index: number; epoch: number; socketPath: string; config: ClusterConfig }
-	| { type: "start_router"; config: ClusterConfig; snapshot: ClusterSnapshot }
+	/** `socketPath`: the router listens there too, so that its HTTP server is a listening one; clients come by handle. */
+	| { type: "start_router"; socketPath: string; config: ClusterConfig; snapshot: ClusterSnapshot }
 	| { type: "start_sim"; config: ClusterConfig }
 	/** A TCP connection accepted by the primary travels beside this message as its handle (router only). */
 	| { type: "connection" }

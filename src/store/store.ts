@@ -62,6 +62,8 @@ export interface TurnHeader {
 	tokenCount: number;
 	/** Messages in the whole path including the generated one. */
 	messageCount: number;
+	/** Messages in this turn's request, as the client sent it. */
+	requestCount: number;
 	/** Bytes of the parent's messages content that this turn's request repeats. */
 	messagesShared: number;
 	/** Offset in the `messages` part at which the appended (unmatched) messages begin, and how many there are. */

@@ -1,0 +1,189 @@
+// The front TCP port: accepts, and hands each connection to whichever router is ready. Reads not a byte of it.
+import { createServer, type Server, type Socket } from "node:net";
+import { ConfigError } from "../base/errors.js";
+
+/** Hands one connection to a router; `done` is called once it is on its way or could not be sent. */
+export type HandOver = (connection: Socket, done: (error: Error | null) => void) => void;
+
+export interface FrontPortOptions {
+	host: string;
+	/** 0: any free port. */
+	port: number;
+	/** Something went wrong with `count` connections since the last report. At most one call a second per code. */
+	onTrouble: (code: string, count: number) => void;
+	/** Connections that may wait for a router, and for how long. */
+	maxWaiting?: number;
+	maxWaitMs?: number;
+}
+
+const MAX_WAITING = 1_024;
+const MAX_WAIT_MS = 5_000;
+const BACKLOG = 1_024;
+const KEEPALIVE_MS = 60_000;
+const SWEEP_MS = 250;
+const REPORT_MS = 1_000;
+const LINGER_MS = 1_000;
+/** For a connection no router came for. It has no request id: not a byte of the request was read. */
+const NO_ROUTER_BODY =
+	'{"error":{"message":"the router is being restarted; try again","type":"server_error","code":"worker_unavailable"}}';
+const NO_ROUTER_REPLY =
+	"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\n" +
+	`content-length: ${NO_ROUTER_BODY.length}\r\n\r\n${NO_ROUTER_BODY}`;
+
+interface Waiting {
+	connection: Socket;
+	sinceMs: number;
+}
+
+export class FrontPort {
+	readonly #server: Server;
+	readonly #options: FrontPortOptions;
+	readonly #waiting: Waiting[] = [];
+	readonly #troubles = new Map<string, { count: number; reportedMs: number }>();
+	#sending: Waiting | null = null;
+	#handOver: HandOver | null = null;
+	readonly #sweeper: NodeJS.Timeout;
+
+	private constructor(server: Server, options: FrontPortOptions) {
+		this.#server = server;
+		this.#options = options;
+		this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+		server.on("connection", (connection: Socket) => this.#accepted(connection));
+		// EMFILE and the like: libuv closed that connection; the port goes on.
+		server.on("error", (error: NodeJS.ErrnoException) => this.#trouble(error.code ?? error.message));
+	}
+
+	/** @throws ConfigError when the address is not ours to use; Error with one clear line when the port is taken */
+	static async open(options: FrontPortOptions): Promise<FrontPort> {
+		// The options travel with the kernel's socket: the router need not set them again.
+		const server = createServer({
+			pauseOnConnect: true,
+			allowHalfOpen: true,
+			noDelay: true,
+			keepAlive: true,
+			keepAliveInitialDelay: KEEPALIVE_MS,
+		});
+		await new Promise<void>((resolve, reject) => {
+			server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(error, options)));
+			server.listen({ host: options.host, port: options.port, backlog: BACKLOG, exclusive: true }, resolve);
+		});
+		server.removeAllListeners("error");
+		return new FrontPort(server, options);
+	}
+
+	get url(): string {
+		const address = this.#server.address();
+		const port = typeof address === "object" && address !== null ? address.port : this.#options.port;
+		const host = this.#options.host.includes(":") ? `[${this.#options.host}]` : this.#options.host;
+		return `http://${host}:${port}`;
+	}
+
+	/** From now on connections go there, the waiting ones first. Null: they wait. */
+	attach(handOver: HandOver | null): void {
+		this.#handOver = handOver;
+		if (handOver === null && this.#sending !== null) {
+			// Its router died before it took this one. If it was sent after all, its handle is gone and
+			// the next router is told of a connection without a handle, which it ignores.
+			this.#waiting.unshift(this.#sending);
+			this.#sending = null;
+		}
+		this.#pump();
+	}
+
+	/** Stops accepting. Connections that still wait are turned away. */
+	close(): void {
+		clearInterval(this.#sweeper);
+		this.#server.close();
+		for (const { connection } of this.#waiting.splice(0)) turnAway(connection);
+	}
+
+	#accepted(connection: Socket): void {
+		connection.on("error", () => connection.destroy());
+		if (this.#waiting.length >= (this.#options.maxWaiting ?? MAX_WAITING)) {
+			this.#trouble("too_many_waiting");
+			turnAway(connection);
+			return;
+		}
+		this.#waiting.push({ connection, sinceMs: performance.now() });
+		this.#pump();
+	}
+
+	/** One at a time: node queues what follows a handle until the child acknowledged it, and forgets it on a crash. */
+	#pump(): void {
+		if (this.#handOver === null || this.#sending !== null) return;
+		const next = this.#waiting.shift();
+		if (next === undefined) return;
+		this.#sending = next;
+		this.#handOver(next.connection, (error) => {
+			if (this.#sending !== next) return;
+			this.#sending = null;
+			if (error !== null) {
+				this.#waiting.unshift(next);
+				this.#handOver = null;
+				return;
+			}
+			this.#pump();
+		});
+	}
+
+	#sweep(): void {
+		const oldest = performance.now() - (this.#options.maxWaitMs ?? MAX_WAIT_MS);
+		while (this.#waiting[0] !== undefined && this.#waiting[0].sinceMs < oldest) {
+			const expired = this.#waiting.shift();
+			if (expired === undefined) break;
+			this.#trouble("no_router");
+			turnAway(expired.connection);
+		}
+		for (const [code, trouble] of this.#troubles) this.#report(code, trouble);
+	}
+
+	#trouble(code: string): void {
+		const trouble = this.#troubles.get(code) ?? { count: 0, reportedMs: -REPORT_MS };
+		trouble.count += 1;
+		this.#troubles.set(code, trouble);
+		this.#report(code, trouble);
+	}
+
+	#report(code: string, trouble: { count: number; reportedMs: number }): void {
+		const now = performance.now();
+		if (trouble.count === 0 || now - trouble.reportedMs < REPORT_MS) return;
+		const { count } = trouble;
+		trouble.count = 0;
+		trouble.reportedMs = now;
+		this.#options.onTrouble(code, count);
+	}
+}
+
+function turnAway(connection: Socket): void {
+	// What the client sent is read and dropped: closing over unread bytes would reset the reply away.
+	connection.resume();
+	connection.end(NO_ROUTER_REPLY);
+	setTimeout(() => connection.destroy(), LINGER_MS).unref();
+}
+
+function listenError(error: NodeJS.ErrnoException, { host, port }: FrontPortOptions): Error {
+	const where = `${host}:${port}`;
+	switch (error.code) {
+		case "EADDRINUSE":
+			return new Error(
+				`cannot listen on ${where}: the port is in use (--port); stop what uses it or choose another, 0 for any`,
+				{ cause: error },
+			);
+		case "EACCES":
+			return new ConfigError(
+				`cannot listen on ${where}: not permitted (--port); choose a port of 1024 or above`,
+				{ cause: error },
+			);
+		case "EADDRNOTAVAIL":
+		case "ENOTFOUND":
+		case "EAI_AGAIN":
+			return new ConfigError(
+				`cannot listen on ${where}: no such address on this machine (--host); use 127.0.0.1, 0.0.0.0 or an own one`,
+				{ cause: error },
+			);
+		default:
+			return new Error(`cannot listen on ${where}: ${error.code ?? error.message} (--host, --port)`, {
+				cause: error,
+			});
+	}
+}
