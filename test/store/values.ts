@@ -43,7 +43,7 @@ export function header(turn: number, changes: Partial<TurnHeader> = {}): TurnHea
 		requestHoles: { messages: 12, inputIds: 30 },
 		replyHoles: [{ offset: 7, part: "payload:0" }],
 		replyMessage: { start: 3, end: 9 },
-		responseId: "é\u0000\"",
+		responseId: 'é\u0000"',
 		idempotency: null,
 		routedExpertsStartLen: null,
 		...changes,
