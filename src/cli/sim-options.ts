@@ -114,3 +114,11 @@ function readFlag(key: string, spec: OptionSpec<unknown>, given: readonly string
 		`${flagOf(key)} ${shownValue(raw)}: must be ${spec.rule}; change it, or leave it out for ${defaultText(spec)}`,
 	);
 }
+
+/** The engine names its options as code does; an operator typed flags. */
+export function inFlagWords(message: string): string {
+	return message.replaceAll(/\b(sim option )?([a-z][A-Za-z0-9]*)\b/g, (whole, prefix, name) => {
+		const known = SIM_FLAGS.has(name) && (prefix !== undefined || /[A-Z]/.test(name));
+		return known ? flagOf(name) : whole;
+	});
+}

@@ -34,6 +34,8 @@ export interface SlotListener {
 	quarantined(slot: ChildSlot, crashes: number): void;
 	unresponsive(slot: ChildSlot, silentMs: number): void;
 	stats(slot: ChildSlot, stats: WorkerStats): void;
+	/** The router took the connection with that number. */
+	taken(slot: ChildSlot, seq: number): void;
 	changed(slot: ChildSlot): void;
 }
 
@@ -168,6 +170,9 @@ export class ChildSlot {
 			case "stats":
 				this.#lastStats = message.stats;
 				listener.stats(this, message.stats);
+				break;
+			case "taken":
+				listener.taken(this, message.seq);
 				break;
 			case "draining":
 				this.#planned = true;

@@ -187,6 +187,7 @@ export class Cluster {
 			quarantined: (slot, crashes) => this.#quarantined(slot, crashes),
 			unresponsive: (slot, silentMs) => logUnresponsive(log, slot, silentMs),
 			stats: (slot, stats) => void this.#heartbeats.answered(slot, stats),
+			taken: (_slot, seq) => this.#parts.port.taken(seq),
 			changed: (slot) => this.#changed(slot),
 		};
 	}
@@ -243,7 +244,7 @@ export class Cluster {
 			port.attach(null);
 			return;
 		}
-		port.attach((connection, done) => this.router.send({ type: "connection" }, connection, done));
+		port.attach((connection, seq, done) => this.router.send({ type: "connection", seq }, connection, done));
 	}
 
 	#up(): void {

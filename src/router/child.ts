@@ -34,7 +34,9 @@ primary.on("start_router", (start) => {
 	server.listen({ path: start.socketPath, exclusive: true }, () => void primary.send({ type: "ready" }));
 });
 
-primary.on("connection", (_message, connection) => {
+primary.on("connection", ({ seq }, connection) => {
+	// Before a byte is read: should this process die, its successor gets the connection as it was.
+	void primary.send({ type: "taken", seq });
 	// The client may have gone while its connection travelled.
 	if (!(connection instanceof Socket)) return;
 	if (server === undefined) connection.destroy();

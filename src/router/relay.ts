@@ -25,7 +25,9 @@ export interface RelayWatch {
 }
 
 /** A body that stands still for so long ends in 408 (bad-input.md). */
-export const BODY_IDLE_MS = 30_000;
+const BODY_IDLE_MS = 30_000;
+/** Up to here a copy into one string, and so one write with the head, is cheaper than a second buffer. */
+const SMALL_BYTES = 16 * 1024;
 
 export class Relay implements Exchange {
 	readonly #req: IncomingMessage;
@@ -38,7 +40,8 @@ export class Relay implements Exchange {
 	#over = false;
 	/** The whole request is on its way to the worker. */
 	#sent = false;
-	#corked = true;
+	/** The request's head until it leaves, with the first piece of the body if there is one: one write. */
+	#head: string | null;
 	#bodyBytes = 0;
 	#bodyMovedMs = performance.now();
 	#uploadPaused = false;
@@ -64,14 +67,15 @@ export class Relay implements Exchange {
 		this.#limits = limits;
 		this.#watch = watch;
 		this.#connection = pool.acquire(target.socketPath);
-		this.#connection.begin(this, this.#headText(), req.method === "HEAD");
+		this.#connection.begin(this, req.method === "HEAD");
+		this.#head = this.#headText();
 		res.on("close", () => this.#clientClosed());
 		res.on("drain", () => {
 			if (!this.#over) this.#connection.resume();
 		});
 		if (facts.framing === "none") {
 			this.#sent = true;
-			this.#uncork();
+			this.#send("");
 			return;
 		}
 		watch.uploads.add(this);
@@ -119,6 +123,7 @@ export class Relay implements Exchange {
 	end(): boolean {
 		const held = this.#held;
 		if (held === null) this.#res.end();
+		else if (held.length <= SMALL_BYTES) this.#res.end(held.toString("latin1"), "latin1");
 		else this.#res.end(held);
 		this.#finish(null);
 		return this.#sent;
@@ -178,12 +183,11 @@ export class Relay implements Exchange {
 		let flowing: boolean;
 		if (this.#facts.framing === "chunked") {
 			this.#connection.cork();
-			this.#connection.write(`${piece.length.toString(16)}\r\n`);
+			this.#send(`${piece.length.toString(16)}\r\n`);
 			this.#connection.write(piece);
 			flowing = this.#connection.write("\r\n");
-			this.#connection.flush();
-		} else flowing = this.#connection.write(piece);
-		this.#uncork();
+			this.#connection.uncork();
+		} else flowing = this.#send(piece);
 		if (!flowing) {
 			this.#uploadPaused = true;
 			this.#req.pause();
@@ -193,15 +197,20 @@ export class Relay implements Exchange {
 	#uploadEnd(): void {
 		this.#watch.uploads.delete(this);
 		if (this.#over) return;
-		if (this.#facts.framing === "chunked") this.#connection.write("0\r\n\r\n");
 		this.#sent = true;
-		this.#uncork();
+		if (this.#facts.framing === "chunked") this.#send("0\r\n\r\n");
+		else if (this.#head !== null) this.#send("");
 	}
 
-	#uncork(): void {
-		if (!this.#corked) return;
-		this.#corked = false;
-		this.#connection.flush();
+	/** Writes to the worker, behind the head if that has not left yet. False: hold the client back. */
+	#send(piece: Buffer | string): boolean {
+		const head = this.#head;
+		if (head === null) return this.#connection.write(piece);
+		this.#head = null;
+		if (typeof piece === "string") return this.#connection.write(head + piece);
+		if (piece.length <= SMALL_BYTES) return this.#connection.write(head + piece.toString("latin1"));
+		this.#connection.write(head);
+		return this.#connection.write(piece);
 	}
 
 	#giveHeld(): void {

@@ -51,12 +51,15 @@ export class Router {
 
 	update(snapshot: ClusterSnapshot): void {
 		this.#snapshot = snapshot;
-		this.#pool.retain(new Set(snapshot.workers.flatMap(({ socketPath }) => socketPath ?? [])));
+		// A worker that drains waits for its connections to close.
+		const serving = snapshot.workers.filter(({ state }) => state === "ready" && !this.#draining);
+		this.#pool.retain(new Set(serving.flatMap(({ socketPath }) => socketPath ?? [])));
 	}
 
 	/** New requests are answered 503 from now on. Resolves when no request is running. */
 	drain(): Promise<void> {
 		this.#draining = true;
+		this.#pool.retain(new Set());
 		if (this.#running === 0) return Promise.resolve();
 		return new Promise((resolve) => {
 			this.#whenIdle = resolve;

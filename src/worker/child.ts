@@ -32,7 +32,7 @@ interface Running {
 const startedMs = systemClock.monotonicMs();
 const loopLag = createLoopLag();
 let running: Running | null = null;
-let draining: Promise<void> | null = null;
+let draining = false;
 
 const channel = connectToPrimary("worker", { onTerminate: () => terminate() });
 
@@ -66,7 +66,7 @@ channel.on("ask_stats", () => {
 });
 
 channel.on("drain", ({ timeoutMs }) => {
-	draining ??= drain(timeoutMs);
+	startDrain(timeoutMs);
 });
 
 async function start(
@@ -147,7 +147,13 @@ async function start(
 function terminate(): void {
 	if (running === null) process.exit(0);
 	void channel.send({ type: "draining" });
-	draining ??= drain(running.context.config.drainTimeoutMs);
+	startDrain(running.context.config.drainTimeoutMs);
+}
+
+function startDrain(timeoutMs: number): void {
+	if (draining) return;
+	draining = true;
+	void drain(timeoutMs);
 }
 
 async function drain(timeoutMs: number): Promise<void> {
