@@ -85,6 +85,20 @@ describe("a client that leaves", () => {
 		});
 	});
 
+	it("is noticed in the middle of a large reply too, which is not sent to its end", async () => {
+		const { engine, control } = await start({ r3BytesPerToken: 4096 });
+		const input_ids = Array.from({ length: 20_000 }, (_, at) => (at % 200) + 1);
+		const leaving = new AbortController();
+		const body = { ...ASKED, input_ids, return_routed_experts: true };
+		const response = await postJson(engine.url + CHAT, body, {}, leaving.signal);
+		expect(Number(response.headers.get("content-length"))).toBeGreaterThan(100 * 2 ** 20);
+		const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+		await reader.read();
+		leaving.abort();
+		await control.waitForCounter("cancelled", { atLeast: 1 });
+		expect(engine.counters()).toMatchObject({ generated: 1, answered: 0, inFlight: 0 });
+	});
+
 	it("leaves the queue without ever being started", async () => {
 		const { engine, control } = await start({ maxRunning: 1 });
 		await control.script({ gate: "g" });
