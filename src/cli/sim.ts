@@ -44,12 +44,15 @@ export async function sim(flags: RawFlags): Promise<number> {
 	return 0;
 }
 
+/** Ctrl-C under npm arrives twice at once: from the terminal, and from npm, which hands it on. */
+const SAME_SIGNAL_MS = 500;
+
 function firstSignal(): Promise<NodeJS.Signals> {
 	return new Promise((resolve) => {
+		let firstMs: number | null = null;
 		const end = (signal: NodeJS.Signals): void => {
-			// A second signal then ends the process at once, as the platform does by itself.
-			process.removeListener("SIGINT", end);
-			process.removeListener("SIGTERM", end);
+			if (firstMs !== null && performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(1);
+			firstMs ??= performance.now();
 			resolve(signal);
 		};
 		process.on("SIGINT", end);

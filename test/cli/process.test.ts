@@ -134,6 +134,16 @@ describe("rollpin sim", () => {
 		expect([code, stderr]).toEqual([0, ""]);
 	});
 
+	it("takes the doubled SIGINT of Ctrl-C under npm for one", async () => {
+		const sim = new RunningRollpin(["sim", "--port", "0", "--checkpoint", "."], { cwd: dir });
+		await sim.logged("sim_engine");
+		sim.signal("SIGINT");
+		sim.signal("SIGTERM");
+		const { code, stdout } = await sim.ended();
+		expect(stdout).toMatch(/"event":"shutdown","exit_code":0/);
+		expect(code).toBe(0);
+	});
+
 	it("says in one line that its port is taken", async () => {
 		const first = new RunningRollpin(["sim", "--port", "0", "--checkpoint", "."], { cwd: dir });
 		try {
