@@ -30,7 +30,7 @@ export function createLoopLag(): LoopLag {
 		histogram.record(Math.max(1, Math.round(lateMs * 1000)));
 		for (let ticks = 1; ticks < MAX_TICKS && lateMs > TICK_MS; ticks += 1) {
 			lateMs -= TICK_MS;
-			histogram.record(Math.round(lateMs * 1000));
+			histogram.record(Math.max(1, Math.round(lateMs * 1000)));
 		}
 	};
 	const timer = setInterval(tick, TICK_MS).unref();
