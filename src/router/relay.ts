@@ -85,7 +85,7 @@ export class Relay implements Exchange {
 
 	/** Ends an upload that stands still. Not one that we hold back ourselves. */
 	checkIdle(nowMs: number): void {
-		if (this.#uploadPaused || nowMs - this.#bodyMovedMs < BODY_IDLE_MS) return;
+		if (this.#over || this.#uploadPaused || nowMs - this.#bodyMovedMs < BODY_IDLE_MS) return;
 		this.#refuse(
 			new RollpinError("request_timeout", `no byte of the body came for ${BODY_IDLE_MS / 1000} s`),
 		);
@@ -242,6 +242,7 @@ export class Relay implements Exchange {
 	#finish(code: string | null): void {
 		if (this.#over) return;
 		this.#over = true;
+		this.#watch.uploads.delete(this);
 		// A body that is still coming is dropped, so that the connection can end or go on.
 		if (this.#uploadPaused) this.#req.resume();
 		this.#uploadPaused = false;
