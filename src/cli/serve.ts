@@ -26,10 +26,15 @@ export async function serve(flags: RawFlags): Promise<number> {
 	const forPeople = config.log.format === "pretty" || machine.stdoutIsTerminal;
 	// Loaded here, so that --help and a bad flag answer without the cluster's code.
 	const { runCluster } = await import("../primary/run-cluster.js");
+	const { prepareDataDir } = await import("../store/data-dir.js");
+	// Before anything is forked: a data dir in use or of another format is one line.
+	const dataDir = config.store === "lmdb" ? await prepareDataDir(config.dataDir) : null;
 	const exitCode = await runCluster(config, {
 		log: forPeople ? withWelcome(log, compiled) : log,
 		version: packageVersion(),
+		...(dataDir === null ? {} : { nextStoreEpoch: () => dataDir.nextEpoch() }),
 	});
+	await dataDir?.release();
 	// At once: after a second signal work may be left that would keep the process.
 	process.exit(exitCode);
 }

@@ -58,7 +58,15 @@ export type FromChild =
 
 /** primary -> child */
 export type ToChild =
-	| { type: "start_worker"; index: number; epoch: number; socketPath: string; config: ClusterConfig }
+	/** `epoch` counts this slot's processes; `storeEpoch` fences the data dir and grows over restarts too. */
+	| {
+			type: "start_worker";
+			index: number;
+			epoch: number;
+			storeEpoch: number;
+			socketPath: string;
+			config: ClusterConfig;
+	  }
 	/** `socketPath`: the router listens there too, so that its HTTP server is a listening one; clients come by handle. */
 	| { type: "start_router"; socketPath: string; config: ClusterConfig; snapshot: ClusterSnapshot }
 	| { type: "start_sim"; config: ClusterConfig }

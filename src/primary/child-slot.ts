@@ -46,7 +46,7 @@ export interface SlotOptions {
 	rules: RestartRules;
 	fork: Fork;
 	/** The answer to the child's `hello`. */
-	startMessage: (epoch: number) => ToChild;
+	startMessage: (epoch: number) => ToChild | Promise<ToChild>;
 	listener: SlotListener;
 	/** A child that is not ready by then is killed; its start counts as a crash. */
 	startTimeoutMs?: number;
@@ -150,13 +150,23 @@ export class ChildSlot {
 		this.#become("starting");
 	}
 
+	async #start(child: ChildHandle, epoch: number): Promise<void> {
+		try {
+			const message = await this.#options.startMessage(epoch);
+			if (child === this.#child) child.send(message);
+		} catch (error) {
+			const text = error instanceof Error ? error.message : String(error);
+			if (child === this.#child) this.#options.listener.failed(this, text, 1);
+		}
+	}
+
 	#received(child: ChildHandle, message: FromChild): void {
 		if (child !== this.#child) return;
 		this.#liveness = { ...this.#liveness, heardMs: performance.now() };
 		const { listener } = this.#options;
 		switch (message.type) {
 			case "hello":
-				child.send(this.#options.startMessage(this.#epoch));
+				void this.#start(child, this.#epoch);
 				break;
 			case "ready":
 				if (this.#closing || this.#readyMs !== null) break;

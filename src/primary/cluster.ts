@@ -20,6 +20,8 @@ export interface FatalEnd {
 }
 
 export interface ClusterParts {
+	/** A number greater than every earlier one for this data dir; it shuts a worker's predecessor out of the store. */
+	nextStoreEpoch: () => Promise<number>;
 	config: ClusterConfig;
 	log: Logger;
 	fork: Fork;
@@ -62,10 +64,11 @@ export class Cluster {
 					role: "worker",
 					index,
 					rules: WORKER_RULES,
-					startMessage: (epoch) => ({
+					startMessage: async (epoch): Promise<ToChild> => ({
 						type: "start_worker",
 						index,
 						epoch,
+						storeEpoch: await parts.nextStoreEpoch(),
 						socketPath: sockets.path("w", index, epoch),
 						config: this.#childConfig(),
 					}),
@@ -181,7 +184,7 @@ export class Cluster {
 			},
 			failed: (slot, message, exitCode) => {
 				if (this.#stage === "starting") return this.#fail({ exitCode, reason: message, role: slot.role });
-				log.event("start_failed", { role: slot.role }, message);
+				log.event("start_failed", { failed_role: slot.role }, message);
 			},
 			exited: (slot, exit) => logExit(log, slot, exit, config.store === "memory"),
 			quarantined: (slot, crashes) => this.#quarantined(slot, crashes),

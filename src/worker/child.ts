@@ -54,6 +54,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 	const index = message.index as WorkerIndex;
 	drainTimeoutMs = config.drainTimeoutMs;
 	const { level, format } = config.log;
+	const logger = createLogger({ role: "worker", worker: index, level, format });
 	const [tito, store] = await Promise.all([
 		createTito({
 			checkpointDir: config.checkpointDir,
@@ -61,7 +62,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 			chatTemplateKwargs: parseJson(config.chatTemplateKwargsJson) as JsonObject,
 			titoModel: config.titoModel,
 		}),
-		openStore(config, index, message.epoch),
+		openStore(config, index, message.storeEpoch, logger),
 	]);
 	worker = await startWorker({
 		index,
@@ -69,7 +70,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		socketPath,
 		store,
 		tito,
-		logger: createLogger({ role: "worker", worker: index, level, format }),
+		logger,
 		clock: systemClock,
 	});
 	await channel.send({ type: "ready", socketPath });
