@@ -10,7 +10,7 @@ import { ENV_PREFIX } from "./option-names.js";
 import { gatherSettings, type RawFlags } from "./settings.js";
 import { welcomeText } from "./welcome.js";
 
-/** Resolves with the exit code. Throws ConfigError before anything was started. */
+/** Resolves with the exit code, or ends the process with the cluster's. Throws ConfigError before anything starts. */
 export async function serve(flags: RawFlags): Promise<number> {
 	const machine = createMachine();
 	const file = readConfigFile(flags, machine.cwd);
@@ -26,10 +26,12 @@ export async function serve(flags: RawFlags): Promise<number> {
 	const forPeople = config.log.format === "pretty" || machine.stdoutIsTerminal;
 	// Loaded here, so that --help and a bad flag answer without the cluster's code.
 	const { runCluster } = await import("../primary/run-cluster.js");
-	return runCluster(config, {
+	const exitCode = await runCluster(config, {
 		log: forPeople ? withWelcome(log, compiled) : log,
 		version: packageVersion(),
 	});
+	// At once: after a second signal work may be left that would keep the process.
+	process.exit(exitCode);
 }
 
 function readConfigFile(flags: RawFlags, cwd: string): { path: string; text: string } | null {

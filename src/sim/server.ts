@@ -92,7 +92,7 @@ async function listen(server: Server, port: number, host: string): Promise<void>
 			);
 		};
 		server.once("error", fail);
-		// Exclusive: as a child of the cluster it would otherwise be opened, and accepted for, in the primary.
+		// exclusive: in a cluster child the primary would otherwise own the socket, and closing it would refuse nobody.
 		server.listen({ port, host, exclusive: true }, () => {
 			server.off("error", fail);
 			resolve();
