@@ -12,7 +12,7 @@ const RESERVED = 40;
 const REPORT_MS = 1_000;
 
 /** Each client may need one more towards its worker. */
-export function connectionBound(openFiles: number): number {
+function connectionBound(openFiles: number): number {
 	return Math.max(4, Math.floor((openFiles - RESERVED) / 2));
 }
 
