@@ -20,6 +20,8 @@ export interface SlotExit {
 	/** From spawn to exit. */
 	afterMs: number;
 	planned: boolean;
+	/** It had been ready. */
+	served: boolean;
 	/** Requests that were running by the child's last word on it. */
 	inflight: number;
 }
@@ -227,6 +229,7 @@ export class ChildSlot {
 			signal,
 			afterMs: now - this.#spawnedMs,
 			planned: planned || this.#closing,
+			served: this.#readyMs !== null,
 			inflight: this.#lastStats?.inflight ?? 0,
 		});
 		if (this.#closing) this.#become("down");

@@ -186,7 +186,7 @@ export class Cluster {
 				if (this.#stage === "starting") return this.#fail({ exitCode, reason: message, role: slot.role });
 				log.event("start_failed", { failed_role: slot.role }, message);
 			},
-			exited: (slot, exit) => logExit(log, slot, exit, config.store === "memory"),
+			exited: (slot, exit) => logExit(log, slot, exit, exit.served && config.store === "memory"),
 			quarantined: (slot, crashes) => this.#quarantined(slot, crashes),
 			unresponsive: (slot, silentMs) => logUnresponsive(log, slot, silentMs),
 			stats: (slot, stats) => void this.#heartbeats.answered(slot, stats),

@@ -22,7 +22,7 @@ export type Fork = (role: ChildRole) => ChildHandle;
 export type ChildEntries = Readonly<Record<ChildRole, string>>;
 
 /** The entries beside this file in the build. */
-export const BUILT_ENTRIES: ChildEntries = {
+const BUILT_ENTRIES: ChildEntries = {
 	worker: fileURLToPath(new URL("../worker/child.js", import.meta.url)),
 	router: fileURLToPath(new URL("../router/child.js", import.meta.url)),
 	sim: fileURLToPath(new URL("../sim/child.js", import.meta.url)),

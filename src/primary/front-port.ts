@@ -1,6 +1,7 @@
 // The front TCP port: accepts, and hands each connection to whichever router is ready. Reads not a byte of it.
 import { createServer, type Server, type Socket } from "node:net";
 import { ConfigError } from "../base/errors.js";
+import { openFilesLimit } from "../base/fd-limit.js";
 
 /**
  * Sends one connection to the router, which answers with `taken(seq)`. The primary's own handle stays open until
@@ -36,6 +37,9 @@ const NO_ROUTER_REPLY =
 /** Connections on their way to the router at a time. Node sends one after the other, each after the last's receipt. */
 const MAX_IN_TRANSIT = 8;
 
+/** Descriptors of the primary that are no connection: the log, epoll, one channel for each child and more. */
+const RESERVED_DESCRIPTORS = 40;
+
 interface Waiting {
 	connection: Socket;
 	sinceMs: number;
@@ -57,7 +61,8 @@ export class FrontPort {
 		this.#options = options;
 		this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
 		server.on("connection", (connection: Socket) => this.#accepted(connection));
-		// EMFILE and the like: libuv closed that connection; the port goes on.
+		server.on("drop", () => this.#trouble("EMFILE"));
+		// The port goes on whatever befell one connection.
 		server.on("error", (error: NodeJS.ErrnoException) => this.#trouble(error.code ?? error.message));
 	}
 
@@ -76,6 +81,9 @@ export class FrontPort {
 			server.listen({ host: options.host, port: options.port, backlog: BACKLOG, exclusive: true }, resolve);
 		});
 		server.removeAllListeners("error");
+		// Out of descriptors, libuv would close connections in silence; at this bound node tells of each.
+		const bound = openFilesLimit() - RESERVED_DESCRIPTORS;
+		if (Number.isFinite(bound)) server.maxConnections = Math.max(4, bound);
 		return new FrontPort(server, options);
 	}
 
@@ -144,6 +152,14 @@ export class FrontPort {
 			this.#trouble("no_router");
 			turnAway(expired.connection);
 		}
+		for (const [seq, { connection, sinceMs }] of this.#inTransit) {
+			if (sinceMs >= oldest) break;
+			// Its handle did not arrive (a router without descriptors drops it), or the router hangs.
+			this.#inTransit.delete(seq);
+			this.#trouble("not_taken");
+			turnAway(connection);
+		}
+		this.#pump();
 		for (const [code, trouble] of this.#troubles) this.#report(code, trouble);
 	}
 

@@ -157,6 +157,8 @@ function troubleText(code: string, count: number): string {
 	switch (code) {
 		case "no_router":
 			return `${count} connections were turned away: no router took them in time`;
+		case "not_taken":
+			return `${count} connections were turned away: the router did not take them (blocked, or out of file descriptors)`;
 		case "too_many_waiting":
 			return `${count} connections were turned away: too many waited for a router`;
 		case "EMFILE":

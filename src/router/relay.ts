@@ -26,6 +26,8 @@ export interface RelayWatch {
 
 /** A body that stands still for so long ends in 408 (bad-input.md). */
 const BODY_IDLE_MS = 30_000;
+/** What a client may send over the limit, behind a reply that told it so, before it is cut off. */
+const DROPPED_BYTES = 64 * 1024 * 1024;
 /** Up to here a copy into one string, and so one write with the head, is cheaper than a second buffer. */
 const SMALL_BYTES = 16 * 1024;
 
@@ -174,9 +176,10 @@ export class Relay implements Exchange {
 		this.#bodyMovedMs = performance.now();
 		const { maxBodyBytes } = this.#limits;
 		if (this.#bodyBytes > maxBodyBytes) {
-			// Also after an early reply, when the rest is only read to be dropped.
-			if (this.#over) this.#req.destroy();
-			else this.#refuse(new RollpinError("body_too_large", `a body may have ${maxBodyBytes} bytes`));
+			// After a reply the rest is only read to be dropped, for a while: closing at once would reset the reply away.
+			if (!this.#over)
+				this.#refuse(new RollpinError("body_too_large", `a body may have ${maxBodyBytes} bytes`));
+			else if (this.#bodyBytes > maxBodyBytes + DROPPED_BYTES) this.#req.destroy();
 			return;
 		}
 		if (this.#over) return;

@@ -18,7 +18,7 @@ export interface HeadFacts {
 
 /** Bytes of all header lines together, and how many there may be (bad-input.md). */
 export const MAX_HEADER_BYTES = 16 * 1024;
-export const MAX_HEADERS = 100;
+const MAX_HEADERS = 100;
 
 const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 /** Hop-by-hop (RFC 9110 7.6.1), the proxies' own, and what the router sets itself. */
@@ -121,7 +121,7 @@ const random = Buffer.alloc(256 * ID_BYTES);
 let randomAt = random.length;
 
 /** Headers that the `connection` header names are hop-by-hop too; null when it names none but the usual two. */
-export function connectionOptions(raw: readonly string[]): Set<string> | null {
+function connectionOptions(raw: readonly string[]): Set<string> | null {
 	let options: Set<string> | null = null;
 	for (let index = 0; index + 1 < raw.length; index += 2) {
 		if ((raw[index] as string).toLowerCase() !== "connection") continue;

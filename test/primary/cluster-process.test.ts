@@ -182,6 +182,26 @@ describe("supervision", () => {
 	});
 });
 
+test("out of file descriptors it says so, refuses, and recovers", async () => {
+	const it = start({}, {}, 120);
+	const { url, port } = await it.ready();
+	const crowd = Array.from({ length: 300 }, () => {
+		const socket = connect({ port, host: "127.0.0.1" });
+		socket.on("error", () => undefined);
+		return socket;
+	});
+	const said = await it.event("front_port_error", 5_000, (record) => record.code === "EMFILE");
+	expect(said.msg).toContain("out of file descriptors (raise the limit: ulimit -n)");
+	for (const socket of crowd) socket.destroy();
+	await until("service again", 7_000, async () => {
+		// Until the crowd's connections are through, this one may be turned away like them.
+		const answers = await Promise.allSettled([fetch(`${url}/health`), fetch(`${url}/sessions/${ON_0}`)]);
+		return answers.every((answer) => answer.status === "fulfilled" && answer.value.ok);
+	});
+	expect(it.all("worker_exit")).toHaveLength(0);
+	expect(it.all("router_exit")).toHaveLength(0);
+}, 20_000);
+
 describe("the end", () => {
 	test.each(["SIGTERM", "SIGINT"] as const)(
 		"by %s lets running requests finish and exits 0",

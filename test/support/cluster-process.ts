@@ -18,9 +18,12 @@ export class ClusterProcess {
 	readonly child: ChildProcess;
 	#text = "";
 
-	constructor(overrides: Partial<ClusterConfig> = {}, env: NodeJS.ProcessEnv = {}) {
+	/** @param openFiles the soft limit of file descriptors, for each of its processes */
+	constructor(overrides: Partial<ClusterConfig> = {}, env: NodeJS.ProcessEnv = {}, openFiles?: number) {
 		if (!existsSync(BUILT)) throw new Error("these tests run the build: npm run build first");
-		this.child = spawn(process.execPath, [MAIN, JSON.stringify(clusterConfig(overrides))], {
+		const limit = openFiles === undefined ? "" : `ulimit -n ${openFiles}; `;
+		const args = [process.execPath, MAIN, JSON.stringify(clusterConfig(overrides))];
+		this.child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", ...args], {
 			stdio: ["ignore", "pipe", "pipe"],
 			env: { ...process.env, ...env },
 		});
