@@ -24,7 +24,16 @@ type Method<T> = (self: T, args: CallArguments) => Value;
 
 /** Those that would change the dict are refused by the sandbox, but still hide a key of their name. */
 const REFUSED_DICT_METHODS = new Set(["clear", "pop", "popitem", "setdefault", "update"]);
-const REFUSED_LIST_METHODS = new Set(["append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"]);
+const REFUSED_LIST_METHODS = new Set([
+	"append",
+	"clear",
+	"extend",
+	"insert",
+	"pop",
+	"remove",
+	"reverse",
+	"sort",
+]);
 
 const DICT_METHODS: ReadonlyMap<string, Method<Dict>> = new Map<string, Method<Dict>>([
 	["items", (dict) => [...dict].map(([key, value]) => tuple(key, value))],
@@ -109,11 +118,7 @@ function refused(type: string, name: string): Undefined {
 	return new Undefined(`access to attribute '${name}' of '${type}' object is unsafe; it`);
 }
 
-function bound<T>(
-	methods: ReadonlyMap<string, Method<T>>,
-	self: T,
-	name: string,
-): Callable | undefined {
+function bound<T>(methods: ReadonlyMap<string, Method<T>>, self: T, name: string): Callable | undefined {
 	const method = methods.get(name);
 	return method === undefined ? undefined : (args) => method(self, args);
 }

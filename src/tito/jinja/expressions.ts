@@ -103,7 +103,8 @@ export function callArguments(nodes: Call["args"], scope: Scope): CallArguments 
 	const named = new Map<string, Value>();
 	for (const node of nodes) {
 		if (node.type === "SpreadExpression") positional.push(...iterate(evaluate(node.argument, scope)));
-		else if (node.type === "KeywordArgumentExpression") named.set(node.key.value, evaluate(node.value, scope));
+		else if (node.type === "KeywordArgumentExpression")
+			named.set(node.key.value, evaluate(node.value, scope));
 		else if (node.type === "KeywordSpreadExpression") unpack(evaluate(node.argument, scope), named);
 		else positional.push(evaluate(node, scope));
 	}
@@ -141,7 +142,8 @@ function binaryExpression(node: Binary, scope: Scope): Value {
 function unary(operator: string, value: Value): Value {
 	if (operator === "not") return !truthy(value);
 	refuseUndefined(value);
-	if (!isNumber(value)) throw new TemplateError(`bad operand type for unary ${operator}: '${typeName(value)}'`);
+	if (!isNumber(value))
+		throw new TemplateError(`bad operand type for unary ${operator}: '${typeName(value)}'`);
 	if (value instanceof PyFloat) return new PyFloat(operator === "-" ? -toDouble(value) : toDouble(value));
 	return binary(operator, 0, value);
 }

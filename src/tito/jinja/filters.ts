@@ -2,8 +2,8 @@
 import { argument, intArgument, textArgument } from "./arguments.js";
 import { getAttribute, getItem } from "./attributes.js";
 import { binary, equals, toDouble } from "./operators.js";
-import { jsonText, PLAIN_JSON, str } from "./spelling.js";
 import { sortItems } from "./sorting.js";
+import { jsonText, PLAIN_JSON, str } from "./spelling.js";
 import { capitalize, replaceText, splitLines, strip, title } from "./strings.js";
 import { runTest } from "./tests.js";
 import {
@@ -14,8 +14,8 @@ import {
 	lengthOf,
 	PyFloat,
 	TemplateError,
-	tuple,
 	truthy,
+	tuple,
 	typeName,
 	Undefined,
 	type Value,
@@ -43,7 +43,9 @@ function separators(args: CallArguments): [string | undefined, string | undefine
 }
 
 function defaultTo(value: Value, args: CallArguments): Value {
-	const replaces = truthy(argument(args, 1, "boolean") ?? false) ? !truthy(value) : value instanceof Undefined;
+	const replaces = truthy(argument(args, 1, "boolean") ?? false)
+		? !truthy(value)
+		: value instanceof Undefined;
 	return replaces ? (argument(args, 0, "default_value") ?? "") : value;
 }
 
@@ -86,7 +88,8 @@ function selection(byAttribute: boolean, keeps: boolean): Filter {
 		const [name, other] = rest;
 		return iterate(value).filter((item) => {
 			const subject = byAttribute ? attributeOf(item, attribute) : item;
-			const passes = name === undefined ? truthy(subject) : runTest(textArgument(name), subject, other ?? null);
+			const passes =
+				name === undefined ? truthy(subject) : runTest(textArgument(name), subject, other ?? null);
 			return passes === keeps;
 		});
 	};
@@ -99,7 +102,9 @@ function indent(value: Value, args: CallArguments): Value {
 	const first = truthy(argument(args, 1, "first") ?? false);
 	const text = textArgument(value);
 	const lines = splitLines(`${text}\n`, false);
-	return lines.map((line, at) => ((at === 0 ? first : blank || line !== "") ? padding + line : line)).join("\n");
+	return lines
+		.map((line, at) => ((at === 0 ? first : blank || line !== "") ? padding + line : line))
+		.join("\n");
 }
 
 function toInt(value: Value, args: CallArguments): Value {
@@ -269,4 +274,3 @@ export function applyFilter(name: string, value: Value, args: CallArguments): Va
 export function hasFilter(name: string): boolean {
 	return FILTERS.has(name);
 }
-

@@ -23,7 +23,8 @@ function range(args: CallArguments): Value {
 	const step = intArgument(third, 1);
 	if (step === 0) throw new TemplateError("range() arg 3 must not be zero");
 	const length = Math.max(0, Math.ceil((stop - start) / step));
-	if (length > MAX_RANGE) throw new TemplateError(`Range too big. The sandbox blocks ranges larger than ${MAX_RANGE}.`);
+	if (length > MAX_RANGE)
+		throw new TemplateError(`Range too big. The sandbox blocks ranges larger than ${MAX_RANGE}.`);
 	return Array.from({ length }, (_, at) => start + at * step);
 }
 

@@ -17,8 +17,7 @@ function sortKey(item: Value, attribute: Value, caseSensitive: boolean): Value {
 	if (typeof attribute !== "string") return folded(getItem(item, attribute), caseSensitive);
 	const keys = attribute.split(",").map((path) => {
 		let found = item;
-		for (const part of path.split("."))
-			found = getItem(found, /^\d+$/.test(part) ? Number(part) : part);
+		for (const part of path.split(".")) found = getItem(found, /^\d+$/.test(part) ? Number(part) : part);
 		return folded(found, caseSensitive);
 	});
 	return keys.length === 1 ? (keys[0] as Value) : keys;

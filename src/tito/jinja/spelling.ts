@@ -97,7 +97,8 @@ export const PLAIN_JSON: JsonStyle = {
 /** `json.dumps(value)`. @throws TemplateError for what JSON has no form for */
 export function jsonText(value: Value, style: JsonStyle = PLAIN_JSON, depth = 0): string {
 	if (value === null) return "null";
-	if (typeof value === "boolean" || typeof value === "number" || typeof value === "bigint") return String(value);
+	if (typeof value === "boolean" || typeof value === "number" || typeof value === "bigint")
+		return String(value);
 	if (typeof value === "string") return jsonString(value, style.asciiOnly);
 	if (value instanceof PyFloat) return jsonFloat(value.value);
 	if (isList(value))

@@ -148,11 +148,17 @@ function assign(node: SetNode, scope: Scope): void {
 	if (assignee.type !== "MemberExpression" || assignee.property.type !== "Identifier")
 		throw new TemplateError(`cannot assign to ${assignee.type}`);
 	const object = evaluate(assignee.object, scope);
-	if (!(object instanceof Namespace)) throw new TemplateError("cannot assign attribute on non-namespace object");
+	if (!(object instanceof Namespace))
+		throw new TemplateError("cannot assign attribute on non-namespace object");
 	object.attributes.set(assignee.property.value, value);
 }
 
-function macro(name: string, parameters: readonly Parameter[], body: readonly Node[], outer: Scope): Callable {
+function macro(
+	name: string,
+	parameters: readonly Parameter[],
+	body: readonly Node[],
+	outer: Scope,
+): Callable {
 	const uses = (special: string) => mentions(body, special);
 	return (args) => {
 		const scope = new Scope(outer);
@@ -177,7 +183,8 @@ function bindParameters(
 		const given = args.positional[at] ?? named.get(key);
 		named.delete(key);
 		if (given !== undefined) scope.set(key, given);
-		else if (parameter.type === "Identifier") scope.set(key, new Undefined(`parameter '${key}' was not provided; it`));
+		else if (parameter.type === "Identifier")
+			scope.set(key, new Undefined(`parameter '${key}' was not provided; it`));
 		else scope.set(key, evaluate(parameter.value, scope));
 	}
 	const rest = args.positional.slice(parameters.length);

@@ -37,7 +37,11 @@ export function strip(text: string, characters: string | null, side: Side): stri
 function stripMethod(side: Side) {
 	return (text: string, args: CallArguments): Value => {
 		const characters = argument(args, 0, "chars");
-		return strip(text, characters === undefined || characters === null ? null : textArgument(characters), side);
+		return strip(
+			text,
+			characters === undefined || characters === null ? null : textArgument(characters),
+			side,
+		);
 	};
 }
 
