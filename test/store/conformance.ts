@@ -234,7 +234,19 @@ export function describeStore(name: string, open: (tombstones: number) => Promis
 		});
 
 		it("tells ids of every allowed form apart", async () => {
-			const ids = ["a", "a.", "a..b", "A", "_", "-", "9", "a".repeat(128), `${"a".repeat(127)}b`, "a0", "a-0"];
+			const ids = [
+				"a",
+				"a.",
+				"a..b",
+				"A",
+				"_",
+				"-",
+				"9",
+				"a".repeat(128),
+				`${"a".repeat(127)}b`,
+				"a0",
+				"a-0",
+			];
 			for (const [index, id] of ids.entries()) {
 				await store.commit([putSession(sid(id)), append(sid(id), 0, { prompt: [bytes(10, index)] })]);
 			}
@@ -260,7 +272,8 @@ export function describeStore(name: string, open: (tombstones: number) => Promis
 			const read = await store.session(s);
 			const [readTurn] = await store.headers(s);
 			const readTombstone = await store.tombstone(sid("gone"));
-			if (read === undefined || readTurn === undefined || readTombstone === undefined) throw new Error("lost");
+			if (read === undefined || readTurn === undefined || readTombstone === undefined)
+				throw new Error("lost");
 			read.tokenCount = 98;
 			readTurn.requestHoles.messages = 98;
 			readTombstone.at = 98;
@@ -286,7 +299,10 @@ export function describeStore(name: string, open: (tombstones: number) => Promis
 			for (let turn = 0; turn < 100; turn++) {
 				const size = turn % 3 === 0 ? 30_000 : 30;
 				commits.push(
-					store.commit([append(s, turn, { reply: [bytes(size, turn)] }), putSession(s, { tokenCount: turn })]),
+					store.commit([
+						append(s, turn, { reply: [bytes(size, turn)] }),
+						putSession(s, { tokenCount: turn }),
+					]),
 				);
 			}
 			await Promise.all(commits);
