@@ -100,7 +100,11 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		signal.throwIfAborted();
 
 		const tokenizing = stopwatch(clock);
-		const prompt = await encodeTurn(attach, request.messages, request.template, deps.tito, deps.maxTokens);
+		// A render changes nothing, so nobody has to wait for the end of one that is no longer wanted.
+		const prompt = await orAborted(
+			encodeTurn(attach, request.messages, request.template, deps.tito, deps.maxTokens),
+			signal,
+		);
 		timings.tokenizeInMs = tokenizing();
 		facts.promptTokens = prompt.engine.length;
 		facts.reusedTokens = prompt.engine.length - prompt.ids.length;
@@ -234,6 +238,20 @@ async function findReplay(
 		return { header, reply, promptIds };
 	}
 	return null;
+}
+
+/** `work`, or `signal`'s reason as soon as it fires; the work then goes on unheeded. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+	let stop = () => {};
+	const aborted = new Promise<never>((_resolve, reject) => {
+		stop = () => reject(signal.reason);
+		signal.addEventListener("abort", stop, { once: true });
+	});
+	try {
+		return await Promise.race([work, aborted]);
+	} finally {
+		signal.removeEventListener("abort", stop);
+	}
 }
 
 function stopwatch(clock: Clock): () => number {
