@@ -90,7 +90,7 @@ export async function startRig(
 	const engine: SimEngine = await startSimEngine({ checkpointDir: TOY_CHECKPOINT });
 	const tito = wrapTito(
 		await createTito({
-			checkpointDir: TOY_CHECKPOINT,
+			checkpointDir: overrides.checkpointDir ?? TOY_CHECKPOINT,
 			chatTemplateFile: null,
 			chatTemplateKwargs: new Map(),
 			titoModel: "default",
