@@ -7,8 +7,9 @@ import type { ClusterConfig } from "../ipc/config.js";
 import type { ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
 import { type Authorize, createAuthorize } from "./auth.js";
+import { METRICS_CONTENT_TYPE, metricsOf } from "./metrics.js";
 import { Relay, type RelayTarget, type RelayWatch } from "./relay.js";
-import { clusterOf, healthOf, refuse, sendJson } from "./replies.js";
+import { clusterOf, healthOf, refuse, sendJson, sendText } from "./replies.js";
 import { type HeadFacts, readRequestHead } from "./request-head.js";
 import { type Route, route } from "./route.js";
 import { WorkerPool } from "./worker-pool.js";
@@ -95,6 +96,11 @@ export class Router {
 			}
 			case "cluster":
 				sendJson(res, 200, clusterOf(this.#snapshot), facts.requestId);
+				return;
+			case "metrics":
+				void metricsOf(this.#snapshot).then((text) => {
+					sendText(res, 200, METRICS_CONTENT_TYPE, text, facts.requestId);
+				});
 				return;
 			case "reject": {
 				const { code, message, allow } = decision;

@@ -5,7 +5,7 @@ import { ownerOf, PARTITION_COUNT, partitionOf } from "../base/partitions.js";
 import { BlobFiles } from "./blob-files.js";
 import { checkCommit } from "./commit-rules.js";
 import { blobDirectory, checkFormat, partitionStem } from "./data-dir.js";
-import { DamagedEnvironment, type Durability, LmdbEnvironment } from "./lmdb-environment.js";
+import { DamagedEnvironment, type Durability, openEnvironment } from "./lmdb-environment.js";
 import { PartitionStore } from "./partition-store.js";
 import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
 import { partitionRefuses } from "./store-errors.js";
@@ -122,7 +122,7 @@ class LmdbStore implements Store {
 		const refuse = (reason: string) => this.#options.onPartitionRefused?.(partition, reason);
 		try {
 			const stem = partitionStem(dataDir, partition);
-			const environment = new LmdbEnvironment({ stem, partition, durability, epoch, onRefused: refuse });
+			const environment = await openEnvironment({ stem, partition, durability, epoch, onRefused: refuse });
 			const blobs = new BlobFiles(blobDirectory(dataDir, partition), epoch, durability === "power");
 			const store = new PartitionStore(partition, environment, blobs);
 			this.#partitions.set(partition, store);

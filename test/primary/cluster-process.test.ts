@@ -71,7 +71,10 @@ describe("the start", () => {
 		const it = start({}, { FIXTURE_WORKER: "failed" });
 		expect(await within("the exit", 5_000, it.exited)).toEqual({ code: 2, signal: null });
 		expect(it.all("start_failed")).toHaveLength(1);
-		expect(it.all("start_failed")[0]).toMatchObject({ failed_role: "worker", msg: "the fixture was told to fail" });
+		expect(it.all("start_failed")[0]).toMatchObject({
+			failed_role: "worker",
+			msg: "the fixture was told to fail",
+		});
 	});
 
 	test("goes on without a worker that keeps crashing, and says that it is degraded", async () => {
