@@ -1,0 +1,109 @@
+// Reads a checkpoint's tokenizer and chat template from disk, once. Renders and encodes nothing.
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { ConfigError } from "../base/errors.js";
+import { JsonSyntaxError, parseJson } from "../json/parse.js";
+import type { JsonObject, JsonValue } from "../json/value.js";
+
+export interface Checkpoint {
+	dir: string;
+	tokenizerFile: string;
+	/** `eos_token` and the like by name, the variables that transformers gives to every template. */
+	specialTokens: ReadonlyMap<string, string>;
+	/** The custom template, else chat_template.jinja, else the one in tokenizer_config.json; null when there is none. */
+	chatTemplate: string | null;
+}
+
+export interface CheckpointOptions {
+	/** `--chat-template`; null for the checkpoint's own. */
+	chatTemplateFile: string | null;
+}
+
+const SPECIAL_TOKENS = [
+	"bos_token",
+	"eos_token",
+	"unk_token",
+	"sep_token",
+	"pad_token",
+	"cls_token",
+	"mask_token",
+];
+
+/** @throws ConfigError naming `--checkpoint` or `--chat-template`, the file and the remedy */
+export function loadCheckpoint(dir: string, options: CheckpointOptions): Checkpoint {
+	if (!isDirectory(dir))
+		throw new ConfigError(
+			`--checkpoint ${dir} is not a directory; give the directory that holds the model's tokenizer.json`,
+		);
+	const tokenizerFile = join(dir, "tokenizer.json");
+	if (!isFile(tokenizerFile))
+		throw new ConfigError(
+			`--checkpoint ${dir} has no tokenizer.json; give a checkpoint that was saved with a fast tokenizer`,
+		);
+	const config = readConfig(join(dir, "tokenizer_config.json"));
+	const chatTemplate = customTemplate(options.chatTemplateFile) ?? ownTemplate(dir, config);
+	return { dir, tokenizerFile, specialTokens: specialTokens(config), chatTemplate };
+}
+
+function isDirectory(path: string): boolean {
+	return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function isFile(path: string): boolean {
+	return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function readConfig(file: string): JsonObject {
+	if (!isFile(file))
+		throw new ConfigError(
+			`--checkpoint has no ${file}; copy tokenizer_config.json from the model's repository`,
+		);
+	let config: JsonValue;
+	try {
+		config = parseJson(readFileSync(file));
+	} catch (error) {
+		if (!(error instanceof JsonSyntaxError)) throw error;
+		throw new ConfigError(`--checkpoint: ${file} is not JSON (${error.message}); copy it again`, {
+			cause: error,
+		});
+	}
+	if (config instanceof Map) return config;
+	throw new ConfigError(
+		`--checkpoint: ${file} is not a JSON object; copy it again from the model's repository`,
+	);
+}
+
+function customTemplate(file: string | null): string | null {
+	if (file === null) return null;
+	if (!isFile(file))
+		throw new ConfigError(
+			`--chat-template ${file} is not a file; give a Jinja chat template, or leave the flag out`,
+		);
+	return readFileSync(file, "utf8");
+}
+
+function ownTemplate(dir: string, config: JsonObject): string | null {
+	const file = join(dir, "chat_template.jinja");
+	return isFile(file) ? readFileSync(file, "utf8") : templateText(config.get("chat_template"));
+}
+
+/** A string, or a list of `{name, template}` of which `default` counts. */
+function templateText(value: JsonValue | undefined): string | null {
+	if (typeof value === "string") return value;
+	if (!Array.isArray(value)) return null;
+	for (const item of value) {
+		const template = item instanceof Map && item.get("name") === "default" ? item.get("template") : undefined;
+		if (typeof template === "string") return template;
+	}
+	return null;
+}
+
+function specialTokens(config: JsonObject): Map<string, string> {
+	const tokens = new Map<string, string>();
+	for (const name of SPECIAL_TOKENS) {
+		const value = config.get(name);
+		const content = value instanceof Map ? value.get("content") : value;
+		if (typeof content === "string") tokens.set(name, content);
+	}
+	return tokens;
+}
