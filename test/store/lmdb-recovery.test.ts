@@ -92,6 +92,23 @@ describe("A new owner of a data dir", () => {
 		await (await openStore({ epoch: epoch + 1 })).close();
 	});
 
+	it("refuses appends with 507 when the reserve would be touched, reads on, and takes them again later", async () => {
+		const first = await openStore();
+		const id = sid("full");
+		await first.commit([putSession(id), append(id, 0, { reply: [bytes(40_000)] })]);
+		await first.close();
+		const full = await openStore({ reserveBytes: Number.MAX_SAFE_INTEGER });
+		for (const op of [append(id, 1, { reply: [bytes(10)] }), append(id, 1, { reply: [bytes(40_000)] })]) {
+			await expect(full.commit([op])).rejects.toMatchObject({ code: "store_full", status: 507 });
+		}
+		expect(await full.headers(id)).toHaveLength(1);
+		expect((await full.part(id, tid(0), "reply")).length).toBe(40_000);
+		await full.close();
+		const again = await openStore();
+		await again.commit([append(id, 1, { reply: [bytes(40_000)] })]);
+		expect(await again.headers(id)).toHaveLength(2);
+	});
+
 	it("removes files that no turn names, and only those", async () => {
 		const first = await openStore();
 		const id = sid(`00${"a".repeat(30)}`);
