@@ -59,7 +59,8 @@ function compareNumbers(a: Numeric, b: Numeric): number {
 	const left = exact && !(a instanceof PyFloat) ? toBigInt(a) : toDouble(a);
 	const right = exact && !(b instanceof PyFloat) ? toBigInt(b) : toDouble(b);
 	if (left < right) return -1;
-	return left > right ? 1 : left == right ? 0 : Number.NaN;
+	if (left > right) return 1;
+	return Number.isNaN(left) || Number.isNaN(right) ? Number.NaN : 0;
 }
 
 /** Negative, zero or positive; NaN where Python finds neither less nor more. @throws TemplateError for a mix */

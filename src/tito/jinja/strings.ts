@@ -85,6 +85,7 @@ function rsplit(text: string, args: CallArguments): Value {
 	return kept === 0 ? parts : [parts.slice(0, kept).join(separator), ...parts.slice(kept)];
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: Python breaks lines at the ASCII separators too.
 const LINE_END = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
 
 export function splitLines(text: string, keepEnds: boolean): string[] {
@@ -145,7 +146,7 @@ export function capitalize(text: string): string {
 	return first.toUpperCase() + text.slice(first.length).toLowerCase();
 }
 
-export function title(text: string): string {
+function title(text: string): string {
 	return text.replace(/\p{L}+/gu, capitalize);
 }
 
