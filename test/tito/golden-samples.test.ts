@@ -39,7 +39,8 @@ function completionIds(turn: JsonObject): number[] {
 
 function recordings(): string[] {
 	if (sharedDir === null) return [];
-	return readdirSync(samplesDir).filter((name) => existsSync(join(samplesDir, name, "session.json")));
+	const names = readdirSync(samplesDir).filter((name) => existsSync(join(samplesDir, name, "session.json")));
+	return names.filter((name) => list(readJson(samplesDir, name, "session.json").get("turns")).length > 0);
 }
 
 describe.skipIf(sharedDir === null)("recorded sessions", () => {
