@@ -1,4 +1,5 @@
 // Turn by turn equals all at once: stored ids and suffixes make the prompt that rendering the whole would make.
+import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { JsonObject, JsonValue } from "../../src/json/value.js";
@@ -54,9 +55,11 @@ describe.each([
 	{ titoModel: "qwen3", template: QWEN3_TEMPLATE, unsampled: "\n" },
 ])("family $titoModel on the toy checkpoint", ({ titoModel, template, unsampled }) => {
 	let tito: Tito;
+	let plain: Tito;
 	let renderer: PromptRenderer;
 
 	beforeAll(async () => {
+		plain = await toyTito({ chatTemplateFile: join(import.meta.dirname, "plain.jinja") });
 		tito = await toyTito({ titoModel });
 		const checkpoint = loadCheckpoint(TOY_DIR, { chatTemplateFile: null });
 		const source = template ?? checkpoint.chatTemplate ?? "";
@@ -78,11 +81,6 @@ describe.each([
 	async function encodeText(text: string): Promise<Int32Array> {
 		return plain.encodePrompt({ messages: [message("user", text)], tools: undefined, kwargs: new Map() });
 	}
-
-	let plain: Tito;
-	beforeAll(async () => {
-		plain = await toyTito({ chatTemplateFile: `${import.meta.dirname}/plain.jinja` });
-	});
 
 	test("stored ids and suffixes equal the whole conversation encoded at once", async () => {
 		await fc.assert(

@@ -269,8 +269,3 @@ export function applyFilter(name: string, value: Value, args: CallArguments): Va
 	if (filter === undefined) throw new TemplateError(`No filter named '${name}'.`);
 	return filter(value, args);
 }
-
-/** Whether there is a filter of that name; checked when a template is compiled. */
-export function hasFilter(name: string): boolean {
-	return FILTERS.has(name);
-}
