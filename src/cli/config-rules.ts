@@ -26,27 +26,32 @@ export function checkCheckpoint(values: SettledValues, label: Label, machine: Ma
 			`${label("chatTemplate")} ${values.chatTemplate}: no such file; give a Jinja file or leave it out`,
 		);
 	}
-	if (values.checkpoint === null) {
-		if (values.upstream !== null) {
-			throw new ConfigError(
-				`${label("upstream")}: needs the engine's tokenizer; give --checkpoint with the Hugging Face directory the engine serves`,
-			);
-		}
-		if (machine.look(join(machine.toyCheckpointDir, "tokenizer.json")) === "file") return;
+	if (values.checkpoint === null && values.upstream !== null) {
 		throw new ConfigError(
-			`the toy checkpoint is missing (${machine.toyCheckpointDir}); install rollpin again or give --checkpoint`,
+			`${label("upstream")}: needs the engine's tokenizer; give --checkpoint with the Hugging Face directory the engine serves`,
 		);
 	}
-	if (machine.look(values.checkpoint) !== "directory") {
+	const name = values.checkpoint === null ? null : label("checkpoint");
+	checkCheckpointDir(values.checkpoint ?? machine.toyCheckpointDir, name, machine);
+}
+
+/** @param label how the setting is called; null for the checkpoint that ships with the package */
+export function checkCheckpointDir(dir: string, label: string | null, machine: Pick<Machine, "look">): void {
+	const hasTokenizer = machine.look(join(dir, "tokenizer.json")) === "file";
+	if (hasTokenizer) return;
+	if (label === null) {
 		throw new ConfigError(
-			`${label("checkpoint")} ${values.checkpoint}: no such directory; give the Hugging Face directory with tokenizer.json`,
+			`the toy checkpoint is missing (${dir}); install rollpin again or give --checkpoint`,
 		);
 	}
-	if (machine.look(join(values.checkpoint, "tokenizer.json")) !== "file") {
+	if (machine.look(dir) !== "directory") {
 		throw new ConfigError(
-			`${label("checkpoint")} ${values.checkpoint}: holds no tokenizer.json; give a Hugging Face directory with a fast tokenizer`,
+			`${label} ${dir}: no such directory; give the Hugging Face directory with tokenizer.json`,
 		);
 	}
+	throw new ConfigError(
+		`${label} ${dir}: holds no tokenizer.json; give a Hugging Face directory with a fast tokenizer`,
+	);
 }
 
 export function checkStorage(values: SettledValues, label: Label, machine: Machine): void {

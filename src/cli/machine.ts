@@ -6,9 +6,7 @@ import { join } from "node:path";
 import type { Machine } from "./compile-config.js";
 
 /** The package's own directory: dist/cli/ and src/cli/ lie equally deep in it. */
-export const PACKAGE_DIR = join(import.meta.dirname, "..", "..");
-
-export const TOY_CHECKPOINT_DIR = join(PACKAGE_DIR, "checkpoints", "toy");
+const PACKAGE_DIR = join(import.meta.dirname, "..", "..");
 
 export function createMachine(): Machine {
 	return {
@@ -16,7 +14,7 @@ export function createMachine(): Machine {
 		cores: availableParallelism(),
 		memoryMib: Math.floor(usableMemoryBytes() / 1024 / 1024),
 		stdoutIsTerminal: process.stdout.isTTY === true,
-		toyCheckpointDir: TOY_CHECKPOINT_DIR,
+		toyCheckpointDir: join(PACKAGE_DIR, "checkpoints", "toy"),
 		newInstanceId: () => randomBytes(16).toString("hex"),
 		look,
 		readText: (path) => readFileSync(path, "utf8"),

@@ -1,6 +1,7 @@
 // The command line's outer shell: runs a command, turns what it throws into one line and an exit code.
 import { CommanderError } from "commander";
 import { ConfigError, RollpinError } from "../base/errors.js";
+import { demo } from "./demo.js";
 import { packageVersion } from "./machine.js";
 import { createProgram } from "./program.js";
 import { serve } from "./serve.js";
@@ -18,6 +19,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 		},
 		sim: async (flags) => {
 			exitCode = await sim(flags);
+		},
+		demo: async (flags) => {
+			exitCode = await demo(flags);
 		},
 	});
 	try {
@@ -58,6 +62,9 @@ function usageLine(message: string, command: string | undefined): string {
 		.replace(/^error: /, "")
 		.replace(/\s*\n\s*/g, " ")
 		.replace(/\.$/, "");
-	const helpOf = command === "serve" || command === "sim" ? `rollpin ${command} --help` : "rollpin --help";
+	const helpOf =
+		command === "serve" || command === "sim" || command === "demo"
+			? `rollpin ${command} --help`
+			: "rollpin --help";
 	return `${line}; see ${helpOf}`;
 }

@@ -2,7 +2,12 @@
 import type { OptionKey } from "./options.js";
 
 /** Options that do nothing yet; hidden from --help. */
-export const NOT_YET_OPTIONS: readonly OptionKey[] = ["evictDump", "maxTreeNodes"];
+export const NOT_YET_OPTIONS: readonly OptionKey[] = [
+	"sseKeepalive",
+	"evictDump",
+	"maxTreeNodes",
+	"logContent",
+];
 
 /** Choices that do nothing yet; hidden from --help. */
 export const NOT_YET_CHOICES: { readonly [Key in OptionKey]?: readonly string[] } = {

@@ -1,9 +1,11 @@
 // The kinds of options: how each reads one value from text or JSON. Pure; knows no particular option.
+import { JsonSyntaxError, parseJson, writeJson } from "../json/parse.js";
+import { JsonNumber, type JsonValue } from "../json/value.js";
 
 /** What a value looks like before it is read: text from a flag or variable, JSON from the config file. */
-export type RawValue = { form: "text"; text: string } | { form: "json"; value: unknown };
+export type RawValue = { form: "text"; text: string } | { form: "json"; value: JsonValue };
 
-export interface OptionText {
+interface OptionText {
 	group: string;
 	/** One sentence for --help; says what the option does, with its unit where it has one. */
 	description: string;
@@ -39,9 +41,10 @@ function textOf(raw: RawValue): string | undefined {
 	return typeof raw.value === "string" ? raw.value : undefined;
 }
 
+/** A number by its spelling, the same rule for text and JSON: no exponents, no signs. */
 function numberOf(raw: RawValue, spelling: RegExp): number | undefined {
-	if (raw.form === "text") return spelling.test(raw.text) ? Number(raw.text) : undefined;
-	return typeof raw.value === "number" ? raw.value : undefined;
+	const spelled = raw.form === "text" ? raw.text : raw.value instanceof JsonNumber ? raw.value.text : "";
+	return spelling.test(spelled) ? Number(spelled) : undefined;
 }
 
 export function integer<D extends number | null>(spec: NumberSpec<D>): OptionSpec<number | D> {
@@ -140,29 +143,28 @@ export function list(
 		...rest,
 		kind: "list",
 		parse(raw) {
-			const items: unknown = raw.form === "text" ? raw.text.split(",").map((item) => item.trim()) : raw.value;
+			const items = raw.form === "text" ? raw.text.split(",").map((item) => item.trim()) : raw.value;
 			if (!Array.isArray(items)) return undefined;
-			const good = items.every((item) => typeof item === "string" && check(item));
-			return good ? [...new Set(items as string[])] : undefined;
+			const good = items.filter((item) => typeof item === "string" && check(item)) as string[];
+			return good.length === items.length ? [...new Set(good)] : undefined;
 		},
 	};
 }
 
-/** JSON text of an object. The text itself is kept, so that number spelling and key order survive. */
+/** A JSON object, kept as its text so that number spelling and key order survive. In the file an object too. */
 export function jsonObject(spec: Spec<string>): OptionSpec<string> {
 	return {
 		...spec,
 		kind: "json",
 		placeholder: "json",
-		rule: 'the JSON text of an object, such as {"enable_thinking": false}',
+		rule: 'a JSON object, such as {"enable_thinking": false}',
 		parse(raw) {
-			const value = textOf(raw);
-			if (value === undefined) return undefined;
+			if (raw.form === "json") return raw.value instanceof Map ? writeJson(raw.value) : undefined;
 			try {
-				const parsed: unknown = JSON.parse(value);
-				return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed) ? value : undefined;
-			} catch {
-				return undefined;
+				return parseJson(raw.text) instanceof Map ? raw.text : undefined;
+			} catch (error) {
+				if (error instanceof JsonSyntaxError) return undefined;
+				throw error;
 			}
 		},
 	};

@@ -1,4 +1,5 @@
 // How options and their values are put into words: the same words in --help, errors and docs. Pure.
+import { writeJson } from "../json/parse.js";
 import type { OptionSpec, RawValue } from "./option-types.js";
 
 /** The default in words; the same on every machine. */
@@ -12,7 +13,7 @@ export function defaultText(spec: OptionSpec<unknown>): string {
 
 /** A value as it was given, on one line, cut to a readable length. */
 export function shownValue(raw: RawValue): string {
-	const whole = raw.form === "text" ? raw.text : (JSON.stringify(raw.value) ?? "");
+	const whole = raw.form === "text" ? raw.text : writeJson(raw.value);
 	const plain = /^[!-~]+$/.test(whole) ? whole : JSON.stringify(whole);
 	return plain.length > 80 ? `${plain.slice(0, 77)}...` : plain;
 }

@@ -1,5 +1,6 @@
 // The one table of `rollpin serve` options. Flags, environment variables, config-file keys, --help and the
-// docs are all made from it; nothing else may describe an option.
+// docs are all made from it (the limits stand in limit-options.ts); nothing else may describe an option.
+import { LIMIT_OPTIONS } from "./limit-options.js";
 import { checkEngineUrl, checkHost, checkInstanceId, checkPassThroughPath } from "./option-checks.js";
 import { choice, decimal, integer, jsonObject, list, onOff, path, text } from "./option-types.js";
 
@@ -9,7 +10,6 @@ const TOKENS = "Tokens";
 const SESSIONS = "Sessions";
 const STORAGE = "Storage";
 const SECURITY = "Security";
-const LIMITS = "Limits";
 const LOGS = "Logs";
 
 /** Longest lifetime: timers of the platform end at 2^31-1 ms. */
@@ -160,7 +160,6 @@ export const SERVE_OPTIONS = {
 	chatTemplateKwargs: jsonObject({
 		group: TOKENS,
 		description: "JSON object handed to every render and to the engine; a request may add to it",
-		hint: "quote it for the shell; in the config file it is a string too, so that numbers keep their spelling",
 		fallback: "{}",
 	}),
 
@@ -252,80 +251,7 @@ export const SERVE_OPTIONS = {
 		fallback: false,
 	}),
 
-	maxBodyMib: decimal({
-		group: LIMITS,
-		description: "largest request body; above it 413",
-		unit: "MiB",
-		min: 0.001,
-		max: 511,
-		fallback: 256,
-	}),
-	maxMessages: integer({
-		group: LIMITS,
-		description: "messages in one chat request; above it 400",
-		min: 1,
-		max: 1_000_000,
-		fallback: 10_000,
-	}),
-	maxJsonDepth: integer({
-		group: LIMITS,
-		description: "nesting of a request's JSON; above it 400",
-		placeholder: "levels",
-		min: 4,
-		max: 1000,
-		fallback: 64,
-	}),
-	maxTurns: integer({
-		group: LIMITS,
-		description: "turns one session may hold; above it 413",
-		min: 1,
-		max: 1_000_000,
-		fallback: 10_000,
-	}),
-	maxSessionTokens: integer({
-		group: LIMITS,
-		description: "tokens one session may hold, prompt and generated; above it 413",
-		min: 1,
-		max: 100_000_000,
-		fallback: 2_097_152,
-	}),
-	maxSessions: integer({
-		group: LIMITS,
-		description: "live sessions per worker; above it creating one is 429",
-		min: 1,
-		max: 10_000_000,
-		fallback: 20_000,
-	}),
-	maxQueue: integer({
-		group: LIMITS,
-		description: "chats that may wait for one session's running chat; above it 429",
-		min: 0,
-		max: 10_000,
-		fallback: 16,
-	}),
-	maxInflight: integer({
-		group: LIMITS,
-		description: "chats running or waiting per worker; above it 429",
-		min: 1,
-		max: 1_000_000,
-		fallback: 4096,
-	}),
-	maxInflightMib: decimal({
-		group: LIMITS,
-		description: "bytes of chats in flight per worker; above it 429",
-		unit: "MiB",
-		min: 0.001,
-		max: 1_048_576,
-		fallback: null,
-		defaultText: "half the memory shared by the workers, at least --max-body-mib, at most 4096",
-	}),
-	maxTreeNodes: integer({
-		group: LIMITS,
-		description: "turns of one tree-mode session; above it 413",
-		min: 1,
-		max: 1_000_000,
-		fallback: 1024,
-	}),
+	...LIMIT_OPTIONS,
 
 	heartbeatInterval: decimal({
 		group: LOGS,
@@ -357,7 +283,7 @@ export const SERVE_OPTIONS = {
 	}),
 };
 
-export type ServeOptions = typeof SERVE_OPTIONS;
+type ServeOptions = typeof SERVE_OPTIONS;
 export type OptionKey = keyof ServeOptions;
 export const OPTION_KEYS = Object.keys(SERVE_OPTIONS) as OptionKey[];
 

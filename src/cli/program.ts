@@ -1,5 +1,6 @@
 // The command tree: names, flags, help. Actions are handed in; parsing throws CommanderError and never exits.
 import { Command, Option } from "commander";
+import { DEMO_FLAGS } from "./demo-options.js";
 import { addFlag, collect } from "./flags.js";
 import { NOT_YET_OPTIONS, workingChoices } from "./not-yet.js";
 import type { OptionSpec } from "./option-types.js";
@@ -10,6 +11,7 @@ import { SIM_FLAGS } from "./sim-options.js";
 export interface Actions {
 	serve: (flags: RawFlags) => Promise<void>;
 	sim: (flags: RawFlags) => Promise<void>;
+	demo: (flags: RawFlags) => Promise<void>;
 }
 
 /** Width of --help when it does not go to a terminal; the README shows it so. */
@@ -74,5 +76,15 @@ export function createProgram(version: string, actions: Actions): Command {
 		.helpOption("-h, --help", "print this help")
 		.action((flags: RawFlags) => actions.sim(flags));
 	for (const [key, spec] of SIM_FLAGS) addFlag(sim, { key, spec, choices: undefined, hidden: false });
+	const demo = program
+		.command("demo")
+		.summary("run demo agents against a running cluster and check what it recorded")
+		.description(
+			"Runs multi-turn, tool-calling agents (the openai client) against a running cluster, reads every session\n" +
+				"back and checks that the recorded tokens are exactly what was sent and sampled.",
+		)
+		.helpOption("-h, --help", "print this help")
+		.action((flags: RawFlags) => actions.demo(flags));
+	for (const [key, spec] of DEMO_FLAGS) addFlag(demo, { key, spec, choices: undefined, hidden: false });
 	return program;
 }

@@ -10,7 +10,7 @@ import { ENV_PREFIX } from "./option-names.js";
 import { gatherSettings, type RawFlags } from "./settings.js";
 import { welcomeText } from "./welcome.js";
 
-/** Resolves with the exit code. Throws ConfigError before anything was started. */
+/** Resolves with the exit code, or ends the process with the cluster's. Throws ConfigError before anything starts. */
 export async function serve(flags: RawFlags): Promise<number> {
 	const machine = createMachine();
 	const file = readConfigFile(flags, machine.cwd);
@@ -26,10 +26,17 @@ export async function serve(flags: RawFlags): Promise<number> {
 	const forPeople = config.log.format === "pretty" || machine.stdoutIsTerminal;
 	// Loaded here, so that --help and a bad flag answer without the cluster's code.
 	const { runCluster } = await import("../primary/run-cluster.js");
-	return runCluster(config, {
+	const { prepareDataDir } = await import("../store/data-dir.js");
+	// Before anything is forked: a data dir in use or of another format is one line.
+	const dataDir = config.store === "lmdb" ? await prepareDataDir(config.dataDir) : null;
+	const exitCode = await runCluster(config, {
 		log: forPeople ? withWelcome(log, compiled) : log,
 		version: packageVersion(),
+		...(dataDir === null ? {} : { nextStoreEpoch: () => dataDir.nextEpoch() }),
 	});
+	await dataDir?.release();
+	// At once: after a second signal work may be left that would keep the process.
+	process.exit(exitCode);
 }
 
 function readConfigFile(flags: RawFlags, cwd: string): { path: string; text: string } | null {
@@ -53,8 +60,8 @@ function readConfigFile(flags: RawFlags, cwd: string): { path: string; text: str
 /** The same log, followed by the welcome on stderr once the cluster is ready: a person watches. */
 function withWelcome(log: Logger, compiled: Compiled): Logger {
 	return {
-		event(event, fields, msg) {
-			log.event(event, fields, msg);
+		event(event, fields, msg, level) {
+			log.event(event, fields, msg, level);
 			if (event !== "cluster_ready" || !("url" in fields)) return;
 			process.stderr.write(
 				welcomeText({

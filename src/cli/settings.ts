@@ -2,6 +2,8 @@
 // neither files nor process.env itself. Precedence: flags, environment, file, defaults.
 import { basename } from "node:path";
 import { ConfigError } from "../base/errors.js";
+import { JsonSyntaxError, parseJson } from "../json/parse.js";
+import type { JsonObject, JsonValue } from "../json/value.js";
 import { nearestName } from "./nearest.js";
 import { ENV_PREFIX, envOf, fileKeyOf, flagOf } from "./option-names.js";
 import type { RawValue } from "./option-types.js";
@@ -99,7 +101,7 @@ function readEnvironment(
 function readFile(file: { path: string; text: string }, settings: { [Key in OptionKey]?: Setting }): void {
 	const name = basename(file.path);
 	const known = new Map(OPTION_KEYS.map((key) => [fileKeyOf(key), key]));
-	for (const [fileKey, value] of Object.entries(parseFile(file))) {
+	for (const [fileKey, value] of parseFile(file)) {
 		const key = known.get(fileKey);
 		if (key === undefined) {
 			const near = nearestName(fileKey, [...known.keys()]);
@@ -111,18 +113,19 @@ function readFile(file: { path: string; text: string }, settings: { [Key in Opti
 	}
 }
 
-function parseFile(file: { path: string; text: string }): object {
-	let parsed: unknown;
+function parseFile(file: { path: string; text: string }): JsonObject {
+	let parsed: JsonValue;
 	try {
-		parsed = JSON.parse(file.text);
+		parsed = parseJson(file.text, { refuseDuplicateKeys: true });
 	} catch (error) {
-		const detail = error instanceof Error ? error.message.replace(/\s+/g, " ") : "";
-		throw new ConfigError(`--config ${file.path}: not JSON (${detail}); it must be one JSON object`, {
-			cause: error,
-		});
+		if (!(error instanceof JsonSyntaxError)) throw error;
+		throw new ConfigError(
+			`--config ${file.path}: not usable JSON (${error.message}); it must be one JSON object`,
+			{
+				cause: error,
+			},
+		);
 	}
-	if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-		throw new ConfigError(`--config ${file.path}: must hold one JSON object, such as {"backends": 4}`);
-	}
-	return parsed;
+	if (parsed instanceof Map) return parsed;
+	throw new ConfigError(`--config ${file.path}: must hold one JSON object, such as {"backends": 4}`);
 }

@@ -1,10 +1,9 @@
 // The options of `rollpin sim`: addresses and checkpoint here, everything else from the engine's own table. Pure.
-import { ConfigError } from "../base/errors.js";
 import { SIM_OPTIONS, type SimOption, type SimTunables } from "../sim/flags.js";
 import { checkHost } from "./option-checks.js";
 import { flagOf } from "./option-names.js";
 import { decimal, integer, type OptionSpec, onOff, path, text } from "./option-types.js";
-import { defaultText, shownValue } from "./option-words.js";
+import { readFlags } from "./read-flags.js";
 import type { RawFlags } from "./settings.js";
 
 const LISTEN = "Listening";
@@ -83,11 +82,7 @@ export interface SimSettings {
 
 /** Throws ConfigError naming the first flag whose value breaks its rule. */
 export function readSimFlags(flags: RawFlags): SimSettings {
-	const given = new Map<string, unknown>();
-	for (const [key, spec] of SIM_FLAGS) {
-		const value = flags[key];
-		if (value !== undefined) given.set(key, readFlag(key, spec, value));
-	}
+	const given = readFlags(SIM_FLAGS, flags);
 	const own = (key: string) => given.get(key) ?? OWN_FLAGS[key]?.fallback;
 	const tunables = [...given].filter(([key]) => !(key in OWN_FLAGS));
 	// Each value was read by its own spec, made from the type of the tunable's default.
@@ -100,17 +95,10 @@ export function readSimFlags(flags: RawFlags): SimSettings {
 	};
 }
 
-function readFlag(key: string, spec: OptionSpec<unknown>, given: readonly string[] | boolean): unknown {
-	if (typeof given !== "boolean" && given.length > 1) {
-		throw new ConfigError(`${flagOf(key)}: given ${given.length} times (${given.join(", ")}); give it once`);
-	}
-	const raw =
-		typeof given === "boolean"
-			? ({ form: "json", value: given } as const)
-			: ({ form: "text", text: given.join() } as const);
-	const value = spec.parse(raw);
-	if (value !== undefined) return value;
-	throw new ConfigError(
-		`${flagOf(key)} ${shownValue(raw)}: must be ${spec.rule}; change it, or leave it out for ${defaultText(spec)}`,
-	);
+/** The engine names its options as code does; an operator typed flags. */
+export function inFlagWords(message: string): string {
+	return message.replaceAll(/\b(sim option )?([a-z][A-Za-z0-9]*)\b/g, (whole, prefix, name) => {
+		const known = SIM_FLAGS.has(name) && (prefix !== undefined || /[A-Z]/.test(name));
+		return known ? flagOf(name) : whole;
+	});
 }

@@ -20,6 +20,8 @@ export interface SlotExit {
 	/** From spawn to exit. */
 	afterMs: number;
 	planned: boolean;
+	/** It had been ready. */
+	served: boolean;
 	/** Requests that were running by the child's last word on it. */
 	inflight: number;
 }
@@ -34,6 +36,8 @@ export interface SlotListener {
 	quarantined(slot: ChildSlot, crashes: number): void;
 	unresponsive(slot: ChildSlot, silentMs: number): void;
 	stats(slot: ChildSlot, stats: WorkerStats): void;
+	/** The router took the connection with that number. */
+	taken(slot: ChildSlot, seq: number): void;
 	changed(slot: ChildSlot): void;
 }
 
@@ -44,7 +48,7 @@ export interface SlotOptions {
 	rules: RestartRules;
 	fork: Fork;
 	/** The answer to the child's `hello`. */
-	startMessage: (epoch: number) => ToChild;
+	startMessage: (epoch: number) => ToChild | Promise<ToChild>;
 	listener: SlotListener;
 	/** A child that is not ready by then is killed; its start counts as a crash. */
 	startTimeoutMs?: number;
@@ -148,13 +152,23 @@ export class ChildSlot {
 		this.#become("starting");
 	}
 
+	async #start(child: ChildHandle, epoch: number): Promise<void> {
+		try {
+			const message = await this.#options.startMessage(epoch);
+			if (child === this.#child) child.send(message);
+		} catch (error) {
+			const text = error instanceof Error ? error.message : String(error);
+			if (child === this.#child) this.#options.listener.failed(this, text, 1);
+		}
+	}
+
 	#received(child: ChildHandle, message: FromChild): void {
 		if (child !== this.#child) return;
 		this.#liveness = { ...this.#liveness, heardMs: performance.now() };
 		const { listener } = this.#options;
 		switch (message.type) {
 			case "hello":
-				child.send(this.#options.startMessage(this.#epoch));
+				void this.#start(child, this.#epoch);
 				break;
 			case "ready":
 				if (this.#closing || this.#readyMs !== null) break;
@@ -168,6 +182,9 @@ export class ChildSlot {
 			case "stats":
 				this.#lastStats = message.stats;
 				listener.stats(this, message.stats);
+				break;
+			case "taken":
+				listener.taken(this, message.seq);
 				break;
 			case "draining":
 				this.#planned = true;
@@ -212,6 +229,7 @@ export class ChildSlot {
 			signal,
 			afterMs: now - this.#spawnedMs,
 			planned: planned || this.#closing,
+			served: this.#readyMs !== null,
 			inflight: this.#lastStats?.inflight ?? 0,
 		});
 		if (this.#closing) this.#become("down");

@@ -20,6 +20,8 @@ export interface FatalEnd {
 }
 
 export interface ClusterParts {
+	/** A number greater than every earlier one for this data dir; it shuts a worker's predecessor out of the store. */
+	nextStoreEpoch: () => Promise<number>;
 	config: ClusterConfig;
 	log: Logger;
 	fork: Fork;
@@ -62,10 +64,11 @@ export class Cluster {
 					role: "worker",
 					index,
 					rules: WORKER_RULES,
-					startMessage: (epoch) => ({
+					startMessage: async (epoch): Promise<ToChild> => ({
 						type: "start_worker",
 						index,
 						epoch,
+						storeEpoch: await parts.nextStoreEpoch(),
 						socketPath: sockets.path("w", index, epoch),
 						config: this.#childConfig(),
 					}),
@@ -181,12 +184,13 @@ export class Cluster {
 			},
 			failed: (slot, message, exitCode) => {
 				if (this.#stage === "starting") return this.#fail({ exitCode, reason: message, role: slot.role });
-				log.event("start_failed", { role: slot.role }, message);
+				log.event("start_failed", { failed_role: slot.role }, message);
 			},
-			exited: (slot, exit) => logExit(log, slot, exit, config.store === "memory"),
+			exited: (slot, exit) => logExit(log, slot, exit, exit.served && config.store === "memory"),
 			quarantined: (slot, crashes) => this.#quarantined(slot, crashes),
 			unresponsive: (slot, silentMs) => logUnresponsive(log, slot, silentMs),
 			stats: (slot, stats) => void this.#heartbeats.answered(slot, stats),
+			taken: (_slot, seq) => this.#parts.port.taken(seq),
 			changed: (slot) => this.#changed(slot),
 		};
 	}
@@ -243,7 +247,7 @@ export class Cluster {
 			port.attach(null);
 			return;
 		}
-		port.attach((connection, done) => this.router.send({ type: "connection" }, connection, done));
+		port.attach((connection, seq, done) => this.router.send({ type: "connection", seq }, connection, done));
 	}
 
 	#up(): void {

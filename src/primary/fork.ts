@@ -8,7 +8,7 @@ import type { ChildRole, FromChild, ToChild } from "../ipc/messages.js";
 export interface ChildHandle {
 	/** 0 when the process could not even be started; `onExit` follows. */
 	readonly pid: number;
-	/** `done` gets the reason when the message (and the connection with it) could not be handed over. */
+	/** `done` gets the reason when the message could not be written. `connection` stays open here, too. */
 	send(message: ToChild, connection?: Socket, done?: (error: Error | null) => void): void;
 	kill(signal: NodeJS.Signals): void;
 	onMessage(listener: (message: FromChild) => void): void;
@@ -22,7 +22,7 @@ export type Fork = (role: ChildRole) => ChildHandle;
 export type ChildEntries = Readonly<Record<ChildRole, string>>;
 
 /** The entries beside this file in the build. */
-export const BUILT_ENTRIES: ChildEntries = {
+const BUILT_ENTRIES: ChildEntries = {
 	worker: fileURLToPath(new URL("../worker/child.js", import.meta.url)),
 	router: fileURLToPath(new URL("../router/child.js", import.meta.url)),
 	sim: fileURLToPath(new URL("../sim/child.js", import.meta.url)),
@@ -68,7 +68,8 @@ export function createClusterFork(entries: ChildEntries = BUILT_ENTRIES): Fork {
 					if (done !== undefined) setImmediate(done, new Error("the child's channel is closed"));
 					return;
 				}
-				child.send(message, connection, {}, (error) => done?.(error));
+				// Ours stays open until the child took its own: a child that dies on the way loses no connection.
+				child.send(message, connection, { keepOpen: true }, (error) => done?.(error));
 			},
 			kill(signal) {
 				child.kill(signal);

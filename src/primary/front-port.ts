@@ -1,9 +1,13 @@
 // The front TCP port: accepts, and hands each connection to whichever router is ready. Reads not a byte of it.
 import { createServer, type Server, type Socket } from "node:net";
 import { ConfigError } from "../base/errors.js";
+import { openFilesLimit } from "../base/fd-limit.js";
 
-/** Hands one connection to a router; `done` is called once it is on its way or could not be sent. */
-export type HandOver = (connection: Socket, done: (error: Error | null) => void) => void;
+/**
+ * Sends one connection to the router, which answers with `taken(seq)`. The primary's own handle stays open until
+ * then. `sent` gets the reason when it could not even be sent.
+ */
+export type HandOver = (connection: Socket, seq: number, sent: (error: Error | null) => void) => void;
 
 export interface FrontPortOptions {
 	host: string;
@@ -30,6 +34,12 @@ const NO_ROUTER_REPLY =
 	"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\n" +
 	`content-length: ${NO_ROUTER_BODY.length}\r\n\r\n${NO_ROUTER_BODY}`;
 
+/** Connections on their way to the router at a time. Node sends one after the other, each after the last's receipt. */
+const MAX_IN_TRANSIT = 8;
+
+/** Descriptors of the primary that are no connection: the log, epoll, one channel for each child and more. */
+const RESERVED_DESCRIPTORS = 40;
+
 interface Waiting {
 	connection: Socket;
 	sinceMs: number;
@@ -40,7 +50,9 @@ export class FrontPort {
 	readonly #options: FrontPortOptions;
 	readonly #waiting: Waiting[] = [];
 	readonly #troubles = new Map<string, { count: number; reportedMs: number }>();
-	#sending: Waiting | null = null;
+	/** By their number, in the order they were sent. */
+	readonly #inTransit = new Map<number, Waiting>();
+	#seq = 0;
 	#handOver: HandOver | null = null;
 	readonly #sweeper: NodeJS.Timeout;
 
@@ -49,7 +61,8 @@ export class FrontPort {
 		this.#options = options;
 		this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
 		server.on("connection", (connection: Socket) => this.#accepted(connection));
-		// EMFILE and the like: libuv closed that connection; the port goes on.
+		server.on("drop", () => this.#trouble("EMFILE"));
+		// The port goes on whatever befell one connection.
 		server.on("error", (error: NodeJS.ErrnoException) => this.#trouble(error.code ?? error.message));
 	}
 
@@ -68,6 +81,9 @@ export class FrontPort {
 			server.listen({ host: options.host, port: options.port, backlog: BACKLOG, exclusive: true }, resolve);
 		});
 		server.removeAllListeners("error");
+		// Out of descriptors, libuv would close connections in silence; at this bound node tells of each.
+		const bound = openFilesLimit() - RESERVED_DESCRIPTORS;
+		if (Number.isFinite(bound)) server.maxConnections = Math.max(4, bound);
 		return new FrontPort(server, options);
 	}
 
@@ -81,12 +97,19 @@ export class FrontPort {
 	/** From now on connections go there, the waiting ones first. Null: they wait. */
 	attach(handOver: HandOver | null): void {
 		this.#handOver = handOver;
-		if (handOver === null && this.#sending !== null) {
-			// Its router died before it took this one. If it was sent after all, its handle is gone and
-			// the next router is told of a connection without a handle, which it ignores.
-			this.#waiting.unshift(this.#sending);
-			this.#sending = null;
+		if (handOver === null) {
+			// Their router died before it took them; it has read nothing from them.
+			this.#waiting.unshift(...this.#inTransit.values());
+			this.#inTransit.clear();
 		}
+		this.#pump();
+	}
+
+	/** The router holds this connection now. */
+	taken(seq: number): void {
+		// Closes this process's handle only; the router's is its own.
+		this.#inTransit.get(seq)?.connection.destroy();
+		this.#inTransit.delete(seq);
 		this.#pump();
 	}
 
@@ -108,22 +131,17 @@ export class FrontPort {
 		this.#pump();
 	}
 
-	/** One at a time: node queues what follows a handle until the child acknowledged it, and forgets it on a crash. */
 	#pump(): void {
-		if (this.#handOver === null || this.#sending !== null) return;
-		const next = this.#waiting.shift();
-		if (next === undefined) return;
-		this.#sending = next;
-		this.#handOver(next.connection, (error) => {
-			if (this.#sending !== next) return;
-			this.#sending = null;
-			if (error !== null) {
-				this.#waiting.unshift(next);
-				this.#handOver = null;
-				return;
-			}
-			this.#pump();
-		});
+		while (this.#handOver !== null && this.#inTransit.size < MAX_IN_TRANSIT) {
+			const next = this.#waiting.shift();
+			if (next === undefined) return;
+			this.#seq += 1;
+			this.#inTransit.set(this.#seq, next);
+			this.#handOver(next.connection, this.#seq, (error) => {
+				// The channel is broken: its router's end is about to be noticed, and `attach` called.
+				if (error !== null) this.#handOver = null;
+			});
+		}
 	}
 
 	#sweep(): void {
@@ -134,6 +152,14 @@ export class FrontPort {
 			this.#trouble("no_router");
 			turnAway(expired.connection);
 		}
+		for (const [seq, { connection, sinceMs }] of this.#inTransit) {
+			if (sinceMs >= oldest) break;
+			// Its handle did not arrive (a router without descriptors drops it), or the router hangs.
+			this.#inTransit.delete(seq);
+			this.#trouble("not_taken");
+			turnAway(connection);
+		}
+		this.#pump();
 		for (const [code, trouble] of this.#troubles) this.#report(code, trouble);
 	}
 

@@ -10,7 +10,7 @@ export interface LivenessState {
 /** One ping each so often. */
 export const PING_INTERVAL_MS = 1_000;
 /** A child that is silent for so long is killed (faults.md: a stopped worker). */
-export const SILENCE_LIMIT_MS = 10_000;
+const SILENCE_LIMIT_MS = 10_000;
 /** A check that runs so late says that the primary itself slept: nobody could have been heard meanwhile. */
 const LATE_CHECK_MS = 3 * PING_INTERVAL_MS;
 

@@ -12,6 +12,8 @@ export interface RunClusterDeps {
 	log: Logger;
 	/** Rollpin's own, for the log. */
 	version: string;
+	/** See `ClusterParts`; 0 for a store that knows no epochs. */
+	nextStoreEpoch?: () => Promise<number>;
 	/** Real child processes unless a test brings its own. */
 	fork?: Fork;
 	/** This process's signals unless a test brings its own. */
@@ -42,12 +44,23 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 		});
 	} catch (error) {
 		// Before anything is forked: the one line is all there is to say.
-		log.event("start_failed", { role: "primary" }, error instanceof Error ? error.message : String(error));
+		log.event(
+			"start_failed",
+			{ failed_role: "primary" },
+			error instanceof Error ? error.message : String(error),
+		);
 		return error instanceof ConfigError ? 2 : 1;
 	}
 	const sockets = createSocketDir();
 	const signals = deps.signals ?? listenForSignals();
-	const cluster = new Cluster({ config, log, fork: deps.fork ?? createClusterFork(), port, sockets });
+	const cluster = new Cluster({
+		config,
+		log,
+		fork: deps.fork ?? createClusterFork(),
+		port,
+		sockets,
+		nextStoreEpoch: deps.nextStoreEpoch ?? (async () => 0),
+	});
 	log.event(
 		"cluster_starting",
 		{ backends: config.backends, version: deps.version, node: process.version },
@@ -108,7 +121,7 @@ async function drain(
 /** Ends at once what cannot go on. A start that failed is told in one line, its own. */
 async function fail(cluster: Cluster, port: FrontPort, end: FatalEnd, log: Logger): Promise<number> {
 	const startedMs = performance.now();
-	if (cluster.stage === "starting") log.event("start_failed", { role: end.role }, end.reason);
+	if (cluster.stage === "starting") log.event("start_failed", { failed_role: end.role }, end.reason);
 	cluster.stopHeartbeats();
 	port.close();
 	const killed = cluster.slots().filter((slot) => slot.kill()).length;
@@ -144,6 +157,8 @@ function troubleText(code: string, count: number): string {
 	switch (code) {
 		case "no_router":
 			return `${count} connections were turned away: no router took them in time`;
+		case "not_taken":
+			return `${count} connections were turned away: the router did not take them (blocked, or out of file descriptors)`;
 		case "too_many_waiting":
 			return `${count} connections were turned away: too many waited for a router`;
 		case "EMFILE":

@@ -5,12 +5,14 @@ import { Socket } from "node:net";
 import { dirname } from "node:path";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import { createLogger } from "../telemetry/logger.js";
+import { createAdmission } from "./connection-limit.js";
 import { createFront } from "./front.js";
 import { Router } from "./router.js";
 
 let socketPath: string | null = null;
 let server: Server | undefined;
 let router: Router | undefined;
+let admit: ((connection: Socket) => void) | undefined;
 process.title = "rollpin router";
 
 // A SIGTERM to the router alone is ignored: it holds nothing to save, and the primary says when to drain.
@@ -27,6 +29,7 @@ primary.on("start_router", (start) => {
 	const log = createLogger({ role: "router", level, format });
 	router = new Router(start.config, start.snapshot, log);
 	server = createFront(router);
+	admit = createAdmission(server, log);
 	server.once("error", (error) => {
 		void primary.fail(`the router cannot listen on ${start.socketPath}: ${error.message}`, 1);
 	});
@@ -34,11 +37,13 @@ primary.on("start_router", (start) => {
 	server.listen({ path: start.socketPath, exclusive: true }, () => void primary.send({ type: "ready" }));
 });
 
-primary.on("connection", (_message, connection) => {
+primary.on("connection", ({ seq }, connection) => {
+	// Before a byte is read: should this process die, its successor gets the connection as it was.
+	void primary.send({ type: "taken", seq });
 	// The client may have gone while its connection travelled.
 	if (!(connection instanceof Socket)) return;
-	if (server === undefined) connection.destroy();
-	else server.emit("connection", connection);
+	if (admit === undefined) connection.destroy();
+	else admit(connection);
 });
 
 primary.on("snapshot", ({ snapshot }) => router?.update(snapshot));

@@ -25,7 +25,11 @@ export interface RelayWatch {
 }
 
 /** A body that stands still for so long ends in 408 (bad-input.md). */
-export const BODY_IDLE_MS = 30_000;
+const BODY_IDLE_MS = 30_000;
+/** What a client may send over the limit, behind a reply that told it so, before it is cut off. */
+const DROPPED_BYTES = 64 * 1024 * 1024;
+/** Up to here a copy into one string, and so one write with the head, is cheaper than a second buffer. */
+const SMALL_BYTES = 16 * 1024;
 
 export class Relay implements Exchange {
 	readonly #req: IncomingMessage;
@@ -38,7 +42,8 @@ export class Relay implements Exchange {
 	#over = false;
 	/** The whole request is on its way to the worker. */
 	#sent = false;
-	#corked = true;
+	/** The request's head until it leaves, with the first piece of the body if there is one: one write. */
+	#head: string | null;
 	#bodyBytes = 0;
 	#bodyMovedMs = performance.now();
 	#uploadPaused = false;
@@ -64,14 +69,15 @@ export class Relay implements Exchange {
 		this.#limits = limits;
 		this.#watch = watch;
 		this.#connection = pool.acquire(target.socketPath);
-		this.#connection.begin(this, this.#headText(), req.method === "HEAD");
+		this.#connection.begin(this, req.method === "HEAD");
+		this.#head = this.#headText();
 		res.on("close", () => this.#clientClosed());
 		res.on("drain", () => {
 			if (!this.#over) this.#connection.resume();
 		});
 		if (facts.framing === "none") {
 			this.#sent = true;
-			this.#uncork();
+			this.#send("");
 			return;
 		}
 		watch.uploads.add(this);
@@ -81,7 +87,7 @@ export class Relay implements Exchange {
 
 	/** Ends an upload that stands still. Not one that we hold back ourselves. */
 	checkIdle(nowMs: number): void {
-		if (this.#uploadPaused || nowMs - this.#bodyMovedMs < BODY_IDLE_MS) return;
+		if (this.#over || this.#uploadPaused || nowMs - this.#bodyMovedMs < BODY_IDLE_MS) return;
 		this.#refuse(
 			new RollpinError("request_timeout", `no byte of the body came for ${BODY_IDLE_MS / 1000} s`),
 		);
@@ -119,6 +125,7 @@ export class Relay implements Exchange {
 	end(): boolean {
 		const held = this.#held;
 		if (held === null) this.#res.end();
+		else if (held.length <= SMALL_BYTES) this.#res.end(held.toString("latin1"), "latin1");
 		else this.#res.end(held);
 		this.#finish(null);
 		return this.#sent;
@@ -169,21 +176,21 @@ export class Relay implements Exchange {
 		this.#bodyMovedMs = performance.now();
 		const { maxBodyBytes } = this.#limits;
 		if (this.#bodyBytes > maxBodyBytes) {
-			// Also after an early reply, when the rest is only read to be dropped.
-			if (this.#over) this.#req.destroy();
-			else this.#refuse(new RollpinError("body_too_large", `a body may have ${maxBodyBytes} bytes`));
+			// After a reply the rest is only read to be dropped, for a while: closing at once would reset the reply away.
+			if (!this.#over)
+				this.#refuse(new RollpinError("body_too_large", `a body may have ${maxBodyBytes} bytes`));
+			else if (this.#bodyBytes > maxBodyBytes + DROPPED_BYTES) this.#req.destroy();
 			return;
 		}
 		if (this.#over) return;
 		let flowing: boolean;
 		if (this.#facts.framing === "chunked") {
 			this.#connection.cork();
-			this.#connection.write(`${piece.length.toString(16)}\r\n`);
+			this.#send(`${piece.length.toString(16)}\r\n`);
 			this.#connection.write(piece);
 			flowing = this.#connection.write("\r\n");
-			this.#connection.flush();
-		} else flowing = this.#connection.write(piece);
-		this.#uncork();
+			this.#connection.uncork();
+		} else flowing = this.#send(piece);
 		if (!flowing) {
 			this.#uploadPaused = true;
 			this.#req.pause();
@@ -193,15 +200,20 @@ export class Relay implements Exchange {
 	#uploadEnd(): void {
 		this.#watch.uploads.delete(this);
 		if (this.#over) return;
-		if (this.#facts.framing === "chunked") this.#connection.write("0\r\n\r\n");
 		this.#sent = true;
-		this.#uncork();
+		if (this.#facts.framing === "chunked") this.#send("0\r\n\r\n");
+		else if (this.#head !== null) this.#send("");
 	}
 
-	#uncork(): void {
-		if (!this.#corked) return;
-		this.#corked = false;
-		this.#connection.flush();
+	/** Writes to the worker, behind the head if that has not left yet. False: hold the client back. */
+	#send(piece: Buffer | string): boolean {
+		const head = this.#head;
+		if (head === null) return this.#connection.write(piece);
+		this.#head = null;
+		if (typeof piece === "string") return this.#connection.write(head + piece);
+		if (piece.length <= SMALL_BYTES) return this.#connection.write(head + piece.toString("latin1"));
+		this.#connection.write(head);
+		return this.#connection.write(piece);
 	}
 
 	#giveHeld(): void {
@@ -233,6 +245,7 @@ export class Relay implements Exchange {
 	#finish(code: string | null): void {
 		if (this.#over) return;
 		this.#over = true;
+		this.#watch.uploads.delete(this);
 		// A body that is still coming is dropped, so that the connection can end or go on.
 		if (this.#uploadPaused) this.#req.resume();
 		this.#uploadPaused = false;

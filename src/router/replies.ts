@@ -18,7 +18,18 @@ export function sendJson(
 	requestId: string,
 	extra: readonly string[] = [],
 ): void {
-	res.writeHead(status, jsonHeaders(body, requestId, extra));
+	sendText(res, status, "application/json", body, requestId, extra);
+}
+
+export function sendText(
+	res: ServerResponse,
+	status: number,
+	contentType: string,
+	body: string,
+	requestId: string,
+	extra: readonly string[] = [],
+): void {
+	res.writeHead(status, bodyHeaders(contentType, body, requestId, extra));
 	res.end(res.req.method === "HEAD" ? undefined : body);
 }
 
@@ -111,9 +122,18 @@ function hasCheapBody(req: IncomingMessage): boolean {
 }
 
 function jsonHeaders(body: string, requestId: string, extra: readonly string[]): string[] {
+	return bodyHeaders("application/json", body, requestId, extra);
+}
+
+function bodyHeaders(
+	contentType: string,
+	body: string,
+	requestId: string,
+	extra: readonly string[],
+): string[] {
 	return [
 		"content-type",
-		"application/json",
+		contentType,
 		"content-length",
 		String(Buffer.byteLength(body)),
 		"x-request-id",

@@ -7,8 +7,9 @@ import type { ClusterConfig } from "../ipc/config.js";
 import type { ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
 import { type Authorize, createAuthorize } from "./auth.js";
+import { METRICS_CONTENT_TYPE, metricsOf } from "./metrics.js";
 import { Relay, type RelayTarget, type RelayWatch } from "./relay.js";
-import { clusterOf, healthOf, refuse, sendJson } from "./replies.js";
+import { clusterOf, healthOf, refuse, sendJson, sendText } from "./replies.js";
 import { type HeadFacts, readRequestHead } from "./request-head.js";
 import { type Route, route } from "./route.js";
 import { WorkerPool } from "./worker-pool.js";
@@ -51,12 +52,15 @@ export class Router {
 
 	update(snapshot: ClusterSnapshot): void {
 		this.#snapshot = snapshot;
-		this.#pool.retain(new Set(snapshot.workers.flatMap(({ socketPath }) => socketPath ?? [])));
+		// A worker that drains waits for its connections to close.
+		const serving = snapshot.workers.filter(({ state }) => state === "ready" && !this.#draining);
+		this.#pool.retain(new Set(serving.flatMap(({ socketPath }) => socketPath ?? [])));
 	}
 
 	/** New requests are answered 503 from now on. Resolves when no request is running. */
 	drain(): Promise<void> {
 		this.#draining = true;
+		this.#pool.retain(new Set());
 		if (this.#running === 0) return Promise.resolve();
 		return new Promise((resolve) => {
 			this.#whenIdle = resolve;
@@ -92,6 +96,11 @@ export class Router {
 			}
 			case "cluster":
 				sendJson(res, 200, clusterOf(this.#snapshot), facts.requestId);
+				return;
+			case "metrics":
+				void metricsOf(this.#snapshot).then((text) => {
+					sendText(res, 200, METRICS_CONTENT_TYPE, text, facts.requestId);
+				});
 				return;
 			case "reject": {
 				const { code, message, allow } = decision;

@@ -51,8 +51,8 @@ export class WorkerConnection {
 		});
 	}
 
-	/** @param head the request's whole head; it waits for the first `write` or `flush` to travel in one piece */
-	begin(exchange: Exchange, head: string, headOnly: boolean): void {
+	/** The next bytes written are a request of this exchange's. */
+	begin(exchange: Exchange, headOnly: boolean): void {
 		this.#exchange = exchange;
 		this.#closes = false;
 		this.#parser = new ReplyParser(
@@ -66,8 +66,6 @@ export class WorkerConnection {
 			},
 			headOnly,
 		);
-		this.#socket.cork();
-		this.#socket.write(head, "latin1");
 	}
 
 	write(bytes: Buffer | string): boolean {
@@ -78,7 +76,7 @@ export class WorkerConnection {
 		this.#socket.cork();
 	}
 
-	flush(): void {
+	uncork(): void {
 		this.#socket.uncork();
 	}
 
@@ -127,6 +125,8 @@ export class WorkerConnection {
 
 export class WorkerPool {
 	readonly #idle = new Map<string, WorkerConnection[]>();
+	/** Sockets whose connections are worth keeping; null until the first `retain`. */
+	#wanted: ReadonlySet<string> | null = null;
 	readonly #sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
 
 	/** A connection to a worker's socket, the most recently used idle one first. */
@@ -136,6 +136,10 @@ export class WorkerPool {
 		const connection: WorkerConnection = new WorkerConnection(
 			socketPath,
 			(released) => {
+				if (this.#wanted?.has(socketPath) === false) {
+					released.destroy();
+					return;
+				}
 				released.idleSinceMs = performance.now();
 				const list = this.#idle.get(socketPath);
 				if (list === undefined) this.#idle.set(socketPath, [released]);
@@ -146,8 +150,9 @@ export class WorkerPool {
 		return connection;
 	}
 
-	/** Lets go of idle connections to sockets that no worker serves any more. */
+	/** From now on keeps connections to these sockets only; those of the others close as soon as they are idle. */
 	retain(socketPaths: ReadonlySet<string>): void {
+		this.#wanted = socketPaths;
 		for (const [path, connections] of this.#idle) {
 			if (socketPaths.has(path)) continue;
 			this.#idle.delete(path);

@@ -108,6 +108,8 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		if (outcome.kind === "refused") return outcome;
 
 		const { generation, sent } = outcome;
+		timings.tokenizeOutMs = outcome.readMs;
+		timings.proxyElapsedMs -= outcome.readMs;
 		facts.completionTokens = generation.completionIds.length;
 		const committing = stopwatch(clock);
 		const finished = { attach, prompt, generation, sent, identity };

@@ -36,7 +36,8 @@ export interface GeneratedReply {
 }
 
 export type GenerateOutcome<Generated extends GeneratedReply, Refused> =
-	| { kind: "generated"; generation: Generated; sent: SentRequest }
+	/** `readMs`: time spent on checking the reply once it was whole. */
+	| { kind: "generated"; generation: Generated; sent: SentRequest; readMs: number }
 	/** The engine answered something else than 200: its business with the client, nothing is recorded. */
 	| { kind: "refused"; refusal: Refused };
 

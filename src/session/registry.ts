@@ -21,6 +21,8 @@ export interface RegistryEvents {
 	created(meta: SessionMeta): void;
 	deleted(meta: SessionMeta, cancelled: number): void;
 	reaped(meta: SessionMeta, reason: Due["reason"], overdueMs: number): void;
+	/** A sweep has ended. */
+	swept(sweepMs: number, reaped: number, overdue: number): void;
 	/** A teardown that failed; it is tried again by the next sweep. */
 	failed(id: SessionId, error: unknown): void;
 }
@@ -173,7 +175,7 @@ export class SessionRegistry {
 	}
 
 	/** Tears down everything that is due. Timers do the same one by one; this catches what they missed. */
-	async sweep(): Promise<{ reaped: number; overdue: number }> {
+	async sweep(): Promise<void> {
 		const now = this.#clock.monotonicMs();
 		let overdue = 0;
 		let reaped = 0;
@@ -184,7 +186,7 @@ export class SessionRegistry {
 			overdue++;
 			if (await this.#expire(session, due)) reaped++;
 		}
-		return { reaped, overdue };
+		this.#events.swept(this.#clock.monotonicMs() - now, reaped, overdue);
 	}
 
 	#createOnce(id: SessionId, options: CreateOptions): Promise<Session> {

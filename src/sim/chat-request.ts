@@ -62,7 +62,8 @@ function cutIds(body: Buffer): Cut | null {
 	for (let index = at + 1; index <= close; index++) {
 		const byte = body[index] as number;
 		if (byte >= 0x30 && byte <= 0x39) {
-			if (ended) return null;
+			// A second digit behind a leading zero is not JSON: the full parse will say so.
+			if (ended || value === 0) return null;
 			value = (value < 0 ? 0 : value * 10) + (byte - 0x30);
 			if (value > 0x7fffffff) return null;
 		} else if (byte === COMMA || byte === CLOSE) {

@@ -6,7 +6,7 @@ import type { LanguageModel } from "./language-model.js";
 import { chooseTool, readToolCalls, type ToolCall, type ToolChoice, toolMarkup } from "./tool-calls.js";
 import type { Vocabulary } from "./vocabulary.js";
 
-export type FinishType = "stop" | "length" | "abort";
+type FinishType = "stop" | "length" | "abort";
 
 export interface Composition {
 	/** Everything sampled, the end-of-turn id included. */
@@ -31,7 +31,7 @@ export interface Model {
 }
 
 /** A reply's limit: what the request allows, what the model's context leaves. */
-export function maxTokensOf(fields: JsonRecord, promptTokens: number, tunables: SimTunables): number {
+function maxTokensOf(fields: JsonRecord, promptTokens: number, tunables: SimTunables): number {
 	const asked =
 		integerField(fields, "max_completion_tokens", 0) ??
 		integerField(fields, "max_tokens", 0) ??
@@ -67,7 +67,8 @@ export async function compose(
 	const drawn = tunables.replyTokensMin + random.below(spread);
 	const wanted = ignoreEos ? limit : Math.max(drawn, integerField(fields, "min_tokens", 0) ?? 0);
 	const opening = tunables.reasoning ? await reasoningOpening(model, promptIds, random) : null;
-	const tool = chooseTool(fields, tools, tunables.toolCallEvery, random);
+	// A call ends the turn, so a reply that may not end is plain text.
+	const tool = ignoreEos ? null : chooseTool(fields, tools, tunables.toolCallEvery, random);
 	const parts: Int32Array[] = opening ? [opening] : [];
 	const bodyTokens = Math.max(0, Math.min(limit, ignoreEos ? wanted : wanted - 1));
 	if (tool) {
@@ -119,7 +120,7 @@ function idsCovering(vocabulary: Vocabulary, ids: Int32Array, byteCount: number)
 	return count;
 }
 
-export function concatenate(parts: readonly Int32Array[]): Int32Array {
+function concatenate(parts: readonly Int32Array[]): Int32Array {
 	const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
 	let at = 0;
 	for (const part of parts) {

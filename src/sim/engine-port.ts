@@ -134,15 +134,16 @@ class Exchange {
 			sendRaw(this.#response, Buffer.from(scripted.rawBase64, "base64"));
 			return;
 		}
+		const gate = scripted?.gateAt === "inside" ? scripted.gate : undefined;
+		const hold = gate === undefined ? undefined : () => this.#state.gates.pass(gate, this.#gone.signal);
 		const fault = scripted?.fault;
 		if (fault === "silence") return;
 		if (fault !== undefined) {
 			this.#breaking = true;
-			await sendFault(this.#response, fault, changed, scripted?.faultAfterBytes);
+			const bytes = scripted?.faultAfterBytes;
+			await sendFault(this.#response, fault, changed, bytes, hold ?? (() => Promise.resolve()));
 			return;
 		}
-		const gate = scripted?.gateAt === "inside" ? scripted.gate : undefined;
-		const hold = gate === undefined ? undefined : () => this.#state.gates.pass(gate, this.#gone.signal);
 		await sendAnswer(this.#response, changed, hold);
 	}
 }

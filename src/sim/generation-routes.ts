@@ -1,6 +1,6 @@
 // The engine's generation routes: fields in, an answer out. Knows nothing of sockets.
 import { chatReply, metaInfoSegments, type Segment, toSegments } from "./chat-reply.js";
-import { type JsonRecord, type ParsedBody, parseBody, SimRefusal } from "./chat-request.js";
+import { type JsonRecord, type ParsedBody, SimRefusal } from "./chat-request.js";
 import { type GenerationInput, generate, nextRid } from "./generation.js";
 import type { Run } from "./scheduler.js";
 import type { ScriptedAnswer } from "./script.js";
@@ -34,8 +34,6 @@ export async function answerGeneration(
 	if (path === "/v1/chat/completions") return await answerChat(state, parsed, run, scripted);
 	return await answerText(state, path, parsed, run, scripted);
 }
-
-export { parseBody };
 
 function refuseUnsupported(fields: JsonRecord): void {
 	if (fields.stream === true) {

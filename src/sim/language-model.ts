@@ -90,7 +90,7 @@ function push(map: Map<string, number[]>, key: string, value: number): void {
 }
 
 /** Groups ids so that every group decodes to whole characters. */
-export function wholeCharacterUnits(vocabulary: Vocabulary, ids: Int32Array): Int32Array[] {
+function wholeCharacterUnits(vocabulary: Vocabulary, ids: Int32Array): Int32Array[] {
 	const units: Int32Array[] = [];
 	let start = 0;
 	for (let end = 1; end <= ids.length; end++) {

@@ -2,7 +2,7 @@
 import { ConfigError } from "../base/errors.js";
 
 /** How an answer goes wrong on the wire. */
-export const FAULT_KINDS = [
+const FAULT_KINDS = [
 	/** The connection is reset without a byte. */
 	"reset-before",
 	/** Headers and part of the body, then a reset. */
@@ -20,7 +20,7 @@ export const FAULT_KINDS = [
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
-export interface ScriptMatch {
+interface ScriptMatch {
 	/** The body must contain this text. */
 	body?: string;
 	/** A header must have this name (any case) and contain this text. */
@@ -36,7 +36,7 @@ export interface ScriptedAnswer {
 	times?: number;
 	/** Held at this gate. */
 	gate?: string;
-	/** Held before anything is sent (default), or with headers and half of the body sent. */
+	/** Held before anything is sent (default), or with headers and half of the body sent (a fault: its bytes). */
 	gateAt?: "before" | "inside";
 	/** Ids that exist while it is held, for an abort at the gate. Default: half of them. */
 	tokensAtGate?: number;
@@ -76,7 +76,7 @@ export interface Arrival {
 	body: Buffer;
 }
 
-export function answers(match: ScriptMatch | undefined, arrival: Arrival): boolean {
+function answers(match: ScriptMatch | undefined, arrival: Arrival): boolean {
 	if (match?.path === undefined ? !arrival.generation : match.path !== arrival.path) return false;
 	if (match?.body !== undefined && !arrival.body.includes(match.body)) return false;
 	const wanted = match?.header;

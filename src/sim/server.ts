@@ -92,7 +92,8 @@ async function listen(server: Server, port: number, host: string): Promise<void>
 			);
 		};
 		server.once("error", fail);
-		server.listen(port, host, () => {
+		// exclusive: in a cluster child the primary would otherwise own the socket, and closing it would refuse nobody.
+		server.listen({ port, host, exclusive: true }, () => {
 			server.off("error", fail);
 			resolve();
 		});

@@ -16,7 +16,7 @@ function numberOr(value: unknown, fallback: number): number {
 }
 
 /** json.dumps with Python's separators for values that came from a schema (`enum`, `const`, `default`). */
-export function pythonJson(value: unknown): string {
+function pythonJson(value: unknown): string {
 	if (Array.isArray(value)) return `[${value.map(pythonJson).join(", ")}]`;
 	if (typeof value === "object" && value !== null) {
 		const pairs = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${pythonJson(item)}`);

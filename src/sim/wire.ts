@@ -41,16 +41,17 @@ async function writeAll(target: ServerResponse | Socket, body: Iterable<Buffer>)
 	return !target.destroyed;
 }
 
-/** Headers as name and value in turn, with content-type json unless given, and the length. */
+/** Headers as name and value in turn; content-type json and the length are added unless given (a wrong one stays). */
 function headerList(answer: Answer, length: number | null): string[] {
 	const list: string[] = [];
-	let hasType = false;
+	const given = new Set<string>();
 	for (const [name, value] of answer.headers) {
-		if (name.toLowerCase() === "content-type") hasType = true;
+		given.add(name.toLowerCase());
 		list.push(name, value);
 	}
-	if (!hasType) list.push("content-type", "application/json");
-	if (length !== null) list.push("content-length", String(length));
+	if (!given.has("content-type")) list.push("content-type", "application/json");
+	const framed = given.has("content-length") || given.has("transfer-encoding");
+	if (length !== null && !framed) list.push("content-length", String(length));
 	return list;
 }
 
@@ -91,12 +92,15 @@ function headText(answer: Answer, extra: readonly string[], length: number | nul
 	return `${[...lines, ...extra].join("\r\n")}\r\n\r\n`;
 }
 
-/** Breaks an answer as told. `afterBytes` of the body are sent first where the fault has a body; default half. */
+const RESET_AFTER_MS = 20;
+
+/** Breaks an answer as told. `afterBytes` of the body are sent first where the fault has a body (default half); then `hold`. */
 export async function sendFault(
 	response: ServerResponse,
 	kind: Exclude<FaultKind, "silence">,
 	answer: Answer,
 	afterBytes: number | undefined,
+	hold: () => Promise<void>,
 ): Promise<void> {
 	const socket = response.socket;
 	if (!socket || socket.destroyed) return;
@@ -109,8 +113,9 @@ export async function sendFault(
 		case "reset-inside":
 			socket.write(headText(answer, [], length));
 			await writeAll(socket, part);
-			// The bytes must have left before the reset: the callback of a later write says so.
-			await new Promise<void>((resolve) => socket.write("", () => resolve()));
+			await hold();
+			// A reset that arrives with the last bytes reads as a clean end in libuv: let the peer read them first.
+			await new Promise((resolve) => setTimeout(resolve, RESET_AFTER_MS));
 			socket.resetAndDestroy();
 			return;
 		case "truncate-length":
@@ -130,6 +135,7 @@ export async function sendFault(
 			return;
 	}
 	await writeAll(socket, part);
+	await hold();
 	socket.end();
 }
 

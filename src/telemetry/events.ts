@@ -92,11 +92,12 @@ export interface EventFields {
 	/** A relayed request ended without a reply of its worker. */
 	relay_error: { x_request_id: string; worker: number; code: string };
 	cluster_degraded: { ready: number; total: number };
-	start_failed: { role: string };
+	start_failed: { failed_role: string };
 	draining: { signal: string; timeout_ms: number };
 	/** `killed`: children that had to be killed because their drain time was over. */
 	shutdown: { exit_code: number; reason: string; elapsed_ms: number; killed: number };
 	insecure_listen: { host: string };
+	partition_refused: { partition: number; reason: string };
 	misrouted: { session_id: string; worker: number; owner: number };
 }
 
@@ -142,5 +143,6 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	draining: "info",
 	shutdown: "info",
 	insecure_listen: "warn",
+	partition_refused: "error",
 	misrouted: "error",
 };

@@ -55,7 +55,12 @@ export function generateThrough(
 				signal,
 			});
 			if (result.kind === "refused") return { kind: "refused", refusal: result.refusal };
-			return { kind: "generated", generation: result.generation, sent: sent.record };
+			return {
+				kind: "generated",
+				generation: result.generation,
+				sent: sent.record,
+				readMs: result.generation.validateMs,
+			};
 		} catch (error) {
 			logTransportError(context, via.reqId, error);
 			throw error;

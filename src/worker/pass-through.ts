@@ -33,7 +33,10 @@ export async function passThrough(
 			path: target,
 			rawHeaders: request.rawHeaders,
 			routingKey: id,
+			forwardAuthorization: context.config.forwardAuthorization,
 			body: request,
+			hasBody:
+				request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined,
 			signal: gone.signal,
 		});
 		response.statusCode = reply.status;

@@ -147,12 +147,13 @@ export function listSessions(context: WorkerContext, query: URLSearchParams, res
 		});
 	}
 	const cursor = /^(\d+):(.*)$/.exec(query.get("cursor") ?? `${context.index}:`);
-	if (cursor === null || Number(cursor[1]) !== context.index) {
+	if (cursor === null || Number(cursor[1]) > context.index) {
 		throw new RollpinError("invalid_request", "cursor must be the next_cursor of an earlier page", {
 			param: "cursor",
 		});
 	}
-	const after = cursor[2] ?? "";
+	// The page of a worker that is down falls to the next one, which begins at its own beginning.
+	const after = Number(cursor[1]) === context.index ? (cursor[2] ?? "") : "";
 	const sessions = [...context.registry.values()]
 		.filter((session) => session.closing === null && session.meta.id > after)
 		.sort((a, b) => (a.meta.id < b.meta.id ? -1 : 1));

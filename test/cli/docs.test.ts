@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { EVENT_LEVELS } from "../../src/telemetry/events.js";
 import { configurationTables, errorRows, readBlock, updateBlock } from "../support/doc-blocks.js";
 import { REPOSITORY, runRollpin } from "../support/run-rollpin.js";
 
@@ -17,6 +18,14 @@ describe("generated docs", () => {
 	it("docs/configuration.md lists every setting with its names, rule and default", () => {
 		updateBlock("docs/configuration.md", "settings", configurationTables());
 		expect(readBlock("docs/configuration.md", "settings")).toBe(configurationTables());
+	});
+
+	it("README.md explains only events that are logged", () => {
+		const text = readFileSync(join(REPOSITORY, "README.md"), "utf8");
+		const table = text.slice(text.indexOf("| event | when |"), text.indexOf("The buckets of `chat_done`"));
+		const events = [...table.matchAll(/^\| `(\w+)`/gm)].map((match) => match[1]);
+		expect(events.length).toBeGreaterThan(3);
+		expect(Object.keys(EVENT_LEVELS)).toEqual(expect.arrayContaining(events));
 	});
 
 	it("docs/errors.md lists every code with its status, in the order of the code", () => {

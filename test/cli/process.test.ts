@@ -3,13 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type RunOptions, runRollpin } from "../support/run-rollpin.js";
+import { writeByteTokenizer } from "../support/byte-tokenizer.js";
+import { RunningRollpin, type RunOptions, runRollpin } from "../support/run-rollpin.js";
 
 let dir: string;
 
 beforeAll(() => {
 	dir = mkdtempSync(join(tmpdir(), "rollpin-cli-"));
-	writeFileSync(join(dir, "tokenizer.json"), "{}");
+	writeByteTokenizer(dir);
 	writeFileSync(join(dir, "good.json"), JSON.stringify({ backends: 3, log_level: "warn" }));
 	writeFileSync(join(dir, "unknown.json"), JSON.stringify({ backend: 3 }));
 	writeFileSync(join(dir, "broken.json"), "{");
@@ -38,10 +39,14 @@ describe("bad usage is one line on stderr and exit code 2", () => {
 		[["serve", "--config", "nowhere.json"], /--config nowhere\.json: cannot be read/],
 		[["serve"], /ROLLPIN_CONFIG nowhere\.json: cannot be read/, { env: { ROLLPIN_CONFIG: "nowhere.json" } }],
 		[["serve", "--config", "unknown.json"], /unknown key "backend"; did you mean backends\?/],
-		[["serve", "--config", "broken.json"], /broken\.json: not JSON/],
+		[["serve", "--config", "broken.json"], /broken\.json: not usable JSON/],
 		[["serve", "--config", "a.json", "--config", "b.json"], /--config: given 2 times/],
 		[["sim", "--seed", "x"], /--seed x: must be a whole number/],
 		[["sim", "--checkpoint", "nowhere"], /--checkpoint .*nowhere: no such directory/],
+		[
+			["sim", "--reply-tokens-min", "50", "--checkpoint", "."],
+			/rollpin: --reply-tokens-min \(50\) is over --reply-tokens-max \(48\)/,
+		],
 		[["sim", "--sed", "1"], /unknown option '--sed' \(Did you mean --seed\?\); see rollpin sim --help/],
 		[["serv"], /unknown command 'serv' \(Did you mean serve\?\); see rollpin --help/],
 		[["--bogus"], /unknown option '--bogus'/],
@@ -106,5 +111,49 @@ describe("--print-config", () => {
 		);
 		expect(stderr).toMatch(/^rollpin: --host 0\.0\.0\.0: .*--auth-token-file, or --insecure/);
 		expect(code).toBe(2);
+	});
+});
+
+describe("rollpin sim", () => {
+	it("says where it listens, answers there, and ends cleanly on SIGINT", async () => {
+		const sim = new RunningRollpin(["sim", "--port", "0", "--checkpoint", ".", "--seed", "7"], { cwd: dir });
+		try {
+			const ready = await sim.logged("sim_engine");
+			expect(ready).toMatchObject({ role: "sim", level: "warn" });
+			const messages = [{ role: "user", content: "Hello" }];
+			const body = JSON.stringify({ messages, input_ids: [72, 101], max_tokens: 3 });
+			const headers = { "content-type": "application/json" };
+			const reply = await fetch(`${ready.url}/v1/chat/completions`, { method: "POST", headers, body });
+			expect(await reply.json()).toMatchObject({ usage: { completion_tokens: 3 } });
+			expect((await fetch(`${ready.url}/health`)).status).toBe(200);
+		} finally {
+			sim.signal("SIGINT");
+		}
+		const { code, stdout, stderr } = await sim.ended();
+		expect(stdout).toMatch(/"event":"shutdown","exit_code":0,"reason":"SIGINT"/);
+		expect([code, stderr]).toEqual([0, ""]);
+	});
+
+	it("takes the doubled SIGINT of Ctrl-C under npm for one", async () => {
+		const sim = new RunningRollpin(["sim", "--port", "0", "--checkpoint", "."], { cwd: dir });
+		await sim.logged("sim_engine");
+		sim.signal("SIGINT");
+		sim.signal("SIGTERM");
+		const { code, stdout } = await sim.ended();
+		expect(stdout).toMatch(/"event":"shutdown","exit_code":0/);
+		expect(code).toBe(0);
+	});
+
+	it("says in one line that its port is taken", async () => {
+		const first = new RunningRollpin(["sim", "--port", "0", "--checkpoint", "."], { cwd: dir });
+		try {
+			const { port } = new URL(String((await first.logged("sim_engine")).url));
+			const second = await runRollpin(["sim", "--port", port, "--checkpoint", "."], { cwd: dir });
+			expect(second.stderr).toMatch(/^rollpin: [^\n]*EADDRINUSE[^\n]*choose another port\n$/);
+			expect(second.code).toBe(2);
+		} finally {
+			first.signal("SIGINT");
+			await first.ended();
+		}
 	});
 });

@@ -69,15 +69,19 @@ describe("the config file", () => {
 				host: "0.0.0.0",
 				upstream_timeout: 1.5,
 				pass_through: ["/generate"],
-				chat_template_kwargs: '{"x": 1.0}',
 			}),
 		});
 		expect(config).toMatchObject({
 			port: 0,
 			upstreamTimeoutMs: 1500,
 			passThroughPaths: ["/generate"],
-			chatTemplateKwargsJson: '{"x": 1.0}',
 		});
+	});
+
+	it("keeps the spelling of numbers and the order of keys in template kwargs", () => {
+		const text = '{"chat_template_kwargs": {"2": 1.0, "1": 1e-07}}';
+		const { config } = compile({ file: { path: "/etc/rollpin/rollpin.json", text } });
+		expect(config.chatTemplateKwargsJson.replaceAll(" ", "")).toBe('{"2":1.0,"1":1e-07}');
 	});
 
 	it("has paths that start at its own folder", () => {
@@ -101,14 +105,28 @@ describe("the config file", () => {
 		],
 		["a number for a switch", '{"insecure": 1}', /^insecure in rollpin\.json 1: must be true or false/],
 		["null", '{"backends": null}', /^backends in rollpin\.json null: must be/],
-		["an object of kwargs", '{"chat_template_kwargs": {"x": 1}}', /in the config file it is a string/],
+		[
+			"kwargs as text",
+			'{"chat_template_kwargs": "{}"}',
+			/chat_template_kwargs in rollpin\.json .*must be a JSON object/,
+		],
+		[
+			"a number with an exponent",
+			'{"backends": 1e0}',
+			/^backends in rollpin\.json 1e0: must be a whole number/,
+		],
+		[
+			"a key that stands twice",
+			'{"backends": 1, "backends": 2}',
+			/^--config .*: not usable JSON \(duplicate key/,
+		],
 		[
 			"a list that is not of strings",
 			'{"pass_through": [1]}',
 			/^pass_through in rollpin\.json \[1\]: must be/,
 		],
 		["a list", "[]", /must hold one JSON object/],
-		["text that is not JSON", "backends: 2", /^--config \/etc\/rollpin\/rollpin\.json: not JSON/],
+		["text that is not JSON", "backends: 2", /^--config \/etc\/rollpin\/rollpin\.json: not usable JSON/],
 	];
 	it.each(refused)("is refused with %s", (_title, text, expected) => {
 		const run = () => compile({ file: { path: "/etc/rollpin/rollpin.json", text } });

@@ -1,0 +1,108 @@
+// The body sent upstream: the client's bytes with fields cut out and ours put in. Pure; re-serializes nothing.
+import { parseJson, writeJson } from "../json/parse.js";
+import type { ObjectScan } from "../json/scan.js";
+import type { JsonObject } from "../json/value.js";
+
+export interface UpstreamOptions {
+	/** Decimal ids, comma-separated, in pieces. */
+	inputIds: readonly Buffer[];
+	/** Effective template kwargs; when empty the field is left out. */
+	kwargs: JsonObject;
+	/** The session's pinned sampling fields, JSON text of an object, or null. */
+	overridesJson: string | null;
+	r3: "off" | "full" | "incremental";
+	/** Rows already held (`--r3 incremental`), or null. */
+	routedExpertsStartLen: number | null;
+}
+
+export interface UpstreamFields {
+	/** Keys that the client's body loses; every key of `set` is lost too. */
+	remove: ReadonlySet<string>;
+	/** Members that are put in, values as JSON bytes. */
+	set: ReadonlyArray<readonly [key: string, value: readonly Buffer[]]>;
+}
+
+const OPEN_LIST = Buffer.from("[");
+const CLOSE_LIST = Buffer.from("]");
+
+/** What is injected into and removed from the client's body (contract section 5, step 4). */
+export function upstreamFields(options: UpstreamOptions): UpstreamFields {
+	const set: Array<readonly [string, readonly Buffer[]]> = [];
+	const text = (key: string, value: string) => set.push([key, [Buffer.from(value)]]);
+	if (options.overridesJson !== null) {
+		const overrides = parseJson(options.overridesJson) as JsonObject;
+		for (const [key, value] of overrides) text(key, writeJson(value));
+	}
+	text("logprobs", "true");
+	text("return_meta_info", "true");
+	text("no_stop_trim", "false");
+	text("return_prompt_token_ids", "true");
+	if (options.r3 !== "off") text("return_routed_experts", "true");
+	if (options.routedExpertsStartLen !== null) {
+		text("routed_experts_start_len", String(options.routedExpertsStartLen));
+	}
+	if (options.kwargs.size > 0) text("chat_template_kwargs", writeJson(options.kwargs));
+	set.push(["input_ids", [OPEN_LIST, ...options.inputIds, CLOSE_LIST]]);
+	return { remove: new Set(["stream", "stream_options", "chat_template_kwargs"]), set };
+}
+
+export interface SplicedRequest {
+	chunks: Buffer[];
+	byteLength: number;
+	/** The same bytes without the contents of `messages` and `input_ids`, and where those belong. */
+	record: { bytes: Buffer[]; holes: { messages: number; inputIds: number } };
+}
+
+/**
+ * Splices `fields` into a scanned body. Everything else keeps its bytes: spelling, order, unknown fields.
+ * @param scan of `body`; must have a `messages` array
+ */
+export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFields): SplicedRequest {
+	const { messages } = scan;
+	if (messages === null) throw new Error("a body without messages is refused before it is spliced");
+	const overridden = new Set(fields.set.map(([key]) => key));
+	const messagesField = scan.fields.findLast((field) => field.key === "messages");
+	const kept = scan.fields.filter(
+		(field) =>
+			!fields.remove.has(field.key) &&
+			!overridden.has(field.key) &&
+			// Of a key that stands twice the last one counts; the engine must not be left to choose.
+			(field.key !== "messages" || field === messagesField),
+	);
+	const chunks: Buffer[] = [];
+	const record: Buffer[] = [];
+	const holes = { messages: 0, inputIds: 0 };
+	let recordLength = 0;
+	const both = (piece: Buffer) => {
+		chunks.push(piece);
+		record.push(piece);
+		recordLength += piece.length;
+	};
+	both(Buffer.from("{"));
+	for (const [index, field] of kept.entries()) {
+		if (index > 0) both(Buffer.from(","));
+		if (field.key !== "messages") {
+			both(body.subarray(field.keyStart, field.valueEnd));
+			continue;
+		}
+		both(body.subarray(field.keyStart, messages.contentStart));
+		holes.messages = recordLength;
+		chunks.push(body.subarray(messages.contentStart, messages.contentEnd));
+		both(body.subarray(messages.contentEnd, field.valueEnd));
+	}
+	for (const [key, value] of fields.set) {
+		both(Buffer.from(`,${JSON.stringify(key)}:`));
+		if (key !== "input_ids") {
+			for (const piece of value) both(piece);
+			continue;
+		}
+		both(OPEN_LIST);
+		holes.inputIds = recordLength;
+		chunks.push(...value.slice(1, -1));
+		both(CLOSE_LIST);
+	}
+	both(Buffer.from("}"));
+	const byteLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+	// Copied: views would keep the client's whole body alive for as long as the record.
+	return { chunks, byteLength, record: { bytes: [Buffer.concat(record)], holes } };
+}
