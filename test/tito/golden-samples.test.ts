@@ -1,12 +1,12 @@
 // Replays the recorded sessions of the reference server: our input_ids must be the ones it sent, turn by turn.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { JsonObject } from "../../src/json/value.js";
 import { createTito } from "../../src/tito/create.js";
 import type { Tito } from "../../src/tito/tito.js";
 import { continued } from "./continued.js";
-import { list, numbers, object, readJson, sharedDir, text } from "./shared.js";
+import { describeWithShared, list, numbers, object, readJson, sharedDir, text } from "./shared.js";
 
 const samplesDir = join(sharedDir ?? "", "golden/samples");
 
@@ -43,7 +43,7 @@ function recordings(): string[] {
 	return names.filter((name) => list(readJson(samplesDir, name, "session.json").get("turns")).length > 0);
 }
 
-describe.skipIf(sharedDir === null)("recorded sessions", () => {
+describeWithShared("recorded sessions", () => {
 	let tito: Tito;
 
 	beforeAll(async () => {

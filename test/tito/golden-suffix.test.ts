@@ -1,6 +1,6 @@
 // The golden conversations turn by turn, with the real Qwen3 tokenizer and its family's template.
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { loadCheckpoint } from "../../src/tito/checkpoint.js";
 import { createTito } from "../../src/tito/create.js";
 import { Encoder } from "../../src/tito/encoder.js";
@@ -8,9 +8,9 @@ import { QWEN3_TEMPLATE } from "../../src/tito/families/qwen3-template.js";
 import { ChatTemplate } from "../../src/tito/jinja/template.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
 import { continued } from "./continued.js";
-import { goldenCases, sharedDir } from "./shared.js";
+import { describeWithShared, goldenCases, sharedDir } from "./shared.js";
 
-describe.skipIf(sharedDir === null)("golden conversations of qwen3", () => {
+describeWithShared("golden conversations of qwen3", () => {
 	test("stored ids and suffixes equal the whole conversation, rendered by the fixed template and encoded at once", async () => {
 		const checkpointDir = join(sharedDir ?? "", "checkpoints/qwen3");
 		const tito = await createTito({

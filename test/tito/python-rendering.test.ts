@@ -21,6 +21,27 @@ test.each(templates(true))("%j is refused, as Python refuses it", (template) => 
 	expect(() => new ChatTemplate(template).render(variables)).toThrow(TemplateError);
 });
 
+test.each([
+	"{{ 3 > 2 > 1 }}",
+	"{{ 'a' in x == true }}",
+	"{% if 1 < a < 3 and b %}{% endif %}",
+	"{{ f(1 == 2 == 3) }}",
+])(
+	"the chained comparison %j is refused, since it would be computed differently than in Python",
+	(template) => {
+		expect(() => new ChatTemplate(template)).toThrow(/chained comparison/);
+	},
+);
+
+test.each([
+	["{% for a in [1, 2] if a == 2 and (a > 1) == true %}{{ a }}{% endfor %}", "2"],
+	["{{ 1 == 1 and 2 == 2 or 'a' in 'b' }}{{ {'a': 1 == 1, 'b': 2 < 1} }}", "True{'a': True, 'b': False}"],
+	["{{ 1 is in [1 == 1] }}{{ 'x' if 1 == 2 else 3 == 3 }}", "TrueTrue"],
+	["{% set a = 1 == 1 %}{% if not a == true %}n{% elif a == 1 %}y{% endif %}", "y"],
+])("comparisons that are no chain are computed: %j", (template, expected) => {
+	expect(new ChatTemplate(template).render(new Map())).toBe(expected);
+});
+
 test("strftime_now prints the given time in the C locale", () => {
 	const template = new ChatTemplate(
 		"{{ strftime_now('%d %b %Y, %A %B %e %H:%M:%S %y %j %I %p %% %-d') }}",

@@ -1,6 +1,7 @@
 // Template text to nodes, through the parser library; what that library cannot read is rewritten here first.
 import { parse, tokenize } from "@huggingface/jinja";
 import type { Node } from "./ast.js";
+import { refuseChainedComparisons } from "./chains.js";
 
 type Token = ReturnType<typeof tokenize>[number];
 
@@ -12,6 +13,7 @@ export const NEGATED_TEST_PREFIX = "is not ";
 export function parseTemplate(source: string): Node[] {
 	try {
 		const tokens = tokenize(source.replace(/\r\n?/g, "\n"), { trim_blocks: true, lstrip_blocks: true });
+		refuseChainedComparisons(tokens);
 		return (parse(rewriteTests(tokens)) as unknown as { body: Node[] }).body;
 	} catch (error) {
 		// The library throws several kinds of error for a text that ends too early.

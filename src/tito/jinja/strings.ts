@@ -16,7 +16,7 @@ import {
 const SPACE = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 const LEADING_SPACE = new RegExp(`^${SPACE}+`);
 const ONE_SPACE = new RegExp(SPACE);
-const SPACES = new RegExp(`${SPACE}+`, "g");
+const SPACES = new RegExp(`${SPACE}+`);
 
 type Side = "both" | "left" | "right";
 
@@ -64,14 +64,9 @@ function splitSpaces(text: string, most: number): string[] {
 	const parts: string[] = [];
 	let rest = text.replace(LEADING_SPACE, "");
 	while (rest !== "") {
-		SPACES.lastIndex = 0;
 		const gap = most >= 0 && parts.length >= most ? null : SPACES.exec(rest);
-		if (gap === null) {
-			parts.push(rest);
-			break;
-		}
-		parts.push(rest.slice(0, gap.index));
-		rest = rest.slice(gap.index + gap[0].length);
+		parts.push(gap === null ? rest : rest.slice(0, gap.index));
+		rest = gap === null ? "" : rest.slice(gap.index + gap[0].length);
 	}
 	return parts;
 }
