@@ -81,7 +81,7 @@ export class PromptRenderer {
 				return attempt(tools.full);
 			} catch (error) {
 				if (!(error instanceof TemplateError)) throw error;
-				return attempt(tools.bare);
+				return this.#orFirst(error, () => attempt(tools.bare));
 			}
 		});
 	}
@@ -94,6 +94,15 @@ export class PromptRenderer {
 		variables.set("tools", tools);
 		variables.set("add_generation_prompt", addGenerationPrompt);
 		return this.#template.render(variables);
+	}
+
+	/** When bare functions fail too, what the full tools met is the better explanation. */
+	#orFirst(first: TemplateError, attempt: () => string): string {
+		try {
+			return attempt();
+		} catch (error) {
+			throw error instanceof TemplateError ? first : error;
+		}
 	}
 
 	#refusable(render: () => string): string {
