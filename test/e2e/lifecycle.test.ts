@@ -67,7 +67,9 @@ async function heldChat(cluster: ServedCluster, url: string, id: string): Promis
 
 async function turnsOf(url: string, id: string): Promise<number> {
 	const reply = await fetch(`${url}/sessions/${id}`);
-	return ((await reply.json()) as { records: unknown[] }).records.length;
+	const text = await reply.text();
+	if (reply.status !== 200) throw new Error(`GET /sessions/${id} answered ${reply.status}: ${text}`);
+	return (JSON.parse(text) as { records: unknown[] }).records.length;
 }
 
 interface Connection {
@@ -213,7 +215,11 @@ describe("kill -9", () => {
 		let refused = 0;
 		let watching = true;
 		const watch = (async () => {
-			while (watching) if (await refuses(at.port)) refused++;
+			while (watching) {
+				if (await refuses(at.port)) refused++;
+				// A pace, so that these do not fill the queue of connections that wait for a router.
+				await new Promise((resolve) => setTimeout(resolve, 10));
+			}
 		})();
 		process.kill(at.routerPid, "SIGKILL");
 		const request = `GET /sessions/${ON_0} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
