@@ -37,7 +37,7 @@ export function timeoutError(url: string, elapsedMs: number, cause?: unknown): R
 }
 
 /** The most telling code on an error or its causes. */
-export function codeOf(error: unknown): string {
+function codeOf(error: unknown): string {
 	for (let at = error; at instanceof Error; at = at.cause) {
 		const code = (at as NodeJS.ErrnoException).code;
 		if (typeof code === "string") return code;

@@ -20,7 +20,7 @@ const HEALTH: Route = { kind: "health" };
 const CLUSTER: Route = { kind: "cluster" };
 const METRICS: Route = { kind: "metrics" };
 /** Answered by the router itself, by path. */
-const LOCAL = new Map([
+const LOCAL = new Map<string, Route>([
 	["/health", HEALTH],
 	["/cluster", CLUSTER],
 	["/metrics", METRICS],

@@ -81,7 +81,7 @@ async function* recordOf(
 }
 
 /** The engine's reply with what was cut out put back; payloads stream from the store. */
-export async function* replyPieces(
+async function* replyPieces(
 	store: Store,
 	id: SessionId,
 	header: TurnHeader,

@@ -90,8 +90,10 @@ const up = (): void => {
 	child().says({ type: "ready" });
 };
 
-test("hello is answered with the start message, and only ready opens the slot for traffic", () => {
+test("hello is answered with the start message, and only ready opens the slot for traffic", async () => {
 	child().says({ type: "hello", role: "worker" });
+	// The message may be waited for: a worker's carries a fresh epoch of the data dir.
+	await vi.waitFor(() => expect(child().told).not.toEqual([]));
 	expect(child().told).toEqual([{ type: "ask_stats" }]);
 	expect(slot.state).toBe("starting");
 	child().says({ type: "ready" });

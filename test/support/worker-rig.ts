@@ -17,7 +17,7 @@ import type { Tito } from "../../src/tito/tito.js";
 import { startWorker, type Worker } from "../../src/worker/worker.js";
 import { clusterConfig } from "./cluster-config.js";
 
-export const TOY_CHECKPOINT = join(packageRoot(), "checkpoints", "toy");
+const TOY_CHECKPOINT = join(packageRoot(), "checkpoints", "toy");
 
 export interface Reply {
 	status: number;
