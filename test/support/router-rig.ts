@@ -38,7 +38,15 @@ export async function startRouter(
 			await new Promise<void>((resolve) => server.listen(socketPath, resolve));
 			workers.push(server);
 		}
-		statuses.push({ index, state: "ready", pid: 1000 + index, epoch: 1, replacing: false, socketPath, heartbeat: null });
+		statuses.push({
+			index,
+			state: "ready",
+			pid: 1000 + index,
+			epoch: 1,
+			replacing: false,
+			socketPath,
+			heartbeat: null,
+		});
 	}
 	const snapshot: ClusterSnapshot = {
 		phase: "ok",
