@@ -1,6 +1,6 @@
 // The lock that keeps two clusters off one data dir: a file naming the host, the process and its start time.
 import { readFileSync } from "node:fs";
-import { link, readFile, rename, rm } from "node:fs/promises";
+import { link, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { constants, hostname } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
@@ -8,6 +8,7 @@ import { writeBeside } from "./durable-file.js";
 
 /** Name of the lock in its data dir. */
 export const LOCK_NAME = "lock";
+const TAKEOVER_TIMEOUT_MS = 2000;
 
 interface LockOwner {
 	host: string;
@@ -21,7 +22,7 @@ export async function takeLock(path: string): Promise<void> {
 	const own: LockOwner = { host: hostname(), pid: process.pid, startTime: startTimeOf(process.pid) };
 	const temporary = await writeBeside(path, `${JSON.stringify(own)}\n`);
 	try {
-		for (let attempt = 0; attempt < 5; attempt++) {
+		for (let attempt = 0; attempt < 100; attempt++) {
 			try {
 				// link() is atomic and never replaces: the lock appears whole, or not at all.
 				await link(temporary, path);
@@ -45,9 +46,24 @@ export async function releaseLock(path: string): Promise<void> {
 	if (owner?.pid === process.pid && owner.host === hostname()) await rm(path, { force: true });
 }
 
+/** @throws ConfigError when the lock's owner lives, or can't be judged from here */
 async function removeStale(path: string): Promise<void> {
+	if (await judgedStale(path)) {
+		// Only the holder of the takeover file removes a lock, and it looks again first: another starter may have
+		// put its own lock in the place of the stale one meanwhile.
+		const takeover = `${path}.takeover`;
+		if (!(await createExclusively(takeover))) return;
+		try {
+			if (await judgedStale(path)) await rm(path, { force: true });
+		} finally {
+			await rm(takeover, { force: true });
+		}
+	}
+}
+
+async function judgedStale(path: string): Promise<boolean> {
 	const text = await readIfThere(path);
-	if (text === undefined) return;
+	if (text === undefined) return false;
 	const owner = parseOwner(text);
 	if (owner === undefined) {
 		throw new ConfigError(
@@ -64,16 +80,24 @@ async function removeStale(path: string): Promise<void> {
 			`--data-dir: in use by the cluster with process id ${owner.pid}; stop it, or choose another directory`,
 		);
 	}
-	// Another starter may have judged the same lock stale and replaced it: only the one that was judged may go.
-	const aside = `${path}.${process.pid}.stale`;
+	return true;
+}
+
+/** False, after a pause, when the file is there; one that a crash left behind goes after a while. */
+async function createExclusively(path: string): Promise<boolean> {
 	try {
-		await rename(path, aside);
+		await writeFile(path, "", { flag: "wx", mode: 0o600 });
+		return true;
 	} catch (error) {
-		if (isCode(error, "ENOENT")) return;
-		throw error;
+		if (!isCode(error, "EEXIST")) throw error;
 	}
-	if ((await readIfThere(aside)) !== text) await link(aside, path).catch(ignoreExisting);
-	await rm(aside, { force: true });
+	const age = await stat(path).then(
+		(found) => Date.now() - found.mtimeMs,
+		() => 0,
+	);
+	if (age > TAKEOVER_TIMEOUT_MS) await rm(path, { force: true });
+	else await new Promise((resolve) => setTimeout(resolve, 50));
+	return false;
 }
 
 function isAlive(owner: LockOwner): boolean {
@@ -113,10 +137,6 @@ async function readIfThere(path: string): Promise<string | undefined> {
 		if (isCode(error, "ENOENT")) return undefined;
 		throw error;
 	}
-}
-
-function ignoreExisting(error: unknown): void {
-	if (!isCode(error, "EEXIST")) throw error;
 }
 
 function isCode(error: unknown, code: string): boolean {

@@ -11,6 +11,8 @@ import { until, within } from "./wait.js";
 export interface ServeOptions {
 	/** `npm start -- ...` instead of the program itself. */
 	throughNpm?: boolean;
+	/** Added to an environment without any ROLLPIN_ variable. */
+	env?: Record<string, string>;
 	/** Without --store memory --backends 2 --log-format json in front of the arguments. */
 	bare?: boolean;
 }
@@ -53,7 +55,7 @@ export class ServedCluster {
 				: [process.execPath, [join(REPOSITORY, "bin", "rollpin.js"), "serve", ...all]];
 		this.child = spawn(command, commandArgs, {
 			cwd: REPOSITORY,
-			env: { ...Object.fromEntries(inherited), TMPDIR: this.tempDir },
+			env: { ...Object.fromEntries(inherited), TMPDIR: this.tempDir, ...options.env },
 			stdio: ["ignore", "pipe", "pipe"],
 			detached: true,
 		});
