@@ -10,8 +10,8 @@ import type { Chance } from "./random.js";
 /** The only answers that a fault may cause; everything else is a finding. */
 const TRANSIENT = new Set([429, 502, 503, 504]);
 const ATTEMPT_TIMEOUT_MS = 60_000;
-/** Longer than any outage of the suite: primary down, worker stopped, quarantine's minute. */
-const GIVE_UP_MS = 120_000;
+/** Longer than any outage of the suite: a primary down, a worker stopped until it is killed. */
+const GIVE_UP_MS = 45_000;
 const RETRY_MS = 100;
 
 export interface AgentWorld {
