@@ -207,7 +207,9 @@ class ReplyCollector {
 		if (encoding !== undefined && encoding !== "identity") {
 			throw invalidReply(`it is encoded as ${String(encoding)} although identity was asked for`);
 		}
-		if (status === 200) this.#scanner = new ReplyScanner();
+		if (status !== 200) return;
+		// The first piece is the stored prefix, and nearly all of a long prompt.
+		this.#scanner = new ReplyScanner(this.#expected.inputIdsText.find((piece) => piece.length > 0));
 	}
 
 	push(chunk: Buffer): void {
