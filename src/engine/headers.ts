@@ -1,0 +1,105 @@
+// Owns which headers cross between client and engine: allow-list out, drop-list back. Pure; values are never changed.
+
+/** A flat `[name, value, name, value, ...]` list, as node:http gives `rawHeaders` and undici takes headers. */
+export type RawHeaders = readonly string[];
+
+export interface UpstreamHeaderOptions {
+	/** Sent as the one `X-SMG-Routing-Key`. */
+	sessionId: string;
+	/** Send the client's `authorization` on (`--forward-authorization`). */
+	forwardAuthorization: boolean;
+	/** Sent as `x-request-id` instead of the client's. */
+	requestId?: string;
+	/** Used when the client sent none. */
+	defaultContentType?: string;
+}
+
+const FORWARDED = new Set(["content-type", "accept", "traceparent", "tracestate", "x-request-id"]);
+const WITHHELD_PREFIXES = ["x-rollpin-", "x-forwarded-"];
+/** Headers of one connection, never of a message. */
+const HOP_BY_HOP = new Set([
+	"connection",
+	"keep-alive",
+	"proxy-authenticate",
+	"proxy-connection",
+	"te",
+	"trailer",
+	"transfer-encoding",
+	"upgrade",
+]);
+const REPLY_DROPPED = new Set(["content-length", "content-encoding", "server", "date"]);
+
+/**
+ * Headers of an upstream request (contract section 5.4): the client's that are allow-listed, in their order, then
+ * ours. Content-length and host are the HTTP client's to write.
+ */
+export function upstreamHeaders(client: RawHeaders, options: UpstreamHeaderOptions): string[] {
+	const nominated = nominatedByConnection(client);
+	const headers: string[] = [];
+	let contentType = false;
+	for (const [name, value] of pairs(client)) {
+		const key = name.toLowerCase();
+		if (nominated.has(key) || !crosses(key, options)) continue;
+		if (key === "content-type") {
+			if (contentType) continue;
+			contentType = true;
+		}
+		headers.push(key, value);
+	}
+	if (!contentType && options.defaultContentType !== undefined) {
+		headers.push("content-type", options.defaultContentType);
+	}
+	if (options.requestId !== undefined) headers.push("x-request-id", options.requestId);
+	headers.push("X-SMG-Routing-Key", options.sessionId, "accept-encoding", "identity");
+	return headers;
+}
+
+function crosses(key: string, options: UpstreamHeaderOptions): boolean {
+	if (key === "authorization") return options.forwardAuthorization;
+	if (key === "x-smg-routing-key") return false;
+	if (key === "x-request-id") return options.requestId === undefined;
+	if (FORWARDED.has(key)) return true;
+	return key.startsWith("x-") && !WITHHELD_PREFIXES.some((prefix) => key.startsWith(prefix));
+}
+
+/**
+ * Headers of an engine's reply that may reach the client (reference 6.9): lower-case names, repeats folded with `, `.
+ * @param untouchedBody the reply's bytes go on as they are, so content-length and content-encoding still hold
+ */
+export function replyHeaders(engine: RawHeaders, untouchedBody = false): Array<readonly [string, string]> {
+	const nominated = nominatedByConnection(engine);
+	const folded = new Map<string, string>();
+	for (const [name, value] of pairs(engine)) {
+		const key = name.toLowerCase();
+		if (HOP_BY_HOP.has(key) || nominated.has(key) || key.startsWith("x-rollpin-")) continue;
+		if (REPLY_DROPPED.has(key) && !(untouchedBody && key.startsWith("content-"))) continue;
+		const earlier = folded.get(key);
+		folded.set(key, earlier === undefined ? value : `${earlier}, ${value}`);
+	}
+	return [...folded];
+}
+
+/** The value of a header, repeats folded; undefined when absent. */
+export function headerValue(headers: RawHeaders, name: string): string | undefined {
+	const values: string[] = [];
+	for (const [key, value] of pairs(headers)) if (key.toLowerCase() === name) values.push(value);
+	return values.length === 0 ? undefined : values.join(", ");
+}
+
+/** Names that a `Connection` header declares to be of this hop only. */
+function nominatedByConnection(headers: RawHeaders): Set<string> {
+	const names = headerValue(headers, "connection") ?? "";
+	return new Set(names.split(",").map((name) => name.trim().toLowerCase()));
+}
+
+function* pairs(headers: RawHeaders): Generator<readonly [string, string]> {
+	for (let index = 0; index + 1 < headers.length; index += 2) {
+		yield [headers[index] as string, headers[index + 1] as string];
+	}
+}
+
+/** undici hands headers on as buffers; latin1 is what HTTP/1.1 carries, and it can always be written again. */
+export function rawHeaderList(raw: unknown): string[] {
+	if (!Array.isArray(raw)) return [];
+	return raw.map((item: unknown) => (Buffer.isBuffer(item) ? item.toString("latin1") : String(item)));
+}

@@ -1,0 +1,333 @@
+// Owns the byte-level tokenizer of an engine's reply: strict JSON, chunk by chunk, wherever the chunks are split. Never
+// builds a string of the reply; opaque payloads leave as views of the chunks they came in.
+import { isUtf8 } from "node:buffer";
+import { JsonSyntaxError } from "../json/parse.js";
+import type { ByteRange } from "../json/scan.js";
+import { isHexDigit, isSimpleEscape } from "../json/skip.js";
+import { plainStringEnd } from "../json/string-bytes.js";
+import { CutRecorder } from "./cut-recorder.js";
+import type { CutRange } from "./engine.js";
+import {
+	firstNumberState,
+	isCompleteNumber,
+	NUMBER_ENDED,
+	NUMBER_MALFORMED,
+	nextNumberState,
+} from "./number-state.js";
+import { hasKnownKeys, Place, placeOfContainer, placeOfKey } from "./reply-places.js";
+
+export interface ScannedReply {
+	/** The reply's bytes with the cuts taken out. */
+	rest: Buffer;
+	/** Ascending by offset. Of a string the bytes between the quotes, of a list those between the brackets. */
+	cuts: CutRange[];
+	/** Where known values of the root and of choice 0 stand in `rest`. */
+	ranges: ReadonlyMap<Place, ByteRange>;
+	/** True when a key that decides something stands twice in one object: which one counts is anyone's guess. */
+	hasDuplicateKey: boolean;
+}
+
+export interface ReplyScannerOptions {
+	/** Deepest nesting of containers. Default 64. */
+	maxDepth?: number;
+	/** Bound on the reply's size without its payloads. Default 128 MiB. */
+	maxRestBytes?: number;
+}
+
+// What is due next.
+const VALUE = 0;
+const VALUE_OR_CLOSE = 1;
+const KEY = 2;
+const KEY_OR_CLOSE = 3;
+const COLON = 4;
+const COMMA_OR_CLOSE = 5;
+const STRING = 6;
+const ESCAPE = 7;
+const HEX = 8;
+const NUMBER = 9;
+const LITERAL = 10;
+const END = 11;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** No known key is longer than this when every character of it is spelled as an escape. */
+const LONGEST_RAW_KEY = 192;
+const NO_CUT = -1;
+
+const CUT_FIELDS: { readonly [place: number]: CutRange["field"] } = {
+	[Place.ROUTED_EXPERTS]: "routed_experts",
+	[Place.INDEXER_TOPK]: "indexer_topk",
+	[Place.PROMPT_TOKEN_IDS]: "prompt_token_ids",
+};
+
+export class ReplyScanner {
+	readonly #recorder: CutRecorder;
+	readonly #maxDepth: number;
+	readonly #ranges = new Map<Place, ByteRange>();
+	#state = VALUE;
+	/** Open containers, and by level: which kind, and the place of the container and of the value read now. */
+	#depth = 0;
+	readonly #isArray: boolean[] = [];
+	readonly #containerPlace: Place[] = [];
+	readonly #valuePlace: Place[] = [Place.ROOT];
+	readonly #valueStart: number[] = [0];
+	/** Bit per place, by the place of the container it was seen in. */
+	readonly #seen: number[] = [0, 0, 0, 0, 0];
+	#choice = -1;
+	#hasDuplicateKey = false;
+
+	#stringIsKey = false;
+	#keyStart = 0;
+	#hexLeft = 0;
+	#numberState = 0;
+	#literal = "";
+	#literalAt = 0;
+	/** Depth of the list that is being cut, `NO_CUT` when none is; and whether a string is. */
+	#cutDepth = NO_CUT;
+	#cutsString = false;
+
+	#chunk: Buffer = Buffer.alloc(0);
+	/** First byte of the chunk that the recorder has not got yet. */
+	#from = 0;
+	/** Bytes of earlier chunks, for error offsets. */
+	#consumed = 0;
+
+	constructor(options: ReplyScannerOptions = {}) {
+		this.#maxDepth = options.maxDepth ?? 64;
+		this.#recorder = new CutRecorder(options.maxRestBytes ?? 128 * 1024 * 1024);
+	}
+
+	/**
+	 * Takes the next bytes. They are kept, not copied, where they belong to a payload: the caller must not change them.
+	 * @throws JsonSyntaxError as soon as the bytes cannot be strict JSON any more
+	 * @throws RollpinError `upstream_invalid` when the rest passes its bound
+	 */
+	write(chunk: Buffer): void {
+		this.#chunk = chunk;
+		this.#from = 0;
+		const end = chunk.length;
+		let at = 0;
+		while (at < end) {
+			const byte = chunk[at] as number;
+			switch (this.#state) {
+				case STRING:
+					at = this.#string(at);
+					break;
+				case NUMBER: {
+					const next = nextNumberState(this.#numberState, byte);
+					if (next === NUMBER_MALFORMED) this.#fail("malformed number", at);
+					if (next === NUMBER_ENDED) this.#valueDone(at);
+					else {
+						this.#numberState = next;
+						at++;
+					}
+					break;
+				}
+				case ESCAPE:
+					if (byte === 0x75) {
+						this.#hexLeft = 4;
+						this.#state = HEX;
+					} else if (isSimpleEscape(byte)) this.#state = STRING;
+					else this.#fail("bad escape in a string", at);
+					at++;
+					break;
+				case HEX:
+					if (!isHexDigit(byte)) this.#fail("bad escape in a string", at);
+					if (--this.#hexLeft === 0) this.#state = STRING;
+					at++;
+					break;
+				case LITERAL:
+					if (byte !== this.#literal.charCodeAt(this.#literalAt)) this.#fail("unknown literal", at);
+					at++;
+					if (++this.#literalAt === this.#literal.length) this.#valueDone(at);
+					break;
+				default:
+					if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) this.#structure(byte, at);
+					at++;
+			}
+		}
+		this.#handOver(end);
+		this.#consumed += end;
+	}
+
+	/** @throws JsonSyntaxError when the reply ended early or is not UTF-8 */
+	end(): ScannedReply {
+		this.#chunk = Buffer.alloc(0);
+		this.#from = 0;
+		if (this.#state === NUMBER && isCompleteNumber(this.#numberState)) this.#valueDone(0);
+		if (this.#state !== END) this.#fail("unexpected end of JSON", 0);
+		const rest = this.#recorder.rest();
+		if (!isUtf8(rest)) this.#fail("invalid UTF-8", 0);
+		return { rest, cuts: this.#recorder.cuts, ranges: this.#ranges, hasDuplicateKey: this.#hasDuplicateKey };
+	}
+
+	#fail(what: string, at: number): never {
+		throw new JsonSyntaxError(what, this.#consumed + at);
+	}
+
+	/** Gives the recorder everything before `to`. */
+	#handOver(to: number): void {
+		if (to > this.#from) this.#recorder.add(this.#chunk.subarray(this.#from, to));
+		this.#from = to;
+	}
+
+	/** Offset in the rest of the chunk's byte at `at`. */
+	#restOffset(at: number): number {
+		return this.#recorder.restLength + at - this.#from;
+	}
+
+	#structure(byte: number, at: number): void {
+		switch (this.#state) {
+			case VALUE_OR_CLOSE:
+				if (byte === CLOSE_BRACKET) this.#close(at);
+				else this.#value(byte, at);
+				return;
+			case VALUE:
+				this.#value(byte, at);
+				return;
+			case KEY_OR_CLOSE:
+				if (byte === CLOSE_BRACE) this.#close(at);
+				else this.#key(byte, at);
+				return;
+			case KEY:
+				this.#key(byte, at);
+				return;
+			case COLON:
+				if (byte !== 0x3a) this.#fail("expected :", at);
+				this.#state = VALUE;
+				return;
+			case COMMA_OR_CLOSE: {
+				const inArray = this.#isArray[this.#depth] === true;
+				if (byte === 0x2c) this.#state = inArray ? VALUE : KEY;
+				else if (byte === (inArray ? CLOSE_BRACKET : CLOSE_BRACE)) this.#close(at);
+				else this.#fail(inArray ? "expected , or ]" : "expected , or }", at);
+				return;
+			}
+			default:
+				this.#fail("text behind the value", at);
+		}
+	}
+
+	#value(byte: number, at: number): void {
+		const depth = this.#depth;
+		const place = this.#valuePlace[depth] as Place;
+		if (place === Place.CHOICE) this.#choice++;
+		if (place !== Place.OTHER) this.#valueStart[depth] = this.#restOffset(at);
+		if (byte === QUOTE) {
+			this.#state = STRING;
+			this.#stringIsKey = false;
+			if (place === Place.ROUTED_EXPERTS || place === Place.INDEXER_TOPK) {
+				this.#openCut(place, at + 1);
+				this.#cutsString = true;
+			}
+		} else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+			this.#open(byte === OPEN_BRACKET, place, at);
+		} else if (byte === 0x74 || byte === 0x66 || byte === 0x6e) {
+			this.#state = LITERAL;
+			this.#literal = byte === 0x74 ? "true" : byte === 0x66 ? "false" : "null";
+			this.#literalAt = 1;
+		} else {
+			this.#numberState = firstNumberState(byte);
+			if (this.#numberState === NUMBER_MALFORMED) this.#fail("unexpected character", at);
+			this.#state = NUMBER;
+		}
+	}
+
+	#open(isArray: boolean, place: Place, at: number): void {
+		if (this.#depth >= this.#maxDepth) this.#fail(`nesting deeper than ${this.#maxDepth}`, at);
+		const depth = ++this.#depth;
+		const opened = placeOfContainer(place, isArray);
+		this.#isArray[depth] = isArray;
+		this.#containerPlace[depth] = opened;
+		this.#valuePlace[depth] = opened === Place.CHOICES ? Place.CHOICE : Place.OTHER;
+		if (opened !== Place.OTHER) this.#seen[opened] = 0;
+		this.#state = isArray ? VALUE_OR_CLOSE : KEY_OR_CLOSE;
+		if (place === Place.PROMPT_TOKEN_IDS && isArray) {
+			this.#openCut(place, at + 1);
+			this.#cutDepth = depth;
+		}
+	}
+
+	#close(at: number): void {
+		if (this.#depth === this.#cutDepth) {
+			this.#closeCut(at);
+			this.#cutDepth = NO_CUT;
+		}
+		this.#depth--;
+		this.#valueDone(at + 1);
+	}
+
+	#openCut(place: Place, at: number): void {
+		this.#handOver(at);
+		this.#recorder.openCut(CUT_FIELDS[place] as CutRange["field"], this.#choice);
+	}
+
+	#closeCut(at: number): void {
+		this.#handOver(at);
+		this.#recorder.closeCut();
+	}
+
+	#key(byte: number, at: number): void {
+		if (byte !== QUOTE) this.#fail("expected a string key", at);
+		this.#state = STRING;
+		this.#stringIsKey = true;
+		this.#keyStart = this.#restOffset(at) + 1;
+	}
+
+	#string(from: number): number {
+		const chunk = this.#chunk;
+		const at = plainStringEnd(chunk, from, chunk.length);
+		if (at === chunk.length) return at;
+		const byte = chunk[at];
+		if (byte === BACKSLASH) this.#state = ESCAPE;
+		else if (byte !== QUOTE) this.#fail("control character in a string", at);
+		else if (this.#stringIsKey) this.#keyDone(at);
+		else {
+			if (this.#cutsString) {
+				this.#closeCut(at);
+				this.#cutsString = false;
+			}
+			this.#valueDone(at + 1);
+		}
+		return at + 1;
+	}
+
+	#keyDone(at: number): void {
+		this.#state = COLON;
+		const container = this.#containerPlace[this.#depth] as Place;
+		if (!hasKnownKeys(container)) return;
+		// Keys are never inside a cut, so the whole key stands in the rest, however it was split.
+		this.#handOver(at);
+		const rest = this.#recorder.rest();
+		const place =
+			rest.length - this.#keyStart > LONGEST_RAW_KEY
+				? Place.OTHER
+				: placeOfKey(container, rest.toString("latin1", this.#keyStart, rest.length));
+		this.#valuePlace[this.#depth] = place;
+		if (place === Place.OTHER) return;
+		const bit = 1 << place;
+		const seen = this.#seen[container] as number;
+		if ((seen & bit) !== 0) this.#hasDuplicateKey = true;
+		this.#seen[container] = seen | bit;
+	}
+
+	/** `end` is the offset behind the value. */
+	#valueDone(end: number): void {
+		const depth = this.#depth;
+		const place = this.#valuePlace[depth] as Place;
+		if (place !== Place.OTHER && (this.#choice <= 0 || depth <= 1)) {
+			this.#ranges.set(place, { start: this.#valueStart[depth] as number, end: this.#restOffset(end) });
+		}
+		this.#state = depth === 0 ? END : COMMA_OR_CLOSE;
+	}
+}
+
+/** A scanner for one reply. */
+export function createReplyScanner(options?: ReplyScannerOptions): ReplyScanner {
+	return new ReplyScanner(options);
+}

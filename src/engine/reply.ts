@@ -1,0 +1,145 @@
+// Owns the decision whether a scanned reply of status 200 is usable, and its reading. Pure; commits nothing.
+import { RollpinError } from "../base/errors.js";
+import { parseJson } from "../json/parse.js";
+import type { ByteRange } from "../json/scan.js";
+import { decodeString } from "../json/skip.js";
+import type { JsonObject } from "../json/value.js";
+import type { CutRange, Generation } from "./engine.js";
+import { parseLogprobs } from "./logprobs.js";
+import { Place } from "./reply-places.js";
+import type { ScannedReply } from "./reply-scanner.js";
+
+export interface ReplyExpectations {
+	/** Every sampled id must be below it. */
+	vocabSize: number;
+	/** The text of the ids that were sent, as it was sent; the engine must have seen the same. */
+	inputIds: readonly Buffer[];
+	/** Headers of the reply that may reach the client. */
+	headers: ReadonlyArray<readonly [string, string]>;
+}
+
+const OPEN_BRACE = 0x7b;
+const QUOTE = 0x22;
+
+/**
+ * Validates a reply (contract section 5.5; reference 6.6 and the stricter branch) and reads choice 0.
+ *
+ * The generation's reply always holds `prompt_token_ids` in choice 0: where the engine sent none (or null), the list is
+ * put in, its content as a cut.
+ * @throws RollpinError `upstream_invalid` naming the first rule that is broken
+ */
+export function readGeneration(scanned: ScannedReply, expected: ReplyExpectations): Generation {
+	const { rest, ranges } = scanned;
+	const at = (place: Place): ByteRange | undefined => ranges.get(place);
+	const begins = (range: ByteRange | undefined, byte: number): range is ByteRange =>
+		range !== undefined && rest[range.start] === byte;
+
+	if (!begins(at(Place.ROOT), OPEN_BRACE)) invalid("it is not a JSON object");
+	if (scanned.hasDuplicateKey) invalid("a key stands twice in one object");
+	if (!begins(at(Place.CHOICES), 0x5b)) invalid("choices is missing or not a list");
+	const choice = at(Place.CHOICE);
+	if (choice === undefined) invalid("choices is empty");
+	if (!begins(choice, OPEN_BRACE)) invalid("choices[0] is not an object");
+	if (!begins(at(Place.META), OPEN_BRACE)) invalid("choices[0].meta_info is missing or not an object");
+	const logprobsRange = at(Place.LOGPROBS);
+	if (logprobsRange === undefined) invalid("meta_info.output_token_logprobs is missing");
+	const messageRange = at(Place.MESSAGE);
+	if (messageRange === undefined) invalid("choices[0].message is missing");
+	const message = readMessage(rest.subarray(messageRange.start, messageRange.end));
+
+	const { ids, logprobs } = parseLogprobs(rest.subarray(logprobsRange.start, logprobsRange.end), expected.vocabSize);
+	checkCount(rest, at(Place.COMPLETION_TOKENS), ids.length);
+	const finishReason = readFinishReason(rest, at(Place.FINISH_REASON));
+	const promptCut = scanned.cuts.find((cut) => cut.field === "prompt_token_ids" && cut.choice === 0);
+	if (promptCut !== undefined && !sameIds(promptCut.bytes, expected.inputIds)) {
+		invalid("prompt_token_ids are not the input_ids that were sent");
+	}
+	const placed = withPromptTokenIds(scanned, choice, messageRange, expected.inputIds);
+	return {
+		reply: placed.reply,
+		cuts: placed.cuts,
+		messageRange: placed.messageRange,
+		message,
+		finishReason,
+		completionIds: ids,
+		logprobs,
+		responseId: readText(rest, at(Place.ID)) ?? "",
+		headers: expected.headers,
+		weightVersion: readText(rest, at(Place.WEIGHT_VERSION)),
+	};
+}
+
+function readMessage(bytes: Buffer): JsonObject {
+	const message = parseJson(bytes);
+	if (!(message instanceof Map)) invalid("choices[0].message is not an object");
+	const content = message.get("content");
+	if (content === undefined || content === null) invalid("message.content is missing or null");
+	if (typeof content !== "string") invalid("message.content is not a string");
+	return message;
+}
+
+function checkCount(rest: Buffer, range: ByteRange | undefined, count: number): void {
+	const text = range === undefined ? "" : rest.toString("latin1", range.start, range.end);
+	if (!/^\d+$/.test(text)) invalid("meta_info.completion_tokens is missing or not an integer");
+	if (text !== String(count)) {
+		const said = text.slice(0, 20);
+		invalid(`meta_info.completion_tokens is ${said}, but output_token_logprobs has ${count} entries`);
+	}
+}
+
+function readFinishReason(rest: Buffer, range: ByteRange | undefined): string | null {
+	if (range === undefined || rest[range.start] === 0x6e) return null;
+	if (rest[range.start] !== QUOTE) invalid("finish_reason is neither a string nor null");
+	return decodeString(rest, range.start, range.end);
+}
+
+/** A string's value, a number's spelling, else null. */
+function readText(rest: Buffer, range: ByteRange | undefined): string | null {
+	if (range === undefined) return null;
+	const byte = rest[range.start] as number;
+	if (byte === QUOTE) return decodeString(rest, range.start, range.end);
+	return byte === 0x2d || (byte >= 0x30 && byte <= 0x39) ? rest.toString("latin1", range.start, range.end) : null;
+}
+
+/** Equal spelling, white space around the ids aside. */
+function sameIds(got: readonly Buffer[], sent: readonly Buffer[]): boolean {
+	const gotText = Buffer.concat(got);
+	const sentText = Buffer.concat(sent);
+	return gotText.equals(sentText) || gotText.toString("latin1").replace(/[ \t\r\n]+/g, "") === sentText.toString("latin1");
+}
+
+interface Placed {
+	reply: Buffer;
+	cuts: readonly CutRange[];
+	messageRange: ByteRange;
+}
+
+/** Puts an empty `prompt_token_ids` list with its cut into choice 0, unless a list stands there already. */
+function withPromptTokenIds(
+	scanned: ScannedReply,
+	choice: ByteRange,
+	messageRange: ByteRange,
+	inputIds: readonly Buffer[],
+): Placed {
+	const { rest, cuts } = scanned;
+	const present = scanned.ranges.get(Place.PROMPT_TOKEN_IDS);
+	if (present !== undefined && rest[present.start] === 0x5b) return { reply: rest, cuts, messageRange };
+	if (present !== undefined && rest[present.start] !== 0x6e) invalid("prompt_token_ids is neither a list nor null");
+	const from = present?.start ?? choice.end - 1;
+	const to = present?.end ?? choice.end - 1;
+	const text = present === undefined ? ',"prompt_token_ids":[]' : "[]";
+	const hole = from + text.length - 1;
+	const shift = text.length - (to - from);
+	const moved = (offset: number): number => (offset >= to ? offset + shift : offset);
+	const byteLength = inputIds.reduce((sum, piece) => sum + piece.length, 0);
+	const cut: CutRange = { offset: hole, field: "prompt_token_ids", choice: 0, bytes: inputIds, byteLength };
+	return {
+		reply: Buffer.concat([rest.subarray(0, from), Buffer.from(text), rest.subarray(to)]),
+		cuts: [...cuts.map((each) => ({ ...each, offset: moved(each.offset) })), cut].sort((a, b) => a.offset - b.offset),
+		messageRange: { start: moved(messageRange.start), end: moved(messageRange.end - 1) + 1 },
+	};
+}
+
+function invalid(what: string): never {
+	throw new RollpinError("upstream_invalid", `the engine's reply is unusable: ${what}`);
+}

@@ -1,0 +1,163 @@
+// Owns the proof that the request scanner accepts exactly strict JSON and maps every top-level field and message.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { JsonSyntaxError } from "../../src/json/parse.js";
+import { isWellFormed } from "../../src/json/well-formed.js";
+import { type ScannedObject, type SharedPrefix, scanObject } from "../../src/json/scan.js";
+
+function tryScan(text: string | Buffer, sharedPrefix?: SharedPrefix): ScannedObject | JsonSyntaxError {
+	try {
+		return scanObject(Buffer.from(text as string), { sharedPrefix });
+	} catch (error) {
+		if (error instanceof JsonSyntaxError) return error;
+		throw error;
+	}
+}
+
+function parses(text: string): boolean {
+	try {
+		const value: unknown = JSON.parse(text);
+		return typeof value === "object" && value !== null && !Array.isArray(value);
+	} catch {
+		return false;
+	}
+}
+
+const jsonObject = fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ maxDepth: 4 }), { maxKeys: 6 });
+
+describe("scanObject", () => {
+	it("finds every top-level field of generated documents, however they are spaced", () => {
+		fc.assert(
+			fc.property(jsonObject, fc.constantFrom(undefined, 1, "\t"), (value, space) => {
+				const body = Buffer.from(JSON.stringify(value, null, space));
+				const expected = JSON.parse(body.toString()) as Record<string, unknown>;
+				const { fields } = scanObject(body);
+				expect(fields.map((field) => field.key).sort()).toEqual(Object.keys(expected).sort());
+				for (const field of fields) {
+					expect(JSON.parse(body.toString("utf8", field.valueStart, field.valueEnd))).toEqual(expected[field.key]);
+					expect(body[field.keyStart]).toBe(0x22);
+				}
+			}),
+			{ numRuns: 400 },
+		);
+	});
+
+	it("accepts and refuses mutilated documents as JSON.parse does", () => {
+		const mutilation = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), put: fc.string({ maxLength: 2 }) });
+		fc.assert(
+			fc.property(jsonObject, mutilation, fc.boolean(), (value, { at, put }, replace) => {
+				const text = JSON.stringify({ messages: [value, 1.5, "a\n"], ...value });
+				const index = Math.floor(at * text.length);
+				const mutated = text.slice(0, index) + put + text.slice(index + (replace ? 1 : 0));
+				if (!isWellFormed(mutated)) return;
+				expect(tryScan(mutated) instanceof JsonSyntaxError).toBe(!parses(mutated));
+			}),
+			{ numRuns: 3000 },
+		);
+	});
+
+	it.each([
+		["an empty body", ""],
+		["white space", "  \n"],
+		["a list", "[]"],
+		["a byte order mark", "\ufeff{}"],
+		["NaN", '{"a":NaN}'],
+		["Infinity", '{"a":-Infinity}'],
+		["a leading zero", '{"a":01}'],
+		["a trailing comma", '{"a":1,}'],
+		["trailing bytes", "{} x"],
+		["two values", "{}{}"],
+		["a raw newline in a string", '{"a":"x\ny"}'],
+		["a raw control character deep in a long string", `{"a":"${"x".repeat(5000)}\u0001${"x".repeat(50)}"}`],
+		["an unknown escape", '{"a":"\\x41"}'],
+		["a short unicode escape", '{"a":"\\u12"}'],
+		["an unclosed string", `{"a":"${"x".repeat(3000)}`],
+		["UTF-16", Buffer.from('{"a":1}', "utf16le")],
+		["invalid UTF-8", Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
+		["an overlong encoding", Buffer.from([0x7b, 0x22, 0xc0, 0xaf, 0x22, 0x3a, 0x31, 0x7d])],
+	])("refuses %s", (_name, text) => {
+		expect(tryScan(text)).toBeInstanceOf(JsonSyntaxError);
+	});
+
+	it("counts the body as the first level of nesting", () => {
+		const nested = (levels: number): string => `{"a":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
+		expect(tryScan(nested(64))).not.toBeInstanceOf(Error);
+		expect(tryScan(nested(65))).toMatchObject({ message: expect.stringContaining("deeper than 64") });
+		const message = (levels: number): string => `{"messages":[${"[".repeat(levels)}${"]".repeat(levels)}]}`;
+		expect(tryScan(message(62))).not.toBeInstanceOf(Error);
+		expect(tryScan(message(63))).toBeInstanceOf(JsonSyntaxError);
+	});
+
+	it("knows all duplicates and takes the last messages, also by an escaped key", () => {
+		const body = Buffer.from('{"messages":[1,2],"a":1,"mess\\u0061ges":[ 3 ],"a":2}');
+		const scan = scanObject(body);
+		expect(scan.fields.map((field) => field.key)).toEqual(["messages", "a", "messages", "a"]);
+		const messages = scan.messages;
+		expect(messages?.elements.map(({ start, end }) => body.toString("utf8", start, end))).toEqual(["3"]);
+		expect(body.toString("utf8", messages?.contentStart, messages?.contentEnd)).toBe(" 3 ");
+		expect(scanObject(Buffer.from('{"messages":[1],"messages":null}')).messages).toBeUndefined();
+	});
+});
+
+describe("scanObject with a shared prefix", () => {
+	const shared = (text: string, elementCount: number): SharedPrefix => ({ content: Buffer.from(text), elementCount });
+
+	it("returns only the elements behind the shared bytes", () => {
+		const body = Buffer.from('{"model":"m","messages":[{"a":1},{"b":2} , {"c":3},4],"z":0}');
+		const messages = scanObject(body, { sharedPrefix: shared('{"a":1},{"b":2}', 2) }).messages;
+		expect(messages).toMatchObject({ sharedBytes: 15, sharedCount: 2 });
+		expect(messages?.elements.map(({ start, end }) => body.toString("utf8", start, end))).toEqual(['{"c":3}', "4"]);
+		const same = scanObject(Buffer.from('{"messages":[{"a":1} ]}'), { sharedPrefix: shared('{"a":1}', 1) });
+		expect(same.messages).toMatchObject({ sharedBytes: 7, elements: [] });
+	});
+
+	it.each([
+		["other bytes", '{"messages":[{"a":2}]}', '{"a":1}'],
+		["a number that goes on", '{"messages":[12]}', "1"],
+		["no comma behind it", '{"messages":[1 2]}', "1"],
+		["a shorter list", '{"messages":[1]}', "1,2"],
+	])("walks the whole list at %s", (_name, text, prefix) => {
+		const scan = tryScan(text, shared(prefix, 1));
+		const plain = tryScan(text);
+		if (plain instanceof Error) expect(scan).toBeInstanceOf(JsonSyntaxError);
+		else expect(scan).toMatchObject({ messages: { sharedBytes: 0, elements: plain.messages?.elements } });
+	});
+
+	it("refuses what is wrong behind the shared bytes", () => {
+		for (const tail of [",]}", ", ,1]}", "]", '],"a":"\u0000"}', ",1]} x"]) {
+			expect(tryScan(`{"messages":[{"a":1}${tail}`, shared('{"a":1}', 1))).toBeInstanceOf(JsonSyntaxError);
+		}
+		const bad = Buffer.concat([Buffer.from('{"messages":[1,"'), Buffer.from([0xff]), Buffer.from('"]}')]);
+		expect(tryScan(bad, shared("1", 1))).toBeInstanceOf(JsonSyntaxError);
+	});
+
+	it("agrees with the plain scan on generated conversations", () => {
+		fc.assert(
+			fc.property(fc.array(fc.jsonValue(), { minLength: 1 }), fc.array(fc.jsonValue()), (history, appended) => {
+				const content = JSON.stringify(history).slice(1, -1);
+				const body = Buffer.from(JSON.stringify({ model: "m", messages: [...history, ...appended], n: 1 }));
+				const fast = scanObject(body, { sharedPrefix: shared(content, history.length) });
+				const plain = scanObject(body);
+				expect(fast.messages?.sharedCount).toBe(history.length);
+				expect(fast.messages?.elements).toEqual(plain.messages?.elements.slice(history.length));
+				expect(fast.fields).toEqual(plain.fields);
+			}),
+			{ numRuns: 300 },
+		);
+	});
+
+	it("costs far less than a whole scan", () => {
+		const history = Array.from({ length: 40_000 }, (_, index) => ({ role: "user", content: `message "${index}"` }));
+		const body = Buffer.from(JSON.stringify({ messages: [...history, { role: "user", content: "last" }] }));
+		const prefix = shared(JSON.stringify(history).slice(1, -1), history.length);
+		const fastest = (sharedPrefix?: SharedPrefix): number => {
+			const times = Array.from({ length: 7 }, () => {
+				const startedAt = performance.now();
+				scanObject(body, { sharedPrefix });
+				return performance.now() - startedAt;
+			});
+			return Math.min(...times);
+		};
+		expect(fastest(prefix)).toBeLessThan(fastest() / 5);
+	});
+});
