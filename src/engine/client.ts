@@ -111,7 +111,8 @@ export class EngineClient {
 	 * @throws EngineTransportError when no reply begins; afterwards the body fails with one
 	 */
 	passThrough(request: PassThroughRequest): Promise<PassThroughReply> {
-		if (!request.path.startsWith("/")) throw new RollpinError("invalid_request", "a path begins with a slash");
+		if (!request.path.startsWith("/"))
+			throw new RollpinError("invalid_request", "a path begins with a slash");
 		return openPassThrough(this.#pool, { ...request, path: this.#basePath + request.path }, this.#timeoutMs);
 	}
 

@@ -85,7 +85,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 		signal?.addEventListener("abort", this.#onAbort, { once: true });
 		this.#timer = setTimeout(() => this.#fail(deadlineError(timeoutMs, this.#elapsedMs())), timeoutMs);
 		const headers = [...this.#options.headers, "content-length", String(byteLength)];
-		const body = byteLength < JOIN_BELOW_BYTES || chunks.length === 1 ? Buffer.concat(chunks, byteLength) : chunks;
+		const body =
+			byteLength < JOIN_BELOW_BYTES || chunks.length === 1 ? Buffer.concat(chunks, byteLength) : chunks;
 		try {
 			// undici takes any iterable; its types know of streams only.
 			dispatcher.dispatch({ method: "POST", path: this.#options.path, headers, body: body as Buffer }, this);
@@ -122,7 +123,9 @@ class Exchange implements Dispatcher.DispatchHandler {
 		if (this.#scanner === undefined) {
 			if (this.#byteLength > this.#options.maxRefusalBytes) {
 				return this.#fail(
-					unusable(`its status is ${this.#status} and it is larger than ${this.#options.maxRefusalBytes} bytes`),
+					unusable(
+						`its status is ${this.#status} and it is larger than ${this.#options.maxRefusalBytes} bytes`,
+					),
 				);
 			}
 			this.#body.push(chunk);

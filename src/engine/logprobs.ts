@@ -57,7 +57,10 @@ function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
 
 function finiteNumber(bytes: Buffer, start: number, end: number, index: number): number {
 	const byte = bytes[start] as number;
-	const value = byte === 0x2d || (byte >= 0x30 && byte <= 0x39) ? Number(bytes.toString("latin1", start, end)) : Number.NaN;
+	const value =
+		byte === 0x2d || (byte >= 0x30 && byte <= 0x39)
+			? Number(bytes.toString("latin1", start, end))
+			: Number.NaN;
 	if (!Number.isFinite(value)) invalid(`has a logprob that is not a finite number at ${index}`);
 	return value;
 }

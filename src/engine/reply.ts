@@ -47,7 +47,10 @@ export function readGeneration(scanned: ScannedReply, expected: ReplyExpectation
 	if (messageRange === undefined) invalid("choices[0].message is missing");
 	const message = readMessage(rest.subarray(messageRange.start, messageRange.end));
 
-	const { ids, logprobs } = parseLogprobs(rest.subarray(logprobsRange.start, logprobsRange.end), expected.vocabSize);
+	const { ids, logprobs } = parseLogprobs(
+		rest.subarray(logprobsRange.start, logprobsRange.end),
+		expected.vocabSize,
+	);
 	checkCount(rest, at(Place.COMPLETION_TOKENS), ids.length);
 	const finishReason = readFinishReason(rest, at(Place.FINISH_REASON));
 	const promptCut = scanned.cuts.find((cut) => cut.field === "prompt_token_ids" && cut.choice === 0);
@@ -98,14 +101,19 @@ function readText(rest: Buffer, range: ByteRange | undefined): string | null {
 	if (range === undefined) return null;
 	const byte = rest[range.start] as number;
 	if (byte === QUOTE) return decodeString(rest, range.start, range.end);
-	return byte === 0x2d || (byte >= 0x30 && byte <= 0x39) ? rest.toString("latin1", range.start, range.end) : null;
+	return byte === 0x2d || (byte >= 0x30 && byte <= 0x39)
+		? rest.toString("latin1", range.start, range.end)
+		: null;
 }
 
 /** Equal spelling, white space around the ids aside. */
 function sameIds(got: readonly Buffer[], sent: readonly Buffer[]): boolean {
 	const gotText = Buffer.concat(got);
 	const sentText = Buffer.concat(sent);
-	return gotText.equals(sentText) || gotText.toString("latin1").replace(/[ \t\r\n]+/g, "") === sentText.toString("latin1");
+	return (
+		gotText.equals(sentText) ||
+		gotText.toString("latin1").replace(/[ \t\r\n]+/g, "") === sentText.toString("latin1")
+	);
 }
 
 interface Placed {
@@ -124,7 +132,8 @@ function withPromptTokenIds(
 	const { rest, cuts } = scanned;
 	const present = scanned.ranges.get(Place.PROMPT_TOKEN_IDS);
 	if (present !== undefined && rest[present.start] === 0x5b) return { reply: rest, cuts, messageRange };
-	if (present !== undefined && rest[present.start] !== 0x6e) invalid("prompt_token_ids is neither a list nor null");
+	if (present !== undefined && rest[present.start] !== 0x6e)
+		invalid("prompt_token_ids is neither a list nor null");
 	const from = present?.start ?? choice.end - 1;
 	const to = present?.end ?? choice.end - 1;
 	const text = present === undefined ? ',"prompt_token_ids":[]' : "[]";
@@ -135,7 +144,9 @@ function withPromptTokenIds(
 	const cut: CutRange = { offset: hole, field: "prompt_token_ids", choice: 0, bytes: inputIds, byteLength };
 	return {
 		reply: Buffer.concat([rest.subarray(0, from), Buffer.from(text), rest.subarray(to)]),
-		cuts: [...cuts.map((each) => ({ ...each, offset: moved(each.offset) })), cut].sort((a, b) => a.offset - b.offset),
+		cuts: [...cuts.map((each) => ({ ...each, offset: moved(each.offset) })), cut].sort(
+			(a, b) => a.offset - b.offset,
+		),
 		messageRange: { start: moved(messageRange.start), end: moved(messageRange.end - 1) + 1 },
 	};
 }

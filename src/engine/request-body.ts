@@ -45,7 +45,8 @@ export function upstreamFields(options: UpstreamOptions): Omit<Splice, "inputIds
 	const remove = new Set(["stream", "stream_options", "chat_template_kwargs"]);
 	const set = new Map<string, FieldValue>();
 	for (const [key, json] of options.overrides) set.set(key, json);
-	for (const key of ["stream", "stream_options", "messages", "input_ids", "chat_template_kwargs"]) set.delete(key);
+	for (const key of ["stream", "stream_options", "messages", "input_ids", "chat_template_kwargs"])
+		set.delete(key);
 	set.set("logprobs", TRUE);
 	set.set("return_meta_info", TRUE);
 	set.set("no_stop_trim", FALSE);

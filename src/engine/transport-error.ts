@@ -78,7 +78,8 @@ export function deadlineError(timeoutMs: number, elapsedMs: number): EngineTrans
 
 /** Connecting to a name with several addresses fails with all their errors at once. */
 function codeOf(error: unknown): string {
-	if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error)) return codeOf(error.errors[0]);
+	if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error))
+		return codeOf(error.errors[0]);
 	return hasCode(error) ? error.code : "unknown";
 }
 

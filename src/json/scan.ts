@@ -63,7 +63,8 @@ export interface ScanOptions {
  */
 export function scanObject(body: Buffer, options: ScanOptions = {}): ScannedObject {
 	const maxDepth = options.maxDepth ?? 64;
-	if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) throw new JsonSyntaxError("byte order mark", 0);
+	if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf)
+		throw new JsonSyntaxError("byte order mark", 0);
 	const start = skipSpace(body, 0);
 	if (body[start] !== 0x7b) syntaxError(body, "expected an object", start);
 	const fields: ScannedField[] = [];

@@ -45,13 +45,13 @@ export function skipString(bytes: Buffer, at: number): number {
 		const byte = bytes[next];
 		if (byte === QUOTE) return next + 1;
 		if (byte !== BACKSLASH) syntaxError(bytes, "control character in a string", next);
-		const escape = bytes[next + 1];
-		if (escape === 0x75) {
+		const escaped = bytes[next + 1];
+		if (escaped === 0x75) {
 			for (let digit = next + 2; digit < next + 6; digit++) {
 				if (!isHexDigit(bytes[digit])) syntaxError(bytes, "bad escape in the string", digit);
 			}
 			next += 6;
-		} else if (escape !== undefined && isSimpleEscape(escape)) next += 2;
+		} else if (escaped !== undefined && isSimpleEscape(escaped)) next += 2;
 		else syntaxError(bytes, "bad escape in the string", next + 1);
 	}
 }

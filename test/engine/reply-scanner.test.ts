@@ -53,7 +53,11 @@ const idList = fc.oneof(
 );
 /** Text that looks like what is looked for. */
 const trap = fc
-	.constantFrom('"routed_experts":"AAAA"', '{"choices":[{"meta_info":{"indexer_topk":"x"}}]}', "prompt_token_ids")
+	.constantFrom(
+		'"routed_experts":"AAAA"',
+		'{"choices":[{"meta_info":{"indexer_topk":"x"}}]}',
+		"prompt_token_ids",
+	)
 	.map((value) => JSON.stringify(value));
 const other = fc.oneof(fc.json({ maxDepth: 3 }), trap);
 
@@ -73,9 +77,12 @@ function objectOf(members: Array<[string, fc.Arbitrary<string>]>): fc.Arbitrary<
 	return fc
 		.tuple(fc.tuple(...known), surplus, space, fc.boolean())
 		.chain(([all, more, gap, some]) =>
-			fc.shuffledSubarray([...all, ...more], some ? {} : { minLength: all.length + more.length }).map(
-				(entries) => `{${gap}${entries.map(([key, value]) => `${key}${gap}:${gap}${value}`).join(`${gap},`)}}`,
-			),
+			fc
+				.shuffledSubarray([...all, ...more], some ? {} : { minLength: all.length + more.length })
+				.map(
+					(entries) =>
+						`{${gap}${entries.map(([key, value]) => `${key}${gap}:${gap}${value}`).join(`${gap},`)}}`,
+				),
 		);
 }
 
@@ -118,22 +125,31 @@ function expectedCuts(value: { choices?: unknown }): string[] {
 describe("ReplyScanner", () => {
 	it("cuts exactly the opaque fields, and gives the same bytes back, at any split", () => {
 		fc.assert(
-			fc.property(reply, fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 }), (source, parts) => {
-				const bytes = Buffer.from(source);
-				const scanned = scan(bytes, parts.map((part) => Math.floor(part * bytes.length)));
-				expect(putBack(scanned).equals(bytes)).toBe(true);
-				const got = scanned.cuts.map((cut) => {
-					const content = Buffer.concat([...cut.bytes]).toString();
-					const value: unknown = JSON.parse(cut.field === "prompt_token_ids" ? `[${content}]` : `"${content}"`);
-					return `${cut.choice} ${cut.field} ${JSON.stringify(value)}`;
-				});
-				const value = JSON.parse(source) as { choices?: Array<Record<string, unknown>> };
-				expect(got.sort()).toEqual(expectedCuts(value));
-				expect(() => JSON.parse(scanned.rest.toString()) as unknown).not.toThrow();
-				const message = text(scanned.ranges.get(Place.MESSAGE), scanned);
-				const first = value.choices?.[0];
-				expect(message === undefined ? undefined : JSON.parse(message)).toEqual(first?.["message"]);
-			}),
+			fc.property(
+				reply,
+				fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 }),
+				(source, parts) => {
+					const bytes = Buffer.from(source);
+					const scanned = scan(
+						bytes,
+						parts.map((part) => Math.floor(part * bytes.length)),
+					);
+					expect(putBack(scanned).equals(bytes)).toBe(true);
+					const got = scanned.cuts.map((cut) => {
+						const content = Buffer.concat([...cut.bytes]).toString();
+						const value: unknown = JSON.parse(
+							cut.field === "prompt_token_ids" ? `[${content}]` : `"${content}"`,
+						);
+						return `${cut.choice} ${cut.field} ${JSON.stringify(value)}`;
+					});
+					const value = JSON.parse(source) as { choices?: Array<Record<string, unknown>> };
+					expect(got.sort()).toEqual(expectedCuts(value));
+					expect(() => JSON.parse(scanned.rest.toString()) as unknown).not.toThrow();
+					const message = text(scanned.ranges.get(Place.MESSAGE), scanned);
+					const first = value.choices?.[0];
+					expect(message === undefined ? undefined : JSON.parse(message)).toEqual(first?.["message"]);
+				},
+			),
 			{ numRuns: 1500 },
 		);
 	});
@@ -144,18 +160,26 @@ describe("ReplyScanner", () => {
 				'"indexer_topk":""},"prompt_token_ids":[ 1,22 ],"message":{"content":"\\"x\\"","n":[true,false,null]}}]}',
 		);
 		const whole = scan(source);
-		expect(whole.cuts.map((cut) => cut.field)).toEqual(["routed_experts", "indexer_topk", "prompt_token_ids"]);
+		expect(whole.cuts.map((cut) => cut.field)).toEqual([
+			"routed_experts",
+			"indexer_topk",
+			"prompt_token_ids",
+		]);
 		const plain = (scanned: ScannedReply): unknown => ({
 			...scanned,
 			cuts: scanned.cuts.map((cut) => ({ ...cut, bytes: Buffer.concat([...cut.bytes]).toString() })),
 		});
-		for (let split = 0; split <= source.length; split++) expect(plain(scan(source, [split]))).toEqual(plain(whole));
+		for (let split = 0; split <= source.length; split++)
+			expect(plain(scan(source, [split]))).toEqual(plain(whole));
 		expect(plain(scan(source, [...source.keys()]))).toEqual(plain(whole));
 	});
 
 	it("accepts and refuses mutilated replies as JSON.parse does", () => {
 		const at = fc.double({ min: 0, max: 1, noNaN: true });
-		const put = fc.oneof(fc.string({ maxLength: 2 }), fc.constantFrom('"', "\\", ",", "}", "]", "1", "e", "-", "\n"));
+		const put = fc.oneof(
+			fc.string({ maxLength: 2 }),
+			fc.constantFrom('"', "\\", ",", "}", "]", "1", "e", "-", "\n"),
+		);
 		fc.assert(
 			fc.property(reply, at, at, put, fc.boolean(), (source, position, split, inserted, replace) => {
 				const index = Math.floor(position * source.length);
@@ -176,12 +200,24 @@ describe("ReplyScanner", () => {
 		);
 	});
 
-	it.each(["", " ", "{", '{"a":1', "NaN", '{"a":NaN}', '{"a":Infinity}', "\ufeff{}", "{}x", "01", "-", "1.", "1e", "tru"])(
-		"refuses %j",
-		(source) => {
-			expect(() => scan(source)).toThrow(JsonSyntaxError);
-		},
-	);
+	it.each([
+		"",
+		" ",
+		"{",
+		'{"a":1',
+		"NaN",
+		'{"a":NaN}',
+		'{"a":Infinity}',
+		"\ufeff{}",
+		"{}x",
+		"01",
+		"-",
+		"1.",
+		"1e",
+		"tru",
+	])("refuses %j", (source) => {
+		expect(() => scan(source)).toThrow(JsonSyntaxError);
+	});
 
 	it("refuses invalid UTF-8 in the rest and in a payload, split or not", () => {
 		const around = (bad: number[], key: string): Buffer =>
@@ -192,7 +228,8 @@ describe("ReplyScanner", () => {
 			]);
 		for (const key of ["routed_experts", "other"]) {
 			const fine = around([0xe2, 0x82, 0xac], key);
-			for (let split = 0; split < fine.length; split++) expect(putBack(scan(fine, [split])).equals(fine)).toBe(true);
+			for (let split = 0; split < fine.length; split++)
+				expect(putBack(scan(fine, [split])).equals(fine)).toBe(true);
 			for (const bad of [[0xff], [0xe2, 0x82], [0xc0, 0xaf], [0xed, 0xa0, 0x80]]) {
 				const bytes = around(bad, key);
 				for (let split = 0; split < bytes.length; split++) {
@@ -210,7 +247,9 @@ describe("ReplyScanner", () => {
 	it("tells when a deciding key stands twice, and not when any other does", () => {
 		expect(scan('{"choices":[],"choices":[]}').hasDuplicateKey).toBe(true);
 		expect(scan('{"choices":[{"message":1,"m\\u0065ssage":2}]}').hasDuplicateKey).toBe(true);
-		expect(scan('{"choices":[{"meta_info":{"routed_experts":"a","routed_experts":"b"}}]}').hasDuplicateKey).toBe(true);
+		expect(
+			scan('{"choices":[{"meta_info":{"routed_experts":"a","routed_experts":"b"}}]}').hasDuplicateKey,
+		).toBe(true);
 		expect(scan('{"choices":[{"message":1},{"message":2}],"x":1,"x":2}').hasDuplicateKey).toBe(false);
 	});
 
@@ -229,6 +268,8 @@ describe("ReplyScanner", () => {
 		scanner.write(Buffer.from('","completion_tokens":3}}]}'));
 		const scanned = scanner.end();
 		expect(scanned.cuts[0]?.byteLength).toBe(150 * chunk.length);
-		expect(scanned.rest.toString()).toBe('{"choices":[{"meta_info":{"routed_experts":"","completion_tokens":3}}]}');
+		expect(scanned.rest.toString()).toBe(
+			'{"choices":[{"meta_info":{"routed_experts":"","completion_tokens":3}}]}',
+		);
 	});
 });

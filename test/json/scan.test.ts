@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { JsonSyntaxError } from "../../src/json/parse.js";
-import { isWellFormed } from "../../src/json/well-formed.js";
 import { type ScannedObject, type SharedPrefix, scanObject } from "../../src/json/scan.js";
+import { isWellFormed } from "../../src/json/well-formed.js";
 
 function tryScan(text: string | Buffer, sharedPrefix?: SharedPrefix): ScannedObject | JsonSyntaxError {
 	try {
@@ -23,7 +23,9 @@ function parses(text: string): boolean {
 	}
 }
 
-const jsonObject = fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ maxDepth: 4 }), { maxKeys: 6 });
+const jsonObject = fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ maxDepth: 4 }), {
+	maxKeys: 6,
+});
 
 describe("scanObject", () => {
 	it("finds every top-level field of generated documents, however they are spaced", () => {
@@ -34,7 +36,9 @@ describe("scanObject", () => {
 				const { fields } = scanObject(body);
 				expect(fields.map((field) => field.key).sort()).toEqual(Object.keys(expected).sort());
 				for (const field of fields) {
-					expect(JSON.parse(body.toString("utf8", field.valueStart, field.valueEnd))).toEqual(expected[field.key]);
+					expect(JSON.parse(body.toString("utf8", field.valueStart, field.valueEnd))).toEqual(
+						expected[field.key],
+					);
 					expect(body[field.keyStart]).toBe(0x22);
 				}
 			}),
@@ -43,7 +47,10 @@ describe("scanObject", () => {
 	});
 
 	it("accepts and refuses mutilated documents as JSON.parse does", () => {
-		const mutilation = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), put: fc.string({ maxLength: 2 }) });
+		const mutilation = fc.record({
+			at: fc.double({ min: 0, max: 1, noNaN: true }),
+			put: fc.string({ maxLength: 2 }),
+		});
 		fc.assert(
 			fc.property(jsonObject, mutilation, fc.boolean(), (value, { at, put }, replace) => {
 				const text = JSON.stringify({ messages: [value, 1.5, "a\n"], ...value });
@@ -100,13 +107,19 @@ describe("scanObject", () => {
 });
 
 describe("scanObject with a shared prefix", () => {
-	const shared = (text: string, elementCount: number): SharedPrefix => ({ content: Buffer.from(text), elementCount });
+	const shared = (text: string, elementCount: number): SharedPrefix => ({
+		content: Buffer.from(text),
+		elementCount,
+	});
 
 	it("returns only the elements behind the shared bytes", () => {
 		const body = Buffer.from('{"model":"m","messages":[{"a":1},{"b":2} , {"c":3},4],"z":0}');
 		const messages = scanObject(body, { sharedPrefix: shared('{"a":1},{"b":2}', 2) }).messages;
 		expect(messages).toMatchObject({ sharedBytes: 15, sharedCount: 2 });
-		expect(messages?.elements.map(({ start, end }) => body.toString("utf8", start, end))).toEqual(['{"c":3}', "4"]);
+		expect(messages?.elements.map(({ start, end }) => body.toString("utf8", start, end))).toEqual([
+			'{"c":3}',
+			"4",
+		]);
 		const same = scanObject(Buffer.from('{"messages":[{"a":1} ]}'), { sharedPrefix: shared('{"a":1}', 1) });
 		expect(same.messages).toMatchObject({ sharedBytes: 7, elements: [] });
 	});
@@ -133,21 +146,28 @@ describe("scanObject with a shared prefix", () => {
 
 	it("agrees with the plain scan on generated conversations", () => {
 		fc.assert(
-			fc.property(fc.array(fc.jsonValue(), { minLength: 1 }), fc.array(fc.jsonValue()), (history, appended) => {
-				const content = JSON.stringify(history).slice(1, -1);
-				const body = Buffer.from(JSON.stringify({ model: "m", messages: [...history, ...appended], n: 1 }));
-				const fast = scanObject(body, { sharedPrefix: shared(content, history.length) });
-				const plain = scanObject(body);
-				expect(fast.messages?.sharedCount).toBe(history.length);
-				expect(fast.messages?.elements).toEqual(plain.messages?.elements.slice(history.length));
-				expect(fast.fields).toEqual(plain.fields);
-			}),
+			fc.property(
+				fc.array(fc.jsonValue(), { minLength: 1 }),
+				fc.array(fc.jsonValue()),
+				(history, appended) => {
+					const content = JSON.stringify(history).slice(1, -1);
+					const body = Buffer.from(JSON.stringify({ model: "m", messages: [...history, ...appended], n: 1 }));
+					const fast = scanObject(body, { sharedPrefix: shared(content, history.length) });
+					const plain = scanObject(body);
+					expect(fast.messages?.sharedCount).toBe(history.length);
+					expect(fast.messages?.elements).toEqual(plain.messages?.elements.slice(history.length));
+					expect(fast.fields).toEqual(plain.fields);
+				},
+			),
 			{ numRuns: 300 },
 		);
 	});
 
 	it("costs far less than a whole scan", () => {
-		const history = Array.from({ length: 40_000 }, (_, index) => ({ role: "user", content: `message "${index}"` }));
+		const history = Array.from({ length: 40_000 }, (_, index) => ({
+			role: "user",
+			content: `message "${index}"`,
+		}));
 		const body = Buffer.from(JSON.stringify({ messages: [...history, { role: "user", content: "last" }] }));
 		const prefix = shared(JSON.stringify(history).slice(1, -1), history.length);
 		const fastest = (sharedPrefix?: SharedPrefix): number => {
