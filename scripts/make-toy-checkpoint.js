@@ -1,138 +1,178 @@
-// Makes checkpoints/toy/tokenizer.json, tokenizer_config.json and config.json from toy-corpus.txt.
-// The same bytes on every run: no clock, no randomness. The chat template beside them is written by hand.
-import { readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+// Makes the toy checkpoint that ships with rollpin: `node scripts/make-toy-checkpoint.js [directory]`.
+// Must give the same bytes on every run and every Node version: no clock, no locale, no randomness.
+// The chat template is written by hand beside this script and copied as it is.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { toyCorpus } from "./toy-corpus.js";
 
-const MERGE_COUNT = 3000;
-const SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
-const MARKUP = ["<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"];
-/** The same in JavaScript and in the Rust library's regex. Newlines and digits stand alone. */
-const PIECE = " ?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|\\n+|[^\\S\\n]+(?!\\S)|\\s+";
+const SCRIPTS_DIR = dirname(fileURLToPath(import.meta.url));
+const MERGE_COUNT = 2400;
+const MAX_LENGTH = 32_768;
 
-const scripts = dirname(fileURLToPath(import.meta.url));
-const target = join(scripts, "..", "checkpoints", "toy");
+// Each "\n" stands alone, so no merge ever spans one; digits stand alone, as in most current tokenizers.
+const WORD_PATTERN =
+	"'(?:s|t|re|ve|m|ll|d)|\\n| ?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|[^\\S\\n]+(?!\\S)|[^\\S\\n]+";
 
-/** The printable character for each byte, as every byte-level BPE has it. */
+const SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
+const MARKUP_TOKENS = [
+	"<think>",
+	"</think>",
+	"<tool_call>",
+	"</tool_call>",
+	"<tool_response>",
+	"</tool_response>",
+];
+
+/** The 256 printable stand-ins of byte-level BPE, in vocabulary order: [byte, character]. */
 function byteAlphabet() {
-	const printable = (byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-	let next = 256;
-	return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : next++));
-}
-
-/** Distinct pieces of the corpus as symbol lists, with how often each occurs. */
-function countPieces(corpus, alphabet) {
-	const words = new Map();
-	for (const [piece] of corpus.matchAll(new RegExp(PIECE, "gu"))) {
-		const word = words.get(piece);
-		if (word) word.count++;
-		else
-			words.set(piece, { count: 1, symbols: [...Buffer.from(piece, "utf8")].map((byte) => alphabet[byte]) });
+	const printable = [];
+	for (const [from, to] of [
+		[0x21, 0x7e],
+		[0xa1, 0xac],
+		[0xae, 0xff],
+	]) {
+		for (let byte = from; byte <= to; byte++) printable.push(byte);
 	}
-	return [...words.values()];
+	const pairs = printable.map((byte) => [byte, String.fromCharCode(byte)]);
+	let extra = 256;
+	for (let byte = 0; byte < 256; byte++) {
+		if (!printable.includes(byte)) pairs.push([byte, String.fromCharCode(extra++)]);
+	}
+	return pairs;
 }
 
-/** The most frequent neighbouring pair; ties go to the pair that sorts first. */
+/** Distinct words of the corpus as byte-character pieces with their counts. */
+function countWords(corpus, characterOf) {
+	const counts = new Map();
+	for (const [word] of corpus.matchAll(new RegExp(WORD_PATTERN, "gu"))) {
+		counts.set(word, (counts.get(word) ?? 0) + 1);
+	}
+	return [...counts].map(([word, count]) => ({
+		pieces: [...Buffer.from(word, "utf8")].map((byte) => characterOf.get(byte)),
+		count,
+	}));
+}
+
+/** The most frequent pair; of equals, the first by code units of "left right". */
 function bestPair(words) {
 	const counts = new Map();
-	for (const { count, symbols } of words) {
-		for (let i = 1; i < symbols.length; i++) {
-			const pair = `${symbols[i - 1]} ${symbols[i]}`;
+	for (const { pieces, count } of words) {
+		for (let at = 0; at + 1 < pieces.length; at++) {
+			const pair = `${pieces[at]} ${pieces[at + 1]}`;
 			counts.set(pair, (counts.get(pair) ?? 0) + count);
 		}
 	}
 	let best;
+	let bestCount = 0;
 	for (const [pair, count] of counts) {
-		if (!best || count > best.count || (count === best.count && pair < best.pair)) best = { pair, count };
-	}
-	return best?.pair.split(" ");
-}
-
-function applyMerge(words, [left, right]) {
-	for (const { symbols } of words) {
-		for (let i = 1; i < symbols.length; i++) {
-			if (symbols[i - 1] === left && symbols[i] === right) symbols.splice(i - 1, 2, left + right);
+		if (count > bestCount || (count === bestCount && pair < best)) {
+			best = pair;
+			bestCount = count;
 		}
 	}
+	return best;
+}
+
+function applyMerge(pieces, left, right) {
+	const merged = [];
+	for (let at = 0; at < pieces.length; at++) {
+		if (pieces[at] === left && pieces[at + 1] === right) {
+			merged.push(left + right);
+			at++;
+		} else {
+			merged.push(pieces[at]);
+		}
+	}
+	return merged;
 }
 
 function train(corpus) {
 	const alphabet = byteAlphabet();
-	const words = countPieces(corpus, alphabet);
-	const vocab = new Map([...alphabet].sort().map((symbol, id) => [symbol, id]));
+	const words = countWords(corpus, new Map(alphabet));
+	const tokens = new Set(alphabet.map(([, character]) => character));
 	const merges = [];
 	while (merges.length < MERGE_COUNT) {
 		const pair = bestPair(words);
-		if (!pair) break;
-		applyMerge(words, pair);
+		if (pair === undefined) throw new Error(`the corpus gives only ${merges.length} merges`);
+		const [left, right] = pair.split(" ");
 		merges.push(pair);
-		const symbol = pair.join("");
-		if (!vocab.has(symbol)) vocab.set(symbol, vocab.size);
+		tokens.add(left + right);
+		for (const word of words) {
+			if (word.pieces.includes(left)) word.pieces = applyMerge(word.pieces, left, right);
+		}
 	}
-	return { vocab, merges };
+	return { tokens: [...tokens], merges };
 }
 
-const { vocab, merges } = train(readFileSync(join(scripts, "toy-corpus.txt"), "utf8"));
-const addedToken = (content, index, special) => ({
-	id: vocab.size + index,
-	content,
-	single_word: false,
-	lstrip: false,
-	rstrip: false,
-	normalized: false,
-	special,
-});
-const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
-const write = (name, value, indent) =>
-	writeFileSync(join(target, name), `${JSON.stringify(value, null, indent)}\n`);
+function addedToken(id, content, special) {
+	return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special };
+}
 
-write("tokenizer.json", {
-	version: "1.0",
-	truncation: null,
-	padding: null,
-	added_tokens: [...SPECIAL, ...MARKUP].map((content, index) =>
-		addedToken(content, index, index < SPECIAL.length),
-	),
-	normalizer: null,
-	pre_tokenizer: {
-		type: "Sequence",
-		pretokenizers: [
-			{ type: "Split", pattern: { Regex: PIECE }, behavior: "Isolated", invert: false },
-			byteLevel,
-		],
-	},
-	post_processor: null,
-	decoder: { ...byteLevel, use_regex: true },
-	model: {
-		type: "BPE",
-		dropout: null,
-		unk_token: null,
-		continuing_subword_prefix: null,
-		end_of_word_suffix: null,
-		fuse_unk: false,
-		byte_fallback: false,
-		ignore_merges: false,
-		vocab: Object.fromEntries(vocab),
-		merges,
-	},
-});
-write(
-	"tokenizer_config.json",
-	{
-		tokenizer_class: "PreTrainedTokenizerFast",
+function tokenizerJson({ tokens, merges }) {
+	const added = [
+		...SPECIAL_TOKENS.map((content) => ({ content, special: true })),
+		...MARKUP_TOKENS.map((content) => ({ content, special: false })),
+	];
+	const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true };
+	return {
+		version: "1.0",
+		truncation: null,
+		padding: null,
+		added_tokens: added.map(({ content, special }, at) => addedToken(tokens.length + at, content, special)),
+		normalizer: null,
+		pre_tokenizer: {
+			type: "Sequence",
+			pretokenizers: [
+				{ type: "Split", pattern: { Regex: WORD_PATTERN }, behavior: "Isolated", invert: false },
+				{ ...byteLevel, use_regex: false },
+			],
+		},
+		post_processor: null,
+		decoder: { ...byteLevel, use_regex: true },
+		model: {
+			type: "BPE",
+			dropout: null,
+			unk_token: null,
+			continuing_subword_prefix: null,
+			end_of_word_suffix: null,
+			fuse_unk: false,
+			byte_fallback: false,
+			ignore_merges: false,
+			vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+			merges,
+		},
+	};
+}
+
+function tokenizerConfig(tokenizer) {
+	return {
+		add_prefix_space: false,
+		added_tokens_decoder: Object.fromEntries(tokenizer.added_tokens.map(({ id, ...token }) => [id, token])),
 		bos_token: null,
-		eos_token: "<|im_end|>",
-		pad_token: "<|endoftext|>",
-		unk_token: null,
-		model_max_length: 1048576,
 		clean_up_tokenization_spaces: false,
-		add_bos_token: false,
-	},
-	"\t",
+		eos_token: "<|im_end|>",
+		model_max_length: MAX_LENGTH,
+		pad_token: "<|endoftext|>",
+		tokenizer_class: "PreTrainedTokenizerFast",
+		unk_token: null,
+	};
+}
+
+const target = resolve(process.argv[2] ?? join(SCRIPTS_DIR, "..", "checkpoints", "toy"));
+const tokenizer = tokenizerJson(train(toyCorpus()));
+const vocabSize = Object.keys(tokenizer.model.vocab).length + tokenizer.added_tokens.length;
+const files = {
+	"tokenizer.json": tokenizer,
+	"tokenizer_config.json": tokenizerConfig(tokenizer),
+	"config.json": { model_type: "rollpin_toy", vocab_size: vocabSize },
+};
+mkdirSync(target, { recursive: true });
+for (const [name, value] of Object.entries(files)) {
+	writeFileSync(join(target, name), `${JSON.stringify(value, null, 2)}\n`);
+}
+writeFileSync(
+	join(target, "chat_template.jinja"),
+	readFileSync(join(SCRIPTS_DIR, "toy-chat-template.jinja"), "utf8"),
 );
-write(
-	"config.json",
-	{ model_type: "rollpin_toy", vocab_size: vocab.size + SPECIAL.length + MARKUP.length },
-	"\t",
-);
-console.log(`toy checkpoint: ${merges.length} merges, ${vocab.size + SPECIAL.length + MARKUP.length} ids`);
+console.log(`toy checkpoint of ${vocabSize} tokens in ${target}`);

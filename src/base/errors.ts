@@ -19,7 +19,7 @@ export const ERROR_STATUS = {
 	truncated_turn: 409,
 	session_state_conflict: 409,
 	session_closed: 410,
-	/** 410 to the chat that was running when the deadline came; `session_expired_gone` rows use 404. */
+	/** 410 to the chat that was running when the deadline came; a later request gets 404 under the same code. */
 	session_expired: 410,
 	body_too_large: 413,
 	session_too_large: 413,
@@ -47,6 +47,10 @@ export interface ErrorOptions {
 	retryAfterS?: number;
 	/** Sent as `Allow`, for 405. */
 	allow?: string;
+	/** The offending field, as OpenAI's `error.param` has it: `messages[3].content`. */
+	param?: string;
+	/** More facts for the client, as `error.details`. */
+	details?: Readonly<Record<string, unknown>>;
 	cause?: unknown;
 }
 
@@ -56,6 +60,8 @@ export class RollpinError extends Error {
 	readonly status: number;
 	readonly retryAfterS: number | undefined;
 	readonly allow: string | undefined;
+	readonly param: string | undefined;
+	readonly details: Readonly<Record<string, unknown>> | undefined;
 
 	constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
 		super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -64,6 +70,8 @@ export class RollpinError extends Error {
 		this.status = options.status ?? ERROR_STATUS[code];
 		this.retryAfterS = options.retryAfterS;
 		this.allow = options.allow;
+		this.param = options.param;
+		this.details = options.details;
 	}
 }
 
@@ -85,8 +93,20 @@ export function errorType(status: number): string {
 }
 
 /** The OpenAI-shaped body of an error reply: `{"error":{"message","type","code"}}`. */
-export function errorBody(error: { code: string; status: number; message: string }): string {
+export function errorBody(error: {
+	code: string;
+	status: number;
+	message: string;
+	param?: string | undefined;
+	details?: Readonly<Record<string, unknown>> | undefined;
+}): string {
 	return JSON.stringify({
-		error: { message: error.message, type: errorType(error.status), code: error.code },
+		error: {
+			message: error.message,
+			type: errorType(error.status),
+			code: error.code,
+			param: error.param,
+			details: error.details,
+		},
 	});
 }

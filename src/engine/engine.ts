@@ -28,6 +28,8 @@ export interface Generation {
 	headers: ReadonlyArray<readonly [string, string]>;
 	/** Small facts for the SSE form and the logs. */
 	weightVersion: string | null;
+	/** Time spent on checking the reply once it was whole. */
+	validateMs: number;
 }
 
 /** Anything but 200 is the engine's own answer and passes through as it is. */

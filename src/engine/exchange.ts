@@ -1,13 +1,13 @@
 // Owns one request to the engine and the collecting of its reply: deadline, cancellation, scanner fed as bytes arrive.
 // Sends a request once and never again.
 import type { Dispatcher } from "undici";
-import { RollpinError } from "../base/errors.js";
 import { JsonSyntaxError } from "../json/parse.js";
 import { headerValue, rawHeaderList } from "./headers.js";
-import { createReplyScanner, type ReplyScanner, type ScannedReply } from "./reply-scanner.js";
+import { invalidReply } from "./invalid-reply.js";
+import { ReplyScanner, type ScannedReply } from "./reply-scanner.js";
 import { deadlineError, transportError } from "./transport-error.js";
 
-export interface ExchangeOptions {
+interface ExchangeOptions {
 	path: string;
 	headers: string[];
 	/** The body in order; sent without joining where that pays. */
@@ -19,10 +19,10 @@ export interface ExchangeOptions {
 	maxRefusalBytes: number;
 	/** Bound on any reply. */
 	maxReplyBytes: number;
-	signal?: AbortSignal | undefined;
+	signal: AbortSignal;
 }
 
-export interface ExchangeReply {
+interface ExchangeReply {
 	status: number;
 	/** Flat list, names and values as latin1. */
 	headers: string[];
@@ -30,8 +30,6 @@ export interface ExchangeReply {
 	scanned?: ScannedReply;
 	/** Of any other status. */
 	body?: Buffer;
-	byteLength: number;
-	elapsedMs: number;
 }
 
 /** Below this size one write of one buffer beats the bookkeeping of many. */
@@ -43,7 +41,7 @@ const JOIN_BELOW_BYTES = 256 * 1024;
  * There is no retry here, on purpose. undici itself looks at a pooled connection before it writes, and takes a fresh
  * one when the engine has closed it: that is the case in which not a byte was sent. Once it has written, nobody can
  * know what the engine got, and a second request could be a second generation.
- * @throws EngineTransportError; RollpinError `upstream_invalid` for a reply that is no strict JSON; the signal's reason
+ * @throws RollpinError `upstream_unreachable`, `upstream_invalid`, `upstream_timeout`; the signal's reason
  */
 export function exchange(dispatcher: Dispatcher, options: ExchangeOptions): Promise<ExchangeReply> {
 	return new Promise((resolve, reject) => {
@@ -77,12 +75,15 @@ class Exchange implements Dispatcher.DispatchHandler {
 		this.#reject = reject;
 	}
 
-	readonly #onAbort = (): void => this.#fail(this.#options.signal?.reason);
+	readonly #onAbort = (): void => this.#fail(this.#options.signal.reason);
 
 	start(dispatcher: Dispatcher): void {
 		const { signal, timeoutMs, chunks, byteLength } = this.#options;
-		if (signal?.aborted === true) return this.#fail(signal.reason);
-		signal?.addEventListener("abort", this.#onAbort, { once: true });
+		if (signal.aborted) {
+			this.#fail(signal.reason);
+			return;
+		}
+		signal.addEventListener("abort", this.#onAbort, { once: true });
 		this.#timer = setTimeout(() => this.#fail(deadlineError(timeoutMs, this.#elapsedMs())), timeoutMs);
 		const headers = [...this.#options.headers, "content-length", String(byteLength)];
 		const body =
@@ -108,31 +109,22 @@ class Exchange implements Dispatcher.DispatchHandler {
 		if (status !== 200) return;
 		const encoding = headerValue(this.#headers, "content-encoding");
 		if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity") {
-			this.#fail(unusable("it has a content-encoding, though none was asked for"));
+			this.#fail(invalidReply("it has a content-encoding, though none was asked for"));
 			return;
 		}
-		this.#scanner = createReplyScanner();
+		this.#scanner = new ReplyScanner();
 	}
 
 	onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
 		if (this.#settled) return;
 		this.#byteLength += chunk.length;
-		if (this.#byteLength > this.#options.maxReplyBytes) {
-			return this.#fail(unusable(`it is larger than ${this.#options.maxReplyBytes} bytes`));
-		}
-		if (this.#scanner === undefined) {
-			if (this.#byteLength > this.#options.maxRefusalBytes) {
-				return this.#fail(
-					unusable(
-						`its status is ${this.#status} and it is larger than ${this.#options.maxRefusalBytes} bytes`,
-					),
-				);
-			}
-			this.#body.push(chunk);
-			return;
-		}
+		const { maxReplyBytes, maxRefusalBytes } = this.#options;
 		try {
-			this.#scanner.write(chunk);
+			if (this.#byteLength > maxReplyBytes) throw invalidReply(`it is larger than ${maxReplyBytes} bytes`);
+			if (this.#scanner !== undefined) this.#scanner.push(chunk);
+			else if (this.#byteLength <= maxRefusalBytes) this.#body.push(chunk);
+			else
+				throw invalidReply(`its status is ${this.#status}, and it is larger than ${maxRefusalBytes} bytes`);
 		} catch (error) {
 			this.#fail(scanFailure(error));
 		}
@@ -143,8 +135,6 @@ class Exchange implements Dispatcher.DispatchHandler {
 		const reply: ExchangeReply = {
 			status: this.#status,
 			headers: this.#headers,
-			byteLength: this.#byteLength,
-			elapsedMs: this.#elapsedMs(),
 		};
 		try {
 			if (this.#scanner === undefined) reply.body = Buffer.concat(this.#body);
@@ -168,7 +158,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 		if (this.#settled) return false;
 		this.#settled = true;
 		clearTimeout(this.#timer);
-		this.#options.signal?.removeEventListener("abort", this.#onAbort);
+		this.#options.signal.removeEventListener("abort", this.#onAbort);
 		return true;
 	}
 
@@ -185,10 +175,6 @@ function asError(error: unknown): Error {
 	return error instanceof Error ? error : new Error("cancelled");
 }
 
-function unusable(what: string): RollpinError {
-	return new RollpinError("upstream_invalid", `the engine's reply is unusable: ${what}`);
-}
-
 function scanFailure(error: unknown): unknown {
-	return error instanceof JsonSyntaxError ? unusable(`it is not strict JSON (${error.message})`) : error;
+	return error instanceof JsonSyntaxError ? invalidReply("it is not strict JSON", error) : error;
 }

@@ -1,17 +1,13 @@
 // Owns which headers cross between client and engine: allow-list out, drop-list back. Pure; values are never changed.
 
 /** A flat `[name, value, name, value, ...]` list, as node:http gives `rawHeaders` and undici takes headers. */
-export type RawHeaders = readonly string[];
+type RawHeaders = readonly string[];
 
-export interface UpstreamHeaderOptions {
+interface UpstreamHeaderOptions {
 	/** Sent as the one `X-SMG-Routing-Key`. */
-	sessionId: string;
+	routingKey: string;
 	/** Send the client's `authorization` on (`--forward-authorization`). */
 	forwardAuthorization: boolean;
-	/** Sent as `x-request-id` instead of the client's. */
-	requestId?: string;
-	/** Used when the client sent none. */
-	defaultContentType?: string;
 }
 
 const FORWARDED = new Set(["content-type", "accept", "traceparent", "tracestate", "x-request-id"]);
@@ -27,7 +23,8 @@ const HOP_BY_HOP = new Set([
 	"transfer-encoding",
 	"upgrade",
 ]);
-const REPLY_DROPPED = new Set(["content-length", "content-encoding", "server", "date"]);
+/** `x-request-id` is ours to say. */
+const REPLY_DROPPED = new Set(["content-length", "content-encoding", "server", "date", "x-request-id"]);
 
 /**
  * Headers of an upstream request (contract section 5.4): the client's that are allow-listed, in their order, then
@@ -46,18 +43,13 @@ export function upstreamHeaders(client: RawHeaders, options: UpstreamHeaderOptio
 		}
 		headers.push(key, value);
 	}
-	if (!contentType && options.defaultContentType !== undefined) {
-		headers.push("content-type", options.defaultContentType);
-	}
-	if (options.requestId !== undefined) headers.push("x-request-id", options.requestId);
-	headers.push("X-SMG-Routing-Key", options.sessionId, "accept-encoding", "identity");
+	headers.push("X-SMG-Routing-Key", options.routingKey, "accept-encoding", "identity");
 	return headers;
 }
 
 function crosses(key: string, options: UpstreamHeaderOptions): boolean {
 	if (key === "authorization") return options.forwardAuthorization;
-	if (key === "x-smg-routing-key") return false;
-	if (key === "x-request-id") return options.requestId === undefined;
+	if (key === "x-smg-routing-key" || key === "x-real-ip") return false;
 	if (FORWARDED.has(key)) return true;
 	return key.startsWith("x-") && !WITHHELD_PREFIXES.some((prefix) => key.startsWith(prefix));
 }
@@ -66,7 +58,7 @@ function crosses(key: string, options: UpstreamHeaderOptions): boolean {
  * Headers of an engine's reply that may reach the client (reference 6.9): lower-case names, repeats folded with `, `.
  * @param untouchedBody the reply's bytes go on as they are, so content-length and content-encoding still hold
  */
-export function replyHeaders(engine: RawHeaders, untouchedBody = false): Array<readonly [string, string]> {
+export function clientHeaders(engine: RawHeaders, untouchedBody = false): Array<readonly [string, string]> {
 	const nominated = nominatedByConnection(engine);
 	const folded = new Map<string, string>();
 	for (const [name, value] of pairs(engine)) {

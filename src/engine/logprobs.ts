@@ -1,8 +1,8 @@
 // Owns the reading of `output_token_logprobs` from its bytes straight into typed arrays. Builds no object per entry.
-import { RollpinError } from "../base/errors.js";
 import { skipSpace, skipValue } from "../json/skip.js";
+import { invalidReply } from "./invalid-reply.js";
 
-export interface TokenLogprobs {
+interface TokenLogprobs {
 	ids: Int32Array;
 	/** The sign of zero is kept. */
 	logprobs: Float64Array;
@@ -77,5 +77,5 @@ function tokenId(bytes: Buffer, start: number, end: number, vocabSize: number, i
 }
 
 function invalid(what: string): never {
-	throw new RollpinError("upstream_invalid", `the engine's reply is unusable: output_token_logprobs ${what}`);
+	throw invalidReply(`output_token_logprobs ${what}`);
 }

@@ -107,7 +107,7 @@ export class ReplyScanner {
 	 * @throws JsonSyntaxError as soon as the bytes cannot be strict JSON any more
 	 * @throws RollpinError `upstream_invalid` when the rest passes its bound
 	 */
-	write(chunk: Buffer): void {
+	push(chunk: Buffer): void {
 		this.#chunk = chunk;
 		this.#from = 0;
 		const end = chunk.length;
@@ -325,9 +325,4 @@ export class ReplyScanner {
 		}
 		this.#state = depth === 0 ? END : COMMA_OR_CLOSE;
 	}
-}
-
-/** A scanner for one reply. */
-export function createReplyScanner(options?: ReplyScannerOptions): ReplyScanner {
-	return new ReplyScanner(options);
 }

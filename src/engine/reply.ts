@@ -1,21 +1,19 @@
 // Owns the decision whether a scanned reply of status 200 is usable, and its reading. Pure; commits nothing.
-import { RollpinError } from "../base/errors.js";
 import { parseJson } from "../json/parse.js";
 import type { ByteRange } from "../json/scan.js";
 import { decodeString } from "../json/skip.js";
 import type { JsonObject } from "../json/value.js";
 import type { CutRange, Generation } from "./engine.js";
+import { invalidReply } from "./invalid-reply.js";
 import { parseLogprobs } from "./logprobs.js";
 import { Place } from "./reply-places.js";
 import type { ScannedReply } from "./reply-scanner.js";
 
-export interface ReplyExpectations {
+export interface ReplyExpectation {
 	/** Every sampled id must be below it. */
 	vocabSize: number;
-	/** The text of the ids that were sent, as it was sent; the engine must have seen the same. */
-	inputIds: readonly Buffer[];
-	/** Headers of the reply that may reach the client. */
-	headers: ReadonlyArray<readonly [string, string]>;
+	/** The ids that were sent, as comma-separated decimals in pieces; the engine must have seen the same. */
+	inputIdsText: readonly Buffer[];
 }
 
 const OPEN_BRACE = 0x7b;
@@ -24,11 +22,14 @@ const QUOTE = 0x22;
 /**
  * Validates a reply (contract section 5.5; reference 6.6 and the stricter branch) and reads choice 0.
  *
- * The generation's reply always holds `prompt_token_ids` in choice 0: where the engine sent none (or null), the list is
- * put in, its content as a cut.
+ * Where the engine spelled choice 0's prompt_token_ids as null, the list takes its place, its content as a cut: so that
+ * nobody who adds the ids has to write the key twice.
  * @throws RollpinError `upstream_invalid` naming the first rule that is broken
  */
-export function readGeneration(scanned: ScannedReply, expected: ReplyExpectations): Generation {
+export function readGeneration(
+	scanned: ScannedReply,
+	expected: ReplyExpectation,
+): Omit<Generation, "headers" | "validateMs"> {
 	const { rest, ranges } = scanned;
 	const at = (place: Place): ByteRange | undefined => ranges.get(place);
 	const begins = (range: ByteRange | undefined, byte: number): range is ByteRange =>
@@ -54,10 +55,10 @@ export function readGeneration(scanned: ScannedReply, expected: ReplyExpectation
 	checkCount(rest, at(Place.COMPLETION_TOKENS), ids.length);
 	const finishReason = readFinishReason(rest, at(Place.FINISH_REASON));
 	const promptCut = scanned.cuts.find((cut) => cut.field === "prompt_token_ids" && cut.choice === 0);
-	if (promptCut !== undefined && !sameIds(promptCut.bytes, expected.inputIds)) {
+	if (promptCut !== undefined && !sameIds(promptCut.bytes, expected.inputIdsText)) {
 		invalid("prompt_token_ids are not the input_ids that were sent");
 	}
-	const placed = withPromptTokenIds(scanned, choice, messageRange, expected.inputIds);
+	const placed = replaceNullPromptIds(scanned, messageRange, expected.inputIdsText);
 	return {
 		reply: placed.reply,
 		cuts: placed.cuts,
@@ -67,7 +68,6 @@ export function readGeneration(scanned: ScannedReply, expected: ReplyExpectation
 		completionIds: ids,
 		logprobs,
 		responseId: readText(rest, at(Place.ID)) ?? "",
-		headers: expected.headers,
 		weightVersion: readText(rest, at(Place.WEIGHT_VERSION)),
 	};
 }
@@ -77,7 +77,8 @@ function readMessage(bytes: Buffer): JsonObject {
 	if (!(message instanceof Map)) invalid("choices[0].message is not an object");
 	const content = message.get("content");
 	if (content === undefined || content === null) invalid("message.content is missing or null");
-	if (typeof content !== "string") invalid("message.content is not a string");
+	// A list of parts passes, as it does in the reference (section 6.6).
+	if (typeof content !== "string" && !Array.isArray(content)) invalid("message.content is not a string");
 	return message;
 }
 
@@ -122,35 +123,33 @@ interface Placed {
 	messageRange: ByteRange;
 }
 
-/** Puts an empty `prompt_token_ids` list with its cut into choice 0, unless a list stands there already. */
-function withPromptTokenIds(
+function replaceNullPromptIds(
 	scanned: ScannedReply,
-	choice: ByteRange,
 	messageRange: ByteRange,
 	inputIds: readonly Buffer[],
 ): Placed {
 	const { rest, cuts } = scanned;
-	const present = scanned.ranges.get(Place.PROMPT_TOKEN_IDS);
-	if (present !== undefined && rest[present.start] === 0x5b) return { reply: rest, cuts, messageRange };
-	if (present !== undefined && rest[present.start] !== 0x6e)
-		invalid("prompt_token_ids is neither a list nor null");
-	const from = present?.start ?? choice.end - 1;
-	const to = present?.end ?? choice.end - 1;
-	const text = present === undefined ? ',"prompt_token_ids":[]' : "[]";
-	const hole = from + text.length - 1;
-	const shift = text.length - (to - from);
-	const moved = (offset: number): number => (offset >= to ? offset + shift : offset);
-	const byteLength = inputIds.reduce((sum, piece) => sum + piece.length, 0);
-	const cut: CutRange = { offset: hole, field: "prompt_token_ids", choice: 0, bytes: inputIds, byteLength };
+	const range = scanned.ranges.get(Place.PROMPT_TOKEN_IDS);
+	if (range === undefined || rest[range.start] === 0x5b) return { reply: rest, cuts, messageRange };
+	if (rest[range.start] !== 0x6e) invalid("prompt_token_ids is neither a list nor null");
+	const shift = "[]".length - (range.end - range.start);
+	const moved = (offset: number): number => (offset >= range.end ? offset + shift : offset);
+	const cut: CutRange = {
+		offset: range.start + 1,
+		field: "prompt_token_ids",
+		choice: 0,
+		bytes: inputIds,
+		byteLength: inputIds.reduce((sum, piece) => sum + piece.length, 0),
+	};
 	return {
-		reply: Buffer.concat([rest.subarray(0, from), Buffer.from(text), rest.subarray(to)]),
+		reply: Buffer.concat([rest.subarray(0, range.start), Buffer.from("[]"), rest.subarray(range.end)]),
 		cuts: [...cuts.map((each) => ({ ...each, offset: moved(each.offset) })), cut].sort(
 			(a, b) => a.offset - b.offset,
 		),
-		messageRange: { start: moved(messageRange.start), end: moved(messageRange.end - 1) + 1 },
+		messageRange: { start: moved(messageRange.start), end: moved(messageRange.end) },
 	};
 }
 
 function invalid(what: string): never {
-	throw new RollpinError("upstream_invalid", `the engine's reply is unusable: ${what}`);
+	throw invalidReply(what);
 }

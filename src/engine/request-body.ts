@@ -1,172 +1,111 @@
-// Owns the body sent upstream: the client's bytes with fields spliced in and out. Never re-serializes a client's value.
-import type { ScannedField, ScannedObject } from "../json/scan.js";
+// The body sent upstream: the client's bytes with fields cut out and ours put in. Pure; re-serializes nothing.
+import { parseJson, writeJson } from "../json/parse.js";
+import type { ObjectScan } from "../json/scan.js";
+import type { JsonObject } from "../json/value.js";
 
-/** JSON text of one value; several pieces are sent one behind the other. */
-export type FieldValue = Buffer | readonly Buffer[];
+export interface UpstreamOptions {
+	/** Decimal ids, comma-separated, in pieces. */
+	inputIds: readonly Buffer[];
+	/** Effective template kwargs; when empty the field is left out. */
+	kwargs: JsonObject;
+	/** The session's pinned sampling fields, JSON text of an object, or null. */
+	overridesJson: string | null;
+	r3: "off" | "full" | "incremental";
+	/** Rows already held (`--r3 incremental`), or null. */
+	routedExpertsStartLen: number | null;
+}
 
-export interface Splice {
-	/** Keys taken out, every duplicate of them. */
+export interface UpstreamFields {
+	/** Keys that the client's body loses; every key of `set` is lost too. */
 	remove: ReadonlySet<string>;
-	/** Keys that are put in at the end, over every one of the client's. */
-	set: ReadonlyArray<readonly [key: string, value: FieldValue]>;
-	/** Ids as decimal text (see token-text.ts), sent as `input_ids`, over the client's. */
-	inputIds: FieldValue;
+	/** Members that are put in, values as JSON bytes. */
+	set: ReadonlyArray<readonly [key: string, value: readonly Buffer[]]>;
+}
+
+const OPEN_LIST = Buffer.from("[");
+const CLOSE_LIST = Buffer.from("]");
+
+/** What is injected into and removed from the client's body (contract section 5, step 4). */
+export function upstreamFields(options: UpstreamOptions): UpstreamFields {
+	const set: Array<readonly [string, readonly Buffer[]]> = [];
+	const text = (key: string, value: string) => set.push([key, [Buffer.from(value)]]);
+	if (options.overridesJson !== null) {
+		const overrides = parseJson(options.overridesJson) as JsonObject;
+		for (const [key, value] of overrides) text(key, writeJson(value));
+	}
+	text("logprobs", "true");
+	text("return_meta_info", "true");
+	text("no_stop_trim", "false");
+	text("return_prompt_token_ids", "true");
+	if (options.r3 !== "off") text("return_routed_experts", "true");
+	if (options.routedExpertsStartLen !== null) {
+		text("routed_experts_start_len", String(options.routedExpertsStartLen));
+	}
+	if (options.kwargs.size > 0) text("chat_template_kwargs", writeJson(options.kwargs));
+	set.push(["input_ids", [OPEN_LIST, ...options.inputIds, CLOSE_LIST]]);
+	const remove = new Set(["stream", "stream_options", "chat_template_kwargs"]);
+	// The whole payload is due: a client's own offset would leave rows out without a trace.
+	if (options.r3 === "full") remove.add("routed_experts_start_len");
+	return { remove, set };
 }
 
 export interface SplicedRequest {
-	/** The body as it is sent, in order; mostly views into the client's bytes. */
 	chunks: Buffer[];
 	byteLength: number;
-	/** The sent bytes without the content of `messages` and of `input_ids` (their brackets stay). */
-	remainder: Buffer;
-	/** Offsets in `remainder` at which those contents are put back. */
-	holes: { messages: number; inputIds: number };
-}
-
-export interface UpstreamOptions {
-	r3: "off" | "full" | "incremental";
-	/** Rows already held; used with r3 `incremental`. */
-	routedExpertsStartLen: number;
-	/** JSON text of the effective chat_template_kwargs; null when there are none. */
-	chatTemplateKwargs: Buffer | null;
-	/** The session's request_overrides: field and the JSON text of its value. They win over the client's. */
-	overrides: ReadonlyArray<readonly [key: string, json: Buffer]>;
-}
-
-const TRUE = Buffer.from("true");
-const FALSE = Buffer.from("false");
-const EMPTY = Buffer.alloc(0);
-
-/**
- * What is taken out of and put into every chat request (contract section 5.4, reference 6.3). Our own flags win over
- * a session's overrides.
- */
-export function upstreamFields(options: UpstreamOptions): Omit<Splice, "inputIds"> {
-	const remove = new Set(["stream", "stream_options", "chat_template_kwargs"]);
-	const set = new Map<string, FieldValue>();
-	for (const [key, json] of options.overrides) set.set(key, json);
-	for (const key of ["stream", "stream_options", "messages", "input_ids", "chat_template_kwargs"])
-		set.delete(key);
-	set.set("logprobs", TRUE);
-	set.set("return_meta_info", TRUE);
-	set.set("no_stop_trim", FALSE);
-	set.set("return_prompt_token_ids", TRUE);
-	if (options.chatTemplateKwargs !== null) set.set("chat_template_kwargs", options.chatTemplateKwargs);
-	if (options.r3 !== "off") set.set("return_routed_experts", TRUE);
-	if (options.r3 === "incremental") {
-		set.set("routed_experts_start_len", Buffer.from(String(options.routedExpertsStartLen)));
-	} else if (options.r3 === "full") {
-		// The whole payload is due: a client's own offset would leave rows out without a trace.
-		set.delete("routed_experts_start_len");
-		remove.add("routed_experts_start_len");
-	}
-	return { remove, set: [...set] };
+	/** The same bytes without the contents of `messages` and `input_ids`, and where those belong. */
+	record: { bytes: Buffer[]; holes: { messages: number; inputIds: number } };
 }
 
 /**
- * Applies a splice to a scanned body. Entries that stay keep their bytes and their order; of duplicates only the last
- * stays, so that no reader further on can see another value than we did.
+ * Splices `fields` into a scanned body. Everything else keeps its bytes: spelling, order, unknown fields.
+ * @param scan of `body`; must have a `messages` array
  */
-export function spliceRequest(body: Buffer, scan: ScannedObject, splice: Splice): SplicedRequest {
-	const gone = new Set(splice.remove);
-	for (const [key] of splice.set) gone.add(key);
-	gone.add("input_ids");
-	const last = new Map<string, ScannedField>();
-	for (const field of scan.fields) last.set(field.key, field);
-
-	const writer = new BodyWriter();
-	let separator = "{";
-	let runStart = -1;
-	let runEnd = -1;
-	const flushRun = (): void => {
-		if (runStart < 0) return;
-		writer.text(separator);
-		separator = ",";
-		const messages = scan.messages;
-		if (messages !== undefined && messages.contentStart >= runStart && messages.contentEnd <= runEnd) {
-			writer.keep(body.subarray(runStart, messages.contentStart));
-			writer.messagesHole([body.subarray(messages.contentStart, messages.contentEnd)]);
-			writer.keep(body.subarray(messages.contentEnd, runEnd));
-		} else writer.keep(body.subarray(runStart, runEnd));
-		runStart = -1;
+export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFields): SplicedRequest {
+	const { messages } = scan;
+	if (messages === null) throw new Error("a body without messages is refused before it is spliced");
+	const overridden = new Set(fields.set.map(([key]) => key));
+	const last = new Map(scan.fields.map((field) => [field.key, field]));
+	const kept = scan.fields.filter(
+		(field) =>
+			!fields.remove.has(field.key) &&
+			!overridden.has(field.key) &&
+			// Of a key that stands twice the last one counts; the engine must not be left to choose.
+			last.get(field.key) === field,
+	);
+	const chunks: Buffer[] = [];
+	const record: Buffer[] = [];
+	const holes = { messages: 0, inputIds: 0 };
+	let recordLength = 0;
+	const both = (piece: Buffer) => {
+		chunks.push(piece);
+		record.push(piece);
+		recordLength += piece.length;
 	};
-	for (const field of scan.fields) {
-		if (gone.has(field.key) || last.get(field.key) !== field) {
-			flushRun();
+	both(Buffer.from("{"));
+	for (const [index, field] of kept.entries()) {
+		if (index > 0) both(Buffer.from(","));
+		if (field.key !== "messages") {
+			both(body.subarray(field.keyStart, field.valueEnd));
 			continue;
 		}
-		// Neighbours that both stay keep what stands between them.
-		if (runStart < 0) runStart = field.keyStart;
-		runEnd = field.valueEnd;
+		both(body.subarray(field.keyStart, messages.contentStart));
+		holes.messages = recordLength;
+		chunks.push(body.subarray(messages.contentStart, messages.contentEnd));
+		both(body.subarray(messages.contentEnd, field.valueEnd));
 	}
-	flushRun();
-	for (const [key, value] of splice.set) {
-		writer.text(`${separator}${JSON.stringify(key)}:`);
-		separator = ",";
-		for (const piece of pieces(value)) writer.keep(piece);
+	for (const [key, value] of fields.set) {
+		both(Buffer.from(`,${JSON.stringify(key)}:`));
+		if (key !== "input_ids") {
+			for (const piece of value) both(piece);
+			continue;
+		}
+		both(OPEN_LIST);
+		holes.inputIds = recordLength;
+		chunks.push(...value.slice(1, -1));
+		both(CLOSE_LIST);
 	}
-	writer.text(`${separator}"input_ids":[`);
-	writer.inputIdsHole(pieces(splice.inputIds));
-	writer.text("]}");
-	return writer.finish();
-}
-
-function pieces(value: FieldValue): readonly Buffer[] {
-	return Buffer.isBuffer(value) ? [value] : value;
-}
-
-/** Collects what is sent, and beside it what is kept. */
-class BodyWriter {
-	readonly #sent: Buffer[] = [];
-	readonly #kept: Buffer[] = [];
-	#keptLength = 0;
-	#byteLength = 0;
-	readonly #holes = { messages: -1, inputIds: -1 };
-	#pendingText = "";
-
-	text(text: string): void {
-		this.#pendingText += text;
-	}
-
-	keep(bytes: Buffer): void {
-		this.#flushText();
-		this.#push(bytes, true);
-	}
-
-	messagesHole(content: readonly Buffer[]): void {
-		this.#flushText();
-		this.#holes.messages = this.#keptLength;
-		for (const piece of content) this.#push(piece, false);
-	}
-
-	inputIdsHole(content: readonly Buffer[]): void {
-		this.#flushText();
-		this.#holes.inputIds = this.#keptLength;
-		for (const piece of content) this.#push(piece, false);
-	}
-
-	finish(): SplicedRequest {
-		this.#flushText();
-		return {
-			chunks: this.#sent,
-			byteLength: this.#byteLength,
-			remainder: this.#kept.length === 0 ? EMPTY : Buffer.concat(this.#kept, this.#keptLength),
-			holes: this.#holes,
-		};
-	}
-
-	#flushText(): void {
-		if (this.#pendingText === "") return;
-		this.#push(Buffer.from(this.#pendingText), true);
-		this.#pendingText = "";
-	}
-
-	#push(bytes: Buffer, kept: boolean): void {
-		if (bytes.length === 0) return;
-		this.#sent.push(bytes);
-		this.#byteLength += bytes.length;
-		if (!kept) return;
-		this.#kept.push(bytes);
-		this.#keptLength += bytes.length;
-	}
+	both(Buffer.from("}"));
+	const byteLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+	// Copied: views would keep the client's whole body alive for as long as the record.
+	return { chunks, byteLength, record: { bytes: [Buffer.concat(record)], holes } };
 }

@@ -1,24 +1,6 @@
 // Owns what a failure below HTTP means to a client: code, message, and what the log needs. Pure; retries nothing.
 import { RollpinError } from "../base/errors.js";
 
-/** A request that got no usable answer. `transportCode` and `elapsedMs` are for the event `proxy_transport_error`. */
-export class EngineTransportError extends RollpinError {
-	/** Node's or undici's code (`ECONNREFUSED`, `UND_ERR_SOCKET`, `HPE_...`), or one of ours in lower case. */
-	readonly transportCode: string;
-	readonly elapsedMs: number;
-
-	constructor(
-		code: "upstream_unreachable" | "upstream_invalid" | "upstream_timeout",
-		message: string,
-		details: { transportCode: string; elapsedMs: number; cause?: unknown },
-	) {
-		super(code, message, details.cause === undefined ? {} : { cause: details.cause });
-		this.name = "EngineTransportError";
-		this.transportCode = details.transportCode;
-		this.elapsedMs = details.elapsedMs;
-	}
-}
-
 const TIMEOUT_CODES = new Set([
 	"UND_ERR_CONNECT_TIMEOUT",
 	"UND_ERR_HEADERS_TIMEOUT",
@@ -50,29 +32,42 @@ const SENTENCES: { readonly [code: string]: string } = {
 	UND_ERR_RES_EXCEEDED_MAX_SIZE: "the reply is too large",
 };
 
-/** Maps whatever undici or the socket reported. */
-export function transportError(error: unknown, elapsedMs: number): EngineTransportError {
+/** Maps whatever undici or the socket reported; RollpinErrors pass as they are. */
+export function transportError(error: unknown, elapsedMs: number): RollpinError {
+	if (error instanceof RollpinError) return error;
 	const transportCode = codeOf(error);
-	const garbage = transportCode.startsWith("HPE_");
+	// undici leaves the code of a parser error out more often than not.
+	const garbage = transportCode.startsWith("HPE_") || transportCode === "HTTPParserError";
 	const code = TIMEOUT_CODES.has(transportCode)
 		? "upstream_timeout"
 		: garbage || PROTOCOL_CODES.has(transportCode)
 			? "upstream_invalid"
 			: "upstream_unreachable";
 	const sentence = SENTENCES[transportCode] ?? (garbage ? "the reply is not HTTP/1.1" : "connection failed");
-	return new EngineTransportError(code, `backend transport error: ${transportCode}: ${sentence}`, {
-		transportCode,
-		elapsedMs,
-		cause: error,
-	});
+	return failure(code, `${transportCode}: ${sentence}`, transportCode, elapsedMs, error);
 }
 
 /** The whole reply was not there by its deadline. */
-export function deadlineError(timeoutMs: number, elapsedMs: number): EngineTransportError {
-	return new EngineTransportError(
-		"upstream_timeout",
-		`backend transport error: deadline: no complete reply within ${timeoutMs / 1000} s`,
-		{ transportCode: "deadline", elapsedMs },
+export function deadlineError(timeoutMs: number, elapsedMs: number): RollpinError {
+	const sentence = `no complete reply within ${timeoutMs / 1000} s (--upstream-timeout)`;
+	return failure("upstream_timeout", sentence, "DEADLINE", elapsedMs);
+}
+
+/** `details` are for the client and for the event `proxy_transport_error`. */
+function failure(
+	code: "upstream_unreachable" | "upstream_invalid" | "upstream_timeout",
+	what: string,
+	transportCode: string,
+	elapsedMs: number,
+	cause?: unknown,
+): RollpinError {
+	return new RollpinError(
+		code,
+		`backend transport error: ${what}; nothing was recorded, the chat may be repeated`,
+		{
+			details: { transportCode, elapsedMs: Math.round(elapsedMs) },
+			...(cause === undefined ? {} : { cause }),
+		},
 	);
 }
 
@@ -80,7 +75,8 @@ export function deadlineError(timeoutMs: number, elapsedMs: number): EngineTrans
 function codeOf(error: unknown): string {
 	if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error))
 		return codeOf(error.errors[0]);
-	return hasCode(error) ? error.code : "unknown";
+	if (hasCode(error)) return error.code;
+	return error instanceof Error ? error.name : "unknown";
 }
 
 function hasCode(error: unknown): error is { code: string } {

@@ -49,16 +49,29 @@ export type FromChild =
 	| { type: "failed"; message: string; exitCode: 1 | 2 }
 	| { type: "stats"; stats: WorkerStats }
 	| { type: "pong"; seq: number }
+	/** The router holds that connection now (or saw that it was gone): the primary lets go of its own handle. */
+	| { type: "taken"; seq: number }
+	/** The child itself was told to end (SIGTERM): it takes nothing new and drains; give its work to others. */
+	| { type: "draining" }
 	/** Nothing is running any more; the child exits by itself now. */
 	| { type: "drained" };
 
 /** primary -> child */
 export type ToChild =
-	| { type: "start_worker"; index: number; epoch: number; socketPath: string; config: ClusterConfig }
-	| { type: "start_router"; config: ClusterConfig; snapshot: ClusterSnapshot }
+	/** `epoch` counts this slot's processes; `storeEpoch` fences the data dir and grows over restarts too. */
+	| {
+			type: "start_worker";
+			index: number;
+			epoch: number;
+			storeEpoch: number;
+			socketPath: string;
+			config: ClusterConfig;
+	  }
+	/** `socketPath`: the router listens there too, so that its HTTP server is a listening one; clients come by handle. */
+	| { type: "start_router"; socketPath: string; config: ClusterConfig; snapshot: ClusterSnapshot }
 	| { type: "start_sim"; config: ClusterConfig }
 	/** A TCP connection accepted by the primary travels beside this message as its handle (router only). */
-	| { type: "connection" }
+	| { type: "connection"; seq: number }
 	/** What the router answers /health and /cluster from, and routes by. */
 	| { type: "snapshot"; snapshot: ClusterSnapshot }
 	| { type: "ask_stats" }

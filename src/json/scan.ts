@@ -10,7 +10,7 @@ export interface ByteRange {
 }
 
 /** One top-level entry; offsets into the body, ends exclusive. */
-export interface ScannedField {
+export interface FieldRange {
 	/** Decoded: an escaped spelling of a key is the same key. */
 	key: string;
 	keyStart: number;
@@ -19,26 +19,21 @@ export interface ScannedField {
 }
 
 /** The last `messages` array of the body. */
-export interface ScannedMessages {
-	/** Between the brackets. */
+export interface MessagesRange {
+	/** Between the brackets, without the space before the closing one: so a spaced history is a prefix of its continuation. */
 	contentStart: number;
 	contentEnd: number;
 	/** Leading bytes of the content that are the shared prefix's; 0 when it did not match. */
 	sharedBytes: number;
-	/** Elements inside those bytes. */
-	sharedCount: number;
 	/** The elements behind the shared bytes, in order. */
 	elements: ByteRange[];
 }
 
-export interface ScannedObject {
-	/** Offsets of the braces' outer edges. */
-	start: number;
-	end: number;
+export interface ObjectScan {
 	/** Every entry in its order, duplicates too; of equal keys the last one counts. */
-	fields: ScannedField[];
-	/** Undefined when there is no `messages`, or the last one is no array. */
-	messages: ScannedMessages | undefined;
+	fields: FieldRange[];
+	/** Null when there is no `messages`, or the last one is no array. */
+	messages: MessagesRange | null;
 }
 
 /** Content (between the brackets) of an earlier request's messages, validated by an earlier scan. */
@@ -48,8 +43,8 @@ export interface SharedPrefix {
 }
 
 export interface ScanOptions {
-	/** Deepest nesting of containers that is accepted, the body itself being 1. Default 64. */
-	maxDepth?: number;
+	/** Deepest nesting of containers that is accepted, the body itself being 1. */
+	maxDepth: number;
 	sharedPrefix?: SharedPrefix | undefined;
 }
 
@@ -61,14 +56,14 @@ export interface ScanOptions {
  * the closing bracket follows.
  * @throws JsonSyntaxError naming what is wrong and the byte offset
  */
-export function scanObject(body: Buffer, options: ScanOptions = {}): ScannedObject {
-	const maxDepth = options.maxDepth ?? 64;
+export function scanObject(body: Buffer, options: ScanOptions): ObjectScan {
+	const { maxDepth, sharedPrefix } = options;
 	if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf)
 		throw new JsonSyntaxError("byte order mark", 0);
 	const start = skipSpace(body, 0);
 	if (body[start] !== 0x7b) syntaxError(body, "expected an object", start);
-	const fields: ScannedField[] = [];
-	let messages: ScannedMessages | undefined;
+	const fields: FieldRange[] = [];
+	let messages: MessagesRange | null = null;
 	let next = skipSpace(body, start + 1);
 	let closed = body[next] === 0x7d;
 	while (!closed) {
@@ -80,10 +75,11 @@ export function scanObject(body: Buffer, options: ScanOptions = {}): ScannedObje
 		const valueStart = skipSpace(body, colon + 1);
 		let valueEnd: number;
 		if (key === "messages") {
-			messages = undefined;
+			messages = null;
 			if (body[valueStart] === 0x5b) {
-				messages = scanMessages(body, valueStart, maxDepth, options.sharedPrefix);
-				valueEnd = messages.contentEnd + 1;
+				const found = scanMessages(body, valueStart, maxDepth, sharedPrefix);
+				messages = found.messages;
+				valueEnd = found.end;
 			} else valueEnd = skipValue(body, valueStart, 1, maxDepth);
 		} else valueEnd = skipValue(body, valueStart, 1, maxDepth);
 		fields.push({ key, keyStart, valueStart, valueEnd });
@@ -92,11 +88,23 @@ export function scanObject(body: Buffer, options: ScanOptions = {}): ScannedObje
 		else if (body[next] !== 0x2c) syntaxError(body, "expected , or }", next);
 		else next = skipSpace(body, next + 1);
 	}
-	const end = next + 1;
-	const behind = skipSpace(body, end);
+	const behind = skipSpace(body, next + 1);
 	if (behind < body.length) throw new JsonSyntaxError("text behind the value", behind);
 	checkUtf8(body, messages);
-	return { start, end, fields, messages };
+	return { fields, messages };
+}
+
+/** Element ranges of an array's content, which must have been validated before. */
+export function scanArrayContent(content: Buffer): ByteRange[] {
+	const elements: ByteRange[] = [];
+	let next = skipSpace(content, 0);
+	while (next < content.length) {
+		if (content[next] === 0x2c) next = skipSpace(content, next + 1);
+		const end = skipValue(content, next, 0, Number.POSITIVE_INFINITY);
+		elements.push({ start: next, end });
+		next = skipSpace(content, end);
+	}
+	return elements;
 }
 
 function scanMessages(
@@ -104,12 +112,11 @@ function scanMessages(
 	open: number,
 	maxDepth: number,
 	shared: SharedPrefix | undefined,
-): ScannedMessages {
+): { messages: MessagesRange; end: number } {
 	if (maxDepth < 2) syntaxError(body, `nesting deeper than ${maxDepth}`, open);
 	const contentStart = open + 1;
 	const elements: ByteRange[] = [];
 	const sharedBytes = shared === undefined ? 0 : matchingBytes(body, contentStart, shared);
-	const sharedCount = sharedBytes === 0 ? 0 : (shared?.elementCount ?? 0);
 	let next = skipSpace(body, contentStart + sharedBytes);
 	if (body[next] !== 0x5d) {
 		if (sharedBytes > 0) next = skipSpace(body, next + 1);
@@ -122,7 +129,8 @@ function scanMessages(
 			next = skipSpace(body, next + 1);
 		}
 	}
-	return { contentStart, contentEnd: next, sharedBytes, sharedCount, elements };
+	const contentEnd = elements.at(-1)?.end ?? contentStart + sharedBytes;
+	return { messages: { contentStart, contentEnd, sharedBytes, elements }, end: next + 1 };
 }
 
 /** Length of the shared content when the body's content begins with it and goes on as a list does, else 0. */
@@ -136,7 +144,7 @@ function matchingBytes(body: Buffer, contentStart: number, shared: SharedPrefix)
 }
 
 /** The shared bytes were checked when they were first scanned, and they begin and end at ASCII. */
-function checkUtf8(body: Buffer, messages: ScannedMessages | undefined): void {
+function checkUtf8(body: Buffer, messages: MessagesRange | null): void {
 	const from = messages?.contentStart ?? 0;
 	const to = from + (messages?.sharedBytes ?? 0);
 	for (const part of [

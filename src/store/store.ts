@@ -62,6 +62,8 @@ export interface TurnHeader {
 	tokenCount: number;
 	/** Messages in the whole path including the generated one. */
 	messageCount: number;
+	/** Messages in this turn's request, as the client sent it. */
+	requestCount: number;
 	/** Bytes of the parent's messages content that this turn's request repeats. */
 	messagesShared: number;
 	/** Offset in the `messages` part at which the appended (unmatched) messages begin, and how many there are. */
@@ -90,23 +92,38 @@ export interface Tombstone {
 	at: number;
 }
 
-/** One atomic change. All ops of a commit become visible and durable together, or none does. */
+/**
+ * One atomic change. All ops of a commit become visible and durable together, or none does; they are applied in
+ * order and are about one session (sessions live in separate environments, which cannot commit together).
+ */
 export type StoreOp =
+	/** Creates or replaces the session's own record; its turns stay. Takes an earlier tombstone of the id away. */
 	| { op: "put_session"; meta: SessionMeta }
+	/** Needs the session (put it first in the same commit, or earlier) and a turn id that isn't there yet. */
 	| {
 			op: "append_turn";
 			session: SessionId;
 			header: TurnHeader;
 			parts: ReadonlyMap<PartName, readonly Uint8Array[]>;
 	  }
+	/** Replaces the header of a turn that is there; its parts stay. */
 	| { op: "put_header"; session: SessionId; header: TurnHeader }
+	/** Removes a turn that is there, with all its parts. */
 	| { op: "drop_turn"; session: SessionId; turn: TurnId }
-	/** Removes the session and all its turns and leaves the tombstone. */
+	/** Removes the session and all its turns, if it is there, and leaves the tombstone as the newest. */
 	| { op: "bury"; tombstone: Tombstone };
 
 /**
- * Durable sessions of one worker. Reads see every commit that resolved before them.
- * @throws RollpinError `store_full` (507) when the medium is full; nothing of that commit is kept
+ * Durable sessions of one worker. Reads see every commit that resolved before them. Commits of one session take
+ * effect in the order in which `commit` was called.
+ *
+ * Ownership of bytes: the buffers handed to `append_turn` belong to the store from the call of `commit` on (it
+ * writes them through, or keeps them, without a copy): the caller must never change them again. Metas, headers
+ * and tombstones are copied. What `part` returns belongs to the caller; the pieces of `streamPart` are read-only.
+ *
+ * @throws RollpinError `store_full` (507) when the medium is full: nothing of that commit is kept, reads go on,
+ * and later commits succeed once there is space; `session_state_conflict` when an op doesn't fit what is stored:
+ * nothing of that commit is kept; `internal` when a commit names two sessions
  */
 export interface Store {
 	/** Every live session, in no order; used at start for deadlines. */

@@ -82,18 +82,31 @@ export interface EventFields {
 	router_spawn: { router_pid: number; epoch: number; attempt: number; after_ms: number };
 	router_ready: { router_pid: number; epoch: number; after_ms: number };
 	router_exit: Omit<ChildExit, "worker_pid"> & { router_pid: number; after_ms: number };
+	router_unresponsive: { router_pid: number; silent_ms: number };
+	sim_spawn: { sim_pid: number; epoch: number; attempt: number; after_ms: number };
+	sim_ready: { sim_pid: number; epoch: number; after_ms: number };
+	sim_exit: Omit<ChildExit, "worker_pid"> & { sim_pid: number; after_ms: number };
+	sim_unresponsive: { sim_pid: number; silent_ms: number };
+	/** Accepting on the front port failed (out of file descriptors) or connections were turned away unserved. */
+	front_port_error: { code: string; count: number };
+	/** A relayed request ended without a reply of its worker. */
+	relay_error: { x_request_id: string; worker: number; code: string };
 	cluster_degraded: { ready: number; total: number };
-	start_failed: { role: string };
+	start_failed: { failed_role: string };
 	draining: { signal: string; timeout_ms: number };
-	shutdown: { exit_code: number; reason: string; elapsed_ms: number };
+	/** `killed`: children that had to be killed because their drain time was over. */
+	shutdown: { exit_code: number; reason: string; elapsed_ms: number; killed: number };
 	insecure_listen: { host: string };
+	partition_refused: { partition: number; reason: string };
 	misrouted: { session_id: string; worker: number; owner: number };
 }
 
 export type EventName = keyof EventFields;
 
+export type EventLevel = "debug" | "info" | "warn" | "error";
+
 /** The level each event is logged at. */
-export const EVENT_LEVELS: { readonly [Name in EventName]: "debug" | "info" | "warn" | "error" } = {
+export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	cluster_starting: "info",
 	cluster_ready: "info",
 	sim_engine: "warn",
@@ -118,10 +131,18 @@ export const EVENT_LEVELS: { readonly [Name in EventName]: "debug" | "info" | "w
 	router_spawn: "info",
 	router_ready: "info",
 	router_exit: "error",
+	router_unresponsive: "error",
+	sim_spawn: "info",
+	sim_ready: "info",
+	sim_exit: "error",
+	sim_unresponsive: "error",
+	front_port_error: "error",
+	relay_error: "warn",
 	cluster_degraded: "error",
 	start_failed: "error",
 	draining: "info",
 	shutdown: "info",
 	insecure_listen: "warn",
+	partition_refused: "error",
 	misrouted: "error",
 };

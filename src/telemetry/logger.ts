@@ -1,13 +1,21 @@
 // The NDJSON logger: pino on stdout, one object a line, `pid` and `role` on every record. Owns no policy.
 import pino from "pino";
 import pretty from "pino-pretty";
-import { EVENT_LEVELS, type EventFields, type EventName } from "./events.js";
+import { EVENT_LEVELS, type EventFields, type EventLevel, type EventName } from "./events.js";
 
 export type Role = "primary" | "router" | "worker" | "sim";
 
 export interface Logger {
-	/** Logs one event at its level; `msg` is a short sentence for people. */
-	event<Name extends EventName>(event: Name, fields: EventFields[Name], msg?: string): void;
+	/**
+	 * Logs one event; `msg` is a short sentence for people.
+	 * @param level instead of the event's own, where one event has a harmless form (a planned exit)
+	 */
+	event<Name extends EventName>(
+		event: Name,
+		fields: EventFields[Name],
+		msg?: string,
+		level?: EventLevel,
+	): void;
 	/** Waits until what was logged has reached the file descriptor. */
 	flush(): void;
 }
@@ -27,7 +35,7 @@ export function createLogger(options: LoggerOptions): Logger {
 	const destination =
 		options.format === "pretty"
 			? pretty({
-					colorize: process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined,
+					colorize: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
 					translateTime: "HH:MM:ss.l",
 					ignore: "pid,role,worker,event",
 					messageFormat: (log, key) => prettyMessage(log, key),
@@ -51,9 +59,9 @@ export function createLogger(options: LoggerOptions): Logger {
 		destination,
 	);
 	return {
-		event(event, fields, msg) {
+		event(event, fields, msg, level) {
 			const record: object = { event, ...fields };
-			logger[EVENT_LEVELS[event]](record, msg ?? event.replaceAll("_", " "));
+			logger[level ?? EVENT_LEVELS[event]](record, msg ?? event.replaceAll("_", " "));
 		},
 		flush() {
 			if ("flushSync" in destination && typeof destination.flushSync === "function") destination.flushSync();
@@ -62,6 +70,6 @@ export function createLogger(options: LoggerOptions): Logger {
 }
 
 function prettyMessage(log: Record<string, unknown>, key: string): string {
-	const who = log["worker"] === undefined ? String(log["role"]) : `worker ${String(log["worker"])}`;
-	return `[${who}] ${String(log["event"] ?? "")}: ${String(log[key] ?? "")}`;
+	const who = log.worker === undefined ? String(log.role) : `worker ${String(log.worker)}`;
+	return `[${who}] ${String(log.event ?? "")}: ${String(log[key] ?? "")}`;
 }

@@ -1,12 +1,12 @@
 // Owns the tables of which headers cross, in both directions.
 import { describe, expect, it } from "vitest";
-import { replyHeaders, upstreamHeaders } from "../../src/engine/headers.js";
+import { clientHeaders, upstreamHeaders } from "../../src/engine/headers.js";
 
 const ours = ["X-SMG-Routing-Key", "s1", "accept-encoding", "identity"];
 
 describe("upstreamHeaders", () => {
 	const send = (client: string[], forwardAuthorization = false): string[] =>
-		upstreamHeaders(client, { sessionId: "s1", forwardAuthorization });
+		upstreamHeaders(client, { routingKey: "s1", forwardAuthorization });
 
 	it.each([
 		["Content-Type", "application/json; charset=utf-8"],
@@ -34,6 +34,7 @@ describe("upstreamHeaders", () => {
 		"Accept-Encoding",
 		"X-Rollpin-Worker",
 		"X-Forwarded-For",
+		"X-Real-IP",
 		"X-SMG-Routing-Key",
 		"x-smg-routing-KEY",
 		"Authorization",
@@ -64,25 +65,9 @@ describe("upstreamHeaders", () => {
 			]),
 		).toEqual(["x-a", "1", "x-a", "2", "content-type", "a/b", ...ours]);
 	});
-
-	it("puts our request id and a default content-type in", () => {
-		const options = {
-			sessionId: "s1",
-			forwardAuthorization: false,
-			requestId: "mine",
-			defaultContentType: "x/y",
-		};
-		expect(upstreamHeaders(["X-Request-Id", "theirs"], options)).toEqual([
-			"content-type",
-			"x/y",
-			"x-request-id",
-			"mine",
-			...ours,
-		]);
-	});
 });
 
-describe("replyHeaders", () => {
+describe("clientHeaders", () => {
 	const engine = [
 		["Content-Type", "application/json; charset=utf-8"],
 		["Content-Length", "12"],
@@ -94,13 +79,14 @@ describe("replyHeaders", () => {
 		["Keep-Alive", "timeout=5"],
 		["X-Hop", "1"],
 		["X-Rollpin-Worker", "9"],
+		["X-Request-Id", "theirs"],
 		["Set-Cookie", "a=1"],
 		["set-cookie", "b=2"],
 		["X-Custom", "1"],
 	].flat();
 
 	it("drops what is of the connection or recomputed, and folds repeats", () => {
-		expect(replyHeaders(engine)).toEqual([
+		expect(clientHeaders(engine)).toEqual([
 			["content-type", "application/json; charset=utf-8"],
 			["set-cookie", "a=1, b=2"],
 			["x-custom", "1"],
@@ -108,7 +94,7 @@ describe("replyHeaders", () => {
 	});
 
 	it("keeps length and encoding of a body that goes on untouched", () => {
-		expect(replyHeaders(engine, true)).toContainEqual(["content-length", "12"]);
-		expect(replyHeaders(engine, true)).toContainEqual(["content-encoding", "gzip"]);
+		expect(clientHeaders(engine, true)).toContainEqual(["content-length", "12"]);
+		expect(clientHeaders(engine, true)).toContainEqual(["content-encoding", "gzip"]);
 	});
 });

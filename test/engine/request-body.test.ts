@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type SplicedRequest, spliceRequest, upstreamFields } from "../../src/engine/request-body.js";
 import { scanObject } from "../../src/json/scan.js";
+import { JsonNumber } from "../../src/json/value.js";
 
 function splice(
 	body: string,
@@ -11,13 +12,14 @@ function splice(
 ): SplicedRequest & { text: string; value: Record<string, unknown> } {
 	const bytes = Buffer.from(body);
 	const fields = upstreamFields({
+		inputIds: [Buffer.from(inputIds)],
+		kwargs: new Map(),
+		overridesJson: null,
 		r3: "off",
-		routedExpertsStartLen: 0,
-		chatTemplateKwargs: null,
-		overrides: [],
+		routedExpertsStartLen: null,
 		...options,
 	});
-	const spliced = spliceRequest(bytes, scanObject(bytes), { ...fields, inputIds: Buffer.from(inputIds) });
+	const spliced = spliceRequest(bytes, scanObject(bytes, { maxDepth: 64 }), fields);
 	const text = Buffer.concat(spliced.chunks).toString();
 	expect(Buffer.byteLength(text)).toBe(spliced.byteLength);
 	return { ...spliced, text, value: JSON.parse(text) as Record<string, unknown> };
@@ -26,12 +28,12 @@ function splice(
 const FORCED = '"logprobs":true,"return_meta_info":true,"no_stop_trim":false,"return_prompt_token_ids":true';
 
 describe("upstreamFields and spliceRequest", () => {
-	it("keeps number spelling, key order, unknown fields and spacing of what stays", () => {
+	it("keeps number spelling, key order, unknown fields and the spacing inside of what stays", () => {
 		const { text } = splice(
 			'{ "z": 1.0, "messages" : [ {"role":"user"} ],"10":1e-07,"a":-0.0 , "big":12345678901234567890 }',
 		);
 		expect(text).toBe(
-			'{"z": 1.0, "messages" : [ {"role":"user"} ],"10":1e-07,"a":-0.0 , "big":12345678901234567890,' +
+			'{"z": 1.0,"messages" : [ {"role":"user"} ],"10":1e-07,"a":-0.0,"big":12345678901234567890,' +
 				`${FORCED},"input_ids":[1,2]}`,
 		);
 	});
@@ -55,16 +57,10 @@ describe("upstreamFields and spliceRequest", () => {
 		expect(text).toBe(`{"messages":[2],"n":3,${FORCED},"input_ids":[1,2]}`);
 	});
 
-	it("sends the effective kwargs and the session's overrides, which win over the client but not over our flags", () => {
+	it("sends the effective kwargs and the session's overrides, which win over the client", () => {
 		const { value } = splice('{"messages":[],"temperature":1,"chat_template_kwargs":{"a":1}}', {
-			chatTemplateKwargs: Buffer.from('{"b":2.0}'),
-			overrides: [
-				["temperature", Buffer.from("0.5")],
-				["top_p", Buffer.from("0.9")],
-				["logprobs", Buffer.from("false")],
-				["stream", Buffer.from("true")],
-				["messages", Buffer.from("[9]")],
-			],
+			kwargs: new Map([["b", new JsonNumber("2.0")]]),
+			overridesJson: '{"temperature":0.5,"top_p":0.90}',
 		});
 		expect(value).toEqual({
 			messages: [],
@@ -82,7 +78,7 @@ describe("upstreamFields and spliceRequest", () => {
 	it("asks for routed experts as the r3 mode says", () => {
 		const body = '{"messages":[],"return_routed_experts":false,"routed_experts_start_len":7}';
 		expect(splice(body).value).toMatchObject({ return_routed_experts: false, routed_experts_start_len: 7 });
-		const full = splice(body, { r3: "full", routedExpertsStartLen: 5 }).value;
+		const full = splice(body, { r3: "full" }).value;
 		expect(full).toMatchObject({ return_routed_experts: true });
 		expect(full).not.toHaveProperty("routed_experts_start_len");
 		expect(splice(body, { r3: "incremental", routedExpertsStartLen: 5 }).value).toMatchObject({
@@ -103,8 +99,10 @@ describe("upstreamFields and spliceRequest", () => {
 					const body = JSON.stringify({ ...before, messages, ...after });
 					const bytes = Buffer.from(body);
 					const ids = list.join(",");
-					const { remainder, holes, text, value: sent } = splice(body, {}, ids);
-					const { contentStart, contentEnd } = scanObject(bytes).messages ?? {
+					const { record, text, value: sent } = splice(body, {}, ids);
+					const remainder = Buffer.concat(record.bytes);
+					const { holes } = record;
+					const { contentStart, contentEnd } = scanObject(bytes, { maxDepth: 64 }).messages ?? {
 						contentStart: 0,
 						contentEnd: 0,
 					};
@@ -125,7 +123,10 @@ describe("upstreamFields and spliceRequest", () => {
 
 	it("does not copy the messages", () => {
 		const body = Buffer.from(`{"messages":["${"x".repeat(10_000)}"]}`);
-		const { chunks } = spliceRequest(body, scanObject(body), { remove: new Set(), set: [], inputIds: [] });
+		const { chunks } = spliceRequest(body, scanObject(body, { maxDepth: 64 }), {
+			remove: new Set(),
+			set: [],
+		});
 		expect(chunks.some((chunk) => chunk.buffer === body.buffer && chunk.length > 9_000)).toBe(true);
 	});
 });

@@ -1,0 +1,137 @@
+// Typed values -> ClusterConfig: the rules between options, units and paths. Pure but for the two looks at
+// files that `Machine` hands in. Nothing after this step reads flags, environment or the config file.
+import { dirname, resolve } from "node:path";
+import type { ClusterConfig, LogFormat } from "../ipc/config.js";
+import {
+	checkCheckpoint,
+	checkExposure,
+	checkLifetimes,
+	checkLimits,
+	checkStorage,
+	readToken,
+} from "./config-rules.js";
+import type { OptionKey, OptionValues } from "./options.js";
+import { readValues } from "./read-values.js";
+import { labelOf, type RawSettings, type Source } from "./settings.js";
+
+/** What the machine contributes: facts, and two looks at its files. */
+export interface Machine {
+	cwd: string;
+	/** Processor cores this process may use. */
+	cores: number;
+	memoryMib: number;
+	stdoutIsTerminal: boolean;
+	/** Directory of the checkpoint that ships with the package. */
+	toyCheckpointDir: string;
+	/** A fresh random name, 32 hex digits. */
+	newInstanceId: () => string;
+	look: (path: string) => "file" | "directory" | "absent";
+	/** Throws when the file cannot be read. */
+	readText: (path: string) => string;
+}
+
+/** Every option's effective value: no default left open, paths absolute. */
+export interface SettledValues extends OptionValues {
+	backends: number;
+	instanceId: string;
+	sessionTtl: number;
+	maxInflightMib: number;
+	logFormat: LogFormat;
+}
+
+export interface Compiled {
+	config: ClusterConfig;
+	values: SettledValues;
+}
+
+const MIB = 1024 * 1024;
+
+/** Throws ConfigError: one line naming the setting, the rule and the remedy. */
+export function compileConfig(settings: RawSettings, machine: Machine): Compiled {
+	const values = settle(readValues(settings), settings, machine);
+	const label = (key: OptionKey) => labelOf(key, sourceOf(settings, key));
+	checkLifetimes(values, label);
+	checkCheckpoint(values, label, machine);
+	checkStorage(values, label, machine);
+	checkLimits(values, label);
+	const authToken = readToken(values, label, machine);
+	checkExposure(values, label, authToken);
+	return { values, config: assemble(values, authToken, machine) };
+}
+
+export function sourceOf(settings: RawSettings, key: OptionKey): Source {
+	return settings[key]?.source ?? { from: "default" };
+}
+
+/** Fills in the defaults that depend on the machine or on other options, and makes paths absolute. */
+function settle(values: OptionValues, settings: RawSettings, machine: Machine): SettledValues {
+	const absolute = (key: OptionKey, path: string) => {
+		const source = sourceOf(settings, key);
+		return resolve(source.from === "file" ? dirname(source.path) : machine.cwd, path);
+	};
+	const backends = values.backends ?? Math.min(4, machine.cores);
+	const memoryShareMib = Math.floor(machine.memoryMib / 2 / backends);
+	return {
+		...values,
+		backends,
+		instanceId: values.instanceId ?? machine.newInstanceId(),
+		sessionTtl: values.sessionTtl ?? Math.min(86_400, values.maxSessionTtl),
+		maxInflightMib: values.maxInflightMib ?? Math.max(values.maxBodyMib, Math.min(4096, memoryShareMib)),
+		logFormat: values.logFormat ?? (machine.stdoutIsTerminal ? "pretty" : "json"),
+		checkpoint: values.checkpoint && absolute("checkpoint", values.checkpoint),
+		chatTemplate: values.chatTemplate && absolute("chatTemplate", values.chatTemplate),
+		dataDir: absolute("dataDir", values.dataDir),
+		evictDump: values.evictDump && absolute("evictDump", values.evictDump),
+		authTokenFile: values.authTokenFile && absolute("authTokenFile", values.authTokenFile),
+	};
+}
+
+function assemble(values: SettledValues, authToken: string | null, machine: Machine): ClusterConfig {
+	return {
+		backends: values.backends,
+		host: values.host,
+		port: values.port,
+		upstream: values.upstream,
+		upstreamTimeoutMs: Math.round(values.upstreamTimeout * 1000),
+		checkpointDir: values.checkpoint ?? machine.toyCheckpointDir,
+		chatTemplateFile: values.chatTemplate,
+		chatTemplateKwargsJson: values.chatTemplateKwargs,
+		titoModel: values.titoModel,
+		mode: values.mode,
+		messageMatcher: values.messageMatcher,
+		dataDir: values.dataDir,
+		store: values.store,
+		durability: values.durability,
+		sessionTtlS: values.sessionTtl,
+		maxSessionTtlS: values.maxSessionTtl,
+		sessionIdleTtlS: values.sessionIdleTtl,
+		tombstones: values.tombstones,
+		heartbeatIntervalMs: Math.round(values.heartbeatInterval * 1000),
+		drainTimeoutMs: Math.round(values.drainTimeout * 1000),
+		r3: values.r3,
+		authToken,
+		forwardAuthorization: values.forwardAuthorization,
+		passThroughPaths: values.passThrough,
+		onDisconnect: values.onDisconnect,
+		evictDumpDir: values.evictDump,
+		sseKeepaliveMs: Math.round(values.sseKeepalive * 1000),
+		instanceId: values.instanceId,
+		limits: {
+			maxBodyBytes: Math.floor(values.maxBodyMib * MIB),
+			maxMessages: values.maxMessages,
+			maxJsonDepth: values.maxJsonDepth,
+			maxTurnsPerSession: values.maxTurns,
+			maxTokensPerSession: values.maxSessionTokens,
+			maxSessionsPerWorker: values.maxSessions,
+			maxQueuePerSession: values.maxQueue,
+			maxInflightPerWorker: values.maxInflight,
+			maxInflightBytesPerWorker: Math.floor(values.maxInflightMib * MIB),
+			maxTreeNodes: values.maxTreeNodes,
+		},
+		log: {
+			format: values.logFormat,
+			level: values.logLevel,
+			content: values.logContent,
+		},
+	};
+}

@@ -1,0 +1,100 @@
+// Rules between options and the files they name: each throws one ConfigError line, or changes nothing.
+import { join } from "node:path";
+import { ConfigError } from "../base/errors.js";
+import type { Machine, SettledValues } from "./compile-config.js";
+import { isLoopback } from "./option-checks.js";
+import type { OptionKey } from "./options.js";
+
+export type Label = (key: OptionKey) => string;
+
+export function checkLifetimes(values: SettledValues, label: Label): void {
+	if (values.sessionTtl > values.maxSessionTtl) {
+		throw new ConfigError(
+			`${label("sessionTtl")} ${values.sessionTtl}: must not be above ${label("maxSessionTtl")} (${values.maxSessionTtl}); lower the one or raise the other`,
+		);
+	}
+}
+
+export function checkCheckpoint(values: SettledValues, label: Label, machine: Machine): void {
+	if (values.chatTemplate !== null && values.titoModel !== "default") {
+		throw new ConfigError(
+			`${label("titoModel")} ${values.titoModel}: has its own template; leave out ${label("chatTemplate")} or use the default family`,
+		);
+	}
+	if (values.chatTemplate !== null && machine.look(values.chatTemplate) !== "file") {
+		throw new ConfigError(
+			`${label("chatTemplate")} ${values.chatTemplate}: no such file; give a Jinja file or leave it out`,
+		);
+	}
+	if (values.checkpoint === null && values.upstream !== null) {
+		throw new ConfigError(
+			`${label("upstream")}: needs the engine's tokenizer; give --checkpoint with the Hugging Face directory the engine serves`,
+		);
+	}
+	const name = values.checkpoint === null ? null : label("checkpoint");
+	checkCheckpointDir(values.checkpoint ?? machine.toyCheckpointDir, name, machine);
+}
+
+/** @param label how the setting is called; null for the checkpoint that ships with the package */
+export function checkCheckpointDir(dir: string, label: string | null, machine: Pick<Machine, "look">): void {
+	const hasTokenizer = machine.look(join(dir, "tokenizer.json")) === "file";
+	if (hasTokenizer) return;
+	if (label === null) {
+		throw new ConfigError(
+			`the toy checkpoint is missing (${dir}); install rollpin again or give --checkpoint`,
+		);
+	}
+	if (machine.look(dir) !== "directory") {
+		throw new ConfigError(
+			`${label} ${dir}: no such directory; give the Hugging Face directory with tokenizer.json`,
+		);
+	}
+	throw new ConfigError(
+		`${label} ${dir}: holds no tokenizer.json; give a Hugging Face directory with a fast tokenizer`,
+	);
+}
+
+export function checkStorage(values: SettledValues, label: Label, machine: Machine): void {
+	if (values.store === "memory" && values.durability === "power") {
+		throw new ConfigError(
+			`${label("durability")} power: ${label("store")} memory keeps nothing; use the lmdb store or leave out the one`,
+		);
+	}
+	if (values.store === "lmdb" && machine.look(values.dataDir) === "file") {
+		throw new ConfigError(`${label("dataDir")} ${values.dataDir}: is a file; give a directory`);
+	}
+}
+
+export function checkLimits(values: SettledValues, label: Label): void {
+	if (values.maxInflightMib < values.maxBodyMib) {
+		throw new ConfigError(
+			`${label("maxInflightMib")} ${values.maxInflightMib}: must not be below ${label("maxBodyMib")} (${values.maxBodyMib}), or the largest body never fits; raise it or lower the body limit`,
+		);
+	}
+}
+
+export function readToken(values: SettledValues, label: Label, machine: Machine): string | null {
+	const file = values.authTokenFile;
+	if (file === null) return null;
+	const name = `${label("authTokenFile")} ${file}`;
+	let token: string;
+	try {
+		token = machine.readText(file).trim();
+	} catch (error) {
+		throw new ConfigError(`${name}: cannot be read; give a file that holds the token alone`, {
+			cause: error,
+		});
+	}
+	// The characters that RFC 6750 section 2.1 lets a bearer token have.
+	if (/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return token;
+	throw new ConfigError(`${name}: must hold one token of A-Z a-z 0-9 . _ ~ + / - and nothing else`);
+}
+
+/** Anyone who reaches the address could read and delete every session: a token, or a loud yes. */
+export function checkExposure(values: SettledValues, label: Label, authToken: string | null): void {
+	if (!isLoopback(values.host) && authToken === null && !values.insecure) {
+		throw new ConfigError(
+			`${label("host")} ${values.host}: an address that is not loopback needs a token; give --auth-token-file, or --insecure to go without`,
+		);
+	}
+}

@@ -1,0 +1,41 @@
+// The real machine behind compileConfig: looks at files, counts cores and memory. Decides nothing.
+import { randomBytes } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
+import type { Machine } from "./compile-config.js";
+
+/** The package's own directory: dist/cli/ and src/cli/ lie equally deep in it. */
+const PACKAGE_DIR = join(import.meta.dirname, "..", "..");
+
+export function createMachine(): Machine {
+	return {
+		cwd: process.cwd(),
+		cores: availableParallelism(),
+		memoryMib: Math.floor(usableMemoryBytes() / 1024 / 1024),
+		stdoutIsTerminal: process.stdout.isTTY === true,
+		toyCheckpointDir: join(PACKAGE_DIR, "checkpoints", "toy"),
+		newInstanceId: () => randomBytes(16).toString("hex"),
+		look,
+		readText: (path) => readFileSync(path, "utf8"),
+	};
+}
+
+function look(path: string): "file" | "directory" | "absent" {
+	const stats = statSync(path, { throwIfNoEntry: false });
+	if (stats === undefined) return "absent";
+	return stats.isDirectory() ? "directory" : "file";
+}
+
+/** What a container may use, where it is limited; Node answers 0 or a number past all memory where it is not. */
+function usableMemoryBytes(): number {
+	const constrained = process.constrainedMemory();
+	return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+export function packageVersion(): string {
+	const manifest: unknown = JSON.parse(readFileSync(join(PACKAGE_DIR, "package.json"), "utf8"));
+	const version =
+		typeof manifest === "object" && manifest !== null && "version" in manifest && manifest.version;
+	return typeof version === "string" ? version : "unknown";
+}

@@ -1,0 +1,90 @@
+// The command tree: names, flags, help. Actions are handed in; parsing throws CommanderError and never exits.
+import { Command, Option } from "commander";
+import { DEMO_FLAGS } from "./demo-options.js";
+import { addFlag, collect } from "./flags.js";
+import { NOT_YET_OPTIONS, workingChoices } from "./not-yet.js";
+import type { OptionSpec } from "./option-types.js";
+import { OPTION_KEYS, SERVE_OPTIONS } from "./options.js";
+import type { RawFlags } from "./settings.js";
+import { SIM_FLAGS } from "./sim-options.js";
+
+export interface Actions {
+	serve: (flags: RawFlags) => Promise<void>;
+	sim: (flags: RawFlags) => Promise<void>;
+	demo: (flags: RawFlags) => Promise<void>;
+}
+
+/** Width of --help when it does not go to a terminal; the README shows it so. */
+const HELP_WIDTH = 110;
+
+const SETTINGS = "Settings:";
+
+export function createProgram(version: string, actions: Actions): Command {
+	const program = new Command("rollpin")
+		.description("Sticky, token-exact session servers between OpenAI chat agents and an SGLang engine")
+		.version(version, "-V, --version", "print the version")
+		.helpOption("-h, --help", "print this help")
+		.helpCommand("help [command]", "print the help of a command")
+		.showSuggestionAfterError(true)
+		.exitOverride()
+		.configureOutput({
+			// The one error line is written where the error is caught.
+			outputError: () => undefined,
+			getOutHelpWidth: () => (process.stdout.isTTY ? process.stdout.columns : HELP_WIDTH),
+			getErrHelpWidth: () => (process.stderr.isTTY ? process.stderr.columns : HELP_WIDTH),
+		});
+	const serve = program
+		.command("serve")
+		.summary("start the cluster: primary, router and workers")
+		.description(
+			[
+				"Starts the cluster: primary, router and workers. Without --upstream it starts a simulated engine too.",
+				"Flags win over environment variables (ROLLPIN_BACKENDS=4), these over the --config file, that over defaults.",
+				"Exit codes: 0 clean, 1 failed while running, 2 bad usage or configuration.",
+			].join("\n"),
+		)
+		.helpOption("-h, --help", "print this help")
+		.action((flags: RawFlags) => actions.serve(flags));
+	for (const key of OPTION_KEYS) {
+		const spec: OptionSpec<unknown> = SERVE_OPTIONS[key];
+		addFlag(serve, {
+			key,
+			spec,
+			choices: spec.choices && workingChoices(key, spec.choices),
+			hidden: NOT_YET_OPTIONS.includes(key),
+		});
+	}
+	serve.addOption(
+		new Option(
+			"--config <file>",
+			"JSON file of settings; a key is a flag's name with _ for - (default: none)",
+		)
+			.helpGroup(SETTINGS)
+			.argParser(collect),
+	);
+	serve.addOption(
+		new Option("--print-config", "print the settings in force and where each came from, then exit").helpGroup(
+			SETTINGS,
+		),
+	);
+	const sim = program
+		.command("sim")
+		.summary("start the simulated engine alone")
+		.description(
+			"Starts the simulated SGLang engine alone, for trying out, tests and benchmarks. Its tokens are noise.",
+		)
+		.helpOption("-h, --help", "print this help")
+		.action((flags: RawFlags) => actions.sim(flags));
+	for (const [key, spec] of SIM_FLAGS) addFlag(sim, { key, spec, choices: undefined, hidden: false });
+	const demo = program
+		.command("demo")
+		.summary("run demo agents against a running cluster and check what it recorded")
+		.description(
+			"Runs multi-turn, tool-calling agents (the openai client) against a running cluster, reads every session\n" +
+				"back and checks that the recorded tokens are exactly what was sent and sampled.",
+		)
+		.helpOption("-h, --help", "print this help")
+		.action((flags: RawFlags) => actions.demo(flags));
+	for (const [key, spec] of DEMO_FLAGS) addFlag(demo, { key, spec, choices: undefined, hidden: false });
+	return program;
+}

@@ -1,0 +1,57 @@
+// Raw settings -> typed values, one option at a time. Pure. Rules between options live in compile-config.ts.
+import { ConfigError } from "../base/errors.js";
+import { NOT_YET_CHOICES, NOT_YET_OPTIONS, workingChoices } from "./not-yet.js";
+import { envOf } from "./option-names.js";
+import type { OptionSpec } from "./option-types.js";
+import { defaultText, shownValue } from "./option-words.js";
+import { OPTION_KEYS, type OptionKey, type OptionValues, SERVE_OPTIONS } from "./options.js";
+import { labelOf, type RawSettings, type Setting } from "./settings.js";
+
+/** Throws ConfigError naming the first option whose value breaks its rule. */
+export function readValues(settings: RawSettings): OptionValues {
+	const values: Record<string, unknown> = {};
+	for (const key of OPTION_KEYS) {
+		const setting = settings[key];
+		values[key] = setting === undefined ? SERVE_OPTIONS[key].fallback : readValue(key, setting);
+	}
+	// Each entry was read by its own spec, which is what OptionValues says.
+	return values as OptionValues;
+}
+
+function readValue(key: OptionKey, setting: Setting): unknown {
+	const spec: OptionSpec<unknown> = SERVE_OPTIONS[key];
+	const label = labelOf(key, setting.source);
+	if (NOT_YET_OPTIONS.includes(key)) {
+		throw new ConfigError(`${label}: not in this version yet; leave it out`);
+	}
+	const value = spec.parse(setting.raw);
+	if (value === undefined) {
+		throw new ConfigError(
+			`${label} ${shownValue(setting.raw)}: must be ${ruleOf(key)}; ${remedyOf(key, setting)}`,
+		);
+	}
+	if (typeof value === "string" && NOT_YET_CHOICES[key]?.includes(value)) {
+		throw new ConfigError(`${label} ${value}: not in this version yet; must be ${ruleOf(key)}`);
+	}
+	return value;
+}
+
+/** The rule in words, without the choices that do not work yet. */
+export function ruleOf(key: OptionKey): string {
+	const spec: OptionSpec<unknown> = SERVE_OPTIONS[key];
+	if (spec.choices === undefined) return spec.unit === undefined ? spec.rule : `${spec.rule} (${spec.unit})`;
+	const working = workingChoices(key, spec.choices);
+	return working.length === 1 ? `${working[0]}` : `one of ${working.join(", ")}`;
+}
+
+function remedyOf(key: OptionKey, setting: Setting): string {
+	const spec: OptionSpec<unknown> = SERVE_OPTIONS[key];
+	if (
+		setting.source.from === "environment" &&
+		/^tcp:\/\//.test(setting.raw.form === "text" ? setting.raw.text : "")
+	) {
+		return `Kubernetes sets ${envOf(key)} for a Service named rollpin: set enableServiceLinks to false or rename it`;
+	}
+	if (spec.hint !== undefined) return spec.hint;
+	return `change it, or leave it out for ${defaultText(spec)}`;
+}

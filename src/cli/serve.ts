@@ -1,0 +1,77 @@
+// `rollpin serve`: settings in, a running cluster, its exit code out. The only reader of process.env.
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { ConfigError } from "../base/errors.js";
+import { createLogger, type Logger } from "../telemetry/logger.js";
+import { type Compiled, compileConfig } from "./compile-config.js";
+import { effectiveConfig } from "./effective-config.js";
+import { createMachine, packageVersion } from "./machine.js";
+import { ENV_PREFIX } from "./option-names.js";
+import { gatherSettings, type RawFlags } from "./settings.js";
+import { welcomeText } from "./welcome.js";
+
+/** Resolves with the exit code, or ends the process with the cluster's. Throws ConfigError before anything starts. */
+export async function serve(flags: RawFlags): Promise<number> {
+	const machine = createMachine();
+	const file = readConfigFile(flags, machine.cwd);
+	const { settings, warnings } = gatherSettings({ flags, env: process.env, file });
+	for (const warning of warnings) process.stderr.write(`rollpin: warning: ${warning}\n`);
+	const compiled = compileConfig(settings, machine);
+	if (flags.printConfig === true) {
+		process.stdout.write(effectiveConfig(compiled, settings));
+		return 0;
+	}
+	const { config } = compiled;
+	const log = createLogger({ role: "primary", level: config.log.level, format: config.log.format });
+	const forPeople = config.log.format === "pretty" || machine.stdoutIsTerminal;
+	// Loaded here, so that --help and a bad flag answer without the cluster's code.
+	const { runCluster } = await import("../primary/run-cluster.js");
+	const { prepareDataDir } = await import("../store/data-dir.js");
+	// Before anything is forked: a data dir in use or of another format is one line.
+	const dataDir = config.store === "lmdb" ? await prepareDataDir(config.dataDir) : null;
+	const exitCode = await runCluster(config, {
+		log: forPeople ? withWelcome(log, compiled) : log,
+		version: packageVersion(),
+		...(dataDir === null ? {} : { nextStoreEpoch: () => dataDir.nextEpoch() }),
+	});
+	await dataDir?.release();
+	// At once: after a second signal work may be left that would keep the process.
+	process.exit(exitCode);
+}
+
+function readConfigFile(flags: RawFlags, cwd: string): { path: string; text: string } | null {
+	const flag = flags.config;
+	if (Array.isArray(flag) && flag.length > 1) {
+		throw new ConfigError(`--config: given ${flag.length} times (${flag.join(", ")}); give it once`);
+	}
+	const name = Array.isArray(flag) ? "--config" : `${ENV_PREFIX}CONFIG`;
+	const given: unknown = Array.isArray(flag) ? flag[0] : process.env[name];
+	if (typeof given !== "string") return null;
+	const path = resolve(cwd, given);
+	try {
+		return { path, text: readFileSync(path, "utf8") };
+	} catch (error) {
+		throw new ConfigError(`${name} ${given}: cannot be read; give a JSON file or leave it out`, {
+			cause: error,
+		});
+	}
+}
+
+/** The same log, followed by the welcome on stderr once the cluster is ready: a person watches. */
+function withWelcome(log: Logger, compiled: Compiled): Logger {
+	return {
+		event(event, fields, msg, level) {
+			log.event(event, fields, msg, level);
+			if (event !== "cluster_ready" || !("url" in fields)) return;
+			process.stderr.write(
+				welcomeText({
+					url: String(fields.url),
+					backends: compiled.config.backends,
+					simulated: compiled.config.upstream === null,
+					authTokenFile: compiled.values.authTokenFile,
+				}),
+			);
+		},
+		flush: () => log.flush(),
+	};
+}

@@ -1,0 +1,158 @@
+// The demo: many agents at once against a running cluster, then a check of every token that was recorded.
+import type OpenAI from "openai";
+import { ConfigError } from "../base/errors.js";
+import { type AgentTurn, runAgent } from "./agent.js";
+import { percentile, table } from "./report.js";
+import { type SessionRecords, verifySession } from "./verify.js";
+
+export interface DemoOptions {
+	/** The cluster's front URL. */
+	url: string;
+	sessions: number;
+	turns: number;
+	maxTokens: number;
+	/** Every n-th session asks for streamed replies; 0: none. */
+	streamEvery: number;
+	authToken: string | null;
+	/** Leave the sessions on the cluster instead of deleting them. */
+	keep: boolean;
+}
+
+export interface DemoResult {
+	turns: number;
+	problems: string[];
+	report: string;
+}
+
+interface SessionRun {
+	id: string;
+	worker: number;
+	turns: AgentTurn[];
+}
+
+const PROGRESS_MS = 250;
+
+/**
+ * Runs the demo to its end.
+ * @param progress called now and then with a line for people
+ * @throws ConfigError when no cluster answers at `url` or the `openai` package is not installed
+ */
+export async function runDemo(options: DemoOptions, progress: (line: string) => void): Promise<DemoResult> {
+	const OpenAIClient = await loadClient();
+	const headers: Record<string, string> =
+		options.authToken === null ? {} : { authorization: `Bearer ${options.authToken}` };
+	await checkHealth(options.url);
+	const runs: SessionRun[] = [];
+	let done = 0;
+	const total = options.sessions * options.turns;
+	const startedMs = performance.now();
+	const timer = setInterval(() => progress(`${done}/${total} turns`), PROGRESS_MS);
+	try {
+		await Promise.all(
+			Array.from({ length: options.sessions }, async (_, session) => {
+				const created = await api<{ session_id: string; worker: number }>(options.url, "/sessions", {
+					method: "POST",
+					headers,
+				});
+				const run: SessionRun = { id: created.session_id, worker: created.worker, turns: [] };
+				runs.push(run);
+				const client = new OpenAIClient({
+					baseURL: `${options.url}/sessions/${run.id}/v1`,
+					apiKey: options.authToken ?? "none",
+					maxRetries: 0,
+				});
+				const stream = options.streamEvery > 0 && session % options.streamEvery === options.streamEvery - 1;
+				const { turns, maxTokens } = options;
+				await runAgent(client, { session, turns, maxTokens, stream }, (turn) => {
+					run.turns.push(turn);
+					done++;
+				});
+			}),
+		);
+	} finally {
+		clearInterval(timer);
+	}
+	const elapsedS = (performance.now() - startedMs) / 1000;
+	progress(`${done}/${total} turns, reading ${runs.length} sessions back`);
+	const problems: string[] = [];
+	const tokens = { prompt: 0, completion: 0 };
+	for (const run of runs) {
+		const session = await api<SessionRecords>(options.url, `/sessions/${run.id}`, { headers });
+		for (const problem of verifySession(session, run.turns)) problems.push(`${run.id}: ${problem}`);
+		for (const record of session.records) {
+			tokens.prompt += record.request.input_ids.length;
+			tokens.completion += record.response.choices[0]?.meta_info.output_token_logprobs.length ?? 0;
+		}
+		if (!options.keep) {
+			const deleted = await fetch(`${options.url}/sessions/${run.id}`, { method: "DELETE", headers });
+			if (deleted.status !== 204) problems.push(`${run.id}: DELETE answered ${deleted.status}`);
+		}
+	}
+	return { turns: done, problems, report: report(runs, elapsedS, tokens) };
+}
+
+function report(
+	runs: readonly SessionRun[],
+	elapsedS: number,
+	tokens: { prompt: number; completion: number },
+): string {
+	const workers = [...new Set(runs.map((run) => run.worker))].sort((a, b) => a - b);
+	const row = (name: string, of: readonly SessionRun[]) => {
+		const turns = of.flatMap((run) => run.turns);
+		const latencies = turns.map((turn) => turn.latencyMs);
+		return [
+			name,
+			of.length,
+			turns.length,
+			turns.reduce((sum, turn) => sum + turn.toolCalls, 0),
+			Number((turns.length / elapsedS).toFixed(1)),
+			Number(percentile(latencies, 0.5).toFixed(1)),
+			Number(percentile(latencies, 0.99).toFixed(1)),
+		];
+	};
+	const rows = [
+		["", "sessions", "turns", "tool calls", "turns/s", "p50 ms", "p99 ms"],
+		...workers.map((worker) =>
+			row(
+				`worker ${worker}`,
+				runs.filter((run) => run.worker === worker),
+			),
+		),
+		row("all", runs),
+	];
+	return `${table(rows)}\n\ntokens: ${tokens.prompt} in prompts, ${tokens.completion} sampled, in ${elapsedS.toFixed(2)} s`;
+}
+
+async function loadClient(): Promise<typeof OpenAI> {
+	try {
+		return (await import("openai")).default;
+	} catch (error) {
+		throw new ConfigError("the demo needs the openai package; install it with: npm install openai", {
+			cause: error,
+		});
+	}
+}
+
+async function checkHealth(url: string): Promise<void> {
+	let status: number;
+	try {
+		status = (await fetch(`${url}/health`)).status;
+	} catch (error) {
+		throw new ConfigError(
+			`no cluster answers at ${url}; start one with "npm start", or name another with --url`,
+			{
+				cause: error,
+			},
+		);
+	}
+	if (status !== 200)
+		throw new ConfigError(`the cluster at ${url} is not ready (health says ${status}); try again soon`);
+}
+
+async function api<T>(base: string, path: string, init: RequestInit): Promise<T> {
+	const response = await fetch(base + path, init);
+	const text = await response.text();
+	if (response.status !== 200)
+		throw new Error(`${init.method ?? "GET"} ${path} answered ${response.status}: ${text}`);
+	return JSON.parse(text) as T;
+}

@@ -1,0 +1,85 @@
+// Forks children with node:cluster and shows them as plain handles. The only file that knows node:cluster.
+import cluster from "node:cluster";
+import type { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import type { ChildRole, FromChild, ToChild } from "../ipc/messages.js";
+
+/** One running child, whatever carries it. No method throws; a dead child ignores what it is told. */
+export interface ChildHandle {
+	/** 0 when the process could not even be started; `onExit` follows. */
+	readonly pid: number;
+	/** `done` gets the reason when the message could not be written. `connection` stays open here, too. */
+	send(message: ToChild, connection?: Socket, done?: (error: Error | null) => void): void;
+	kill(signal: NodeJS.Signals): void;
+	onMessage(listener: (message: FromChild) => void): void;
+	/** Called once, after the child's last message. Exactly one of code and signal is set. */
+	onExit(listener: (code: number | null, signal: string | null) => void): void;
+}
+
+export type Fork = (role: ChildRole) => ChildHandle;
+
+/** Absolute paths of the children's entry files. */
+export type ChildEntries = Readonly<Record<ChildRole, string>>;
+
+/** The entries beside this file in the build. */
+const BUILT_ENTRIES: ChildEntries = {
+	worker: fileURLToPath(new URL("../worker/child.js", import.meta.url)),
+	router: fileURLToPath(new URL("../router/child.js", import.meta.url)),
+	sim: fileURLToPath(new URL("../sim/child.js", import.meta.url)),
+};
+
+/** After an exit, so long at most for the channel to give up its last messages. */
+const LAST_MESSAGES_MS = 200;
+
+export function createClusterFork(entries: ChildEntries = BUILT_ENTRIES): Fork {
+	return (role) => {
+		cluster.setupPrimary({ exec: entries[role], args: [] });
+		const worker = cluster.fork();
+		const child = worker.process;
+		let exitListener: ((code: number | null, signal: string | null) => void) | undefined;
+		let gone = false;
+		const exited = (code: number | null, signal: string | null): void => {
+			if (gone) return;
+			gone = true;
+			if (!child.connected) {
+				exitListener?.(code, signal);
+				return;
+			}
+			// The exit can overtake a `failed` that is still in the channel.
+			let told = false;
+			const tell = (): void => {
+				if (told) return;
+				told = true;
+				clearTimeout(timer);
+				exitListener?.(code, signal);
+			};
+			const timer = setTimeout(tell, LAST_MESSAGES_MS);
+			child.once("disconnect", tell);
+		};
+		child.once("exit", exited);
+		worker.on("error", () => {
+			// Errors of sending are told to `done`; a process that never started has no other end than this.
+			if (child.pid === undefined) setImmediate(exited, 1, null);
+		});
+		return {
+			pid: child.pid ?? 0,
+			send(message, connection, done) {
+				if (!child.connected) {
+					if (done !== undefined) setImmediate(done, new Error("the child's channel is closed"));
+					return;
+				}
+				// Ours stays open until the child took its own: a child that dies on the way loses no connection.
+				child.send(message, connection, { keepOpen: true }, (error) => done?.(error));
+			},
+			kill(signal) {
+				child.kill(signal);
+			},
+			onMessage(listener) {
+				child.on("message", (message) => listener(message as FromChild));
+			},
+			onExit(listener) {
+				exitListener = listener;
+			},
+		};
+	};
+}

@@ -1,0 +1,97 @@
+// Collects a heartbeat from every worker at each interval and remembers the last. Decides nothing about restarts.
+import type { WorkerStats } from "../ipc/messages.js";
+import type { EventFields } from "../telemetry/events.js";
+import type { ChildSlot } from "./child-slot.js";
+import { measureProcesses, type ProcessUsage } from "./process-usage.js";
+
+export type Heartbeat = EventFields["heartbeat"];
+
+export interface HeartbeatOptions {
+	intervalMs: number;
+	workers: readonly ChildSlot[];
+	onHeartbeat: (heartbeat: Heartbeat) => void;
+	/** `missed` heartbeats in a row were not answered. Called from the third on. */
+	onMissed: (slot: ChildSlot, missed: number) => void;
+	measure?: (pids: readonly number[]) => Promise<Map<number, ProcessUsage>>;
+}
+
+const MISSED_LIMIT = 3;
+const MIB = 1024 * 1024;
+
+export class HeartbeatCollector {
+	readonly #options: HeartbeatOptions;
+	readonly #last = new Map<number, Heartbeat>();
+	/** Questions in a row without an answer, per worker index; they count for the epoch they were asked in. */
+	readonly #open = new Map<number, { epoch: number; count: number }>();
+	#timer: NodeJS.Timeout | undefined;
+
+	constructor(options: HeartbeatOptions) {
+		this.#options = options;
+	}
+
+	/** Asks every ready worker now and then at each interval. */
+	start(): void {
+		if (this.#timer !== undefined) return;
+		this.#timer = setInterval(() => this.#askAll(), this.#options.intervalMs);
+		this.#askAll();
+	}
+
+	stop(): void {
+		clearInterval(this.#timer);
+		this.#timer = undefined;
+	}
+
+	/** Asks one worker out of turn: a fresh one, so that its first heartbeat does not wait an interval. */
+	ask(slot: ChildSlot): void {
+		if (this.#timer === undefined || slot.state !== "ready") return;
+		const open = this.#open.get(slot.index);
+		const count = open?.epoch === slot.epoch ? open.count : 0;
+		if (count >= MISSED_LIMIT) this.#options.onMissed(slot, count);
+		this.#open.set(slot.index, { epoch: slot.epoch, count: count + 1 });
+		slot.send({ type: "ask_stats" });
+	}
+
+	/** The answer of a worker. The heartbeat is reported once its process is measured. */
+	async answered(slot: ChildSlot, stats: WorkerStats): Promise<void> {
+		const { pid } = slot;
+		this.#open.delete(slot.index);
+		if (pid === null) return;
+		const usage = (await (this.#options.measure ?? measureProcesses)([pid])).get(pid);
+		if (usage === undefined || slot.pid !== pid) return;
+		const heartbeat = heartbeatOf(slot.index, pid, stats, usage);
+		this.#last.set(slot.index, heartbeat);
+		this.#options.onHeartbeat(heartbeat);
+	}
+
+	/** The last heartbeat of the process that is in the slot now, or null. */
+	last(slot: ChildSlot): Heartbeat | null {
+		const heartbeat = this.#last.get(slot.index);
+		return heartbeat !== undefined && heartbeat.worker_pid === slot.pid ? heartbeat : null;
+	}
+
+	#askAll(): void {
+		for (const slot of this.#options.workers) this.ask(slot);
+	}
+}
+
+function heartbeatOf(index: number, pid: number, stats: WorkerStats, usage: ProcessUsage): Heartbeat {
+	return {
+		worker: index,
+		worker_pid: pid,
+		uptime_s: round(stats.uptimeS, 1),
+		rss_mb: round(usage.rssBytes / MIB, 1),
+		vms_mb: round(usage.vmsBytes / MIB, 1),
+		cpu_percent: round(usage.cpuPercent, 1),
+		loop_lag_p99_ms: stats.loopLagP99Ms,
+		inflight: stats.inflight,
+		reqs_total: stats.reqsTotal,
+		turns_completed: stats.turnsCompleted,
+		sessions: stats.sessions,
+		queue_depth: stats.queueDepth,
+		store_mb: round(stats.storeBytes / MIB, 2),
+	};
+}
+
+function round(value: number, digits: number): number {
+	return Math.round(value * 10 ** digits) / 10 ** digits;
+}

@@ -1,0 +1,25 @@
+// Decides whether a child that answers no pings is to be killed. Pure; the slot owns timer and signal.
+
+export interface LivenessState {
+	/** Last moment the child was heard of. */
+	readonly heardMs: number;
+	/** Last time this check ran. */
+	readonly checkedMs: number;
+}
+
+/** One ping each so often. */
+export const PING_INTERVAL_MS = 1_000;
+/** A child that is silent for so long is killed (faults.md: a stopped worker). */
+const SILENCE_LIMIT_MS = 10_000;
+/** A check that runs so late says that the primary itself slept: nobody could have been heard meanwhile. */
+const LATE_CHECK_MS = 3 * PING_INTERVAL_MS;
+
+export function checkLiveness(
+	state: LivenessState,
+	nowMs: number,
+): { state: LivenessState; kill: boolean; silentMs: number } {
+	const gapMs = nowMs - state.checkedMs;
+	const heardMs = gapMs > LATE_CHECK_MS ? state.heardMs + gapMs : state.heardMs;
+	const silentMs = Math.max(0, nowMs - heardMs);
+	return { state: { heardMs, checkedMs: nowMs }, kill: silentMs >= SILENCE_LIMIT_MS, silentMs };
+}

@@ -1,0 +1,82 @@
+// Decides what follows the death of a child: when its successor starts, or that it gets none for now. Pure.
+
+export interface RestartRules {
+	/** Delay before the first successor, and the base that doubles with every further crash in a row. */
+	firstDelayMs: number;
+	baseDelayMs: number;
+	maxDelayMs: number;
+	/** A child that was ready for this long starts from the first delay again. */
+	healthyMs: number;
+	/** So many crashes inside the window are too many. */
+	maxCrashes: number;
+	windowMs: number;
+	/** After so long in quarantine the slot gets one more try. */
+	quarantineMs: number;
+}
+
+/** Issue: 100 ms doubling to 15 s, reset after 30 s healthy, 5 crashes in 30 s are a quarantine. */
+export const WORKER_RULES: RestartRules = {
+	firstDelayMs: 100,
+	baseDelayMs: 100,
+	maxDelayMs: 15_000,
+	healthyMs: 30_000,
+	maxCrashes: 5,
+	windowMs: 30_000,
+	quarantineMs: 60_000,
+};
+
+/** Nothing is served without a router: the first successor starts at once, and more crashes are borne. */
+export const ROUTER_RULES: RestartRules = {
+	...WORKER_RULES,
+	firstDelayMs: 0,
+	maxDelayMs: 1_000,
+	maxCrashes: 10,
+};
+
+export interface RestartState {
+	/** Times of the crashes that still count against the window, ascending. */
+	readonly crashesMs: readonly number[];
+	/** Crashes in a row, without a healthy stretch between them. */
+	readonly streak: number;
+	/** The slot came out of quarantine and has not been healthy since. */
+	readonly onProbation: boolean;
+}
+
+export const FRESH_RESTART_STATE: RestartState = { crashesMs: [], streak: 0, onProbation: false };
+
+export interface ChildEnd {
+	nowMs: number;
+	/** How long the child had been ready; null when it never was. */
+	readyForMs: number | null;
+	/** It was asked to end, or asked for it itself (SIGTERM), and did: no crash. */
+	planned: boolean;
+}
+
+export type RestartDecision =
+	| { kind: "respawn"; delayMs: number; attempt: number }
+	| { kind: "quarantine"; crashes: number; retryAfterMs: number };
+
+export function decideRestart(
+	rules: RestartRules,
+	state: RestartState,
+	end: ChildEnd,
+): { state: RestartState; decision: RestartDecision } {
+	const healthy = end.readyForMs !== null && end.readyForMs >= rules.healthyMs;
+	const before = healthy ? FRESH_RESTART_STATE : state;
+	if (end.planned)
+		return { state: before, decision: { kind: "respawn", delayMs: 0, attempt: before.streak } };
+
+	const crashesMs = [...before.crashesMs.filter((at) => end.nowMs - at < rules.windowMs), end.nowMs];
+	const streak = before.streak + 1;
+	if (before.onProbation || crashesMs.length >= rules.maxCrashes) {
+		return {
+			state: { crashesMs: [], streak: 0, onProbation: true },
+			decision: { kind: "quarantine", crashes: streak, retryAfterMs: rules.quarantineMs },
+		};
+	}
+	const delayMs = streak === 1 ? rules.firstDelayMs : rules.baseDelayMs * 2 ** Math.min(streak - 1, 30);
+	return {
+		state: { crashesMs, streak, onProbation: false },
+		decision: { kind: "respawn", delayMs: Math.min(delayMs, rules.maxDelayMs), attempt: streak },
+	};
+}

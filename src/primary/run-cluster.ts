@@ -1,0 +1,180 @@
+// The primary's life from the open port to the exit code: start, serve, end in order. Owns the order, nothing else.
+import { ConfigError } from "../base/errors.js";
+import type { ClusterConfig } from "../ipc/config.js";
+import type { Logger } from "../telemetry/logger.js";
+import { Cluster, type FatalEnd } from "./cluster.js";
+import { createClusterFork, type Fork } from "./fork.js";
+import { FrontPort } from "./front-port.js";
+import { listenForSignals, type ShutdownSignals, signalExitCode } from "./signals.js";
+import { createSocketDir } from "./socket-dir.js";
+
+export interface RunClusterDeps {
+	log: Logger;
+	/** Rollpin's own, for the log. */
+	version: string;
+	/** See `ClusterParts`; 0 for a store that knows no epochs. */
+	nextStoreEpoch?: () => Promise<number>;
+	/** Real child processes unless a test brings its own. */
+	fork?: Fork;
+	/** This process's signals unless a test brings its own. */
+	signals?: ShutdownSignals;
+}
+
+/** A child ends itself when its drain time is over; so much later it is killed. */
+const DRAIN_GRACE_MS = 1_000;
+/** The simulated engine has nothing to keep. */
+const SIM_DRAIN_MS = 500;
+
+/**
+ * Runs a cluster until it is told to end or cannot go on. The caller exits with the result at once: children
+ * and timers are gone by then.
+ * @returns 0 after an ordered end, 1 when it failed while running, 2 for a configuration that cannot work,
+ * 128 + signal number when a second signal cut the ordered end short
+ */
+export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): Promise<number> {
+	const { log } = deps;
+	let port: FrontPort;
+	try {
+		port = await FrontPort.open({
+			host: config.host,
+			port: config.port,
+			onTrouble: (code, count) => {
+				log.event("front_port_error", { code, count }, troubleText(code, count));
+			},
+		});
+	} catch (error) {
+		// Before anything is forked: the one line is all there is to say.
+		log.event(
+			"start_failed",
+			{ failed_role: "primary" },
+			error instanceof Error ? error.message : String(error),
+		);
+		return error instanceof ConfigError ? 2 : 1;
+	}
+	const sockets = createSocketDir();
+	const signals = deps.signals ?? listenForSignals();
+	const cluster = new Cluster({
+		config,
+		log,
+		fork: deps.fork ?? createClusterFork(),
+		port,
+		sockets,
+		nextStoreEpoch: deps.nextStoreEpoch ?? (async () => 0),
+	});
+	log.event(
+		"cluster_starting",
+		{ backends: config.backends, version: deps.version, node: process.version },
+		`starting ${config.backends} worker${config.backends === 1 ? "" : "s"}`,
+	);
+	cluster.start();
+	try {
+		const end = await Promise.race([cluster.fatal, signals.first]);
+		if (typeof end === "string") return await drain(cluster, port, end, signals, config, log);
+		return await fail(cluster, port, end, log);
+	} finally {
+		signals.dispose();
+		sockets.remove();
+		log.flush();
+	}
+}
+
+/** The order of docs/internals.md, "Shutdown". */
+async function drain(
+	cluster: Cluster,
+	port: FrontPort,
+	signal: NodeJS.Signals,
+	signals: ShutdownSignals,
+	config: ClusterConfig,
+	log: Logger,
+): Promise<number> {
+	const startedMs = performance.now();
+	const timeoutMs = config.drainTimeoutMs;
+	log.event(
+		"draining",
+		{ signal, timeout_ms: timeoutMs },
+		`${signal}: no new requests; running ones may end`,
+	);
+	let killed = 0;
+	const inOrder = async (): Promise<"done"> => {
+		cluster.beginDraining();
+		port.close();
+		const serving = [cluster.router, ...cluster.workers].map((slot) => slot.drain(timeoutMs));
+		await before(timeoutMs + DRAIN_GRACE_MS, Promise.all(serving));
+		for (const slot of [cluster.router, ...cluster.workers]) if (slot.kill()) killed += 1;
+		if (cluster.sim !== null) {
+			await before(SIM_DRAIN_MS, cluster.sim.drain(SIM_DRAIN_MS));
+			cluster.sim.kill();
+		}
+		await Promise.all(cluster.slots().map((slot) => slot.ended()));
+		return "done";
+	};
+	const end = await Promise.race([inOrder(), signals.second]);
+	if (end === "done") {
+		shutdownRecord(log, 0, signal, startedMs, killed);
+		return 0;
+	}
+	for (const slot of cluster.slots()) if (slot.kill()) killed += 1;
+	shutdownRecord(log, signalExitCode(end), `second signal, ${end}`, startedMs, killed);
+	return signalExitCode(end);
+}
+
+/** Ends at once what cannot go on. A start that failed is told in one line, its own. */
+async function fail(cluster: Cluster, port: FrontPort, end: FatalEnd, log: Logger): Promise<number> {
+	const startedMs = performance.now();
+	if (cluster.stage === "starting") log.event("start_failed", { failed_role: end.role }, end.reason);
+	cluster.stopHeartbeats();
+	port.close();
+	const killed = cluster.slots().filter((slot) => slot.kill()).length;
+	await Promise.all(cluster.slots().map((slot) => slot.ended()));
+	if (cluster.stage !== "starting") shutdownRecord(log, end.exitCode, end.reason, startedMs, killed);
+	return end.exitCode;
+}
+
+function shutdownRecord(
+	log: Logger,
+	exitCode: number,
+	reason: string,
+	startedMs: number,
+	killed: number,
+): void {
+	const fields = {
+		exit_code: exitCode,
+		reason,
+		elapsed_ms: Math.round(performance.now() - startedMs),
+		killed,
+	};
+	const left = killed === 0 ? "" : `; ${killed} processes had to be killed`;
+	const why = exitCode === 0 ? "" : ` (${reason})`;
+	log.event(
+		"shutdown",
+		fields,
+		`ended with exit code ${exitCode}${why}${left}`,
+		exitCode === 1 ? "error" : "info",
+	);
+}
+
+function troubleText(code: string, count: number): string {
+	switch (code) {
+		case "no_router":
+			return `${count} connections were turned away: no router took them in time`;
+		case "not_taken":
+			return `${count} connections were turned away: the router did not take them (blocked, or out of file descriptors)`;
+		case "too_many_waiting":
+			return `${count} connections were turned away: too many waited for a router`;
+		case "EMFILE":
+		case "ENFILE":
+			return `${count} connections were refused: out of file descriptors (raise the limit: ulimit -n)`;
+		default:
+			return `accepting failed ${count} times: ${code}`;
+	}
+}
+
+/** Waits for `work`, but no longer than `timeoutMs`. */
+async function before(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+	let timer: NodeJS.Timeout | undefined;
+	const timeout = new Promise((resolve) => {
+		timer = setTimeout(resolve, timeoutMs);
+	});
+	await Promise.race([work, timeout]);
+	clearTimeout(timer);
+}

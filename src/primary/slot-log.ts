@@ -1,0 +1,62 @@
+// Turns what happens to a child into its log record. Logs only; the closed event union names one set per role.
+import type { Logger } from "../telemetry/logger.js";
+import type { ChildSlot, SlotExit } from "./child-slot.js";
+
+const whole = (ms: number): number => Math.round(ms);
+
+export function logSpawn(log: Logger, slot: ChildSlot, attempt: number, sinceLastMs: number): void {
+	const common = { epoch: slot.epoch, attempt, after_ms: whole(sinceLastMs) };
+	const pid = slot.pid ?? 0;
+	const msg = attempt === 0 ? `${nameOf(slot)} started` : `${nameOf(slot)} started again, attempt ${attempt}`;
+	if (slot.role === "worker") {
+		log.event("worker_spawn", { worker: slot.index, worker_pid: pid, ...common }, msg);
+	} else if (slot.role === "router") log.event("router_spawn", { router_pid: pid, ...common }, msg);
+	else log.event("sim_spawn", { sim_pid: pid, ...common }, msg);
+}
+
+export function logReady(log: Logger, slot: ChildSlot, afterMs: number): void {
+	const common = { epoch: slot.epoch, after_ms: whole(afterMs) };
+	const pid = slot.pid ?? 0;
+	const msg = `${nameOf(slot)} is ready after ${common.after_ms} ms`;
+	if (slot.role === "worker") {
+		log.event("worker_ready", { worker: slot.index, worker_pid: pid, ...common }, msg);
+	} else if (slot.role === "router") log.event("router_ready", { router_pid: pid, ...common }, msg);
+	else log.event("sim_ready", { sim_pid: pid, ...common }, msg);
+}
+
+/** @param sessionsLost the worker's sessions lived in its memory only */
+export function logExit(log: Logger, slot: ChildSlot, exit: SlotExit, sessionsLost: boolean): void {
+	const common = {
+		epoch: exit.epoch,
+		exit_code: exit.code,
+		exit_signal: exit.signal,
+		after_ms: whole(exit.afterMs),
+	};
+	const how = exit.signal === null ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
+	const running = exit.inflight > 0 ? `; ${exit.inflight} requests were running` : "";
+	const lost = sessionsLost ? "; its sessions are lost (--store memory keeps nothing over an exit)" : "";
+	const msg = `${nameOf(slot)} ${how}${running}${slot.role === "worker" ? lost : ""}`;
+	// An end that was asked for is no error.
+	const level = exit.planned ? "info" : "error";
+	if (slot.role === "worker") {
+		const fields = { worker: slot.index, worker_pid: exit.pid, inflight: exit.inflight, ...common };
+		log.event("worker_exit", fields, msg, level);
+	} else if (slot.role === "router")
+		log.event("router_exit", { router_pid: exit.pid, ...common }, msg, level);
+	else log.event("sim_exit", { sim_pid: exit.pid, ...common }, msg, level);
+}
+
+export function logUnresponsive(log: Logger, slot: ChildSlot, silentMs: number): void {
+	const silent_ms = whole(silentMs);
+	const pid = slot.pid ?? 0;
+	const msg = `${nameOf(slot)} gave no sign of life for ${silent_ms} ms; it is killed`;
+	if (slot.role === "worker") {
+		log.event("worker_unresponsive", { worker: slot.index, worker_pid: pid, silent_ms }, msg);
+	} else if (slot.role === "router") log.event("router_unresponsive", { router_pid: pid, silent_ms }, msg);
+	else log.event("sim_unresponsive", { sim_pid: pid, silent_ms }, msg);
+}
+
+export function nameOf(slot: ChildSlot): string {
+	if (slot.role === "worker") return `worker ${slot.index}`;
+	return slot.role === "router" ? "the router" : "the simulated engine";
+}

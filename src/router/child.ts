@@ -1,0 +1,62 @@
+// The router's process: takes connections from the primary, answers or relays their requests, drains when told.
+import { rmSync } from "node:fs";
+import type { Server } from "node:http";
+import { Socket } from "node:net";
+import { dirname } from "node:path";
+import { connectToPrimary } from "../ipc/child-channel.js";
+import { createLogger } from "../telemetry/logger.js";
+import { createAdmission } from "./connection-limit.js";
+import { createFront } from "./front.js";
+import { Router } from "./router.js";
+
+let socketPath: string | null = null;
+let server: Server | undefined;
+let router: Router | undefined;
+let admit: ((connection: Socket) => void) | undefined;
+process.title = "rollpin router";
+
+// A SIGTERM to the router alone is ignored: it holds nothing to save, and the primary says when to drain.
+const primary = connectToPrimary("router", {
+	onOrphaned() {
+		// All children end with the primary, which can no longer tidy up itself.
+		if (socketPath !== null) rmSync(dirname(socketPath), { recursive: true, force: true });
+	},
+});
+
+primary.on("start_router", (start) => {
+	socketPath = start.socketPath;
+	const { level, format } = start.config.log;
+	const log = createLogger({ role: "router", level, format });
+	router = new Router(start.config, start.snapshot, log);
+	server = createFront(router);
+	admit = createAdmission(server, log);
+	server.once("error", (error) => {
+		void primary.fail(`the router cannot listen on ${start.socketPath}: ${error.message}`, 1);
+	});
+	// `exclusive`: node:cluster would otherwise open it in the primary.
+	server.listen({ path: start.socketPath, exclusive: true }, () => void primary.send({ type: "ready" }));
+});
+
+primary.on("connection", ({ seq }, connection) => {
+	// Before a byte is read: should this process die, its successor gets the connection as it was.
+	void primary.send({ type: "taken", seq });
+	// The client may have gone while its connection travelled.
+	if (!(connection instanceof Socket)) return;
+	if (admit === undefined) connection.destroy();
+	else admit(connection);
+});
+
+primary.on("snapshot", ({ snapshot }) => router?.update(snapshot));
+
+primary.on("drain", ({ timeoutMs }) => {
+	const exit = async (): Promise<void> => {
+		server?.closeAllConnections();
+		router?.close();
+		await primary.send({ type: "drained" });
+		process.exit(0);
+	};
+	setTimeout(exit, timeoutMs);
+	void router?.drain().then(() => setImmediate(exit));
+	server?.close();
+	server?.closeIdleConnections();
+});

@@ -1,0 +1,141 @@
+// Judges the raw header list of a request and writes the head that goes to the worker. Pure; keeps order and spelling.
+import { randomFillSync } from "node:crypto";
+import type { ErrorCode } from "../base/errors.js";
+
+export interface HeadFacts {
+	/** Values of every `authorization` header. */
+	authorizations: string[];
+	/** The client's `x-request-id` if it is sane, else a fresh one: 32 hex digits. */
+	requestId: string;
+	framing: "none" | "length" | "chunked";
+	/** Declared length; 0 unless framing is `length`. */
+	contentLength: number;
+	contentEncoding: string | null;
+	/** `name: value\r\n` of every header that travels on to the worker. */
+	forwarded: string;
+	fault: { code: ErrorCode; message: string } | null;
+}
+
+/** Bytes of all header lines together, and how many there may be (bad-input.md). */
+export const MAX_HEADER_BYTES = 16 * 1024;
+const MAX_HEADERS = 100;
+
+const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+/** Hop-by-hop (RFC 9110 7.6.1), the proxies' own, and what the router sets itself. */
+const NOT_FORWARDED = new Set([
+	"connection",
+	"keep-alive",
+	"proxy-connection",
+	"proxy-authenticate",
+	"proxy-authorization",
+	"te",
+	"trailer",
+	"transfer-encoding",
+	"content-length",
+	"upgrade",
+	"http2-settings",
+	"expect",
+	"x-request-id",
+]);
+/** Ours, between router and worker only: a client's are dropped. */
+const INTERNAL_PREFIX = "x-rollpin-";
+
+/**
+ * @param raw names and values in turn, as node:http gives them
+ * @param httpVersion "1.0" or "1.1"
+ */
+export function readRequestHead(raw: readonly string[], httpVersion: string): HeadFacts {
+	const facts: HeadFacts = {
+		authorizations: [],
+		requestId: "",
+		framing: "none",
+		contentLength: 0,
+		contentEncoding: null,
+		forwarded: "",
+		fault: null,
+	};
+	let bytes = 0;
+	let hosts = 0;
+	let emptyHost = false;
+	const requestIds: string[] = [];
+	const dropped = connectionOptions(raw);
+	for (let index = 0; index + 1 < raw.length; index += 2) {
+		const name = raw[index] as string;
+		const value = raw[index + 1] as string;
+		bytes += name.length + value.length + 4;
+		const key = name.toLowerCase();
+		switch (key) {
+			case "host":
+				hosts += 1;
+				emptyHost = value === "";
+				break;
+			case "authorization":
+				facts.authorizations.push(value);
+				break;
+			case "x-request-id":
+				requestIds.push(value);
+				break;
+			case "content-length":
+				facts.framing = "length";
+				facts.contentLength = Number(value);
+				break;
+			case "transfer-encoding":
+				if (httpVersion === "1.0" || value.toLowerCase() !== "chunked" || facts.framing === "chunked") {
+					facts.fault ??= invalid("transfer-encoding must be exactly `chunked`, once, on HTTP/1.1");
+				}
+				facts.framing = "chunked";
+				break;
+			case "content-encoding":
+				facts.contentEncoding = value;
+				break;
+		}
+		if (NOT_FORWARDED.has(key) || key.startsWith(INTERNAL_PREFIX) || dropped?.has(key)) continue;
+		facts.forwarded += `${name}: ${value}\r\n`;
+	}
+	const [requestId] = requestIds;
+	const sane = requestIds.length === 1 && requestId !== undefined && SANE_REQUEST_ID.test(requestId);
+	facts.requestId = sane ? requestId : newRequestId();
+	if (bytes > MAX_HEADER_BYTES || raw.length > 2 * MAX_HEADERS) {
+		facts.fault = {
+			code: "headers_too_large",
+			message: `a request may carry ${MAX_HEADERS} headers of ${MAX_HEADER_BYTES} bytes in all`,
+		};
+	} else if (hosts > 1 || emptyHost || (hosts === 0 && httpVersion !== "1.0")) {
+		facts.fault ??= invalid("a request must carry exactly one Host header, and not an empty one");
+	}
+	return facts;
+}
+
+/** 32 hex digits; random bytes are drawn for many at once, a draw costs more than all the rest of a request's head. */
+export function newRequestId(): string {
+	if (randomAt === random.length) {
+		randomFillSync(random);
+		randomAt = 0;
+	}
+	randomAt += ID_BYTES;
+	return random.toString("hex", randomAt - ID_BYTES, randomAt);
+}
+
+const ID_BYTES = 16;
+const random = Buffer.alloc(256 * ID_BYTES);
+let randomAt = random.length;
+
+/** Headers that the `connection` header names are hop-by-hop too; null when it names none but the usual two. */
+function connectionOptions(raw: readonly string[]): Set<string> | null {
+	let options: Set<string> | null = null;
+	for (let index = 0; index + 1 < raw.length; index += 2) {
+		if ((raw[index] as string).toLowerCase() !== "connection") continue;
+		for (const part of (raw[index + 1] as string).split(",")) {
+			const option = part.trim().toLowerCase();
+			if (option === "keep-alive" || option === "close" || option === "") continue;
+			options ??= new Set();
+			// Dropping these would change what the request says to the worker.
+			if (option !== "host" && option !== "authorization" && option !== "content-type") options.add(option);
+		}
+	}
+	return options;
+}
+
+function invalid(message: string): { code: ErrorCode; message: string } {
+	return { code: "invalid_request", message };
+}

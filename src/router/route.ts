@@ -1,0 +1,120 @@
+// Decides from method and target alone where a request goes. Pure; sees neither bodies nor the state of workers.
+import type { ErrorCode } from "../base/errors.js";
+import type { Partition, SessionId } from "../base/ids.js";
+import { isSessionId, partitionOf } from "../base/partitions.js";
+
+export type Route =
+	| { kind: "health" }
+	| { kind: "cluster" }
+	| { kind: "metrics" }
+	| { kind: "create" }
+	/** To the worker that the cursor names, or the first. */
+	| { kind: "list"; worker: number }
+	| { kind: "session"; id: SessionId; partition: Partition }
+	| { kind: "reject"; code: ErrorCode; message: string; allow?: string };
+
+/** Longest request target in characters (bad-input.md). */
+export const MAX_TARGET_LENGTH = 8 * 1024;
+
+const HEALTH: Route = { kind: "health" };
+const CLUSTER: Route = { kind: "cluster" };
+const METRICS: Route = { kind: "metrics" };
+/** Answered by the router itself, by path. */
+const LOCAL = new Map<string, Route>([
+	["/health", HEALTH],
+	["/cluster", CLUSTER],
+	["/metrics", METRICS],
+]);
+const CREATE: Route = { kind: "create" };
+const UNSAFE_ESCAPE = /%(?:2e|2f|5c|00|(?![0-9a-f]{2}))/i;
+const PLAIN_TARGET = /^[\x21-\x7e]*$/;
+/** Methods of the session paths that only the worker's own routes answer; others pass through to the engine. */
+const SESSION_METHODS: ReadonlyMap<string, string> = new Map([
+	["", "DELETE, GET, HEAD"],
+	["/extend", "POST"],
+	["/samples", "POST"],
+	["/v1/chat/completions", "POST"],
+	["/v1/model_info", "GET, HEAD"],
+]);
+const PASS_THROUGH_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+
+/**
+ * @param method as sent
+ * @param target the request target as sent, undecoded
+ */
+export function route(method: string, target: string): Route {
+	if (target.length > MAX_TARGET_LENGTH) {
+		return reject("uri_too_long", `the request target is longer than ${MAX_TARGET_LENGTH} bytes`);
+	}
+	const query = target.indexOf("?");
+	const path = query < 0 ? target : target.slice(0, query);
+	const fault = pathFault(path, target);
+	if (fault !== null) return reject("invalid_request", fault);
+
+	if (path.startsWith("/sessions/")) return sessionRoute(method, path);
+	if (path === "/sessions") {
+		if (method === "POST") return CREATE;
+		if (method === "GET" || method === "HEAD") return listRoute(query < 0 ? "" : target.slice(query + 1));
+		return wrongMethod(method, "GET, HEAD, POST");
+	}
+	const local = LOCAL.get(path);
+	if (local !== undefined) {
+		return method === "GET" || method === "HEAD" ? local : wrongMethod(method, "GET, HEAD");
+	}
+	return reject("not_found", `no such path: ${path}`);
+}
+
+function sessionRoute(method: string, path: string): Route {
+	const idEnd = path.indexOf("/", 10);
+	const id = idEnd < 0 ? path.slice(10) : path.slice(10, idEnd);
+	if (!isSessionId(id)) {
+		return reject(
+			"invalid_id",
+			"a session id is 1 to 128 characters of A-Z a-z 0-9 . _ - and does not start with a dot",
+		);
+	}
+	const allow = SESSION_METHODS.get(idEnd < 0 ? "" : path.slice(idEnd)) ?? PASS_THROUGH_METHODS;
+	if (!allow.split(", ").includes(method)) return wrongMethod(method, allow);
+	return { kind: "session", id, partition: partitionOf(id) };
+}
+
+/** A cursor begins with the index of the worker whose page it continues: `<index>:`. */
+function listRoute(query: string): Route {
+	const cursor = new URLSearchParams(query).get("cursor");
+	if (cursor === null) return { kind: "list", worker: 0 };
+	const index = /^(\d{1,2}):/.exec(cursor)?.[1];
+	if (index === undefined) {
+		return reject("invalid_request", "cursor is not one of ours; use next_cursor of the page before");
+	}
+	return { kind: "list", worker: Number(index) };
+}
+
+/** Anything a later reader of the path could take for another path is refused, not normalised. */
+function pathFault(path: string, target: string): string | null {
+	if (!path.startsWith("/")) return "the request target must be a path that starts with a slash";
+	if (path[1] === "/" || path[1] === "\\") return "the request target must start with exactly one slash";
+	if (!PLAIN_TARGET.test(target) || target.includes("#")) {
+		return "the request target holds a character that must be percent-encoded";
+	}
+	if (path.includes("\\")) return "a path must not hold a backslash";
+	if (path.includes("%") && UNSAFE_ESCAPE.test(path)) {
+		return "a path must not hold an encoded dot, slash, backslash or NUL, nor a broken percent escape";
+	}
+	if (path.includes("/.") && path.split("/").some((segment) => segment === "." || segment === "..")) {
+		return "a path must not hold dot segments";
+	}
+	return null;
+}
+
+function wrongMethod(method: string, allow: string): Route {
+	return {
+		kind: "reject",
+		code: "method_not_allowed",
+		message: `${method} is not allowed here; use ${allow}`,
+		allow,
+	};
+}
+
+function reject(code: ErrorCode, message: string): Route {
+	return { kind: "reject", code, message };
+}

@@ -1,0 +1,182 @@
+// Kept-alive connections to the workers' unix sockets, one exchange at a time on each. Knows no request's meaning.
+import { connect, type Socket } from "node:net";
+import { type ReplyHead, ReplyParser } from "./reply-parser.js";
+
+/** What one request hears of its reply. `failed` or `end` comes last, exactly once. */
+export interface Exchange {
+	head(head: ReplyHead): void;
+	body(piece: Buffer): void;
+	/** All that had arrived was given; more is to come. */
+	pieceEnd(): void;
+	/** @returns true when the request was sent whole, so that the connection can carry the next one */
+	end(): boolean;
+	/** @param untouched the worker never accepted the connection: not a byte of the request reached it */
+	failed(error: NodeJS.ErrnoException, untouched: boolean): void;
+	/** The connection takes bytes again after `write` returned false. */
+	drained(): void;
+}
+
+/** Shorter than any keep-alive limit of the workers' servers: the side that reuses must be the first to let go. */
+const IDLE_LIMIT_MS = 4_000;
+const SWEEP_MS = 1_000;
+
+export class WorkerConnection {
+	idleSinceMs = 0;
+	readonly #socket: Socket;
+	readonly #release: (connection: WorkerConnection) => void;
+	#exchange: Exchange | null = null;
+	#parser: ReplyParser | null = null;
+	#closes = false;
+	#connected = false;
+	#error: NodeJS.ErrnoException | null = null;
+
+	constructor(socketPath: string, release: (connection: WorkerConnection) => void, closed: () => void) {
+		this.#release = release;
+		this.#socket = connect({ path: socketPath });
+		this.#socket.on("connect", () => {
+			this.#connected = true;
+		});
+		this.#socket.on("data", (bytes) => this.#received(bytes));
+		this.#socket.on("drain", () => this.#exchange?.drained());
+		this.#socket.on("error", (error) => {
+			this.#error = error;
+		});
+		this.#socket.on("close", () => {
+			closed();
+			const exchange = this.#exchange;
+			this.#exchange = null;
+			const error =
+				this.#error ?? Object.assign(new Error("the worker closed the connection"), { code: "EPIPE" });
+			exchange?.failed(error, !this.#connected);
+		});
+	}
+
+	/** The next bytes written are a request of this exchange's. */
+	begin(exchange: Exchange, headOnly: boolean): void {
+		this.#exchange = exchange;
+		this.#closes = false;
+		this.#parser = new ReplyParser(
+			{
+				head: (reply) => {
+					this.#closes = reply.closes;
+					this.#exchange?.head(reply);
+				},
+				body: (piece) => this.#exchange?.body(piece),
+				end: () => this.#ended(),
+			},
+			headOnly,
+		);
+	}
+
+	write(bytes: Buffer | string): boolean {
+		return this.#socket.write(bytes, "latin1");
+	}
+
+	cork(): void {
+		this.#socket.cork();
+	}
+
+	uncork(): void {
+		this.#socket.uncork();
+	}
+
+	pause(): void {
+		this.#socket.pause();
+	}
+
+	resume(): void {
+		this.#socket.resume();
+	}
+
+	/** Ends the exchange for this side: the worker sees its request closed, the exchange hears nothing more. */
+	destroy(): void {
+		this.#exchange = null;
+		this.#socket.destroy();
+	}
+
+	#received(bytes: Buffer): void {
+		if (this.#exchange === null || this.#parser === null) {
+			// Nobody asked: nothing on this connection can be trusted to belong to a request any more.
+			this.#socket.destroy();
+			return;
+		}
+		try {
+			this.#parser.feed(bytes);
+		} catch (error) {
+			const exchange = this.#exchange;
+			this.destroy();
+			exchange?.failed(Object.assign(error as Error, { code: "EPROTO" }), false);
+			return;
+		}
+		this.#exchange?.pieceEnd();
+	}
+
+	#ended(): void {
+		const exchange = this.#exchange;
+		this.#exchange = null;
+		this.#parser = null;
+		const reusable = exchange?.end() === true && !this.#closes && !this.#socket.destroyed;
+		if (!reusable) return void this.#socket.destroy();
+		// The reader may have paused it.
+		this.#socket.resume();
+		this.#release(this);
+	}
+}
+
+export class WorkerPool {
+	readonly #idle = new Map<string, WorkerConnection[]>();
+	/** Sockets whose connections are worth keeping; null until the first `retain`. */
+	#wanted: ReadonlySet<string> | null = null;
+	readonly #sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+
+	/** A connection to a worker's socket, the most recently used idle one first. */
+	acquire(socketPath: string): WorkerConnection {
+		const idle = this.#idle.get(socketPath)?.pop();
+		if (idle !== undefined) return idle;
+		const connection: WorkerConnection = new WorkerConnection(
+			socketPath,
+			(released) => {
+				if (this.#wanted?.has(socketPath) === false) {
+					released.destroy();
+					return;
+				}
+				released.idleSinceMs = performance.now();
+				const list = this.#idle.get(socketPath);
+				if (list === undefined) this.#idle.set(socketPath, [released]);
+				else list.push(released);
+			},
+			() => this.#forget(socketPath, connection),
+		);
+		return connection;
+	}
+
+	/** From now on keeps connections to these sockets only; those of the others close as soon as they are idle. */
+	retain(socketPaths: ReadonlySet<string>): void {
+		this.#wanted = socketPaths;
+		for (const [path, connections] of this.#idle) {
+			if (socketPaths.has(path)) continue;
+			this.#idle.delete(path);
+			for (const connection of connections) connection.destroy();
+		}
+	}
+
+	close(): void {
+		clearInterval(this.#sweeper);
+		this.retain(new Set());
+	}
+
+	#forget(socketPath: string, connection: WorkerConnection): void {
+		const list = this.#idle.get(socketPath);
+		const index = list?.indexOf(connection) ?? -1;
+		if (index >= 0) list?.splice(index, 1);
+	}
+
+	#sweep(): void {
+		const oldest = performance.now() - IDLE_LIMIT_MS;
+		for (const connections of this.#idle.values()) {
+			while (connections[0] !== undefined && connections[0].idleSinceMs < oldest) {
+				connections.shift()?.destroy();
+			}
+		}
+	}
+}

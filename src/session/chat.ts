@@ -1,0 +1,198 @@
+// One chat turn: position, tokens, engine, commit. Nothing of the session changes before the store has the turn.
+import type { Clock } from "../base/clock.js";
+import type { TurnId } from "../base/ids.js";
+import type { Store, TurnHeader } from "../store/store.js";
+import { type AttachDeps, type Attachment, headerOf, type PositionPolicy } from "./attach.js";
+import type { EnginePrompt, Generate, GeneratedReply, SentRequest, TemplateInput } from "./generation.js";
+import { type Fingerprint, fingerprintOf, type IdempotentRequest, isRepeat } from "./idempotency.js";
+import { encodeTurn, type Prompt } from "./prompt.js";
+import type { RequestMessages } from "./request-messages.js";
+import type { Session } from "./session.js";
+import { buildTurn, commitOps } from "./turn-builder.js";
+
+export interface ChatRequest {
+	messages: RequestMessages;
+	template: TemplateInput;
+	/** The `Idempotency-Key` header and the body it stands for. */
+	idempotency: IdempotentRequest | null;
+	/** Wall clock at arrival, float Unix seconds. */
+	arrivedAt: number;
+	/** Fires when the client has gone; undefined when that must not cancel. */
+	clientGone: AbortSignal | undefined;
+}
+
+/** Milliseconds spent in each phase; filled as the chat goes, so that a failed one has its buckets too. */
+export interface ChatTimings {
+	lockWaitMs: number;
+	tokenizeInMs: number;
+	proxyElapsedMs: number;
+	tokenizeOutMs: number;
+	commitMs: number;
+}
+
+/** What the logs say of a chat, whatever its end. */
+export interface ChatFacts {
+	timings: ChatTimings;
+	promptTokens: number;
+	reusedTokens: number;
+	completionTokens: number;
+	rollback: { discarded: TurnId; head: TurnId | null } | null;
+}
+
+export type ChatOutcome<Generated, Refused> =
+	| { kind: "turn"; header: TurnHeader; generation: Generated; prompt: EnginePrompt }
+	/** The committed reply of an earlier request with the same key and body. */
+	| { kind: "replay"; header: TurnHeader }
+	| { kind: "refused"; refusal: Refused };
+
+export interface ChatDeps extends AttachDeps {
+	policy: PositionPolicy;
+	store: Store;
+	clock: Clock;
+	maxTokens: number;
+}
+
+export function emptyFacts(): ChatFacts {
+	return {
+		timings: { lockWaitMs: 0, tokenizeInMs: 0, proxyElapsedMs: 0, tokenizeOutMs: 0, commitMs: 0 },
+		promptTokens: 0,
+		reusedTokens: 0,
+		completionTokens: 0,
+		rollback: null,
+	};
+}
+
+/**
+ * Runs one chat to its end.
+ * @throws RollpinError as contract section 3 lists them; `clientGone`'s reason when the client left
+ */
+export async function runChat<Generated extends GeneratedReply, Refused>(
+	session: Session,
+	request: ChatRequest,
+	generate: Generate<Generated, Refused>,
+	deps: ChatDeps,
+	facts: ChatFacts,
+): Promise<ChatOutcome<Generated, Refused>> {
+	const { clock, policy } = deps;
+	const { timings } = facts;
+	session.refuseWhenClosing();
+	const identity = request.idempotency === null ? null : fingerprintOf(request.idempotency);
+	const elapsed = stopwatch(clock);
+	const release = await session.lock.acquire(request.clientGone);
+	timings.lockWaitMs = elapsed();
+	const { signal, leave } = session.enter(request.clientGone);
+	try {
+		signal.throwIfAborted();
+		const replay = await findReplay(session, identity);
+		if (replay !== null) return { kind: "replay", header: replay };
+
+		const attach = await policy.attach(session, request.messages, deps);
+		signal.throwIfAborted();
+
+		const tokenizing = stopwatch(clock);
+		const prompt = await encodeTurn(attach, request.messages, request.template, deps.tito, deps.maxTokens);
+		timings.tokenizeInMs = tokenizing();
+		facts.promptTokens = prompt.engine.length;
+		facts.reusedTokens = prompt.engine.length - prompt.ids.length;
+		signal.throwIfAborted();
+		if (!policy.exclusive) release();
+
+		const generating = stopwatch(clock);
+		let outcome: Awaited<ReturnType<typeof generate>>;
+		try {
+			outcome = await generate(prompt.engine, signal);
+		} finally {
+			timings.proxyElapsedMs = generating();
+		}
+		signal.throwIfAborted();
+		if (outcome.kind === "refused") return outcome;
+
+		const { generation, sent } = outcome;
+		timings.tokenizeOutMs = outcome.readMs;
+		timings.proxyElapsedMs -= outcome.readMs;
+		facts.completionTokens = generation.completionIds.length;
+		const committing = stopwatch(clock);
+		const finished = { attach, prompt, generation, sent, identity };
+		const header = await session.write(() => commitTurn(session, request, finished, deps));
+		timings.commitMs = committing();
+		const discarded = attach.discarded[0];
+		if (discarded !== undefined)
+			facts.rollback = { discarded: discarded.id, head: attach.parent?.id ?? null };
+		// A DELETE or the deadline that came during the commit wins: the session is gone, and so is this answer.
+		// A client that left during the commit changes nothing any more: the turn stands.
+		if (session.closing !== null) throw session.closedError();
+		return { kind: "turn", header, generation, prompt: prompt.engine };
+	} finally {
+		leave();
+		release();
+	}
+}
+
+interface FinishedGeneration {
+	attach: Attachment;
+	prompt: Prompt;
+	generation: GeneratedReply;
+	sent: SentRequest;
+	identity: Fingerprint | null;
+}
+
+async function commitTurn(
+	session: Session,
+	request: ChatRequest,
+	finished: FinishedGeneration,
+	deps: ChatDeps,
+): Promise<TurnHeader> {
+	// In tree mode somebody may have closed the session while this waited for another commit.
+	if (session.closing !== null) throw session.closedError();
+	const { attach, generation, prompt } = finished;
+	const { messages } = request;
+	const aborted = generation.finishReason === "abort";
+	const built = buildTurn({
+		meta: session.meta,
+		parent: attach.parent,
+		parentContent: attach.state.request?.content ?? Buffer.alloc(0),
+		messages,
+		appendedFrom: attach.appendedFrom,
+		trimCount: prompt.trimCount,
+		promptIds: prompt.ids,
+		generation,
+		sent: finished.sent,
+		status: aborted ? "provisional" : "committed",
+		timestamp: deps.clock.nowS(),
+		requestTimestamp: request.arrivedAt,
+		idempotency: aborted ? null : finished.identity,
+		routedExpertsStartLen: null,
+	});
+	const depth = attach.state.checkpoints.length;
+	const change = commitOps(session.meta, built, attach.discarded, depth, deps.clock.nowS());
+	await deps.store.commit(change.ops);
+	if (!aborted) {
+		attach.state.push(
+			built.header,
+			{
+				content: messages.content,
+				requestCount: messages.count,
+				appended: Array.from({ length: messages.count - attach.appendedFrom }, (_, i) =>
+					messages.bytes(attach.appendedFrom + i),
+				),
+				generated: generation.reply.subarray(generation.messageRange.start, generation.messageRange.end),
+			},
+			prompt.ids,
+			generation.completionIds,
+		);
+	}
+	session.committed(change.meta, change.headers, change.dropped, attach.state);
+	return built.header;
+}
+
+/** The head, when this very request made it. */
+async function findReplay(session: Session, identity: Fingerprint | null): Promise<TurnHeader | null> {
+	if (identity === null || session.meta.head === null) return null;
+	const head = headerOf(await session.headers(), session.meta.head);
+	return isRepeat(identity, head.idempotency) ? head : null;
+}
+
+function stopwatch(clock: Clock): () => number {
+	const startedMs = clock.monotonicMs();
+	return () => clock.monotonicMs() - startedMs;
+}

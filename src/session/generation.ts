@@ -1,0 +1,54 @@
+// The seam between a session and the engine: plain values in, plain values out. The worker connects the two.
+import type { JsonObject, JsonValue } from "../json/value.js";
+
+/** The prompt of one turn as it goes upstream. */
+export interface EnginePrompt {
+	/** The ids as comma-separated decimals, in pieces; stored tokens first, nothing rebuilt. */
+	text: readonly Buffer[];
+	/** Number of ids. */
+	length: number;
+	kwargs: JsonObject;
+}
+
+/** What was sent, for the record: the body without the contents of `messages` and `input_ids`. */
+export interface SentRequest {
+	bytes: readonly Uint8Array[];
+	holes: { messages: number; inputIds: number };
+}
+
+/** A piece cut out of the reply; put back at `offset` of the remaining bytes. */
+export interface ReplyCut {
+	offset: number;
+	field: "routed_experts" | "indexer_topk" | "prompt_token_ids";
+	bytes: readonly Buffer[];
+}
+
+/** A generation that passed every check. */
+export interface GeneratedReply {
+	reply: Buffer;
+	cuts: readonly ReplyCut[];
+	messageRange: { start: number; end: number };
+	message: JsonObject;
+	finishReason: string | null;
+	completionIds: Int32Array;
+	logprobs: Float64Array;
+	responseId: string;
+}
+
+export type GenerateOutcome<Generated extends GeneratedReply, Refused> =
+	/** `readMs`: time spent on checking the reply once it was whole. */
+	| { kind: "generated"; generation: Generated; sent: SentRequest; readMs: number }
+	/** The engine answered something else than 200: its business with the client, nothing is recorded. */
+	| { kind: "refused"; refusal: Refused };
+
+/** Sends the prompt and waits for the validated reply. Must end at once when `signal` fires. */
+export type Generate<Generated extends GeneratedReply, Refused> = (
+	prompt: EnginePrompt,
+	signal: AbortSignal,
+) => Promise<GenerateOutcome<Generated, Refused>>;
+
+/** The template-relevant rest of a chat request. */
+export interface TemplateInput {
+	tools: readonly JsonValue[] | undefined;
+	kwargs: JsonObject | undefined;
+}

@@ -1,0 +1,131 @@
+// Message equivalence: is a replayed message the stored one? Pure; never mutates, never throws.
+import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
+import { argumentsEqual, typedEqual } from "./tool-arguments.js";
+
+export type MatcherName = "strict" | "loose_tool_call" | "role_content_only";
+export type MessageMatcher = (stored: JsonObject, replayed: JsonObject) => boolean;
+
+const COMPARED_KEYS = ["role", "content", "reasoning_content"] as const;
+
+/** The matcher of that name (reference section 10). strict implies loose_tool_call implies role_content_only. */
+export function messageMatcher(name: MatcherName): MessageMatcher {
+	if (name === "strict") return strictMatch;
+	if (name === "loose_tool_call") return (a, b) => strictMatch(a, b) || looseMatch(a, b);
+	return (a, b) => sameField(a, b, "role") && sameField(a, b, "content");
+}
+
+/** The first key in which two messages differ under the strict rule, for the error that names it. */
+export function differingKey(stored: JsonObject, replayed: JsonObject): string | null {
+	for (const key of COMPARED_KEYS) if (!sameField(stored, replayed, key)) return key;
+	return sameToolCalls(stored, replayed) ? null : "tool_calls";
+}
+
+function strictMatch(a: JsonObject, b: JsonObject): boolean {
+	return differingKey(a, b) === null;
+}
+
+function looseMatch(a: JsonObject, b: JsonObject): boolean {
+	for (const key of COMPARED_KEYS) if (!sameField(a, b, key)) return false;
+	const left = emptyAsNull(a.get("tool_calls"));
+	const right = emptyAsNull(b.get("tool_calls"));
+	if (!Array.isArray(left) || !Array.isArray(right)) return typedEqual(left, right);
+	return left.length === right.length && left.every((call, i) => looseCall(call, right[i] ?? null));
+}
+
+function looseCall(a: JsonValue, b: JsonValue): boolean {
+	if (!(a instanceof Map) || !(b instanceof Map)) return typedEqual(a, b);
+	const left = withoutIndex(a);
+	const right = withoutIndex(b);
+	if (!sameKeys(left, right)) return false;
+	for (const [key, value] of left) {
+		const other = right.get(key) ?? null;
+		if (key === "function" ? !looseFunction(value, other) : !pythonEqual(value, other)) return false;
+	}
+	return true;
+}
+
+function looseFunction(a: JsonValue, b: JsonValue): boolean {
+	if (!(a instanceof Map) || !(b instanceof Map)) return typedEqual(a, b);
+	if (!sameKeys(a, b)) return false;
+	for (const [key, value] of a) {
+		const other = b.get(key) ?? null;
+		if (key === "arguments" ? !argumentsEqual(value, other) : !pythonEqual(value, other)) return false;
+	}
+	return true;
+}
+
+function sameKeys(a: JsonObject, b: JsonObject): boolean {
+	if (a.size !== b.size) return false;
+	for (const key of a.keys()) if (!b.has(key)) return false;
+	return true;
+}
+
+function sameField(a: JsonObject, b: JsonObject, key: string): boolean {
+	return pythonEqual(emptyAsNull(a.get(key)), emptyAsNull(b.get(key)));
+}
+
+function sameToolCalls(a: JsonObject, b: JsonObject): boolean {
+	const left = emptyAsNull(a.get("tool_calls"));
+	const right = emptyAsNull(b.get("tool_calls"));
+	if (!Array.isArray(left) || !Array.isArray(right)) return pythonEqual(left, right);
+	return pythonEqual(left.map(withoutIndexValue), right.map(withoutIndexValue));
+}
+
+/** Missing, null, `""` and `[]` are one class; nothing else is normalised. */
+function emptyAsNull(value: JsonValue | undefined): JsonValue {
+	if (value === undefined || value === "" || (Array.isArray(value) && value.length === 0)) return null;
+	return value;
+}
+
+/** The engine's `index` is a position in the tools list, a client's is a position in the calls. */
+function withoutIndex(call: JsonObject): JsonObject {
+	if (!call.has("index")) return call;
+	const copy = new Map(call);
+	copy.delete("index");
+	return copy;
+}
+
+function withoutIndexValue(call: JsonValue): JsonValue {
+	return call instanceof Map ? withoutIndex(call) : call;
+}
+
+/** Python's `==` on parsed JSON: 1, 1.0 and true are equal, key order does not count. */
+function pythonEqual(a: JsonValue, b: JsonValue): boolean {
+	if (a === b) return true;
+	if (a === null || b === null) return false;
+	if (isNumeric(a) && isNumeric(b)) return pythonNumberEqual(a, b);
+	if (Array.isArray(a)) {
+		return Array.isArray(b) && a.length === b.length && a.every((item, i) => pythonEqual(item, b[i] ?? null));
+	}
+	if (a instanceof Map) {
+		if (!(b instanceof Map) || !sameKeys(a, b)) return false;
+		for (const [key, value] of a) if (!pythonEqual(value, b.get(key) ?? null)) return false;
+		return true;
+	}
+	return false;
+}
+
+function isNumeric(value: JsonValue): value is JsonNumber | boolean {
+	return value instanceof JsonNumber || typeof value === "boolean";
+}
+
+function pythonNumberEqual(a: JsonNumber | boolean, b: JsonNumber | boolean): boolean {
+	const left = integerValue(a);
+	const right = integerValue(b);
+	if (left !== null && right !== null) return left === right;
+	// One side is a Python float: the comparison of an int with a float is exact in Python.
+	return left !== null
+		? isExactly(left, b as JsonNumber)
+		: right !== null
+			? isExactly(right, a as JsonNumber)
+			: (a as JsonNumber).value === (b as JsonNumber).value;
+}
+
+function integerValue(value: JsonNumber | boolean): bigint | null {
+	if (typeof value === "boolean") return value ? 1n : 0n;
+	return value.isInteger ? BigInt(value.text) : null;
+}
+
+function isExactly(integer: bigint, float: JsonNumber): boolean {
+	return Number.isInteger(float.value) && BigInt(float.value) === integer;
+}

@@ -1,0 +1,136 @@
+// What a next turn on one path needs, in memory: stored messages, tokens, their text. Rebuilt from the store at will.
+import type { SessionId, TurnId } from "../base/ids.js";
+import { parseJson } from "../json/parse.js";
+import { TokenText } from "../json/token-text.js";
+import type { JsonObject } from "../json/value.js";
+import type { Store, TurnHeader } from "../store/store.js";
+import { int32FromBytes } from "./binary.js";
+import type { Checkpoint } from "./position.js";
+import { elementRanges } from "./request-elements.js";
+import type { SharedMessages } from "./request-messages.js";
+
+/** A stored message: the authoritative spelling, and the last other spelling that a client was let in with. */
+export interface StoredMessage {
+	bytes: Buffer;
+	/** Bytes of a replay that the matcher accepted here; the same bytes need no second look. */
+	accepted: Buffer | null;
+	parsed: JsonObject | null;
+}
+
+/** The value of a stored message, parsed once. */
+export function storedValue(message: StoredMessage): JsonObject {
+	message.parsed ??= parseJson(message.bytes, { maxDepth: Number.POSITIVE_INFINITY }) as JsonObject;
+	return message.parsed;
+}
+
+/** The state behind the turn `head` (null: nothing generated yet). Tokens live in one growing array. */
+export class PathState {
+	head: TurnId | null = null;
+	readonly messages: StoredMessage[] = [];
+	readonly checkpoints: Checkpoint[] = [];
+	readonly tokens = new TokenText();
+	/** Messages of the head's request, for the byte-wise comparison with the next one. */
+	request: SharedMessages | null = null;
+
+	/**
+	 * Takes in one turn behind the present head.
+	 * @param turn `content`: its request's whole messages content, kept; `appended`, `generated`: messages' bytes, copied
+	 */
+	push(
+		header: TurnHeader,
+		turn: { content: Buffer; requestCount: number; appended: readonly Buffer[]; generated: Buffer },
+		promptIds: Int32Array,
+		completionIds: Int32Array,
+	): void {
+		for (const bytes of [...turn.appended, turn.generated]) {
+			// Copied: a view would keep the whole body of every request alive, which grows with the square of the turns.
+			this.messages.push({ bytes: Buffer.from(bytes), accepted: null, parsed: null });
+		}
+		this.tokens.truncate(this.tokens.length - header.trimCount);
+		this.tokens.append(promptIds);
+		this.tokens.append(completionIds);
+		this.checkpoints.push({ turn: header.id, messageEnd: this.messages.length });
+		this.request = { content: turn.content, count: turn.requestCount };
+		this.head = header.id;
+	}
+
+	/** About how much memory it holds, in bytes. */
+	get bytes(): number {
+		return this.tokens.byteCapacity + (this.request?.content.length ?? 0) * 2 + this.messages.length * 200;
+	}
+}
+
+/** Headers from the root to `turn`, oldest first. */
+export function pathTo(headers: ReadonlyMap<TurnId, TurnHeader>, turn: TurnId | null): TurnHeader[] {
+	const path: TurnHeader[] = [];
+	for (let at = turn; at !== null; ) {
+		const header = headers.get(at);
+		if (header === undefined) throw new Error(`turn ${at} is named as a parent but is not stored`);
+		path.push(header);
+		at = header.parent;
+	}
+	return path.reverse();
+}
+
+/** Reads a path back from the store. */
+export async function loadPath(
+	store: Store,
+	id: SessionId,
+	headers: ReadonlyMap<TurnId, TurnHeader>,
+	turn: TurnId | null,
+): Promise<PathState> {
+	const state = new PathState();
+	let content: Buffer = Buffer.alloc(0);
+	for (const header of pathTo(headers, turn)) {
+		const [tail, prompt, completion, reply] = await Promise.all([
+			store.part(id, header.id, "messages"),
+			store.part(id, header.id, "prompt"),
+			store.part(id, header.id, "completion"),
+			store.part(id, header.id, "reply"),
+		]);
+		content = Buffer.concat([content.subarray(0, header.messagesShared), tail]);
+		const current = content;
+		// The appended messages are always the last ones of the request.
+		const start = header.messagesShared + header.appendedOffset;
+		const appended = elementRanges(current.subarray(start)).map((range) =>
+			current.subarray(start + range.start, start + range.end),
+		);
+		const { replyMessage } = header;
+		state.push(
+			header,
+			{
+				content: current,
+				requestCount: header.requestCount,
+				appended,
+				generated: reply.subarray(replyMessage.start, replyMessage.end),
+			},
+			int32FromBytes(prompt),
+			int32FromBytes(completion),
+		);
+	}
+	return state;
+}
+
+/** The messages that each committed turn itself added, read back from the store. */
+export async function loadTurnMessages(
+	store: Store,
+	id: SessionId,
+	headers: ReadonlyMap<TurnId, TurnHeader>,
+): Promise<Map<TurnId, StoredMessage[]>> {
+	const messages = new Map<TurnId, StoredMessage[]>();
+	for (const header of headers.values()) {
+		if (header.status !== "committed") continue;
+		const [tail, reply] = await Promise.all([
+			store.part(id, header.id, "messages"),
+			store.part(id, header.id, "reply"),
+		]);
+		const appended = tail.subarray(header.appendedOffset);
+		const own = elementRanges(appended).map(({ start, end }) => appended.subarray(start, end));
+		own.push(reply.subarray(header.replyMessage.start, header.replyMessage.end));
+		messages.set(
+			header.id,
+			own.map((bytes) => ({ bytes: Buffer.from(bytes), accepted: null, parsed: null })),
+		);
+	}
+	return messages;
+}

@@ -1,0 +1,59 @@
+// The prompt of one turn: stored tokens, boundary-fixed, plus the ids of the appended messages only.
+import { RollpinError } from "../base/errors.js";
+import type { Tito } from "../tito/tito.js";
+import type { Attachment } from "./attach.js";
+import type { EnginePrompt, TemplateInput } from "./generation.js";
+import { storedValue } from "./path-state.js";
+import type { RequestMessages } from "./request-messages.js";
+
+export interface Prompt {
+	/** Ids behind the parent's tokens, the boundary's insertion included. */
+	ids: Int32Array;
+	/** Ids dropped from the end of the parent's tokens first. */
+	trimCount: number;
+	engine: EnginePrompt;
+}
+
+/** @throws RollpinError `session_too_large` over `maxTokens`; whatever the template refuses */
+export async function encodeTurn(
+	attach: Attachment,
+	messages: RequestMessages,
+	template: TemplateInput,
+	tito: Tito,
+	maxTokens: number,
+): Promise<Prompt> {
+	const kwargs = tito.effectiveKwargs(template.kwargs);
+	const { tools } = template;
+	const { state } = attach;
+	const appended = Array.from({ length: messages.count - attach.appendedFrom }, (_, i) =>
+		messages.value(attach.appendedFrom + i),
+	);
+	let ids: Int32Array;
+	let trimCount = 0;
+	if (attach.parent === null) {
+		ids = await tito.encodePrompt({ messages: appended, tools, kwargs });
+	} else {
+		const generated = state.messages.at(-1);
+		if (generated === undefined) throw new RollpinError("internal", "a committed path has no messages");
+		const suffix = await tito.encodeSuffix({
+			lastAssistant: storedValue(generated),
+			appended,
+			tools,
+			kwargs,
+		});
+		const boundary = tito.joinBoundary(state.tokens.last);
+		trimCount = boundary.trimCount;
+		ids = new Int32Array(boundary.insert.length + suffix.length);
+		ids.set(boundary.insert);
+		ids.set(suffix, boundary.insert.length);
+	}
+	const kept = state.tokens.length - trimCount;
+	const length = kept + ids.length;
+	if (length > maxTokens) {
+		throw new RollpinError(
+			"session_too_large",
+			`the prompt would have ${length} tokens, over the limit of ${maxTokens}; shorten it or raise --max-session-tokens`,
+		);
+	}
+	return { ids, trimCount, engine: { text: state.tokens.textWith(kept, ids), length, kwargs } };
+}

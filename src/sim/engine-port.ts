@@ -1,0 +1,163 @@
+// The engine's HTTP surface: reads a request, finds its script, sends or breaks the answer, counts. Decides no content.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Segment } from "./chat-reply.js";
+import { parseBody, SimRefusal } from "./chat-request.js";
+import { answerGeneration, GENERATION_PATHS, ridOf } from "./generation-routes.js";
+import { delay } from "./scheduler.js";
+import type { ScriptedAnswer } from "./script.js";
+import { answerService } from "./service-routes.js";
+import type { SimState } from "./state.js";
+import { type Answer, sendAnswer, sendFault, sendRaw } from "./wire.js";
+
+async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+	const chunks: Buffer[] = [];
+	return await new Promise((resolve) => {
+		request.on("data", (chunk: Buffer) => chunks.push(chunk));
+		request.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+		request.on("close", () => resolve(null));
+		request.on("error", () => resolve(null));
+	});
+}
+
+/** The engine's own error form. */
+function refusal(status: number, message: string): Answer {
+	const type = status >= 500 ? "InternalServerError" : status === 404 ? "NotFoundError" : "BadRequestError";
+	const body = JSON.stringify({ object: "error", message, type, param: null, code: status });
+	return { status, headers: [], segments: [Buffer.from(body)] };
+}
+
+/** One request from its arrival to the end of its answer. */
+class Exchange {
+	readonly #state: SimState;
+	readonly #request: IncomingMessage;
+	readonly #response: ServerResponse;
+	readonly #path: string;
+	readonly #generation: boolean;
+	readonly #gone = new AbortController();
+	/** The answer is broken on purpose: its close is not a client that left. */
+	#breaking = false;
+	#ended = false;
+
+	constructor(state: SimState, request: IncomingMessage, response: ServerResponse) {
+		this.#state = state;
+		this.#request = request;
+		this.#response = response;
+		const target = request.url ?? "/";
+		const query = target.indexOf("?");
+		this.#path = query < 0 ? target : target.slice(0, query);
+		this.#generation = request.method === "POST" && GENERATION_PATHS.has(this.#path);
+		if (!this.#generation) {
+			state.counters.add("otherArrivals");
+		} else {
+			state.counters.add("arrivals");
+			state.counters.add("inFlight");
+		}
+		response.on("finish", () => this.#end("answered"));
+		response.on("close", () => this.#end(this.#breaking ? "faults" : "cancelled"));
+	}
+
+	#end(how: "answered" | "faults" | "cancelled"): void {
+		if (this.#ended) return;
+		this.#ended = true;
+		if (this.#generation) {
+			this.#state.counters.add("inFlight", -1);
+			this.#state.counters.add(how);
+		}
+		if (how !== "answered") this.#gone.abort();
+	}
+
+	async serve(): Promise<void> {
+		const body = await readBody(this.#request);
+		if (body === null) return;
+		const { rawHeaders, method = "GET", url = "/", httpVersion } = this.#request;
+		this.#state.log.add({ atMs: Date.now(), method, target: url, httpVersion, body }, rawHeaders);
+		const arrival = { path: this.#path, generation: this.#generation, rawHeaders, body };
+		const scripted = this.#state.script.take(arrival);
+		try {
+			await this.#answer(method, body, scripted);
+		} catch (error) {
+			if (this.#response.headersSent || this.#response.destroyed) {
+				this.#response.destroy();
+				return;
+			}
+			const known = error instanceof SimRefusal;
+			const message = error instanceof Error ? error.message : String(error);
+			await sendAnswer(this.#response, refusal(known ? error.status : 500, message));
+		}
+	}
+
+	async #answer(method: string, body: Buffer, scripted: ScriptedAnswer | null): Promise<void> {
+		const whole = scripted ? wholeBody(scripted) : null;
+		if (scripted && (whole !== null || scripted.rawBase64 !== undefined || !this.#generation)) {
+			if (this.#generation) this.#state.counters.add("started");
+			await this.#holdScripted(scripted);
+			await this.#send({ status: 200, headers: [], segments: [whole ?? Buffer.alloc(0)] }, scripted);
+		} else if (this.#generation) {
+			const segments = await this.#generate(body, scripted);
+			if (segments) await this.#send({ status: 200, headers: [], segments }, scripted);
+		} else {
+			const service = await answerService(this.#state, method, this.#path, body);
+			const headers: Array<[string, string]> = [["content-type", service.contentType]];
+			await this.#send({ status: service.status, headers, segments: [Buffer.from(service.body)] }, null);
+		}
+	}
+
+	async #generate(body: Buffer, scripted: ScriptedAnswer | null): Promise<Segment[] | null> {
+		const parsed = parseBody(body);
+		const run = this.#state.scheduler.open(ridOf(parsed));
+		const leave = (): void => run.stop("cancelled");
+		if (this.#gone.signal.aborted) leave();
+		this.#gone.signal.addEventListener("abort", leave, { once: true });
+		try {
+			return await answerGeneration(this.#state, this.#path, parsed, run, scripted);
+		} finally {
+			this.#state.scheduler.close(run);
+		}
+	}
+
+	async #holdScripted(scripted: ScriptedAnswer): Promise<void> {
+		if (scripted.latencyMs !== undefined) await delay(scripted.latencyMs, this.#gone.signal);
+		if (scripted.gate !== undefined && scripted.gateAt !== "inside") {
+			await this.#state.gates.pass(scripted.gate, this.#gone.signal);
+		}
+	}
+
+	async #send(answer: Answer, scripted: ScriptedAnswer | null): Promise<void> {
+		if (this.#response.destroyed) return;
+		const changed: Answer = {
+			...answer,
+			status: scripted?.status ?? answer.status,
+			headers: scripted?.headers ?? answer.headers,
+		};
+		if (scripted?.rawBase64 !== undefined) {
+			this.#breaking = true;
+			sendRaw(this.#response, Buffer.from(scripted.rawBase64, "base64"));
+			return;
+		}
+		const gate = scripted?.gateAt === "inside" ? scripted.gate : undefined;
+		const hold = gate === undefined ? undefined : () => this.#state.gates.pass(gate, this.#gone.signal);
+		const fault = scripted?.fault;
+		if (fault === "silence") return;
+		if (fault !== undefined) {
+			this.#breaking = true;
+			const bytes = scripted?.faultAfterBytes;
+			await sendFault(this.#response, fault, changed, bytes, hold ?? (() => Promise.resolve()));
+			return;
+		}
+		await sendAnswer(this.#response, changed, hold);
+	}
+}
+
+function wholeBody(scripted: ScriptedAnswer): Buffer | null {
+	if (scripted.bodyBase64 !== undefined) return Buffer.from(scripted.bodyBase64, "base64");
+	return scripted.body === undefined ? null : Buffer.from(scripted.body, "utf8");
+}
+
+/** The request listener of the engine's port. */
+export function engineListener(
+	state: SimState,
+): (request: IncomingMessage, response: ServerResponse) => void {
+	return (request, response) => {
+		void new Exchange(state, request, response).serve();
+	};
+}

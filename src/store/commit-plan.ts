@@ -1,0 +1,161 @@
+// What a commit changes, key by key, worked out against what is stored. Pure but for the reads it is handed.
+import type { SessionId, TurnId } from "../base/ids.js";
+import { staleCommit } from "./commit-rules.js";
+import type { KeyChange } from "./lmdb-environment.js";
+import type { KeyRange } from "./lmdb-keys.js";
+import { blobKey, partKey, partRange, sessionKey, tombstoneKey, turnKey, turnRange } from "./lmdb-keys.js";
+import { decodeRecord, encodeRecord, type PartPlace, type TurnRecord } from "./lmdb-records.js";
+import type { PartName, StoreOp, Tombstone } from "./store.js";
+
+/** Parts longer than this go to the turn's blob file. */
+const INLINE_BYTES = 16 * 1024;
+
+/** The stored state a plan is made against. */
+interface StoredState {
+	get(key: Buffer): Buffer | undefined;
+	keys(range: KeyRange): Buffer[];
+	scan(range: KeyRange, visit: (key: Uint8Array, value: Buffer) => void): void;
+}
+
+/** The changes of one commit, and the files that go with them. */
+export interface CommitPlan {
+	changes: KeyChange[];
+	/** Files to be written before the changes are made. */
+	newBlobs: Array<{ name: string; pieces: Uint8Array[]; length: number }>;
+	/** Files to be removed once the changes are made. */
+	oldBlobs: Array<{ name: string; length: number }>;
+	/** What becomes of the id's tombstone. */
+	tombstone: "keep" | "remove" | Tombstone;
+}
+
+export interface PlanContext {
+	stored: StoredState;
+	/** Order number for a tombstone of this commit. */
+	tombstoneOrder: number;
+	newBlobName(): string;
+}
+
+/** @throws RollpinError `session_state_conflict` when an op doesn't fit the stored state */
+export function planCommit(id: SessionId, ops: readonly StoreOp[], context: PlanContext): CommitPlan {
+	const planner = new Planner(id, context);
+	for (const op of ops) planner.apply(op);
+	return planner.plan;
+}
+
+class Planner {
+	plan: CommitPlan = { changes: [], newBlobs: [], oldBlobs: [], tombstone: "keep" };
+	readonly #id: SessionId;
+	readonly #context: PlanContext;
+	/** Turns as this commit leaves them so far; null for one that it dropped. */
+	readonly #turns = new Map<TurnId, TurnRecord | null>();
+	#exists: boolean;
+	#buried = false;
+
+	constructor(id: SessionId, context: PlanContext) {
+		this.#id = id;
+		this.#context = context;
+		this.#exists = context.stored.get(sessionKey(id)) !== undefined;
+	}
+
+	apply(op: StoreOp): void {
+		if (op.op === "put_session") {
+			this.#change(sessionKey(this.#id), encodeRecord("session", { meta: op.meta }));
+			this.#change(tombstoneKey(this.#id), null);
+			this.plan.tombstone = "remove";
+			this.#exists = true;
+		} else if (op.op === "bury") {
+			this.#bury(op.tombstone);
+		} else if (!this.#exists) {
+			throw staleCommit(op, "the store has no such session");
+		} else if (op.op === "append_turn") {
+			if (this.#turn(op.header.id) !== undefined) throw staleCommit(op, "the turn is already there");
+			this.#append(op);
+		} else {
+			const turn = op.op === "drop_turn" ? op.turn : op.header.id;
+			const record = this.#turn(turn);
+			if (record === undefined) throw staleCommit(op, "the session has no such turn");
+			if (op.op === "drop_turn") this.#drop(turn, record);
+			else this.#putTurn({ ...record, header: op.header });
+		}
+	}
+
+	#append(op: Extract<StoreOp, { op: "append_turn" }>): void {
+		const parts: Partial<Record<PartName, PartPlace>> = {};
+		const pieces: Uint8Array[] = [];
+		let blobLength = 0;
+		for (const [name, given] of op.parts) {
+			const length = given.reduce((sum, piece) => sum + piece.length, 0);
+			if (length === 0) continue;
+			if (length <= INLINE_BYTES) {
+				parts[name] = { length };
+				this.#change(partKey(this.#id, op.header.id, name), Buffer.concat(given));
+			} else {
+				parts[name] = { length, blobOffset: blobLength };
+				for (const piece of given) pieces.push(piece);
+				blobLength += length;
+			}
+		}
+		let blob: string | null = null;
+		if (blobLength > 0) {
+			blob = this.#context.newBlobName();
+			this.plan.newBlobs.push({ name: blob, pieces, length: blobLength });
+			this.#change(blobKey(blob), encodeRecord("blob", { length: blobLength }));
+		}
+		this.#putTurn({ header: op.header, parts, blob });
+	}
+
+	#drop(turn: TurnId, record: TurnRecord): void {
+		this.#change(turnKey(this.#id, turn), null);
+		for (const [name, place] of Object.entries(record.parts)) {
+			if (place?.blobOffset === undefined) this.#change(partKey(this.#id, turn, name as PartName), null);
+		}
+		this.#dropBlob(record);
+		this.#turns.set(turn, null);
+	}
+
+	#bury(tombstone: Tombstone): void {
+		// Whatever the commit did before is buried too, so the plan starts again from what is stored.
+		this.plan = { changes: [], newBlobs: [], oldBlobs: [], tombstone };
+		this.#turns.clear();
+		const { stored } = this.#context;
+		stored.scan(turnRange(this.#id), (_key, value) => this.#dropBlob(decodeRecord("turn", value)));
+		for (const key of stored.keys(turnRange(this.#id))) this.#change(key, null);
+		for (const key of stored.keys(partRange(this.#id))) this.#change(key, null);
+		this.#change(sessionKey(this.#id), null);
+		const order = this.#context.tombstoneOrder;
+		this.#change(tombstoneKey(this.#id), encodeRecord("tombstone", { tombstone, order }));
+		this.#exists = false;
+		this.#buried = true;
+	}
+
+	#dropBlob(record: TurnRecord): void {
+		if (record.blob === null) return;
+		this.#change(blobKey(record.blob), null);
+		const planned = this.plan.newBlobs.findIndex((blob) => blob.name === record.blob);
+		if (planned >= 0) this.plan.newBlobs.splice(planned, 1);
+		else this.plan.oldBlobs.push({ name: record.blob, length: blobLength(record) });
+	}
+
+	#putTurn(record: TurnRecord): void {
+		this.#change(turnKey(this.#id, record.header.id), encodeRecord("turn", record));
+		this.#turns.set(record.header.id, record);
+	}
+
+	#turn(turn: TurnId): TurnRecord | undefined {
+		const planned = this.#turns.get(turn);
+		if (planned !== undefined) return planned ?? undefined;
+		if (this.#buried) return undefined;
+		const value = this.#context.stored.get(turnKey(this.#id, turn));
+		return value === undefined ? undefined : decodeRecord("turn", value);
+	}
+
+	#change(key: Buffer, value: Buffer | null): void {
+		this.plan.changes.push({ key, value });
+	}
+}
+
+function blobLength(record: TurnRecord): number {
+	let bytes = 0;
+	for (const place of Object.values(record.parts)) if (place?.blobOffset !== undefined) bytes += place.length;
+	return bytes;
+}

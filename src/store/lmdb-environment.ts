@@ -1,0 +1,267 @@
+// One partition's LMDB environment: opening, checking, fencing by epoch, atomic batches. Knows no sessions.
+//
+// Traps of lmdb-js that decide what is here are listed in docs/store.md.
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { IF_EXISTS, open, type RootDatabase } from "lmdb";
+import { RollpinError } from "../base/errors.js";
+import type { Partition } from "../base/ids.js";
+import { findDefect } from "./lmdb-file.js";
+import { EPOCHS, epochKey, epochOf, type KeyRange } from "./lmdb-keys.js";
+import { encodeRecord } from "./lmdb-records.js";
+import { isDamaged, isFull, partitionRefuses, storeFull } from "./store-errors.js";
+
+export type Durability = "process" | "power";
+
+export interface EnvironmentOptions {
+	/** Path without its ending. */
+	stem: string;
+	partition: Partition;
+	durability: Durability;
+	epoch: number;
+	/** Told once when the environment stops serving, with the reason and the remedy. */
+	onRefused(reason: string): void;
+}
+
+/** One change of a key; `value: null` removes it. */
+export interface KeyChange {
+	key: Buffer;
+	value: Buffer | null;
+}
+
+/** An environment that can't be served; the message holds the reason and the remedy. */
+export class DamagedEnvironment extends Error {}
+
+type LmdbDatabase = RootDatabase<Buffer, Uint8Array>;
+
+/**
+ * Opens, checks and takes over an environment. Blocks the thread while a living process holds its write lock: the
+ * former owner must be dead.
+ * @throws DamagedEnvironment when its file is missing, short, or not an environment
+ * @throws RollpinError `session_state_conflict` when an owner with this epoch or a later one has had it
+ */
+export async function openEnvironment(options: EnvironmentOptions): Promise<LmdbEnvironment> {
+	const db = await openChecked(options);
+	try {
+		const environment = new LmdbEnvironment(db, options);
+		await environment.takeOver();
+		writeFileSync(markerFile(options.stem), markerText(options.durability), { mode: 0o600 });
+		return environment;
+	} catch (error) {
+		await db.close();
+		if (error instanceof RollpinError) throw error;
+		throw damaged(options.stem, error instanceof Error ? error.message : String(error));
+	}
+}
+
+export class LmdbEnvironment {
+	readonly #db: LmdbDatabase;
+	readonly #options: EnvironmentOptions;
+	readonly #epochKey: Buffer;
+	#refused = false;
+	#fenced = false;
+
+	/** Use `openEnvironment`, which also takes it over. */
+	constructor(db: LmdbDatabase, options: EnvironmentOptions) {
+		this.#db = db;
+		this.#options = options;
+		this.#epochKey = epochKey(options.epoch);
+	}
+
+	/** Writes this owner's epoch, which shuts every earlier owner out. */
+	async takeOver(): Promise<void> {
+		const { epoch, partition } = this.#options;
+		const earlier = this.keys(EPOCHS);
+		const newest = Math.max(-1, ...earlier.map(epochOf));
+		if (newest >= epoch) {
+			throw new RollpinError(
+				"session_state_conflict",
+				`partition ${partition} was taken over with epoch ${newest}, so epoch ${epoch} comes too late: a newer process ` +
+					`owns it`,
+			);
+		}
+		try {
+			await this.#db.batch(() => {
+				for (const key of earlier) this.#db.remove(key);
+				this.#db.put(this.#epochKey, encodeRecord("epoch", { partition, epoch }));
+			});
+		} catch (error) {
+			throw this.#explain(await realError(error));
+		}
+	}
+
+	/** A copy of the value, which belongs to the caller. */
+	get(key: Buffer): Buffer | undefined {
+		return this.#reading(() => this.#db.getBinary(key));
+	}
+
+	/** Calls `visit` for up to `limit` entries of a range; the value may be used during the call only. */
+	scan(
+		range: KeyRange,
+		visit: (key: Uint8Array, value: Buffer) => void,
+		limit = Number.MAX_SAFE_INTEGER,
+	): void {
+		this.#reading(() => {
+			for (const { key, value } of this.#db.getRange({ ...range, limit })) visit(key, value);
+		});
+	}
+
+	/** Keys of a range, without reading their values. */
+	keys(range: KeyRange): Buffer[] {
+		return this.#reading(() => Array.from(this.#db.getKeys(range), (key) => Buffer.from(key)));
+	}
+
+	/**
+	 * Makes all changes in one transaction, if this owner's epoch still stands, and resolves when it is committed
+	 * (durability `process`) or flushed (`power`). On any error none of the changes was made.
+	 */
+	async write(changes: readonly KeyChange[]): Promise<void> {
+		this.#checkServing();
+		let held: boolean;
+		try {
+			held = await this.#db.ifVersion(this.#epochKey, IF_EXISTS, () => {
+				// Nothing in here may throw: what was queued before it would be committed.
+				for (const { key, value } of changes) {
+					if (value === null) this.#db.remove(key);
+					else this.#db.put(key, value);
+				}
+			});
+		} catch (error) {
+			throw this.#explain(await realError(error));
+		}
+		if (held) return;
+		this.#fenced = true;
+		this.#options.onRefused(
+			`partition ${this.#options.partition} has another owner than epoch ${this.#options.epoch}: this process was ` +
+				`replaced and must not write any more; it should be ended`,
+		);
+		throw this.#fencedError();
+	}
+
+	/** Bytes of the file. */
+	sizeBytes(): number {
+		return statSync(dataFile(this.#options.stem)).size;
+	}
+
+	async close(): Promise<void> {
+		this.#refused = true;
+		await this.#db.close();
+	}
+
+	#reading<T>(read: () => T): T {
+		this.#checkServing();
+		try {
+			return read();
+		} catch (error) {
+			throw this.#explain(error);
+		}
+	}
+
+	#checkServing(): void {
+		if (this.#fenced) throw this.#fencedError();
+		if (this.#refused) throw partitionRefuses(this.#options.partition);
+	}
+
+	#fencedError(): RollpinError {
+		return new RollpinError(
+			"session_state_conflict",
+			`this process no longer owns partition ${this.#options.partition}: nothing was changed; send the request again`,
+		);
+	}
+
+	#explain(error: unknown): unknown {
+		if (isFull(error)) return storeFull(error);
+		if (!isDamaged(error)) return error;
+		if (!this.#refused) {
+			this.#refused = true;
+			this.#options.onRefused(
+				damaged(this.#options.stem, error instanceof Error ? error.message : "").message,
+			);
+		}
+		return partitionRefuses(this.#options.partition);
+	}
+}
+
+/** The error behind lmdb-js's "Commit failed": it rejects that one separately, a moment later. */
+async function realError(error: unknown): Promise<unknown> {
+	if (!(error instanceof Error) || !("commitError" in error)) return error;
+	try {
+		await error.commitError;
+	} catch (cause) {
+		return cause;
+	}
+	return error;
+}
+
+async function openChecked(options: EnvironmentOptions): Promise<LmdbDatabase> {
+	const { stem, durability } = options;
+	const path = dataFile(stem);
+	const marker = readMarker(stem);
+	if (marker === undefined) {
+		// The marker is written before the first ack: without it the file holds nothing anybody was told of.
+		rmSync(path, { force: true });
+		rmSync(`${path}-lock`, { force: true });
+	} else {
+		const defect = findDefect(path);
+		if (defect !== null) throw damaged(stem, defect);
+	}
+	try {
+		// After a power loss only an overlapping open finds the last state that was flushed.
+		if (marker === "process" && durability === "power") await settle(path);
+		return openDatabase(path, durability === "process" && hasBootId());
+	} catch (error) {
+		throw damaged(stem, error instanceof Error ? error.message : String(error));
+	}
+}
+
+function openDatabase(path: string, overlappingSync: boolean): LmdbDatabase {
+	return open<Buffer, Uint8Array>(path, {
+		keyEncoding: "binary",
+		encoding: "binary",
+		noSubdir: true,
+		maxDbs: 1,
+		overlappingSync,
+		// With it, lmdb-js drops a promise of its own, which a failed commit rejects.
+		eventTurnBatching: false,
+	});
+}
+
+/** Awaits the close: two opens of one environment in one process deadlock. No sync transaction: close() hangs behind one. */
+async function settle(path: string): Promise<void> {
+	const db = openDatabase(path, true);
+	await db.put(Buffer.of(0x01), Buffer.of(0));
+	await db.flushed;
+	await db.close();
+}
+
+/**
+ * Without the boot id LMDB can't tell a killed process from a lost machine, and an overlapping open falls back to
+ * what was flushed: acknowledged turns would be lost. Then every commit is flushed.
+ */
+function hasBootId(): boolean {
+	if (process.platform === "darwin") return true;
+	try {
+		return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim().length > 0;
+	} catch {
+		return false;
+	}
+}
+
+function damaged(stem: string, reason: string): DamagedEnvironment {
+	return new DamagedEnvironment(
+		`${dataFile(stem)} can't be served: ${reason}; restore the data dir from a copy, or remove this file together with ` +
+			`${markerFile(stem)} to give its sessions up`,
+	);
+}
+
+const dataFile = (stem: string) => `${stem}.mdb`;
+const markerFile = (stem: string) => `${stem}.created`;
+const markerText = (durability: Durability) => `${durability}\n`;
+
+function readMarker(stem: string): string | undefined {
+	try {
+		return readFileSync(markerFile(stem), "utf8").trim();
+	} catch (error) {
+		if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+		throw error;
+	}
+}

@@ -1,0 +1,149 @@
+// Sessions on the heap of one process, for tests and throw-away runs. Keeps nothing across a restart.
+import { RollpinError } from "../base/errors.js";
+import type { SessionId, TurnId } from "../base/ids.js";
+import { checkCommit, staleCommit } from "./commit-rules.js";
+import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
+import { TombstoneRing } from "./tombstone-ring.js";
+
+export interface MemoryStoreOptions {
+	/** Most recent tombstones kept. */
+	tombstones: number;
+}
+
+interface KeptTurn {
+	/** JSON text, so that neither the caller's object nor a reader's can reach what is kept. */
+	header: string;
+	parts: ReadonlyMap<PartName, readonly Uint8Array[]>;
+}
+
+interface KeptSession {
+	meta: string;
+	turns: Map<TurnId, KeptTurn>;
+}
+
+/** A store that forgets everything when the process ends. */
+export function createMemoryStore(options: MemoryStoreOptions): Store {
+	return new MemoryStore(options);
+}
+
+class MemoryStore implements Store {
+	readonly #sessions = new Map<SessionId, KeptSession>();
+	readonly #tombstones: TombstoneRing;
+	#closed = false;
+
+	constructor(options: MemoryStoreOptions) {
+		this.#tombstones = new TombstoneRing(options.tombstones);
+	}
+
+	async *sessions(): AsyncIterable<SessionMeta> {
+		this.#checkOpen();
+		for (const kept of [...this.#sessions.values()]) yield JSON.parse(kept.meta) as SessionMeta;
+	}
+
+	async session(id: SessionId): Promise<SessionMeta | undefined> {
+		this.#checkOpen();
+		const kept = this.#sessions.get(id);
+		return kept === undefined ? undefined : (JSON.parse(kept.meta) as SessionMeta);
+	}
+
+	async headers(id: SessionId): Promise<TurnHeader[]> {
+		this.#checkOpen();
+		const turns = this.#sessions.get(id)?.turns ?? new Map<TurnId, KeptTurn>();
+		return [...turns]
+			.sort(([left], [right]) => left - right)
+			.map(([, turn]) => JSON.parse(turn.header) as TurnHeader);
+	}
+
+	async part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer> {
+		this.#checkOpen();
+		return Buffer.concat(this.#pieces(id, turn, part));
+	}
+
+	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
+		this.#checkOpen();
+		for (const piece of this.#pieces(id, turn, part)) {
+			if (piece.length > 0) yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+		}
+	}
+
+	async partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {
+		this.#checkOpen();
+		return byteLength(this.#pieces(id, turn, part));
+	}
+
+	async tombstone(id: SessionId): Promise<Tombstone | undefined> {
+		this.#checkOpen();
+		return this.#tombstones.get(id);
+	}
+
+	async commit(ops: readonly StoreOp[]): Promise<void> {
+		this.#checkOpen();
+		const id = checkCommit(ops);
+		if (id === undefined) return;
+		const kept = this.#sessions.get(id);
+		// Changes are made on a copy, which takes the session's place only when every op has held.
+		let staged = kept === undefined ? undefined : { meta: kept.meta, turns: new Map(kept.turns) };
+		let tombstone = this.#tombstones.get(id);
+		for (const op of ops) {
+			if (op.op === "put_session") {
+				staged = { meta: JSON.stringify(op.meta), turns: staged?.turns ?? new Map() };
+				tombstone = undefined;
+			} else if (op.op === "bury") {
+				staged = undefined;
+				tombstone = { ...op.tombstone };
+			} else if (staged === undefined) {
+				throw staleCommit(op, "the store has no such session");
+			} else {
+				applyToTurns(staged.turns, op);
+			}
+		}
+		if (staged === undefined) this.#sessions.delete(id);
+		else this.#sessions.set(id, staged);
+		if (tombstone === undefined) this.#tombstones.delete(id);
+		else if (ops.some((op) => op.op === "bury")) this.#tombstones.add(tombstone);
+	}
+
+	async sizeBytes(): Promise<number> {
+		this.#checkOpen();
+		let bytes = 0;
+		for (const session of this.#sessions.values()) {
+			bytes += session.meta.length;
+			for (const turn of session.turns.values()) {
+				bytes += turn.header.length;
+				for (const pieces of turn.parts.values()) bytes += byteLength(pieces);
+			}
+		}
+		return bytes;
+	}
+
+	async close(): Promise<void> {
+		this.#closed = true;
+	}
+
+	#pieces(id: SessionId, turn: TurnId, part: PartName): readonly Uint8Array[] {
+		return this.#sessions.get(id)?.turns.get(turn)?.parts.get(part) ?? [];
+	}
+
+	#checkOpen(): void {
+		if (this.#closed) throw new RollpinError("worker_unavailable", "the store is closed");
+	}
+}
+
+type TurnOp = Extract<StoreOp, { op: "append_turn" | "put_header" | "drop_turn" }>;
+
+function applyToTurns(turns: Map<TurnId, KeptTurn>, op: TurnOp): void {
+	if (op.op === "append_turn") {
+		if (turns.has(op.header.id)) throw staleCommit(op, "the turn is already there");
+		turns.set(op.header.id, { header: JSON.stringify(op.header), parts: new Map(op.parts) });
+		return;
+	}
+	const turn = op.op === "drop_turn" ? op.turn : op.header.id;
+	const kept = turns.get(turn);
+	if (kept === undefined) throw staleCommit(op, "the session has no such turn");
+	if (op.op === "drop_turn") turns.delete(turn);
+	else turns.set(turn, { header: JSON.stringify(op.header), parts: kept.parts });
+}
+
+function byteLength(pieces: readonly Uint8Array[]): number {
+	return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}

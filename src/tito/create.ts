@@ -1,0 +1,95 @@
+// Builds the Tito of one checkpoint and one family. Reads files and refuses bad settings; later calls read nothing.
+import { ConfigError } from "../base/errors.js";
+import type { JsonObject } from "../json/value.js";
+import { type Join, resolveBoundary } from "./boundary.js";
+import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
+import { Encoder } from "./encoder.js";
+import { familyNamed } from "./families/registry.js";
+import type { Family } from "./family.js";
+import { ChatTemplate } from "./jinja/template.js";
+import { launchKwargs, requestKwargs } from "./kwargs.js";
+import { PromptRenderer } from "./renderer.js";
+import type { FamilyFacts, PromptInput, SuffixInput, TemplateKwargs, Tito } from "./tito.js";
+
+export interface TitoOptions {
+	checkpointDir: string;
+	/** `--chat-template`; null for the checkpoint's own, or the family's fixed one. */
+	chatTemplateFile: string | null;
+	/** `--chat-template-kwargs`. */
+	chatTemplateKwargs: JsonObject;
+	/** `--tito-model`. */
+	titoModel: string;
+}
+
+/** @throws ConfigError naming the flag, the rule and the remedy */
+export async function createTito(options: TitoOptions): Promise<Tito> {
+	const family = familyNamed(options.titoModel);
+	if (family.fixedTemplate !== null && options.chatTemplateFile !== null)
+		throw new ConfigError(
+			`--chat-template cannot be used with --tito-model ${family.name}, which brings its own template; leave one of them out`,
+		);
+	const checkpoint = loadCheckpoint(options.checkpointDir, { chatTemplateFile: options.chatTemplateFile });
+	const kwargs = launchKwargs(options.chatTemplateKwargs, family);
+	const template = compile(family.fixedTemplate ?? checkpoint.chatTemplate, checkpoint, options);
+	const encoder = new Encoder(checkpoint.tokenizerFile);
+	const renderer = new PromptRenderer(template, checkpoint.specialTokens);
+	return new JinjaTito(family, kwargs, renderer, encoder, await resolveBoundary(family, encoder));
+}
+
+function compile(source: string | null, checkpoint: Checkpoint, options: TitoOptions): ChatTemplate {
+	if (source === null)
+		throw new ConfigError(
+			`--checkpoint ${checkpoint.dir} has no chat template; give one with --chat-template`,
+		);
+	try {
+		return new ChatTemplate(source);
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		const place = options.chatTemplateFile ?? `the template of --checkpoint ${checkpoint.dir}`;
+		throw new ConfigError(`cannot parse ${place} (${reason}); give a working template with --chat-template`, {
+			cause: error,
+		});
+	}
+}
+
+class JinjaTito implements Tito {
+	readonly family: FamilyFacts;
+	readonly joinBoundary: (lastTokenId: number | undefined) => Join;
+	readonly #kwargs: TemplateKwargs;
+	readonly #renderer: PromptRenderer;
+	readonly #encoder: Encoder;
+
+	constructor(
+		family: Family,
+		kwargs: TemplateKwargs,
+		renderer: PromptRenderer,
+		encoder: Encoder,
+		joinBoundary: (lastTokenId: number | undefined) => Join,
+	) {
+		this.family = family;
+		this.joinBoundary = joinBoundary;
+		this.#kwargs = kwargs;
+		this.#renderer = renderer;
+		this.#encoder = encoder;
+	}
+
+	get vocabSize(): number {
+		return this.#encoder.vocabSize;
+	}
+
+	effectiveKwargs(request: JsonObject | undefined): TemplateKwargs {
+		return requestKwargs(this.#kwargs, request, this.family);
+	}
+
+	async encodePrompt(input: PromptInput): Promise<Int32Array> {
+		return this.#encoder.encode(this.#renderer.prompt(input));
+	}
+
+	async encodeSuffix(input: SuffixInput): Promise<Int32Array> {
+		return this.#encoder.encode(this.#renderer.suffix(input));
+	}
+
+	decode(ids: Int32Array): Promise<string> {
+		return this.#encoder.decode(ids);
+	}
+}

@@ -1,0 +1,49 @@
+// Text to token ids and back, on the thread pool. Adds no special token and cuts nothing.
+import { Tokenizer } from "tokenizers";
+import { ConfigError } from "../base/errors.js";
+
+export class Encoder {
+	readonly #tokenizer: Tokenizer;
+	/** Largest id + 1, added tokens included. */
+	readonly vocabSize: number;
+
+	/** Reads and builds the tokenizer, which blocks for up to a second. @throws ConfigError */
+	constructor(file: string) {
+		this.#tokenizer = load(file);
+		this.#tokenizer.disableTruncation();
+		this.#tokenizer.disablePadding();
+		let largest = -1;
+		for (const id of Object.values(this.#tokenizer.getVocab(true))) if (id > largest) largest = id;
+		this.vocabSize = largest + 1;
+	}
+
+	async encode(text: string): Promise<Int32Array> {
+		if (text === "") return new Int32Array(0);
+		const encoding = await this.#tokenizer.encode(text, null, { addSpecialTokens: false });
+		return Int32Array.from(encoding.getIds());
+	}
+
+	/** Special tokens stay in the text. */
+	async decode(ids: Int32Array): Promise<string> {
+		return ids.length === 0 ? "" : this.#tokenizer.decode(Array.from(ids), false);
+	}
+
+	/** Id of a token by its exact text. */
+	tokenId(token: string): number | null {
+		return this.#tokenizer.tokenToId(token);
+	}
+}
+
+function load(file: string): Tokenizer {
+	try {
+		return Tokenizer.fromFile(file);
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		throw new ConfigError(
+			`--checkpoint: cannot load ${file} (${reason}); copy it again from the model's repository`,
+			{
+				cause: error,
+			},
+		);
+	}
+}

@@ -1,0 +1,11 @@
+// Family `default`: any checkpoint with a template that keeps history as it was sampled. Facts only.
+import type { Family } from "../family.js";
+
+export const defaultFamily: Family = {
+	name: "default",
+	pinnedKwargs: {},
+	appendRoles: ["tool", "user", "system", "assistant"],
+	maxTrimTokens: 0,
+	fixedTemplate: null,
+	boundary: { kind: "none" },
+};

@@ -1,0 +1,18 @@
+// Every family by the name that `--tito-model` takes. To add one: a facts file beside this one, and a line here.
+import { ConfigError } from "../../base/errors.js";
+import type { Family } from "../family.js";
+import { defaultFamily } from "./default.js";
+import { qwen3 } from "./qwen3.js";
+
+const FAMILIES: ReadonlyMap<string, Family> = new Map(
+	[defaultFamily, qwen3].map((family) => [family.name, family]),
+);
+
+/** @throws ConfigError for a name that is not in the registry */
+export function familyNamed(name: string): Family {
+	const family = FAMILIES.get(name);
+	if (family !== undefined) return family;
+	throw new ConfigError(
+		`--tito-model ${name} is not known; choose one of ${[...FAMILIES.keys()].join(", ")}`,
+	);
+}

@@ -1,0 +1,54 @@
+// Layers the template kwargs: launch, then family pins, then the request's. Pure.
+import { ConfigError, RollpinError } from "../base/errors.js";
+import { writeJson } from "../json/parse.js";
+import type { JsonObject } from "../json/value.js";
+import type { FamilyFacts, TemplateKwargs } from "./tito.js";
+
+/** Variables that the renderer sets itself. */
+const RESERVED = new Set(["messages", "tools", "add_generation_prompt"]);
+
+/** Launch kwargs under the family's pins. @throws ConfigError on a conflict */
+export function launchKwargs(launch: JsonObject, family: FamilyFacts): TemplateKwargs {
+	const merged: TemplateKwargs = new Map(launch);
+	for (const name of launch.keys()) {
+		if (RESERVED.has(name))
+			throw new ConfigError(`--chat-template-kwargs may not set ${name}: it comes with each request`);
+	}
+	for (const [name, pinned] of Object.entries(family.pinnedKwargs)) {
+		const given = launch.get(name);
+		if (given !== undefined && given !== pinned)
+			throw new ConfigError(
+				`--chat-template-kwargs: ${name}=${writeJson(given)} conflicts with the value registered for family ${family.name} (${pinned}); leave it out`,
+			);
+		merged.set(name, pinned);
+	}
+	return merged;
+}
+
+/** @throws RollpinError `invalid_request` for a reserved name or a pin that is contradicted */
+export function requestKwargs(
+	base: TemplateKwargs,
+	request: JsonObject | undefined,
+	family: FamilyFacts,
+): TemplateKwargs {
+	if (request === undefined || request.size === 0) return base;
+	const merged: TemplateKwargs = new Map(base);
+	for (const [name, value] of request) {
+		const param = `chat_template_kwargs.${name}`;
+		if (RESERVED.has(name))
+			throw new RollpinError(
+				"invalid_request",
+				`chat_template_kwargs may not set ${name}; use the request's own field`,
+				{ param },
+			);
+		const pinned = Object.hasOwn(family.pinnedKwargs, name) ? family.pinnedKwargs[name] : undefined;
+		if (pinned !== undefined && pinned !== value)
+			throw new RollpinError(
+				"invalid_request",
+				`chat_template_kwargs: ${name}=${writeJson(value)} conflicts with the value registered for family ${family.name} (${pinned}); leave it out`,
+				{ param },
+			);
+		merged.set(name, value);
+	}
+	return merged;
+}

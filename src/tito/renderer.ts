@@ -1,0 +1,141 @@
+// Conversations to prompt text through one chat template. Encodes nothing and keeps no conversation.
+import { RollpinError } from "../base/errors.js";
+import { writeJson } from "../json/parse.js";
+import type { JsonObject, JsonValue } from "../json/value.js";
+import { BoundedCache } from "./bounded-cache.js";
+import type { ChatTemplate } from "./jinja/template.js";
+import { fromJson, TemplateError, type Value } from "./jinja/values.js";
+import { normaliseMessage, normaliseToolCalls } from "./messages.js";
+import type { PromptInput, SuffixInput, TemplateKwargs } from "./tito.js";
+import { type CanonicalTools, canonicalTools } from "./tools.js";
+
+const MAX_CACHED = 64;
+const MAX_KEY_LENGTH = 256 * 1024;
+const LONE_SURROGATE = /\p{Cs}/u;
+
+export class PromptRenderer {
+	readonly #template: ChatTemplate;
+	readonly #specialTokens: ReadonlyMap<string, string>;
+	/** By identity for one request, by text for the next one of the same agent. */
+	readonly #toolsOfList = new WeakMap<readonly JsonValue[], { key: string; tools: CanonicalTools | null }>();
+	readonly #toolsOfText = new BoundedCache<CanonicalTools | null>(MAX_CACHED, MAX_KEY_LENGTH);
+	readonly #bases = new BoundedCache<string>(MAX_CACHED, MAX_KEY_LENGTH);
+
+	constructor(template: ChatTemplate, specialTokens: ReadonlyMap<string, string>) {
+		this.#template = template;
+		this.#specialTokens = specialTokens;
+	}
+
+	/** Text of a whole conversation. @throws RollpinError `invalid_messages`, `invalid_request` */
+	prompt(input: PromptInput, addGenerationPrompt = true): string {
+		const messages = input.messages.map((message, at) =>
+			fromJson(normaliseMessage(message, `messages[${at}]`)),
+		);
+		const { tools } = this.#tools(input.tools);
+		return checked(this.#render(messages, tools, input.kwargs, addGenerationPrompt));
+	}
+
+	/**
+	 * Text of the appended messages and the generation prompt: what they add to a short made-up conversation that ends
+	 * in the same tool calls, so that history is not rendered.
+	 */
+	suffix(input: SuffixInput): string {
+		const calls = input.lastAssistant.get("tool_calls");
+		const toolCalls = normaliseToolCalls(Array.isArray(calls) ? calls : [], "stored assistant message");
+		const { tools, key } = this.#tools(input.tools);
+		const base = dummyConversation(toolCalls);
+		const baseKey = `${key}\n${writeJson(input.kwargs)}\n${writeJson(toolCalls)}`;
+		const before = this.#bases.getOrMake(baseKey, () => this.#render(base, tools, input.kwargs, false));
+		const appended = input.appended.map((message, at) =>
+			fromJson(normaliseMessage(message, `appended message ${at}`)),
+		);
+		const after = this.#render([...base, ...appended], tools, input.kwargs, true);
+		if (!after.startsWith(before))
+			throw new RollpinError(
+				"invalid_messages",
+				"the chat template renders earlier turns differently when messages follow, so stored tokens cannot be kept; use a template that only appends, or the model's family",
+			);
+		return checked(after.slice(before.length));
+	}
+
+	#tools(list: readonly JsonValue[] | undefined): { key: string; tools: CanonicalTools | null } {
+		if (list === undefined || list.length === 0) return { key: "", tools: null };
+		const known = this.#toolsOfList.get(list);
+		if (known !== undefined) return known;
+		const key = writeJson([...list]);
+		const found = { key, tools: this.#toolsOfText.getOrMake(key, () => canonicalTools(list)) };
+		this.#toolsOfList.set(list, found);
+		return found;
+	}
+
+	#render(
+		messages: Value[],
+		tools: CanonicalTools | null,
+		kwargs: TemplateKwargs,
+		addGenerationPrompt: boolean,
+	): string {
+		const attempt = (given: Value) => this.#attempt(messages, given, kwargs, addGenerationPrompt);
+		if (tools === null) return this.#refusable(() => attempt(null));
+		return this.#refusable(() => {
+			try {
+				return attempt(tools.full);
+			} catch (error) {
+				if (!(error instanceof TemplateError)) throw error;
+				return this.#orFirst(error, () => attempt(tools.bare));
+			}
+		});
+	}
+
+	#attempt(messages: Value[], tools: Value, kwargs: TemplateKwargs, addGenerationPrompt: boolean): string {
+		const variables = new Map<string, Value>(this.#specialTokens);
+		variables.set("documents", null);
+		for (const [name, value] of kwargs) variables.set(name, fromJson(value));
+		variables.set("messages", messages);
+		variables.set("tools", tools);
+		variables.set("add_generation_prompt", addGenerationPrompt);
+		return this.#template.render(variables);
+	}
+
+	/** When bare functions fail too, what the full tools met is the better explanation. */
+	#orFirst(first: TemplateError, attempt: () => string): string {
+		try {
+			return attempt();
+		} catch (error) {
+			throw error instanceof TemplateError ? first : error;
+		}
+	}
+
+	#refusable(render: () => string): string {
+		try {
+			return render();
+		} catch (error) {
+			if (!(error instanceof TemplateError)) throw error;
+			throw new RollpinError("invalid_messages", `the chat template refuses the messages: ${error.message}`, {
+				cause: error,
+			});
+		}
+	}
+}
+
+/** A reasoning of one space makes thinking templates open and close their block as they do for a real turn. */
+function dummyConversation(toolCalls: JsonValue[]): Value[] {
+	const system: JsonObject = new Map([
+		["role", "system"],
+		["content", "dummy system"],
+	]);
+	const assistant: JsonObject = new Map<string, JsonValue>([
+		["role", "assistant"],
+		["content", ""],
+		["reasoning_content", " "],
+		["tool_calls", toolCalls],
+	]);
+	return [fromJson(system), fromJson(assistant)];
+}
+
+function checked(text: string): string {
+	if (!LONE_SURROGATE.test(text)) return text;
+	throw new RollpinError(
+		"invalid_messages",
+		"the messages hold half of a surrogate pair, which has no UTF-8 form; send whole characters",
+	);
+}

@@ -1,0 +1,213 @@
+// POST chat completions: admission, body, turn, answer, and the two log records. Decides nothing about history.
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { RollpinError } from "../base/errors.js";
+import type { RequestId, SessionId } from "../base/ids.js";
+import { type ChatFacts, type ChatOutcome, type ChatRequest, emptyFacts, runChat } from "../session/chat.js";
+import type { Session } from "../session/session.js";
+import type { ChatDone } from "../telemetry/events.js";
+import { parseChatBody } from "./chat-body.js";
+import { CLIENT_GONE_STATUS, ClientGone } from "./client-gone.js";
+import type { WorkerContext } from "./context.js";
+import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.js";
+import { readBody } from "./read-body.js";
+import { replayedReply, turnReply, type WireReply } from "./replies.js";
+import { requestIdOf, sendError, sendPieces } from "./respond.js";
+
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+export async function chat(
+	context: WorkerContext,
+	id: SessionId,
+	query: string,
+	request: IncomingMessage,
+	response: ServerResponse,
+): Promise<void> {
+	const { admission, clock, logger } = context;
+	const startedMs = clock.monotonicMs();
+	const arrivedAt = clock.nowS();
+	const reqId = randomBytes(4).toString("hex") as RequestId;
+	const facts = emptyFacts();
+	const end: ChatEnd = { status: 0, code: null, finishReason: null, turn: null, replyBytes: 0 };
+	const gone = new AbortController();
+	const onClose = () => {
+		if (!response.writableFinished) gone.abort(new ClientGone());
+	};
+	response.once("close", onClose);
+	let ticket: ReturnType<typeof admission.enter> | null = null;
+	let messages = 0;
+	const start = () =>
+		logger.event("chat_start", {
+			req_id: reqId,
+			session_id: id,
+			x_request_id: requestIdOf(request),
+			messages,
+			inflight_now: admission.inflight,
+		});
+	let started = false;
+	try {
+		ticket = admission.enter();
+		const { hold } = ticket;
+		const body = await readBody(request, context.config.limits.maxBodyBytes, hold);
+		const key = idempotencyKey(request);
+		const known = await context.registry.find(id);
+		const parsed = parseChatBody(body, known?.sharedMessages ?? null, {
+			maxMessages: context.config.limits.maxMessages,
+			maxDepth: context.config.limits.maxJsonDepth,
+		});
+		messages = parsed.messages.count;
+		started = true;
+		start();
+		// Only now: a body that is refused must not create a session.
+		const session = known ?? (await context.registry.findOrCreate(id));
+		const chatRequest: ChatRequest = {
+			messages: parsed.messages,
+			template: { tools: parsed.tools, kwargs: parsed.kwargs },
+			idempotency: key === null ? null : { key, body },
+			arrivedAt,
+			clientGone: context.config.onDisconnect === "cancel" ? gone.signal : undefined,
+		};
+		const done = context.registry.use(session);
+		let reply: WireReply;
+		try {
+			const outcome = await turn(context, session, chatRequest, { parsed, query, request, reqId }, facts);
+			reply = await wireReply(context, session, outcome, parsed.stream);
+			if (outcome.kind === "turn") context.counters.turnsCompleted++;
+			describe(end, outcome);
+		} finally {
+			done();
+		}
+		end.status = reply.status;
+		await send(response, reply, end);
+	} catch (error) {
+		if (error instanceof ClientGone || gone.signal.aborted) {
+			end.status = CLIENT_GONE_STATUS;
+			end.code = "client_gone";
+			response.destroy();
+		} else {
+			const shown = sendError(request, response, error, logger);
+			end.status = shown.status;
+			end.code = shown.code;
+		}
+	} finally {
+		response.off("close", onClose);
+		if (!started) start();
+		ticket?.leave();
+		if (facts.rollback !== null) {
+			const { discarded, head } = facts.rollback;
+			logger.event("rollback", { req_id: reqId, session_id: id, discarded_turn: discarded, head });
+		}
+		logger.event(
+			"chat_done",
+			chatDone(reqId, id, end, facts, clock.monotonicMs() - startedMs, admission.inflight),
+		);
+	}
+}
+
+/** How a chat ended, for its log record. */
+interface ChatEnd {
+	status: number;
+	code: string | null;
+	finishReason: string | null;
+	turn: number | null;
+	replyBytes: number;
+}
+
+function turn(
+	context: WorkerContext,
+	session: Session,
+	request: ChatRequest,
+	via: Parameters<typeof generateThrough>[2],
+	facts: ChatFacts,
+): Promise<ChatOutcome<EngineTurn, RefusedTurn>> {
+	const { limits } = context.config;
+	return runChat(
+		session,
+		request,
+		generateThrough(context, session, via),
+		{
+			policy: context.policy,
+			store: context.store,
+			tito: context.tito,
+			matcher: context.matcher,
+			clock: context.clock,
+			maxTurns: limits.maxTurnsPerSession,
+			maxTreeNodes: limits.maxTreeNodes,
+			maxTokens: limits.maxTokensPerSession,
+		},
+		facts,
+	);
+}
+
+async function wireReply(
+	context: WorkerContext,
+	session: Session,
+	outcome: ChatOutcome<EngineTurn, RefusedTurn>,
+	stream: boolean,
+): Promise<WireReply> {
+	if (outcome.kind === "turn") return turnReply(outcome, stream);
+	if (outcome.kind === "replay") return replayedReply(context.store, session, outcome.header, stream);
+	const { status, headers, body } = outcome.refusal;
+	return { status, headers, pieces: [body], byteLength: body.length };
+}
+
+function describe(end: ChatEnd, outcome: ChatOutcome<EngineTurn, RefusedTurn>): void {
+	if (outcome.kind === "refused") {
+		end.code = "upstream_status";
+		return;
+	}
+	end.finishReason = outcome.header.finishReason;
+	end.turn = outcome.header.id;
+}
+
+async function send(response: ServerResponse, reply: WireReply, end: ChatEnd): Promise<void> {
+	response.statusCode = reply.status;
+	for (const [name, value] of reply.headers) response.setHeader(name, value);
+	response.setHeader("content-length", reply.byteLength);
+	end.replyBytes = reply.byteLength;
+	await sendPieces(response, reply.pieces);
+}
+
+function idempotencyKey(request: IncomingMessage): string | null {
+	const key = request.headers["idempotency-key"];
+	if (key === undefined) return null;
+	if (typeof key === "string" && IDEMPOTENCY_KEY.test(key)) return key;
+	throw new RollpinError(
+		"invalid_request",
+		"Idempotency-Key must have 1 to 255 visible ASCII characters, once",
+	);
+}
+
+function chatDone(
+	reqId: RequestId,
+	id: SessionId,
+	end: ChatEnd,
+	facts: ChatFacts,
+	totalMs: number,
+	inflightNow: number,
+): ChatDone {
+	const { timings } = facts;
+	return {
+		req_id: reqId,
+		session_id: id,
+		status: end.status,
+		code: end.code,
+		finish_reason: end.finishReason,
+		turn: end.turn,
+		lock_wait_ms: round(timings.lockWaitMs),
+		tokenize_in_ms: round(timings.tokenizeInMs),
+		proxy_elapsed_ms: round(timings.proxyElapsedMs),
+		tokenize_out_ms: round(timings.tokenizeOutMs),
+		commit_ms: round(timings.commitMs),
+		total_ms: round(totalMs),
+		prompt_tokens: facts.promptTokens,
+		reused_tokens: facts.reusedTokens,
+		completion_tokens: facts.completionTokens,
+		reply_bytes: end.replyBytes,
+		inflight_now: inflightNow,
+	};
+}
+
+function round(ms: number): number {
+	return Math.round(ms * 100) / 100;
+}

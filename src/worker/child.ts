@@ -1,0 +1,87 @@
+// Entry of a worker process: speaks to the primary, opens store and tokenizer, drains. Builds nothing itself.
+import { systemClock } from "../base/clock.js";
+import { ConfigError } from "../base/errors.js";
+import type { WorkerIndex } from "../base/ids.js";
+import { connectToPrimary } from "../ipc/child-channel.js";
+import type { ToChild } from "../ipc/messages.js";
+import { parseJson } from "../json/parse.js";
+import type { JsonObject } from "../json/value.js";
+import { createLogger } from "../telemetry/logger.js";
+import { createLoopLag } from "../telemetry/loop-lag.js";
+import { createTito } from "../tito/create.js";
+import { openStore } from "./open-store.js";
+import { startWorker, type Worker } from "./worker.js";
+
+const startedMs = systemClock.monotonicMs();
+const loopLag = createLoopLag();
+let worker: Worker | null = null;
+let drainTimeoutMs = 0;
+let draining = false;
+
+const channel = connectToPrimary("worker", {
+	onTerminate: () => {
+		if (worker === null) process.exit(0);
+		// The primary first, so that nothing new is sent here.
+		void channel.send({ type: "draining" });
+		drain(drainTimeoutMs);
+	},
+});
+
+channel.on("start_worker", (message) => {
+	start(message).catch((error: unknown) => {
+		const text = error instanceof Error ? error.message : String(error);
+		void channel.fail(`worker ${message.index}: ${text}`, error instanceof ConfigError ? 2 : 1);
+	});
+});
+
+channel.on("ask_stats", () => {
+	void worker?.stats().then((stats) =>
+		channel.send({
+			type: "stats",
+			stats: {
+				uptimeS: Math.round((systemClock.monotonicMs() - startedMs) / 1000),
+				loopLagP99Ms: loopLag.takeP99Ms(),
+				...stats,
+			},
+		}),
+	);
+});
+
+channel.on("drain", ({ timeoutMs }) => drain(timeoutMs));
+
+async function start(message: Extract<ToChild, { type: "start_worker" }>): Promise<void> {
+	const { config, socketPath } = message;
+	const index = message.index as WorkerIndex;
+	drainTimeoutMs = config.drainTimeoutMs;
+	const { level, format } = config.log;
+	const logger = createLogger({ role: "worker", worker: index, level, format });
+	const [tito, store] = await Promise.all([
+		createTito({
+			checkpointDir: config.checkpointDir,
+			chatTemplateFile: config.chatTemplateFile,
+			chatTemplateKwargs: parseJson(config.chatTemplateKwargsJson) as JsonObject,
+			titoModel: config.titoModel,
+		}),
+		openStore(config, index, message.storeEpoch, logger),
+	]);
+	worker = await startWorker({
+		index,
+		config,
+		socketPath,
+		store,
+		tito,
+		logger,
+		clock: systemClock,
+	});
+	await channel.send({ type: "ready", socketPath });
+}
+
+function drain(timeoutMs: number): void {
+	if (draining) return;
+	draining = true;
+	void (async () => {
+		await worker?.drain(timeoutMs);
+		await channel.send({ type: "drained" });
+		process.exit(0);
+	})();
+}

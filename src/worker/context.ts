@@ -1,0 +1,33 @@
+// What every route of a worker works with. Made once by the entry; holds no decisions.
+import type { Clock } from "../base/clock.js";
+import type { WorkerIndex } from "../base/ids.js";
+import type { EngineClient } from "../engine/client.js";
+import type { ClusterConfig } from "../ipc/config.js";
+import type { PositionPolicy } from "../session/attach.js";
+import type { MessageMatcher } from "../session/matcher.js";
+import type { SessionRegistry } from "../session/registry.js";
+import type { Store } from "../store/store.js";
+import type { Logger } from "../telemetry/logger.js";
+import type { Tito } from "../tito/tito.js";
+import type { Admission } from "./admission.js";
+
+export interface WorkerContext {
+	index: WorkerIndex;
+	config: ClusterConfig;
+	registry: SessionRegistry;
+	store: Store;
+	tito: Tito;
+	engine: EngineClient;
+	matcher: MessageMatcher;
+	policy: PositionPolicy;
+	admission: Admission;
+	counters: WorkerCounters;
+	logger: Logger;
+	clock: Clock;
+}
+
+/** Counted since the worker started. */
+export interface WorkerCounters {
+	requests: number;
+	turnsCompleted: number;
+}

@@ -1,0 +1,80 @@
+// Connects a session to the engine: the client's bytes with our fields spliced in go out, a validated turn comes back.
+import type { IncomingMessage } from "node:http";
+import { RollpinError } from "../base/errors.js";
+import type { RequestId } from "../base/ids.js";
+import type { EngineRefusal, Generation } from "../engine/engine.js";
+import { upstreamHeaders } from "../engine/headers.js";
+import { spliceRequest, upstreamFields } from "../engine/request-body.js";
+import type { Generate, GeneratedReply } from "../session/generation.js";
+import type { Session } from "../session/session.js";
+import type { ChatBody } from "./chat-body.js";
+import type { WorkerContext } from "./context.js";
+
+export type EngineTurn = Generation & GeneratedReply;
+export type RefusedTurn = EngineRefusal;
+
+export interface ChatVia {
+	parsed: ChatBody;
+	/** The client's query string with its question mark, or empty. */
+	query: string;
+	request: IncomingMessage;
+	reqId: RequestId;
+}
+
+/** The `Generate` of one chat request. */
+export function generateThrough(
+	context: WorkerContext,
+	session: Session,
+	via: ChatVia,
+): Generate<EngineTurn, RefusedTurn> {
+	return async (prompt, signal) => {
+		const { config, engine } = context;
+		const sent = spliceRequest(
+			via.parsed.body,
+			via.parsed.scan,
+			upstreamFields({
+				inputIds: prompt.text,
+				kwargs: prompt.kwargs,
+				overridesJson: session.meta.overridesJson,
+				r3: config.r3,
+				routedExpertsStartLen: null,
+			}),
+		);
+		const headers = upstreamHeaders(via.request.rawHeaders, {
+			routingKey: session.meta.id,
+			forwardAuthorization: config.forwardAuthorization,
+		});
+		try {
+			const result = await engine.chat({
+				chunks: sent.chunks,
+				byteLength: sent.byteLength,
+				headers,
+				query: via.query,
+				inputIdsText: prompt.text,
+				vocabSize: context.tito.vocabSize,
+				signal,
+			});
+			if (result.kind === "refused") return { kind: "refused", refusal: result.refusal };
+			return {
+				kind: "generated",
+				generation: result.generation,
+				sent: sent.record,
+				readMs: result.generation.validateMs,
+			};
+		} catch (error) {
+			logTransportError(context, via.reqId, error);
+			throw error;
+		}
+	};
+}
+
+function logTransportError(context: WorkerContext, reqId: RequestId, error: unknown): void {
+	if (!(error instanceof RollpinError) || !error.code.startsWith("upstream_")) return;
+	const { elapsedMs, transportCode } = error.details ?? {};
+	context.logger.event("proxy_transport_error", {
+		req_id: reqId,
+		url: context.config.upstream ?? "",
+		elapsed_ms: typeof elapsedMs === "number" ? elapsedMs : 0,
+		code: typeof transportCode === "string" ? transportCode : error.code,
+	});
+}

@@ -1,0 +1,31 @@
+// Opens the store that the configuration names.
+import type { WorkerIndex } from "../base/ids.js";
+import type { ClusterConfig } from "../ipc/config.js";
+import { openLmdbStore } from "../store/lmdb-store.js";
+import { createMemoryStore } from "../store/memory-store.js";
+import type { Store } from "../store/store.js";
+import type { Logger } from "../telemetry/logger.js";
+
+/** @param epoch greater than that of every earlier owner of these partitions */
+export async function openStore(
+	config: ClusterConfig,
+	index: WorkerIndex,
+	epoch: number,
+	logger: Logger,
+): Promise<Store> {
+	if (config.store === "memory") return createMemoryStore({ tombstones: config.tombstones });
+	return openLmdbStore({
+		dataDir: config.dataDir,
+		workerIndex: index,
+		workerCount: config.backends,
+		durability: config.durability,
+		tombstones: config.tombstones,
+		epoch,
+		onPartitionRefused: (partition, reason) =>
+			logger.event(
+				"partition_refused",
+				{ partition, reason },
+				`partition ${partition} is not served: ${reason}`,
+			),
+	});
+}

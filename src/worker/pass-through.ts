@@ -1,0 +1,52 @@
+// Relays allow-listed paths below a session to the engine, bytes untouched both ways. Records nothing.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
+import { RollpinError } from "../base/errors.js";
+import type { SessionId } from "../base/ids.js";
+import { ClientGone } from "./client-gone.js";
+import type { WorkerContext } from "./context.js";
+
+export async function passThrough(
+	context: WorkerContext,
+	id: SessionId,
+	request: IncomingMessage,
+	response: ServerResponse,
+): Promise<void> {
+	const target = (request.url ?? "").slice(`/sessions/${id}`.length);
+	const path = target.split("?", 1)[0] ?? "";
+	if (!context.config.passThroughPaths.includes(path)) {
+		throw new RollpinError(
+			"path_not_allowed",
+			`${path} is not passed through; allowed are ${context.config.passThroughPaths.join(", ")} (--pass-through)`,
+		);
+	}
+	const session = await context.registry.find(id);
+	const done = session === undefined ? () => {} : context.registry.use(session);
+	const gone = new AbortController();
+	const onClose = () => {
+		if (!response.writableFinished) gone.abort(new ClientGone());
+	};
+	response.once("close", onClose);
+	try {
+		const reply = await context.engine.passThrough({
+			method: request.method ?? "GET",
+			path: target,
+			rawHeaders: request.rawHeaders,
+			routingKey: id,
+			forwardAuthorization: context.config.forwardAuthorization,
+			body: request,
+			hasBody:
+				request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined,
+			signal: gone.signal,
+		});
+		response.statusCode = reply.status;
+		for (const [name, value] of reply.headers) response.setHeader(name, value);
+		await pipeline(reply.body, response);
+	} catch (error) {
+		if (gone.signal.aborted) response.destroy();
+		else throw error;
+	} finally {
+		response.off("close", onClose);
+		done();
+	}
+}

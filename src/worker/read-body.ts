@@ -1,0 +1,59 @@
+// Reads a request body whole, within bounds. Knows nothing of its meaning.
+import type { IncomingMessage } from "node:http";
+import { RollpinError } from "../base/errors.js";
+import { ClientGone } from "./client-gone.js";
+
+/**
+ * @param hold called with the size of each piece before it is kept; may throw
+ * @throws RollpinError `body_too_large` over `maxBytes`, `unsupported_media_type` for a content-encoding;
+ * ClientGone when the client went away before the end
+ */
+export function readBody(
+	request: IncomingMessage,
+	maxBytes: number,
+	hold: (bytes: number) => void,
+): Promise<Buffer> {
+	const encoding = request.headers["content-encoding"];
+	if (encoding !== undefined && encoding !== "identity") {
+		throw new RollpinError(
+			"unsupported_media_type",
+			`content-encoding ${encoding} is not accepted; send the body as it is`,
+		);
+	}
+	const tooLarge = (length: number | string) =>
+		new RollpinError(
+			"body_too_large",
+			`the body has ${length} bytes or more, over the limit of ${maxBytes}; shorten it or raise --max-body-mib`,
+		);
+	const declared = request.headers["content-length"];
+	if (declared !== undefined && Number(declared) > maxBytes) throw tooLarge(declared);
+	return new Promise((resolve, reject) => {
+		const chunks: Buffer[] = [];
+		let length = 0;
+		const fail = (error: unknown) => {
+			request.pause();
+			request.off("data", onData);
+			reject(error);
+		};
+		const onData = (chunk: Buffer) => {
+			length += chunk.length;
+			if (length > maxBytes) {
+				fail(tooLarge(length));
+				return;
+			}
+			try {
+				hold(chunk.length);
+			} catch (error) {
+				fail(error);
+				return;
+			}
+			chunks.push(chunk);
+		};
+		request.on("data", onData);
+		request.once("end", () =>
+			resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length)),
+		);
+		request.once("error", () => reject(new ClientGone()));
+		request.once("close", () => reject(new ClientGone()));
+	});
+}

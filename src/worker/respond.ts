@@ -1,0 +1,91 @@
+// Writes answers and maps errors to them. Anything that is not a RollpinError is a 500 without detail, and is logged.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { errorBody, RollpinError } from "../base/errors.js";
+import { JsonSyntaxError } from "../json/parse.js";
+import type { Logger } from "../telemetry/logger.js";
+import { ClientGone } from "./client-gone.js";
+
+/** The request's id; the router makes sure that every request has a sane one. */
+export function requestIdOf(request: IncomingMessage): string {
+	const id = request.headers["x-request-id"];
+	return typeof id === "string" ? id : "";
+}
+
+export function sendJson(response: ServerResponse, status: number, body: string | Buffer): void {
+	response.statusCode = status;
+	response.setHeader("content-type", "application/json");
+	response.setHeader("content-length", Buffer.byteLength(body));
+	response.end(body);
+}
+
+/** The error a client may see for anything that was thrown. */
+function toRollpinError(error: unknown): RollpinError {
+	if (error instanceof RollpinError) return error;
+	if (error instanceof JsonSyntaxError) {
+		return new RollpinError("invalid_json", `invalid JSON body: ${error.message}`, { cause: error });
+	}
+	return new RollpinError("internal", "internal error; the log has it under this request's x-request-id", {
+		cause: error,
+	});
+}
+
+/** Answers with the error, or cuts the connection when an answer is under way already. */
+export function sendError(
+	request: IncomingMessage,
+	response: ServerResponse,
+	error: unknown,
+	logger: Logger,
+): RollpinError {
+	const shown = toRollpinError(error);
+	if (shown.code === "internal" && !(error instanceof ClientGone)) {
+		logger.event("request_error", {
+			x_request_id: requestIdOf(request),
+			method: request.method ?? "",
+			path: pathOnly(request.url ?? ""),
+			err: error,
+		});
+	}
+	if (response.headersSent || response.destroyed) {
+		// Half an answer must never look like a whole one.
+		response.destroy();
+		return shown;
+	}
+	if (shown.retryAfterS !== undefined) response.setHeader("retry-after", shown.retryAfterS);
+	if (shown.allow !== undefined) response.setHeader("allow", shown.allow);
+	// Unread rest of a refused body: the connection can't be used again.
+	if (!request.readableEnded && shown.status === 413) response.setHeader("connection", "close");
+	sendJson(response, shown.status, errorBody(shown));
+	return shown;
+}
+
+function pathOnly(url: string): string {
+	const query = url.indexOf("?");
+	return query === -1 ? url : url.slice(0, query);
+}
+
+/** Writes pieces with backpressure; resolves at the end, rejects with ClientGone when the client leaves. */
+export async function sendPieces(
+	response: ServerResponse,
+	pieces: AsyncIterable<Buffer> | Iterable<Buffer>,
+): Promise<void> {
+	for await (const piece of pieces) {
+		if (response.destroyed) throw new ClientGone();
+		if (piece.length > 0 && !response.write(piece)) await drained(response);
+	}
+	response.end();
+}
+
+function drained(response: ServerResponse): Promise<void> {
+	return new Promise((resolve, reject) => {
+		const settle = (act: () => void) => {
+			response.off("drain", onDrain);
+			response.off("close", onClose);
+			act();
+		};
+		const onDrain = () => settle(resolve);
+		const onClose = () => settle(() => reject(new ClientGone()));
+		response.on("drain", onDrain);
+		response.on("close", onClose);
+		if (response.destroyed) onClose();
+	});
+}

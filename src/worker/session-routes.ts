@@ -1,0 +1,183 @@
+// Create, list, read, extend and delete. Each validates, asks the registry, and writes one answer.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { RollpinError } from "../base/errors.js";
+import type { SessionId } from "../base/ids.js";
+import { isSessionId, ownerOf, partitionOf } from "../base/partitions.js";
+import { tokenIdsText } from "../json/token-text.js";
+import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
+import type { Session } from "../session/session.js";
+import type { WorkerContext } from "./context.js";
+import { parseCreateBody, parseExtendBody } from "./create-body.js";
+import { readBody } from "./read-body.js";
+import { sendJson, sendPieces } from "./respond.js";
+
+const DEFAULT_PAGE = 100;
+const MAX_PAGE = 1000;
+/** Create and extend carry no conversation. */
+const MAX_SMALL_BODY_BYTES = 1024 * 1024;
+
+/**
+ * The id of a request, checked once more against the pinning rule: a session served by two workers would be two
+ * histories under one name.
+ */
+export function ownedId(context: WorkerContext, text: string): SessionId {
+	if (!isSessionId(text)) {
+		throw new RollpinError(
+			"invalid_id",
+			"a session id has 1 to 128 characters of A-Z a-z 0-9 . _ - and does not start with a dot",
+		);
+	}
+	const owner = ownerOf(partitionOf(text), context.config.backends);
+	if (owner !== context.index) {
+		context.logger.event("misrouted", { session_id: text, worker: context.index, owner });
+		throw new RollpinError("internal", `session ${text} belongs to worker ${owner}, not to ${context.index}`);
+	}
+	return text;
+}
+
+export async function createSession(
+	context: WorkerContext,
+	request: IncomingMessage,
+	response: ServerResponse,
+): Promise<void> {
+	const id = ownedId(context, String(request.headers["x-rollpin-session-id"] ?? ""));
+	const body = await readBody(request, MAX_SMALL_BODY_BYTES, () => {});
+	const options = parseCreateBody(body, context.config.maxSessionTtlS, context.config.limits.maxJsonDepth);
+	const { meta } = await context.registry.create(id, options);
+	sendJson(
+		response,
+		200,
+		JSON.stringify({
+			session_id: id,
+			created_at: meta.createdAt,
+			expires_at: meta.expiresAt,
+			worker: context.index,
+		}),
+	);
+}
+
+export async function extendSession(
+	context: WorkerContext,
+	id: SessionId,
+	request: IncomingMessage,
+	response: ServerResponse,
+): Promise<void> {
+	const body = await readBody(request, MAX_SMALL_BODY_BYTES, () => {});
+	const ttlS = parseExtendBody(body, context.config.maxSessionTtlS, context.config.limits.maxJsonDepth);
+	const meta = await context.registry.extend(id, ttlS);
+	context.logger.event("session_extended", { session_id: id, expires_at: meta.expiresAt });
+	sendJson(response, 200, JSON.stringify({ expires_at: meta.expiresAt }));
+}
+
+export async function deleteSession(
+	context: WorkerContext,
+	id: SessionId,
+	response: ServerResponse,
+): Promise<void> {
+	await context.registry.delete(id);
+	response.statusCode = 204;
+	response.end();
+}
+
+/** GET of one session; a never-seen id is an empty 200 and creates nothing. */
+export async function readSession(
+	context: WorkerContext,
+	id: SessionId,
+	query: URLSearchParams,
+	response: ServerResponse,
+): Promise<void> {
+	const payloads = payloadChoice(query.get("payloads"));
+	const session = await context.registry.find(id);
+	if (session === undefined) {
+		sendJson(response, 200, JSON.stringify({ session_id: id, records: [], metadata: {} }));
+		return;
+	}
+	const done = context.registry.use(session);
+	try {
+		const pieces = sessionPieces(context, session, payloads);
+		response.statusCode = 200;
+		response.setHeader("content-type", "application/json");
+		await sendPieces(response, pieces);
+	} finally {
+		done();
+	}
+}
+
+async function* sessionPieces(
+	context: WorkerContext,
+	session: Session,
+	payloads: PayloadChoice,
+): AsyncGenerator<Buffer> {
+	const plan = await planRead(session);
+	const { meta } = session;
+	let tokens: Int32Array = new Int32Array(0);
+	yield Buffer.from(`{"session_id":${JSON.stringify(meta.id)},"records":[`);
+	yield* recordPieces(context.store, plan, payloads, (ids) => {
+		tokens = ids;
+	});
+	yield Buffer.from(`],"metadata":{"accumulated_token_ids":[`);
+	yield tokenIdsText(tokens);
+	const facts = {
+		created_at: meta.createdAt,
+		expires_at: meta.expiresAt,
+		worker: context.index,
+		turns: meta.turnCount,
+		in_flight: session.chatsInFlight,
+	};
+	const clientMetadata = meta.metadataJson ?? "null";
+	yield Buffer.from(
+		`],"max_trim_tokens":${context.tito.family.maxTrimTokens}},` +
+			`"session":${JSON.stringify(facts).slice(0, -1)},"metadata":${clientMetadata}}}`,
+	);
+}
+
+function payloadChoice(text: string | null): PayloadChoice {
+	if (text === null || text === "all") return "all";
+	if (text === "latest" || text === "none") return text;
+	throw new RollpinError("invalid_request", "payloads must be all, latest or none", { param: "payloads" });
+}
+
+/** One page of this worker's sessions; a cursor is `<worker>:<last id>`, and the last page points at the next worker. */
+export function listSessions(context: WorkerContext, query: URLSearchParams, response: ServerResponse): void {
+	const limitText = query.get("limit") ?? String(DEFAULT_PAGE);
+	const limit = Number(limitText);
+	if (!/^\d+$/.test(limitText) || limit < 1 || limit > MAX_PAGE) {
+		throw new RollpinError("invalid_request", `limit must be an integer from 1 to ${MAX_PAGE}`, {
+			param: "limit",
+		});
+	}
+	const cursor = /^(\d+):(.*)$/.exec(query.get("cursor") ?? `${context.index}:`);
+	if (cursor === null || Number(cursor[1]) > context.index) {
+		throw new RollpinError("invalid_request", "cursor must be the next_cursor of an earlier page", {
+			param: "cursor",
+		});
+	}
+	// The page of a worker that is down falls to the next one, which begins at its own beginning.
+	const after = Number(cursor[1]) === context.index ? (cursor[2] ?? "") : "";
+	const sessions = [...context.registry.values()]
+		.filter((session) => session.closing === null && session.meta.id > after)
+		.sort((a, b) => (a.meta.id < b.meta.id ? -1 : 1));
+	const page = sessions.slice(0, limit);
+	const next =
+		sessions.length > limit
+			? `${context.index}:${page.at(-1)?.meta.id ?? ""}`
+			: context.index + 1 < context.config.backends
+				? `${context.index + 1}:`
+				: null;
+	sendJson(
+		response,
+		200,
+		JSON.stringify({
+			sessions: page.map(({ meta, chatsInFlight }) => ({
+				session_id: meta.id,
+				worker: context.index,
+				turns: meta.turnCount,
+				tokens: meta.tokenCount,
+				created_at: meta.createdAt,
+				expires_at: meta.expiresAt,
+				in_flight: chatsInFlight,
+			})),
+			next_cursor: next,
+		}),
+	);
+}

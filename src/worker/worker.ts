@@ -1,0 +1,120 @@
+// One worker's rooms, wired together: store, registry, tokens, engine, routes. Knows nothing of processes or IPC.
+import type { Server } from "node:http";
+import type { Clock } from "../base/clock.js";
+import type { WorkerIndex } from "../base/ids.js";
+import { EngineClient } from "../engine/client.js";
+import type { ClusterConfig } from "../ipc/config.js";
+import type { WorkerStats } from "../ipc/messages.js";
+import { linearPolicy } from "../session/linear.js";
+import { messageMatcher } from "../session/matcher.js";
+import { SessionRegistry } from "../session/registry.js";
+import { treePolicy } from "../session/tree.js";
+import type { Store } from "../store/store.js";
+import type { Logger } from "../telemetry/logger.js";
+import type { Tito } from "../tito/tito.js";
+import { Admission } from "./admission.js";
+import type { WorkerContext } from "./context.js";
+import { drainServer } from "./drain.js";
+import { listen } from "./server.js";
+
+/** Rebuildable state of idle sessions that one worker keeps in memory. */
+const HOT_BYTES_BUDGET = 256 * 1024 * 1024;
+
+export interface WorkerParts {
+	index: WorkerIndex;
+	/** With an `upstream`. */
+	config: ClusterConfig;
+	socketPath: string;
+	store: Store;
+	tito: Tito;
+	logger: Logger;
+	clock: Clock;
+}
+
+export interface Worker {
+	/** What it knows of itself, lifetime figures since its start. */
+	stats(): Promise<Omit<WorkerStats, "uptimeS" | "loopLagP99Ms">>;
+	/** Takes nothing new, lets running requests end for at most `timeoutMs`, and closes everything. */
+	drain(timeoutMs: number): Promise<void>;
+}
+
+/** Serves on `socketPath` from when this resolves. Throws when the path can't be listened on. */
+export async function startWorker(parts: WorkerParts): Promise<Worker> {
+	const { config, logger, store } = parts;
+	const { limits } = config;
+	if (config.upstream === null) throw new Error("a worker starts when the engine's URL is known");
+	const registry = createRegistry(parts);
+	// Before the first request: a session whose deadline passed while nobody ran must not be served once more.
+	await registry.start();
+	const context: WorkerContext = {
+		index: parts.index,
+		config,
+		registry,
+		store,
+		tito: parts.tito,
+		engine: new EngineClient({ baseUrl: config.upstream, timeoutMs: config.upstreamTimeoutMs }),
+		matcher: messageMatcher(config.messageMatcher),
+		policy: config.mode === "tree" ? treePolicy : linearPolicy,
+		admission: new Admission(limits.maxInflightPerWorker, limits.maxInflightBytesPerWorker),
+		counters: { requests: 0, turnsCompleted: 0 },
+		logger,
+		clock: parts.clock,
+	};
+	const server: Server = await listen(context, parts.socketPath);
+	return {
+		async stats() {
+			return {
+				inflight: context.admission.inflight,
+				reqsTotal: context.counters.requests,
+				turnsCompleted: context.counters.turnsCompleted,
+				sessions: registry.size,
+				queueDepth: registry.queueDepth,
+				storeBytes: await store.sizeBytes(),
+			};
+		},
+		async drain(timeoutMs) {
+			await drainServer(server, timeoutMs);
+			registry.stop();
+			await context.engine.close();
+			await store.close();
+			logger.flush();
+		},
+	};
+}
+
+function createRegistry({ clock, config, logger, store }: WorkerParts): SessionRegistry {
+	const { limits } = config;
+	return new SessionRegistry(
+		store,
+		{
+			sessionTtlS: config.sessionTtlS,
+			maxSessionTtlS: config.maxSessionTtlS,
+			idleTtlS: config.sessionIdleTtlS,
+			maxSessions: limits.maxSessionsPerWorker,
+			maxQueuePerSession: limits.maxQueuePerSession,
+			hotBytesBudget: HOT_BYTES_BUDGET,
+		},
+		{
+			created: (meta) => logger.event("session_created", { session_id: meta.id, expires_at: meta.expiresAt }),
+			deleted: (meta, cancelled) =>
+				logger.event("session_deleted", { session_id: meta.id, turns: meta.turnCount, cancelled }),
+			reaped: (meta, reason, overdueMs) =>
+				logger.event("session_reaped", {
+					session_id: meta.id,
+					reason,
+					turns: meta.turnCount,
+					overdue_ms: Math.round(overdueMs),
+				}),
+			swept: (sweepMs, reaped, overdue) =>
+				logger.event("reaper_sweep", { sweep_ms: Math.round(sweepMs * 100) / 100, reaped, overdue }),
+			failed: (id, error) =>
+				logger.event("request_error", {
+					x_request_id: "",
+					method: "TIMER",
+					path: `/sessions/${id}`,
+					err: error,
+				}),
+		},
+		clock,
+	);
+}

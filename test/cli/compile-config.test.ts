@@ -1,0 +1,237 @@
+// compileConfig as a table: good settings and the field they end in, bad settings and the line they get.
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../src/base/errors.js";
+import { compileConfig, type Machine } from "../../src/cli/compile-config.js";
+import type { ClusterConfig } from "../../src/ipc/config.js";
+import { flagSettings, machineWith, TOY_DIR } from "../support/cli-machine.js";
+
+function compile(flags: Record<string, string | boolean>, machine: Machine = machineWith()): ClusterConfig {
+	return compileConfig(flagSettings(flags), machine).config;
+}
+
+const REAL_ENGINE = { upstream: "http://127.0.0.1:30000", checkpoint: "/models/qwen" };
+
+describe("defaults", () => {
+	it("are those of the contract", () => {
+		expect(compile({})).toEqual({
+			backends: 4,
+			host: "127.0.0.1",
+			port: 8080,
+			upstream: null,
+			upstreamTimeoutMs: 600_000,
+			checkpointDir: TOY_DIR,
+			chatTemplateFile: null,
+			chatTemplateKwargsJson: "{}",
+			titoModel: "default",
+			mode: "linear",
+			messageMatcher: "strict",
+			dataDir: "/job/rollpin-data",
+			store: "lmdb",
+			durability: "process",
+			sessionTtlS: 86_400,
+			maxSessionTtlS: 86_400,
+			sessionIdleTtlS: 7200,
+			tombstones: 10_000,
+			heartbeatIntervalMs: 30_000,
+			drainTimeoutMs: 30_000,
+			r3: "off",
+			authToken: null,
+			forwardAuthorization: false,
+			passThroughPaths: [
+				"/v1/models",
+				"/v1/completions",
+				"/v1/embeddings",
+				"/generate",
+				"/tokenize",
+				"/detokenize",
+				"/get_model_info",
+				"/abort_request",
+				"/health",
+			],
+			onDisconnect: "cancel",
+			evictDumpDir: null,
+			sseKeepaliveMs: 0,
+			instanceId: "0123456789abcdef0123456789abcdef",
+			limits: {
+				maxBodyBytes: 256 * 1024 * 1024,
+				maxMessages: 10_000,
+				maxJsonDepth: 64,
+				maxTurnsPerSession: 10_000,
+				maxTokensPerSession: 2_097_152,
+				maxSessionsPerWorker: 20_000,
+				maxQueuePerSession: 16,
+				maxInflightPerWorker: 4096,
+				maxInflightBytesPerWorker: 4096 * 1024 * 1024,
+				maxTreeNodes: 1024,
+			},
+			log: { format: "json", level: "info", content: false },
+		});
+	});
+
+	it("take as many workers as there are cores, at most four", () => {
+		const backends = [1, 2, 4, 64].map((cores) => compile({}, machineWith({}, { cores })).backends);
+		expect(backends).toEqual([1, 2, 4, 4]);
+	});
+
+	it("log for people on a terminal and as JSON elsewhere", () => {
+		const terminal = machineWith({}, { stdoutIsTerminal: true });
+		expect(compile({}, terminal).log.format).toBe("pretty");
+		expect(compile({ logFormat: "json" }, terminal).log.format).toBe("json");
+	});
+
+	it("share half of a small machine's memory, but never less than one body", () => {
+		const bytes = (memoryMib: number) =>
+			compile({ backends: "4" }, machineWith({}, { memoryMib })).limits.maxInflightBytesPerWorker /
+			1024 /
+			1024;
+		expect([bytes(16_384), bytes(1024), bytes(1_000_000)]).toEqual([2048, 256, 4096]);
+	});
+
+	it("lower the usual lifetime to the longest one", () => {
+		expect(compile({ maxSessionTtl: "3600" }).sessionTtlS).toBe(3600);
+	});
+});
+
+describe("good settings", () => {
+	const cases: Array<[Record<string, string | boolean>, Partial<ClusterConfig>]> = [
+		[{ backends: "64" }, { backends: 64 }],
+		[{ port: "0" }, { port: 0 }],
+		[{ host: "::1" }, { host: "::1" }],
+		[{ host: "127.0.0.2" }, { host: "127.0.0.2" }],
+		[
+			{ host: "0.0.0.0", insecure: true },
+			{ host: "0.0.0.0", authToken: null },
+		],
+		[{ upstreamTimeout: "0.25" }, { upstreamTimeoutMs: 250 }],
+		[{ heartbeatInterval: "1.5" }, { heartbeatIntervalMs: 1500 }],
+		[{ drainTimeout: "0" }, { drainTimeoutMs: 0 }],
+		[{ sessionIdleTtl: "0" }, { sessionIdleTtlS: 0 }],
+		[
+			{ ...REAL_ENGINE, upstream: "http://gw:30000//" },
+			{ upstream: "http://gw:30000", checkpointDir: "/models/qwen" },
+		],
+		[{ ...REAL_ENGINE, upstream: "https://gw/base/" }, { upstream: "https://gw/base" }],
+		[{ checkpoint: "../models/qwen" }, { checkpointDir: "/models/qwen", upstream: null }],
+		[{ dataDir: "state" }, { dataDir: "/job/state" }],
+		[{ titoModel: "qwen3" }, { titoModel: "qwen3" }],
+		[{ passThrough: "/v1/models, /generate,/generate" }, { passThroughPaths: ["/v1/models", "/generate"] }],
+		[{ store: "memory" }, { store: "memory" }],
+		[{ durability: "power" }, { durability: "power" }],
+		[{ messageMatcher: "loose_tool_call" }, { messageMatcher: "loose_tool_call" }],
+		[{ onDisconnect: "commit" }, { onDisconnect: "commit" }],
+	];
+	it.each(cases)("%j becomes %j", (flags, expected) => {
+		expect(compile(flags)).toMatchObject(expected);
+	});
+
+	it("keep the spelling of numbers in template kwargs", () => {
+		const spelled = '{"b": 1.0, "a": 1e-07, "n": 12345678901234567890}';
+		expect(compile({ chatTemplateKwargs: spelled }).chatTemplateKwargsJson).toBe(spelled);
+	});
+
+	it("take the token without the newline that ends its file", () => {
+		const machine = machineWith({ "/run/token": "s3cret-token\n" });
+		expect(compile({ authTokenFile: "/run/token", host: "0.0.0.0" }, machine).authToken).toBe("s3cret-token");
+	});
+});
+
+describe("bad settings get one line with flag, rule and remedy", () => {
+	const files = {
+		"/run/empty": "\n",
+		"/run/two": "one two\n",
+		"/t.jinja": "{{ messages }}",
+		"/job/file": "",
+	};
+	const cases: Array<[Record<string, string | boolean>, RegExp]> = [
+		[{ backends: "0" }, /^--backends 0: must be a whole number from 1 to 64; change it/],
+		[{ backends: "65" }, /^--backends 65: must be a whole number from 1 to 64/],
+		[{ backends: "2.5" }, /^--backends 2\.5: must be a whole number/],
+		[{ backends: "0x4" }, /^--backends 0x4: /],
+		[{ backends: "1e1" }, /^--backends 1e1: /],
+		[{ backends: "-1" }, /^--backends -1: /],
+		[{ backends: "" }, /^--backends "": /],
+		[{ backends: " 4" }, /^--backends " 4": /],
+		[{ port: "65536" }, /^--port 65536: must be a whole number from 0 to 65535/],
+		[{ host: "[::1]" }, /^--host \[::1\]: must be a host name or an IP address without brackets/],
+		[{ host: "999.1.1.1" }, /^--host 999/],
+		[{ host: "a b" }, /^--host "a b": /],
+		[{ host: "0.0.0.0" }, /^--host 0\.0\.0\.0: .*not loopback.*--auth-token-file, or --insecure/],
+		[{ host: "::" }, /^--host ::: .*not loopback/],
+		[{ host: "example.org" }, /^--host example\.org: .*not loopback/],
+		[{ upstream: "http://gw:30000" }, /^--upstream: needs the engine's tokenizer; give --checkpoint/],
+		[{ ...REAL_ENGINE, upstream: "gw:30000" }, /^--upstream gw:30000: must be an http:\/\/ or https:\/\//],
+		[{ ...REAL_ENGINE, upstream: "ftp://gw" }, /^--upstream ftp:/],
+		[{ ...REAL_ENGINE, upstream: "http://gw/v1" }, /^--upstream .*a final \/v1/],
+		[{ ...REAL_ENGINE, upstream: "http://u:p@gw" }, /^--upstream .*without credentials/],
+		[{ ...REAL_ENGINE, upstream: "http://gw?x=1" }, /^--upstream .*query/],
+		[{ ...REAL_ENGINE, checkpoint: "/nowhere" }, /^--checkpoint \/nowhere: no such directory/],
+		[{ checkpoint: "/models/empty" }, /^--checkpoint \/models\/empty: holds no tokenizer\.json/],
+		[
+			{ titoModel: "qwen3", chatTemplate: "/t.jinja" },
+			/^--tito-model qwen3: has its own template; leave out --chat-template/,
+		],
+		[{ chatTemplate: "/nowhere.jinja" }, /^--chat-template \/nowhere\.jinja: no such file/],
+		[{ chatTemplateKwargs: "[]" }, /^--chat-template-kwargs \[\]: must be a JSON object/],
+		[{ chatTemplateKwargs: "{bad" }, /^--chat-template-kwargs \{bad: must be a JSON object/],
+		[{ chatTemplateKwargs: "null" }, /^--chat-template-kwargs null: /],
+		[{ titoModel: "Qwen3" }, /^--tito-model Qwen3: must be one of default, qwen3; /],
+		[{ titoModel: "glm47" }, /^--tito-model glm47: not in this version yet; must be one of default, qwen3$/],
+		[{ mode: "tree" }, /^--mode tree: not in this version yet; must be linear$/],
+		[{ r3: "incremental" }, /^--r3 incremental: not in this version yet; must be one of off, full$/],
+		[{ evictDump: "dump" }, /^--evict-dump: not in this version yet; leave it out$/],
+		[{ sseKeepalive: "15" }, /^--sse-keepalive: not in this version yet/],
+		[{ logContent: true }, /^--log-content: not in this version yet/],
+		[{ maxTreeNodes: "5" }, /^--max-tree-nodes: not in this version yet/],
+		[
+			{ sessionTtl: "100", maxSessionTtl: "50" },
+			/^--session-ttl 100: must not be above --max-session-ttl \(50\)/,
+		],
+		[{ sessionTtl: "86401" }, /^--session-ttl 86401: must not be above --max-session-ttl \(86400\)/],
+		[{ sessionTtl: "1.5" }, /^--session-ttl 1\.5: must be a whole number/],
+		[
+			{ maxSessionTtl: "2147484" },
+			/^--max-session-ttl 2147484: must be a whole number from 1 to 2147483 \(s\)/,
+		],
+		[{ store: "memory", durability: "power" }, /^--durability power: --store memory keeps nothing/],
+		[{ dataDir: "file" }, /^--data-dir \/job\/file: is a file; give a directory/],
+		[{ dataDir: "" }, /^--data-dir "": must be the path of a directory/],
+		[{ maxInflightMib: "10" }, /^--max-inflight-mib 10: must not be below --max-body-mib \(256\)/],
+		[{ maxBodyMib: "512" }, /^--max-body-mib 512: must be a plain number from 0\.001 to 511 \(MiB\)/],
+		[{ passThrough: "/a/../b" }, /^--pass-through \/a\/\.\.\/b: must be a comma-separated list/],
+		[{ passThrough: "models" }, /^--pass-through models: /],
+		[{ passThrough: "" }, /^--pass-through "": /],
+		[{ authTokenFile: "/nowhere" }, /^--auth-token-file \/nowhere: cannot be read/],
+		[{ authTokenFile: "/run/empty" }, /^--auth-token-file \/run\/empty: must hold one token/],
+		[{ authTokenFile: "/run/two" }, /^--auth-token-file \/run\/two: must hold one token/],
+		[{ logLevel: "verbose" }, /^--log-level verbose: must be one of trace, debug/],
+		[{ instanceId: "a/b" }, /^--instance-id a\/b: must be 1 to 128 of/],
+	];
+	it.each(cases)("%j", (flags, expected) => {
+		let caught: unknown;
+		try {
+			compile(flags, machineWith(files));
+		} catch (error) {
+			caught = error;
+		}
+		expect(caught).toBeInstanceOf(ConfigError);
+		const message = caught instanceof Error ? caught.message : "";
+		expect(message).toMatch(expected);
+		expect(message).not.toMatch(/\n/);
+	});
+
+	it("never quotes the token", () => {
+		const machine = machineWith({ "/run/token": "top secret" });
+		expect(() => compile({ authTokenFile: "/run/token" }, machine)).toThrow(/^(?!.*top secret).*$/);
+	});
+
+	it("cuts a long value and keeps it on one line", () => {
+		expect(() => compile({ logLevel: `a\n${"b".repeat(500)}` })).toThrow(
+			/^--log-level "a\\nb{60,75}\.\.\.: must be/,
+		);
+	});
+
+	it("says so when the package lost its toy checkpoint", () => {
+		const machine = machineWith({}, { toyCheckpointDir: "/gone" });
+		expect(() => compile({}, machine)).toThrow(/toy checkpoint is missing \(\/gone\); install rollpin again/);
+	});
+});

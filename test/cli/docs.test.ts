@@ -1,0 +1,37 @@
+// The docs say what the program does: help text, configuration tables and the error table are compared.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { EVENT_LEVELS } from "../../src/telemetry/events.js";
+import { configurationTables, errorRows, readBlock, updateBlock } from "../support/doc-blocks.js";
+import { REPOSITORY, runRollpin } from "../support/run-rollpin.js";
+
+describe("generated docs", () => {
+	it("README.md shows the help of rollpin serve as it is", async () => {
+		const { stdout, code } = await runRollpin(["serve", "--help"]);
+		expect(code).toBe(0);
+		const block = `\`\`\`text\n${stdout.trimEnd()}\n\`\`\``;
+		updateBlock("README.md", "serve-help", block);
+		expect(readBlock("README.md", "serve-help")).toBe(block);
+	});
+
+	it("docs/configuration.md lists every setting with its names, rule and default", () => {
+		updateBlock("docs/configuration.md", "settings", configurationTables());
+		expect(readBlock("docs/configuration.md", "settings")).toBe(configurationTables());
+	});
+
+	it("README.md explains only events that are logged", () => {
+		const text = readFileSync(join(REPOSITORY, "README.md"), "utf8");
+		const table = text.slice(text.indexOf("| event | when |"), text.indexOf("The buckets of `chat_done`"));
+		const events = [...table.matchAll(/^\| `(\w+)`/gm)].map((match) => match[1]);
+		expect(events.length).toBeGreaterThan(3);
+		expect(Object.keys(EVENT_LEVELS)).toEqual(expect.arrayContaining(events));
+	});
+
+	it("docs/errors.md lists every code with its status, in the order of the code", () => {
+		const text = readFileSync(join(REPOSITORY, "docs/errors.md"), "utf8");
+		const rows = text.split("\n").filter((line) => line.startsWith("| `"));
+		expect(rows.map((row) => row.split("|").slice(0, 4).join("|").concat("|"))).toEqual(errorRows());
+		for (const row of rows) expect(row.split("|")[4]?.trim()).not.toBe("");
+	});
+});

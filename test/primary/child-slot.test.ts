@@ -1,0 +1,198 @@
+// A slot over an in-memory transport: what it tells its owner, and what it does to its child, moment by moment.
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { FromChild, ToChild } from "../../src/ipc/messages.js";
+import { ChildSlot, type SlotListener } from "../../src/primary/child-slot.js";
+import type { ChildHandle } from "../../src/primary/fork.js";
+import { WORKER_RULES } from "../../src/primary/restart-policy.js";
+
+class MemoryChild implements ChildHandle {
+	readonly pid: number;
+	readonly told: ToChild[] = [];
+	readonly signals: string[] = [];
+	/** Answers pings and dies of SIGKILL, as a healthy process does. */
+	answers = true;
+	#message: (message: FromChild) => void = () => undefined;
+	#exit: (code: number | null, signal: string | null) => void = () => undefined;
+
+	constructor(pid: number) {
+		this.pid = pid;
+	}
+
+	send(message: ToChild): void {
+		this.told.push(message);
+		if (message.type === "ping" && this.answers) this.says({ type: "pong", seq: message.seq });
+	}
+
+	kill(signal: NodeJS.Signals): void {
+		this.signals.push(signal);
+		if (signal === "SIGKILL") this.#exit(null, "SIGKILL");
+	}
+
+	onMessage(listener: (message: FromChild) => void): void {
+		this.#message = listener;
+	}
+
+	onExit(listener: (code: number | null, signal: string | null) => void): void {
+		this.#exit = listener;
+	}
+
+	says(message: FromChild): void {
+		this.#message(message);
+	}
+
+	exits(code: number | null, signal: string | null = null): void {
+		this.#exit(code, signal);
+	}
+}
+
+let children: MemoryChild[];
+let heard: string[];
+let slot: ChildSlot;
+
+beforeEach(() => {
+	vi.useFakeTimers();
+	children = [];
+	heard = [];
+	const listener: SlotListener = {
+		spawned: (it, attempt) => heard.push(`spawned ${it.epoch} attempt ${attempt}`),
+		ready: (it) => heard.push(`ready ${it.epoch}`),
+		failed: (_it, message, code) => heard.push(`failed ${code} ${message}`),
+		exited: (_it, exit) =>
+			heard.push(`exited ${exit.code} ${exit.signal} planned ${exit.planned} inflight ${exit.inflight}`),
+		quarantined: (_it, crashes) => heard.push(`quarantined ${crashes}`),
+		unresponsive: (_it, silentMs) => heard.push(`unresponsive ${Math.round(silentMs / 1000)}`),
+		stats: () => heard.push("stats"),
+		taken: (_it, seq) => heard.push(`taken ${seq}`),
+		changed: (it) => heard.push(it.state),
+	};
+	slot = new ChildSlot({
+		role: "worker",
+		index: 3,
+		rules: WORKER_RULES,
+		fork: () => {
+			const child = new MemoryChild(100 + children.length);
+			children.push(child);
+			return child;
+		},
+		startMessage: () => ({ type: "ask_stats" }),
+		listener,
+	});
+	slot.start();
+});
+afterEach(() => {
+	vi.useRealTimers();
+});
+
+const child = (): MemoryChild => children.at(-1) as MemoryChild;
+const up = (): void => {
+	child().says({ type: "hello", role: "worker" });
+	child().says({ type: "ready" });
+};
+
+test("hello is answered with the start message, and only ready opens the slot for traffic", async () => {
+	child().says({ type: "hello", role: "worker" });
+	// The message may be waited for: a worker's carries a fresh epoch of the data dir.
+	await vi.waitFor(() => expect(child().told).not.toEqual([]));
+	expect(child().told).toEqual([{ type: "ask_stats" }]);
+	expect(slot.state).toBe("starting");
+	child().says({ type: "ready" });
+	expect(heard).toEqual(["spawned 1 attempt 0", "starting", "ready 1", "ready"]);
+});
+
+test("a crash tells code, signal and what was running, and the successor has the next epoch", () => {
+	up();
+	const stats = {
+		uptimeS: 1,
+		loopLagP99Ms: 0,
+		inflight: 4,
+		reqsTotal: 0,
+		turnsCompleted: 0,
+		sessions: 0,
+		queueDepth: 0,
+		storeBytes: 0,
+	};
+	child().says({ type: "stats", stats });
+	heard.length = 0;
+	child().exits(null, "SIGSEGV");
+	expect(heard).toEqual(["exited null SIGSEGV planned false inflight 4", "down"]);
+	vi.advanceTimersByTime(99);
+	expect(children).toHaveLength(1);
+	vi.advanceTimersByTime(1);
+	expect(heard.slice(2)).toEqual(["spawned 2 attempt 1", "starting"]);
+});
+
+test("a late message of a dead child is not heard", () => {
+	const first = child();
+	first.exits(1);
+	vi.advanceTimersByTime(100);
+	first.says({ type: "ready" });
+	expect(slot.state).toBe("starting");
+});
+
+test("five crashes in a row end in quarantine, and a minute later it is tried once more", () => {
+	for (const delay of [100, 200, 400, 800, 0]) {
+		child().exits(1);
+		vi.advanceTimersByTime(delay);
+	}
+	expect(slot.state).toBe("quarantined");
+	expect(heard).toContain("quarantined 5");
+	vi.advanceTimersByTime(60_000);
+	expect(slot.state).toBe("starting");
+	expect(slot.epoch).toBe(6);
+});
+
+test("a child that answers no ping for ten seconds is killed, and only its exit brings the successor", () => {
+	up();
+	child().answers = false;
+	const silent = child();
+	silent.kill = (signal) => void silent.signals.push(signal);
+	vi.advanceTimersByTime(11_000);
+	expect(silent.signals).toEqual(["SIGKILL"]);
+	vi.advanceTimersByTime(5_000);
+	expect(children).toHaveLength(1);
+	silent.exits(null, "SIGKILL");
+	vi.advanceTimersByTime(100);
+	expect(children).toHaveLength(2);
+});
+
+test("a child that never gets ready is killed after its start time", () => {
+	child().says({ type: "hello", role: "worker" });
+	vi.advanceTimersByTime(121_000);
+	expect(heard).toContain("exited null SIGKILL planned false inflight 0");
+});
+
+describe("an end that was asked for", () => {
+	test("drains a ready child and has no successor", async () => {
+		up();
+		const ended = slot.drain(500);
+		expect(child().told.at(-1)).toEqual({ type: "drain", timeoutMs: 500 });
+		expect(slot.state).toBe("draining");
+		child().exits(0);
+		await ended;
+		vi.advanceTimersByTime(60_000);
+		expect(children).toHaveLength(1);
+		expect(slot.state).toBe("down");
+	});
+
+	test("kills a child that was still starting", async () => {
+		await slot.drain(500);
+		expect(child().signals).toEqual(["SIGKILL"]);
+	});
+
+	test("calls off a respawn that was due", async () => {
+		child().exits(1);
+		await slot.drain(500);
+		vi.advanceTimersByTime(60_000);
+		expect(children).toHaveLength(1);
+	});
+
+	test("by the child itself is no crash: its successor starts at once", () => {
+		up();
+		child().says({ type: "draining" });
+		expect(slot.state).toBe("draining");
+		child().exits(0);
+		vi.advanceTimersByTime(0);
+		expect(children).toHaveLength(2);
+		expect(heard).toContain("exited 0 null planned true inflight 0");
+	});
+});

@@ -1,0 +1,278 @@
+// The built primary and router as real processes: start, supervision, drain, and every way to die.
+import { type AddressInfo, connect, createServer } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { ClusterProcess, isRunning } from "../support/cluster-process.js";
+import { rawRequest } from "../support/raw-client.js";
+import { until, within } from "../support/wait.js";
+
+const ON_0 = "00".padEnd(32, "0");
+const ON_1 = "01".padEnd(32, "0");
+
+let cluster: ClusterProcess | undefined;
+afterEach(async () => {
+	await cluster?.stop();
+	cluster = undefined;
+});
+
+function start(...args: ConstructorParameters<typeof ClusterProcess>): ClusterProcess {
+	cluster = new ClusterProcess(...args);
+	return cluster;
+}
+
+describe("the start", () => {
+	test("ends in cluster_ready, a heartbeat of every worker at once, and traffic", async () => {
+		const it = start();
+		const { url, workerPids } = await it.ready();
+		for (const [index, pid] of workerPids.entries()) {
+			const beat = await it.event("heartbeat", 5_000, (record) => record["worker"] === index);
+			expect(beat).toMatchObject({ role: "primary", worker_pid: pid, inflight: 0 });
+			expect(beat["rss_mb"]).toBeGreaterThan(10);
+			expect(beat["vms_mb"]).toBeGreaterThan(100);
+		}
+		expect(await (await fetch(`${url}/health`)).json()).toEqual({
+			status: "ok",
+			session_server_instance_id: "0123456789abcdef0123456789abcdef",
+			workers: { ready: 2, total: 2 },
+		});
+		expect(await (await fetch(`${url}/sessions/${ON_1}`)).json()).toMatchObject({
+			worker: 1,
+			pid: workerPids[1],
+		});
+		const seen = await until("the heartbeats in /cluster", 5_000, async () => {
+			const state = (await (await fetch(`${url}/cluster`)).json()) as {
+				workers: Array<{ heartbeat: unknown }>;
+			};
+			return state.workers.every(({ heartbeat }) => heartbeat !== null) && state;
+		});
+		expect(seen).toMatchObject({ status: "ok", workers: [{ worker: 0, state: "ready" }, { worker: 1 }] });
+	});
+
+	test("without an upstream the simulated engine starts first and says so", async () => {
+		const it = start({ upstream: null });
+		await it.ready();
+		expect(await it.event("sim_engine")).toMatchObject({ url: "http://127.0.0.1:1", level: "warn" });
+		expect(await it.event("cluster_ready")).toMatchObject({ upstream: "http://127.0.0.1:1" });
+	});
+
+	test("on a port that is in use is one line and exit code 1", async () => {
+		const taken = createServer();
+		await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+		const { port } = taken.address() as AddressInfo;
+		const it = start({ port });
+		expect(await within("the exit", 5_000, it.exited)).toEqual({ code: 1, signal: null });
+		taken.close();
+		expect(it.records).toHaveLength(1);
+		expect(it.records[0]).toMatchObject({ event: "start_failed", level: "error" });
+		expect(it.records[0]?.msg).toContain(`127.0.0.1:${port}: the port is in use (--port)`);
+		expect(it.stderr).toBe("");
+	});
+
+	test("of a worker that says why it cannot ends the cluster with that line and exit code", async () => {
+		const it = start({}, { FIXTURE_WORKER: "failed" });
+		expect(await within("the exit", 5_000, it.exited)).toEqual({ code: 2, signal: null });
+		expect(it.all("start_failed")).toHaveLength(1);
+		expect(it.all("start_failed")[0]).toMatchObject({
+			failed_role: "worker",
+			msg: "the fixture was told to fail",
+		});
+	});
+
+	test("goes on without a worker that keeps crashing, and says that it is degraded", async () => {
+		const it = start({}, { FIXTURE_WORKER: "crash:1" });
+		const { url } = await it.ready();
+		expect(await it.event("worker_quarantined")).toMatchObject({ worker: 1, crashes: 5 });
+		expect(await it.event("cluster_degraded")).toMatchObject({ ready: 1, total: 2 });
+		expect(it.all("worker_exit")[0]).toMatchObject({ worker: 1, exit_code: 3, exit_signal: null });
+		expect((await fetch(`${url}/sessions/${ON_1}`)).status).toBe(503);
+		expect((await fetch(`${url}/sessions/${ON_0}`)).status).toBe(200);
+	});
+
+	test("with every worker crashing ends with exit code 1", async () => {
+		const it = start({ backends: 1 }, { FIXTURE_WORKER: "crash:0" });
+		expect(await within("the exit", 15_000, it.exited)).toEqual({ code: 1, signal: null });
+		expect(it.all("start_failed")[0]).toMatchObject({ msg: "every worker keeps dying" });
+	});
+});
+
+describe("supervision", () => {
+	test("a killed worker fails what it was doing at once and is back within two seconds; others notice nothing", async () => {
+		const it = start();
+		const { url, workerPids } = await it.ready();
+		const hanging = fetch(`${url}/sessions/${ON_0}/hang`);
+		await until("the request on worker 0", 3_000, async () => (await fetch(`${url}/sessions/${ON_1}`)).ok);
+		const atMs = performance.now();
+		process.kill(workerPids[0] as number, "SIGKILL");
+		const reply = await within("the 502", 1_000, hanging);
+		expect(reply.status).toBe(502);
+		expect((await fetch(`${url}/sessions/${ON_1}`)).status).toBe(200);
+		const back = await until("worker 0 to be back", 2_000, async () => {
+			const again = await fetch(`${url}/sessions/${ON_0}`);
+			return again.ok && ((await again.json()) as { pid: number; epoch: number });
+		});
+		expect(performance.now() - atMs).toBeLessThan(2_000);
+		expect(back).toMatchObject({ epoch: 2 });
+		expect(await it.event("worker_exit")).toMatchObject({
+			worker: 0,
+			worker_pid: workerPids[0],
+			exit_code: null,
+			exit_signal: "SIGKILL",
+			level: "error",
+		});
+		expect(it.all("worker_exit")[0]?.msg).toContain("its sessions are lost (--store memory");
+	});
+
+	test("a killed router is back within two seconds and the port never refuses", async () => {
+		const it = start();
+		const { url, port, routerPid } = await it.ready();
+		process.kill(routerPid, "SIGKILL");
+		// Accepted at once, answered when the successor is ready.
+		const reply = await within(
+			"an answer over the kill",
+			2_000,
+			rawRequest(port, `GET /sessions/${ON_0} HTTP/1.1\r\nHost: x\r\n\r\n`),
+		);
+		expect(reply.status).toBe(200);
+		expect(await it.event("router_ready", 2_000, (record) => record["epoch"] === 2)).toBeDefined();
+		expect((await fetch(`${url}/sessions/${ON_1}`)).status).toBe(200);
+	});
+
+	test("a worker told to end by SIGTERM drains, and its successor starts at once", async () => {
+		const it = start();
+		const { url, workerPids } = await it.ready();
+		const running = fetch(`${url}/sessions/${ON_0}/slow400`);
+		await new Promise((resolve) => setTimeout(resolve, 100));
+		process.kill(workerPids[0] as number, "SIGTERM");
+		expect((await running).status).toBe(200);
+		expect(await it.event("worker_ready", 3_000, (record) => record["epoch"] === 2)).toMatchObject({
+			worker: 0,
+		});
+		expect(it.all("worker_exit")[0]).toMatchObject({ exit_code: 0, level: "info" });
+	});
+
+	test("a stopped worker is killed after ten seconds, before its successor starts", async () => {
+		const it = start();
+		const { url, workerPids } = await it.ready();
+		process.kill(workerPids[0] as number, "SIGSTOP");
+		const hanging = fetch(`${url}/sessions/${ON_0}`);
+		const reply = await within("the answer", 15_000, hanging);
+		expect(reply.status).toBe(502);
+		await it.event("worker_ready", 3_000, (record) => record["epoch"] === 2);
+		const order = it.records
+			.filter((record) => record["worker"] === 0 && !["heartbeat"].includes(record.event ?? ""))
+			.map(({ event }) => event)
+			.filter((event) => event !== "relay_error");
+		expect(order).toEqual([
+			"worker_spawn",
+			"worker_ready",
+			"worker_unresponsive",
+			"worker_exit",
+			"worker_spawn",
+			"worker_ready",
+		]);
+		expect(Number(it.all("worker_unresponsive")[0]?.["silent_ms"])).toBeGreaterThanOrEqual(10_000);
+	}, 40_000);
+
+	test("a worker that blocks for five seconds is not killed", async () => {
+		const it = start();
+		const { url, workerPids } = await it.ready();
+		void fetch(`${url}/sessions/${ON_0}/block`).catch(() => undefined);
+		await new Promise((resolve) => setTimeout(resolve, 200));
+		expect(await (await fetch(`${url}/sessions/${ON_0}`)).json()).toMatchObject({
+			pid: workerPids[0],
+			epoch: 1,
+		});
+		expect(it.all("worker_exit")).toHaveLength(0);
+	});
+});
+
+test("out of file descriptors it says so, refuses, and recovers", async () => {
+	const it = start({}, {}, 120);
+	const { url, port } = await it.ready();
+	const crowd = Array.from({ length: 300 }, () => {
+		const socket = connect({ port, host: "127.0.0.1" });
+		socket.on("error", () => undefined);
+		return socket;
+	});
+	const said = await it.event("front_port_error", 5_000, (record) => record.code === "EMFILE");
+	expect(said.msg).toContain("out of file descriptors (raise the limit: ulimit -n)");
+	for (const socket of crowd) socket.destroy();
+	await until("service again", 7_000, async () => {
+		// Until the crowd's connections are through, this one may be turned away like them.
+		const answers = await Promise.allSettled([fetch(`${url}/health`), fetch(`${url}/sessions/${ON_0}`)]);
+		return answers.every((answer) => answer.status === "fulfilled" && answer.value.ok);
+	});
+	expect(it.all("worker_exit")).toHaveLength(0);
+	expect(it.all("router_exit")).toHaveLength(0);
+}, 20_000);
+
+describe("the end", () => {
+	test.each(["SIGTERM", "SIGINT"] as const)(
+		"by %s lets running requests finish and exits 0",
+		async (signal) => {
+			const it = start();
+			const { url, port } = await it.ready();
+			const running = fetch(`${url}/sessions/${ON_0}/slow500`);
+			await new Promise((resolve) => setTimeout(resolve, 150));
+			it.signal(signal);
+			await it.event("draining");
+			await until("the port to refuse", 2_000, () => refuses(port));
+			expect((await running).status).toBe(200);
+			expect(await within("the exit", 5_000, it.exited)).toEqual({ code: 0, signal: null });
+			expect(it.records.at(-1)).toMatchObject({ event: "shutdown", exit_code: 0, killed: 0 });
+			expect(it.stderr).toBe("");
+		},
+	);
+
+	test("a request that outlasts the drain time does not hold it up", async () => {
+		const it = start({ drainTimeoutMs: 300 });
+		const { url } = await it.ready();
+		const running = fetch(`${url}/sessions/${ON_0}/hang`).then(
+			(reply) => reply.status,
+			() => "closed",
+		);
+		await new Promise((resolve) => setTimeout(resolve, 150));
+		it.signal("SIGTERM");
+		expect(await within("the exit", 3_000, it.exited)).toEqual({ code: 0, signal: null });
+		expect(["closed", 502]).toContain(await running);
+	});
+
+	test("a second signal ends it at once", async () => {
+		const it = start({ drainTimeoutMs: 20_000 });
+		const { url, workerPids, routerPid } = await it.ready();
+		void fetch(`${url}/sessions/${ON_0}/hang`).catch(() => undefined);
+		await new Promise((resolve) => setTimeout(resolve, 150));
+		it.signal("SIGINT");
+		await it.event("draining");
+		it.signal("SIGINT");
+		expect(await within("the exit", 1_000, it.exited)).toEqual({ code: 130, signal: null });
+		await until("no child left", 2_000, () => ![...workerPids, routerPid].some(isRunning));
+	});
+
+	test("a killed primary takes every child with it within two seconds", async () => {
+		const it = start();
+		const { workerPids, routerPid } = await it.ready();
+		it.signal("SIGKILL");
+		await until("no child left", 2_000, () => ![...workerPids, routerPid].some(isRunning));
+	});
+
+	test("Ctrl-C reaches the whole process group, and it is still an ordered end", async () => {
+		const it = start();
+		const { url, workerPids, routerPid } = await it.ready();
+		const running = fetch(`${url}/sessions/${ON_0}/slow400`);
+		await new Promise((resolve) => setTimeout(resolve, 100));
+		for (const pid of [...workerPids, routerPid, it.child.pid as number]) process.kill(pid, "SIGINT");
+		expect((await running).status).toBe(200);
+		expect(await within("the exit", 5_000, it.exited)).toEqual({ code: 0, signal: null });
+	});
+});
+
+function refuses(port: number): Promise<boolean> {
+	return new Promise((resolve) => {
+		const socket = connect({ port, host: "127.0.0.1" });
+		socket.on("connect", () => {
+			socket.destroy();
+			resolve(false);
+		});
+		socket.on("error", () => resolve(true));
+	});
+}

@@ -1,0 +1,364 @@
+// What every store must do, whatever its medium. Called by one test file per implementation.
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Store } from "../../src/store/store.js";
+import {
+	append,
+	bury,
+	bytes,
+	header,
+	liveIds,
+	meta,
+	putSession,
+	sha256,
+	sid,
+	streamed,
+	tid,
+} from "./values.js";
+
+const TOMBSTONES = 5;
+const MIB = 1024 * 1024;
+
+/** @param open opens an empty store that keeps `tombstones` tombstones; the suite closes it */
+export function describeStore(name: string, open: (tombstones: number) => Promise<Store>): void {
+	describe(`${name} keeps the store's rules`, () => {
+		let store: Store;
+		beforeEach(async () => {
+			store = await open(TOMBSTONES);
+		});
+		afterEach(async () => {
+			await store.close();
+		});
+		const s = sid("one");
+
+		it("answers for an id it never saw with nothing", async () => {
+			expect(await store.session(s)).toBeUndefined();
+			expect(await store.tombstone(s)).toBeUndefined();
+			expect(await store.headers(s)).toEqual([]);
+			expect(await store.part(s, tid(0), "prompt")).toEqual(Buffer.alloc(0));
+			expect(await store.partLength(s, tid(0), "prompt")).toBe(0);
+			expect(await streamed(store, s, 0, "prompt")).toEqual([]);
+			expect(await liveIds(store)).toEqual([]);
+		});
+
+		it("gives back a session exactly as it was put", async () => {
+			const wanted = meta(s, { metadataJson: '{"__proto__": {"x": 1e-07}}', head: tid(3) });
+			await store.commit([{ op: "put_session", meta: wanted }]);
+			expect(await store.session(s)).toEqual(wanted);
+			const other = { ...wanted, expiresAt: 77, metadataJson: null };
+			await store.commit([{ op: "put_session", meta: other }]);
+			expect(await store.session(s)).toEqual(other);
+			expect(await liveIds(store)).toEqual(["one"]);
+		});
+
+		it("gives back headers in id order and parts byte for byte", async () => {
+			const logprobs = bytes(80, 3);
+			await store.commit([
+				putSession(s),
+				append(s, 0, { messages: [Buffer.from('{"a":'), Buffer.from("1}")], logprobs: [logprobs] }),
+			]);
+			for (let turn = 1; turn < 12; turn++) await store.commit([append(s, turn, { reply: [bytes(turn)] })]);
+			const headers = await store.headers(s);
+			expect(headers).toEqual(Array.from({ length: 12 }, (_, turn) => header(turn)));
+			expect((await store.part(s, tid(0), "messages")).toString()).toBe('{"a":1}');
+			expect(await store.part(s, tid(0), "logprobs")).toEqual(logprobs);
+			expect(await store.part(s, tid(11), "reply")).toEqual(bytes(11));
+			expect(await store.partLength(s, tid(11), "reply")).toBe(11);
+			expect(await store.part(s, tid(11), "messages")).toEqual(Buffer.alloc(0));
+		});
+
+		it("takes a part without bytes, or of empty pieces, for an empty one", async () => {
+			await store.commit([
+				putSession(s),
+				append(s, 0, { prompt: [], completion: [Buffer.alloc(0), Buffer.alloc(0)] }),
+			]);
+			for (const part of ["prompt", "completion"] as const) {
+				expect(await store.part(s, tid(0), part)).toEqual(Buffer.alloc(0));
+				expect(await store.partLength(s, tid(0), part)).toBe(0);
+				expect(await streamed(store, s, 0, part)).toEqual([]);
+			}
+		});
+
+		it("keeps parts of every size around the limits of its layout", async () => {
+			const sizes = [1, 4095, 4096, 16_383, 16_384, 16_385, 65_536, 262_143, 262_144, 262_145, MIB + 1];
+			await store.commit([putSession(s)]);
+			for (const [turn, size] of sizes.entries()) {
+				const request = bytes(size, turn);
+				await store.commit([append(s, turn, { request: [request], reply: [bytes(size + 1, turn)] })]);
+				expect(await store.partLength(s, tid(turn), "request")).toBe(size);
+				expect(sha256([await store.part(s, tid(turn), "request")])).toBe(sha256([request]));
+				expect(sha256(await streamed(store, s, turn, "reply"))).toBe(sha256([bytes(size + 1, turn)]));
+			}
+		});
+
+		it("keeps several payloads of tens of MiB in thousands of pieces", async () => {
+			const pieces = Array.from({ length: 3000 }, (_, index) => bytes(11_000 + (index % 7), index % 11));
+			const second = [bytes(20 * MIB, 5)];
+			await store.commit([
+				putSession(s),
+				append(s, 0, { "payload:0": pieces, prompt: [bytes(8)], "payload:1": second }),
+			]);
+			const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+			expect(await store.partLength(s, tid(0), "payload:0")).toBe(length);
+			expect(sha256(await streamed(store, s, 0, "payload:0"))).toBe(sha256(pieces));
+			expect(sha256(await streamed(store, s, 0, "payload:1"))).toBe(sha256(second));
+			expect(sha256([await store.part(s, tid(0), "payload:1")])).toBe(sha256(second));
+			expect(await store.part(s, tid(0), "prompt")).toEqual(bytes(8));
+			expect(await store.sizeBytes()).toBeGreaterThan(length + 20 * MIB);
+		});
+
+		it("lets a reader of a large part stop early, and two readers share it", async () => {
+			await store.commit([putSession(s), append(s, 0, { "payload:0": [bytes(MIB), bytes(MIB, 1)] })]);
+			for await (const piece of store.streamPart(s, tid(0), "payload:0")) {
+				expect(piece.length).toBeGreaterThan(0);
+				break;
+			}
+			const [left, right] = await Promise.all([
+				streamed(store, s, 0, "payload:0"),
+				streamed(store, s, 0, "payload:0"),
+			]);
+			expect(sha256(left)).toBe(sha256([bytes(MIB), bytes(MIB, 1)]));
+			expect(sha256(right)).toBe(sha256(left));
+		});
+
+		it("applies all ops of a commit in order", async () => {
+			await store.commit([putSession(s), append(s, 0), append(s, 1, { prompt: [bytes(4)] })]);
+			await store.commit([
+				{ op: "put_header", session: s, header: header(0, { status: "superseded" }) },
+				{ op: "drop_turn", session: s, turn: tid(1) },
+				append(s, 2, { prompt: [bytes(40_000)] }),
+				putSession(s, { head: tid(2), turnCount: 1 }),
+			]);
+			expect(await store.headers(s)).toEqual([header(0, { status: "superseded" }), header(2)]);
+			expect(await store.part(s, tid(1), "prompt")).toEqual(Buffer.alloc(0));
+			expect(await store.part(s, tid(2), "prompt")).toEqual(bytes(40_000));
+			expect((await store.session(s))?.head).toBe(2);
+		});
+
+		it("keeps the parts of a turn whose header is replaced", async () => {
+			await store.commit([putSession(s), append(s, 0, { prompt: [bytes(4)], reply: [bytes(50_000)] })]);
+			await store.commit([{ op: "put_header", session: s, header: header(0, { status: "provisional" }) }]);
+			expect((await store.headers(s))[0]?.status).toBe("provisional");
+			expect(await store.part(s, tid(0), "prompt")).toEqual(bytes(4));
+			expect(await store.part(s, tid(0), "reply")).toEqual(bytes(50_000));
+		});
+
+		it("keeps nothing of a commit that is refused", async () => {
+			await store.commit([putSession(s, { tokenCount: 1 }), append(s, 0, { prompt: [bytes(4)] })]);
+			const large = bytes(100_000);
+			const refused = [
+				[putSession(s, { tokenCount: 2 }), append(s, 1, { reply: [large] }), append(s, 0)],
+				[putSession(s, { tokenCount: 2 }), append(s, 1), { op: "drop_turn", session: s, turn: tid(7) }],
+				[append(s, 1), { op: "put_header", session: s, header: header(9) }],
+				[bury(s), append(s, 1)],
+				[append(s, 1), append(s, 1)],
+			] as const;
+			for (const ops of refused) {
+				await expect(store.commit(ops)).rejects.toMatchObject({ code: "session_state_conflict" });
+				expect(await store.session(s)).toEqual(meta(s, { tokenCount: 1 }));
+				expect(await store.headers(s)).toEqual([header(0)]);
+				expect(await store.part(s, tid(0), "prompt")).toEqual(bytes(4));
+				expect(await store.tombstone(s)).toBeUndefined();
+			}
+			await store.commit([append(s, 1)]);
+			expect(await store.headers(s)).toEqual([header(0), header(1)]);
+		});
+
+		it("refuses turns of a session that isn't there", async () => {
+			for (const op of [
+				append(s, 0),
+				{ op: "put_header", session: s, header: header(0) },
+				{ op: "drop_turn", session: s, turn: tid(0) },
+			] as const) {
+				await expect(store.commit([op])).rejects.toMatchObject({ code: "session_state_conflict" });
+			}
+			expect(await liveIds(store)).toEqual([]);
+		});
+
+		it("refuses a commit about two sessions, and takes an empty one for nothing", async () => {
+			await expect(store.commit([putSession(s), putSession(sid("two"))])).rejects.toThrow(/two sessions/);
+			expect(await liveIds(store)).toEqual([]);
+			await store.commit([]);
+		});
+
+		it("buries a session with every part, so that nothing of it is left under its id", async () => {
+			const near = [sid("on"), sid("one-"), sid("one.1"), sid("onf")];
+			for (const id of [s, ...near]) {
+				await store.commit([putSession(id), append(id, 0, { prompt: [bytes(9)], reply: [bytes(70_000)] })]);
+			}
+			await store.commit([append(s, 1, { "payload:0": [bytes(70_000)] })]);
+			await store.commit([bury(s)]);
+			expect(await store.session(s)).toBeUndefined();
+			expect(await store.headers(s)).toEqual([]);
+			expect(await store.tombstone(s)).toEqual({ id: s, reason: "deleted", at: 9.5 });
+			await store.commit([putSession(s), append(s, 1)]);
+			expect(await store.headers(s)).toEqual([header(1)]);
+			expect(await store.part(s, tid(0), "prompt")).toEqual(Buffer.alloc(0));
+			expect(await store.part(s, tid(1), "payload:0")).toEqual(Buffer.alloc(0));
+			for (const id of near) {
+				expect(await store.part(id, tid(0), "prompt")).toEqual(bytes(9));
+				expect(await store.part(id, tid(0), "reply")).toEqual(bytes(70_000));
+			}
+		});
+
+		it("buries what the same commit has added, and an id that was never live", async () => {
+			await store.commit([putSession(s), append(s, 0, { reply: [bytes(70_000)] }), bury(s)]);
+			expect(await liveIds(store)).toEqual([]);
+			expect(await store.headers(s)).toEqual([]);
+			expect(await store.tombstone(s)).toBeDefined();
+			await store.commit([bury(sid("never"), 4)]);
+			expect((await store.tombstone(sid("never")))?.at).toBe(4);
+		});
+
+		it("keeps the most recent tombstones, oldest out first, in the order of burying", async () => {
+			for (let index = 0; index < 8; index++) await store.commit([bury(sid(`t${index}`), 100 - index)]);
+			const kept = async () => {
+				const ids: string[] = [];
+				for (let index = 0; index < 10; index++) {
+					if ((await store.tombstone(sid(`t${index}`))) !== undefined) ids.push(`t${index}`);
+				}
+				return ids;
+			};
+			expect(await kept()).toEqual(["t3", "t4", "t5", "t6", "t7"]);
+			await store.commit([bury(sid("t3"), 1)]);
+			await store.commit([bury(sid("t8"), 1)]);
+			await store.commit([bury(sid("t9"), 1)]);
+			expect(await kept()).toEqual(["t3", "t6", "t7", "t8", "t9"]);
+		});
+
+		it("takes a tombstone away when its id is put again", async () => {
+			await store.commit([bury(s)]);
+			await store.commit([putSession(s)]);
+			expect(await store.tombstone(s)).toBeUndefined();
+			for (let index = 0; index < TOMBSTONES; index++) await store.commit([bury(sid(`t${index}`))]);
+			expect(await store.tombstone(sid("t0"))).toBeDefined();
+		});
+
+		it("tells ids of every allowed form apart", async () => {
+			const ids = [
+				"a",
+				"a.",
+				"a..b",
+				"A",
+				"_",
+				"-",
+				"9",
+				"a".repeat(128),
+				`${"a".repeat(127)}b`,
+				"a0",
+				"a-0",
+			];
+			for (const [index, id] of ids.entries()) {
+				await store.commit([putSession(sid(id)), append(sid(id), 0, { prompt: [bytes(10, index)] })]);
+			}
+			expect(await liveIds(store)).toEqual([...ids].sort());
+			for (const [index, id] of ids.entries()) {
+				expect(await store.part(sid(id), tid(0), "prompt")).toEqual(bytes(10, index));
+				expect(await store.headers(sid(id))).toHaveLength(1);
+			}
+		});
+
+		it("isn't reached by later changes of metas, headers and tombstones that it was given or gave", async () => {
+			const given = meta(s);
+			const turn = header(0);
+			const tombstone = { id: sid("gone"), reason: "deleted" as const, at: 1 };
+			await store.commit([
+				{ op: "put_session", meta: given },
+				{ op: "append_turn", session: s, header: turn, parts: new Map() },
+			]);
+			await store.commit([{ op: "bury", tombstone }]);
+			given.tokenCount = 99;
+			turn.requestHoles.messages = 99;
+			tombstone.at = 99;
+			const read = await store.session(s);
+			const [readTurn] = await store.headers(s);
+			const readTombstone = await store.tombstone(sid("gone"));
+			if (read === undefined || readTurn === undefined || readTombstone === undefined)
+				throw new Error("lost");
+			read.tokenCount = 98;
+			readTurn.requestHoles.messages = 98;
+			readTombstone.at = 98;
+			expect(await store.session(s)).toEqual(meta(s));
+			expect(await store.headers(s)).toEqual([header(0)]);
+			expect((await store.tombstone(sid("gone")))?.at).toBe(1);
+		});
+
+		it("gives the caller bytes of its own", async () => {
+			await store.commit([putSession(s), append(s, 0, { prompt: [bytes(64)], reply: [bytes(40_000)] })]);
+			for (const part of ["prompt", "reply"] as const) {
+				const length = await store.partLength(s, tid(0), part);
+				const first = await store.part(s, tid(0), part);
+				await store.part(s, tid(0), part === "prompt" ? "reply" : "prompt");
+				expect(first).toEqual(bytes(length));
+				first.fill(0);
+				expect(await store.part(s, tid(0), part)).toEqual(bytes(length));
+			}
+		});
+
+		it("commits of one session take effect in the order they were called, many at once", async () => {
+			const commits = [store.commit([putSession(s)])];
+			for (let turn = 0; turn < 100; turn++) {
+				const size = turn % 3 === 0 ? 30_000 : 30;
+				commits.push(
+					store.commit([
+						append(s, turn, { reply: [bytes(size, turn)] }),
+						putSession(s, { tokenCount: turn }),
+					]),
+				);
+			}
+			await Promise.all(commits);
+			expect((await store.session(s))?.tokenCount).toBe(99);
+			expect(await store.headers(s)).toHaveLength(100);
+		});
+
+		it("commits of a thousand sessions at once are all there when they resolve", async () => {
+			await Promise.all(
+				Array.from({ length: 1000 }, async (_, index) => {
+					const id = sid(`many-${index}`);
+					await store.commit([putSession(id), append(id, 0, { reply: [bytes(200, index)] })]);
+					expect((await store.session(id))?.id).toBe(id);
+					expect(await store.part(id, tid(0), "reply")).toEqual(bytes(200, index));
+					if (index % 2 === 0) await store.commit([append(id, 1), putSession(id, { head: tid(1) })]);
+				}),
+			);
+			expect(await liveIds(store)).toHaveLength(1000);
+			expect(await store.headers(sid("many-10"))).toHaveLength(2);
+			expect(await store.headers(sid("many-11"))).toHaveLength(1);
+		});
+
+		it("goes on after a refused commit among others in flight", async () => {
+			const outcomes = await Promise.allSettled([
+				store.commit([putSession(s)]),
+				store.commit([append(s, 0)]),
+				store.commit([append(s, 0)]),
+				store.commit([append(s, 1)]),
+				store.commit([append(sid("absent"), 0)]),
+			]);
+			expect(outcomes.map((outcome) => outcome.status)).toEqual([
+				"fulfilled",
+				"fulfilled",
+				"rejected",
+				"fulfilled",
+				"rejected",
+			]);
+			expect(await store.headers(s)).toEqual([header(0), header(1)]);
+		});
+
+		it("lists sessions while they come and go", async () => {
+			for (let index = 0; index < 600; index++) await store.commit([putSession(sid(`l${index}`))]);
+			let seen = 0;
+			for await (const found of store.sessions()) {
+				seen++;
+				if (seen % 50 === 0) await store.commit([bury(found.id)]);
+			}
+			expect(seen).toBe(600);
+			expect(await liveIds(store)).toHaveLength(588);
+		});
+
+		it("refuses everything once it is closed", async () => {
+			await store.commit([putSession(s)]);
+			await store.close();
+			await expect(store.session(s)).rejects.toMatchObject({ code: "worker_unavailable" });
+			await expect(store.commit([putSession(s)])).rejects.toMatchObject({ code: "worker_unavailable" });
+		});
+	});
+}

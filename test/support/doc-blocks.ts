@@ -1,0 +1,69 @@
+// Generated parts of the docs: what they must say, and where they stand between their markers.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ERROR_STATUS, errorType } from "../../src/base/errors.js";
+import { NOT_YET_OPTIONS } from "../../src/cli/not-yet.js";
+import { envOf, fileKeyOf, flagOf } from "../../src/cli/option-names.js";
+import type { OptionSpec } from "../../src/cli/option-types.js";
+import { defaultText } from "../../src/cli/option-words.js";
+import { OPTION_KEYS, SERVE_OPTIONS } from "../../src/cli/options.js";
+import { ruleOf } from "../../src/cli/read-values.js";
+import { REPOSITORY } from "./run-rollpin.js";
+
+/** The text between `<!-- name:begin -->` and `<!-- name:end -->`, without the newlines next to the markers. */
+export function readBlock(file: string, name: string): string {
+	const [, rest] = readFileSync(join(REPOSITORY, file), "utf8").split(`<!-- ${name}:begin -->\n`);
+	const [block, after] = (rest ?? "").split(`\n<!-- ${name}:end -->`);
+	if (block === undefined || after === undefined) throw new Error(`${file} has no block ${name}`);
+	return block;
+}
+
+/** With UPDATE_DOCS=1 the docs are written instead of compared. */
+export function updateBlock(file: string, name: string, content: string): void {
+	if (process.env.UPDATE_DOCS !== "1") return;
+	const path = join(REPOSITORY, file);
+	const old = readBlock(file, name);
+	const text = readFileSync(path, "utf8");
+	const begin = `<!-- ${name}:begin -->\n`;
+	writeFileSync(
+		path,
+		text.replace(`${begin}${old}`, () => `${begin}${content}`),
+	);
+}
+
+function cell(text: string): string {
+	return text.replaceAll("|", "\\|");
+}
+
+export function configurationTables(): string {
+	const keys = OPTION_KEYS.filter((key) => !NOT_YET_OPTIONS.includes(key));
+	const groups = [...new Set(keys.map((key) => SERVE_OPTIONS[key].group))];
+	return groups
+		.map((group) => {
+			const rows = keys
+				.filter((key) => SERVE_OPTIONS[key].group === group)
+				.map((key) => {
+					const spec: OptionSpec<unknown> = SERVE_OPTIONS[key];
+					const cells = [
+						`\`${flagOf(key)}\``,
+						`\`${envOf(key)}\``,
+						`\`${fileKeyOf(key)}\``,
+						ruleOf(key),
+						defaultText(spec),
+						spec.description,
+					];
+					return `| ${cells.map(cell).join(" | ")} |`;
+				});
+			const head =
+				"| flag | environment | file key | value | default | what it does |\n|---|---|---|---|---|---|";
+			return `### ${group}\n\n${head}\n${rows.join("\n")}`;
+		})
+		.join("\n\n");
+}
+
+/** Code, status and type of every row of docs/errors.md, in the order of the code. */
+export function errorRows(): string[] {
+	return Object.entries(ERROR_STATUS).map(
+		([code, status]) => `| \`${code}\` | ${status} | ${errorType(status)} |`,
+	);
+}

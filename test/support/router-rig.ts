@@ -1,0 +1,78 @@
+// A router in this process with stand-in workers on unix sockets: everything but the forking.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ClusterConfig } from "../../src/ipc/config.js";
+import type { ClusterSnapshot, WorkerStatus } from "../../src/ipc/messages.js";
+import { createFront } from "../../src/router/front.js";
+import { Router } from "../../src/router/router.js";
+import type { Logger } from "../../src/telemetry/logger.js";
+import { clusterConfig } from "./cluster-config.js";
+
+export interface RouterRig {
+	port: number;
+	url: string;
+	router: Router;
+	snapshot: ClusterSnapshot;
+	workers: Server[];
+	events: Array<{ event: string; fields: Record<string, unknown> }>;
+	close(): Promise<void>;
+}
+
+/** One listener per worker; null leaves that worker without a server behind its socket. */
+export async function startRouter(
+	listeners: ReadonlyArray<RequestListener | null>,
+	overrides: Partial<ClusterConfig> = {},
+): Promise<RouterRig> {
+	const dir = mkdtempSync(join(tmpdir(), "rollpin-test-"));
+	const config = clusterConfig({ ...overrides, backends: listeners.length });
+	const workers: Server[] = [];
+	const statuses: WorkerStatus[] = [];
+	for (const [index, listener] of listeners.entries()) {
+		const socketPath = join(dir, `w${index}.sock`);
+		if (listener !== null) {
+			const server = createServer({ keepAliveTimeout: 60_000 }, listener);
+			await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+			workers.push(server);
+		}
+		statuses.push({ index, state: "ready", pid: 1000 + index, epoch: 1, socketPath, heartbeat: null });
+	}
+	const snapshot: ClusterSnapshot = {
+		phase: "ok",
+		instanceId: config.instanceId,
+		startedAt: 1,
+		url: null,
+		upstream: null,
+		workers: statuses,
+	};
+	const events: RouterRig["events"] = [];
+	const log: Logger = {
+		event: (event, fields) => void events.push({ event, fields: { ...fields } }),
+		flush: () => undefined,
+	};
+	const router = new Router(config, snapshot, log);
+	const front = createFront(router);
+	await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
+	const { port } = front.address() as AddressInfo;
+	return {
+		port,
+		url: `http://127.0.0.1:${port}`,
+		router,
+		snapshot,
+		workers,
+		events,
+		async close() {
+			router.close();
+			front.closeAllConnections();
+			await new Promise((resolve) => front.close(resolve));
+			for (const worker of workers) {
+				worker.closeAllConnections();
+				await new Promise((resolve) => worker.close(resolve));
+			}
+			rmSync(dir, { recursive: true, force: true });
+		},
+	};
+}

@@ -1,0 +1,324 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type RecordJson, type Reply, startRig, type WorkerRig } from "../support/worker-rig.js";
+
+let rig: WorkerRig;
+beforeAll(async () => {
+	rig = await startRig({ r3: "full" });
+});
+afterAll(() => rig.close());
+beforeEach(() => rig.control.reset());
+
+const user = (content: string) => ({ role: "user", content });
+const say = (...messages: object[]) => ({ model: "m", messages, max_tokens: 12 });
+const reply = (answer: Reply) => answer.json.choices[0]?.message as { role: string; content: string };
+const sampled = (record: RecordJson) =>
+	record.response.choices[0]?.meta_info.output_token_logprobs.map((entry) => entry[1]);
+const read = async (id: string, query = "") => (await rig.request("GET", `/sessions/${id}${query}`)).json;
+
+describe("a chat turn", () => {
+	it("records exactly what was sent and sampled, turn by turn", async () => {
+		const id = await rig.create();
+		const first = await rig.chat(id, say(user("one")));
+		expect(first.status).toBe(200);
+		const second = await rig.chat(id, say(user("one"), reply(first), user("two")));
+		const third = await rig.chat(
+			id,
+			say(user("one"), reply(first), user("two"), reply(second), user("three")),
+		);
+		expect([second.status, third.status]).toEqual([200, 200]);
+		const { records, metadata, session } = await read(id);
+		expect(records).toHaveLength(3);
+		let stored: number[] = [];
+		for (const record of records) {
+			expect(record.request.input_ids.slice(0, stored.length)).toEqual(stored);
+			expect(record.request.input_ids.length).toBeGreaterThan(stored.length);
+			stored = [...record.request.input_ids, ...(sampled(record) ?? [])];
+		}
+		expect(metadata.accumulated_token_ids).toEqual(stored);
+		expect(session).toMatchObject({ turns: 3, in_flight: 0, worker: 0 });
+	});
+
+	it("sends the engine what it records: its log of bodies equals the records' requests", async () => {
+		const id = await rig.create();
+		const first = await rig.chat(id, say(user("a"), { role: "system", content: "weird \\u00e9 é" }));
+		await rig.chat(
+			id,
+			say(user("a"), { role: "system", content: "weird \\u00e9 é" }, reply(first), user("b")),
+		);
+		const seen = (await rig.control.requests()).map((request) => request.body.toString());
+		const text = (await rig.request("GET", `/sessions/${id}`)).text;
+		expect(seen).toHaveLength(2);
+		for (const body of seen) expect(text).toContain(`"request":${body},"response":`);
+	});
+
+	it("keeps number spelling, key order and unknown fields of the client's bytes", async () => {
+		const id = await rig.create();
+		const body =
+			'{ "temperature": 1.0, "10": 1e-07, "2": -0.0, "big": 12345678901234567890, "messages" : [ {"content":"x","role":"user"} ], "max_tokens":3, "stream": false }';
+		expect((await rig.chat(id, Buffer.from(body) as unknown as object)).status).toBe(200);
+		const [seen] = await rig.control.requests();
+		expect(seen?.body.toString()).toMatch(
+			/^\{"temperature": 1\.0,"10": 1e-07,"2": -0\.0,"big": 12345678901234567890,"messages" : \[ \{"content":"x","role":"user"\} \],"max_tokens":3,"logprobs":true,"return_meta_info":true,"no_stop_trim":false,"return_prompt_token_ids":true,"return_routed_experts":true,"input_ids":\[[\d,]+\]\}$/,
+		);
+	});
+
+	it("overrides what a client may not choose, and sends the routing key once", async () => {
+		const id = await rig.create();
+		await rig.chat(
+			id,
+			{
+				...say(user("x")),
+				input_ids: [1],
+				logprobs: false,
+				return_meta_info: false,
+				no_stop_trim: true,
+				stream_options: {},
+			},
+			{ headers: { "x-smg-routing-key": "other", authorization: "Bearer secret", "x-custom": "kept" } },
+		);
+		const [seen] = await rig.control.requests();
+		const body = JSON.parse(seen?.body.toString() ?? "") as Record<string, unknown>;
+		expect(body).toMatchObject({ logprobs: true, return_meta_info: true, no_stop_trim: false });
+		expect(body.input_ids).not.toEqual([1]);
+		expect(body.stream_options).toBeUndefined();
+		const headers = (seen?.headerLines ?? []).map((line) => line.toLowerCase());
+		expect(headers.filter((line) => line.startsWith("x-smg-routing-key:"))).toEqual([
+			`x-smg-routing-key: ${id}`,
+		]);
+		expect(headers.filter((line) => line.startsWith("authorization:"))).toEqual([]);
+		expect(headers).toContain("x-custom: kept");
+		expect(headers).toContain("accept-encoding: identity");
+	});
+
+	it("gives the client the reply without the replay payload, and the trainer the whole of it", async () => {
+		const id = await rig.create();
+		const answer = await rig.chat(id, say(user("x")));
+		expect(answer.text).not.toContain("routed_experts");
+		expect(answer.json.choices[0]?.prompt_token_ids.length).toBeGreaterThan(0);
+		const [record] = (await read(id)).records;
+		const payload = record?.response.choices[0]?.meta_info.routed_experts as string;
+		expect(Buffer.from(payload, "base64").length).toBeGreaterThan(0);
+		const without = (await read(id, "?payloads=none")).records[0];
+		expect(without?.response.choices[0]?.meta_info.routed_experts).toBe("");
+	});
+
+	it("creates a never-seen id on its first chat, and reading one creates nothing", async () => {
+		expect(await read("never-seen")).toEqual({ session_id: "never-seen", records: [], metadata: {} });
+		expect((await rig.chat("brought-along", say(user("x")))).status).toBe(200);
+		expect((await read("brought-along")).records).toHaveLength(1);
+		const { sessions } = (await rig.request("GET", "/sessions?limit=1000")).json;
+		expect(sessions.map((session) => session.session_id)).not.toContain("never-seen");
+	});
+
+	it("takes a retry of the newest turn in its place, and logs the rollback", async () => {
+		const id = await rig.create();
+		const first = await rig.chat(id, say(user("one")));
+		const history = [user("one"), reply(first)];
+		await rig.chat(id, say(...history, user("two")));
+		rig.events.length = 0;
+		const retried = await rig.chat(id, say(...history, user("other")));
+		expect(retried.status).toBe(200);
+		const { records } = await read(id);
+		expect(records.map((record) => record.request.messages.length)).toEqual([1, 3]);
+		expect(records[1]?.request.messages[2]).toEqual(user("other"));
+		expect(rig.events.find(({ event }) => event === "rollback")?.fields).toMatchObject({
+			discarded_turn: 1,
+			head: 0,
+		});
+		const next = await rig.chat(id, say(...history, user("other"), reply(retried), user("three")));
+		expect(next.status).toBe(200);
+		expect((await read(id)).records).toHaveLength(3);
+	});
+
+	it("starts afresh on a retry of the first turn", async () => {
+		const id = await rig.create();
+		await rig.chat(id, say(user("one")));
+		expect((await rig.chat(id, say(user("another opening")))).status).toBe(200);
+		const { records } = await read(id);
+		expect(records).toHaveLength(1);
+		expect(records[0]?.request.messages).toEqual([user("another opening")]);
+	});
+
+	it("refuses to go two turns back, names the index and the difference, and changes nothing", async () => {
+		const id = await rig.create();
+		const first = await rig.chat(id, say(user("one")));
+		const second = await rig.chat(id, say(user("one"), reply(first), user("two")));
+		const before = (await rig.request("GET", `/sessions/${id}`)).text;
+		const refused = await rig.chat(
+			id,
+			say(user("changed"), reply(first), user("two"), reply(second), user("x")),
+		);
+		expect(refused.status).toBe(400);
+		expect(refused.json.error).toMatchObject({
+			code: "history_mismatch",
+			message:
+				"rollback failed: discard_count=2 exceeds max_assistant_rollback_steps=1 (stored has 4 messages, request has 5 messages)",
+			param: "messages[0]",
+			details: { index: 0, difference: "content differs (7 characters sent, 3 characters stored)" },
+		});
+		const shorter = await rig.chat(id, say(user("one")));
+		expect(shorter.json.error?.code).toBe("rollback_limit");
+		expect((await rig.request("GET", `/sessions/${id}`)).text).toBe(before);
+	});
+
+	it("keeps the old turn when the retry's generation fails", async () => {
+		const id = await rig.create();
+		const first = await rig.chat(id, say(user("one")));
+		await rig.chat(id, say(user("one"), reply(first), user("two")));
+		const before = (await rig.request("GET", `/sessions/${id}`)).text;
+		await rig.control.script({ status: 500, body: '{"error":"boom"}' });
+		const failed = await rig.chat(id, say(user("one"), reply(first), user("other")));
+		expect([failed.status, failed.text]).toEqual([500, '{"error":"boom"}']);
+		expect((await rig.request("GET", `/sessions/${id}`)).text).toBe(before);
+	});
+
+	it("takes injected assistants as history, not as turns", async () => {
+		const id = await rig.create();
+		const opening = [user("one"), { role: "assistant", content: "few-shot" }, user("two")];
+		const first = await rig.chat(id, say(...opening));
+		expect(first.status).toBe(200);
+		const injected = await rig.chat(
+			id,
+			say(...opening, reply(first), { role: "assistant", content: "more" }, user("go")),
+		);
+		expect(injected.status).toBe(200);
+		expect((await read(id)).session.turns).toBe(2);
+	});
+
+	it("answers a degenerate resend with another turn that appends the generation prompt only", async () => {
+		const id = await rig.create();
+		const first = await rig.chat(id, say(user("one")));
+		const again = await rig.chat(id, say(user("one"), reply(first)));
+		expect(again.status).toBe(200);
+		const { records } = await read(id);
+		expect(records).toHaveLength(2);
+	});
+
+	it("streams a finished reply as one chunk with its usage, and records it like any other", async () => {
+		const id = await rig.create();
+		const answer = await rig.chat(id, {
+			...say(user("x")),
+			stream: true,
+			stream_options: { include_usage: true },
+		});
+		expect(answer.headers["content-type"]).toBe("text/event-stream; charset=utf-8");
+		const [data, done, rest] = answer.text.split("\n\n");
+		expect([done, rest]).toEqual(["data: [DONE]", ""]);
+		const chunk = JSON.parse((data ?? "").slice("data: ".length)) as Record<string, unknown>;
+		expect(chunk).toMatchObject({ object: "chat.completion.chunk", usage: { completion_tokens: 12 } });
+		expect(Object.keys((chunk.choices as object[])[0] ?? {})).toEqual(["index", "delta", "finish_reason"]);
+		expect((await read(id)).records).toHaveLength(1);
+	});
+
+	it("keeps the status code of an error when streaming", async () => {
+		const id = await rig.create();
+		await rig.control.script({ status: 503, body: "busy", headers: [["content-type", "text/plain"]] });
+		const answer = await rig.chat(id, { ...say(user("x")), stream: true });
+		expect([answer.status, answer.text, answer.headers["content-type"]]).toEqual([503, "busy", "text/plain"]);
+	});
+
+	it("leaves an aborted generation as a provisional record, which the retry replaces", async () => {
+		const id = await rig.create();
+		const first = await rig.chat(id, say(user("one")));
+		const next = say(user("one"), reply(first), user("two"));
+		for (let attempt = 0; attempt < 2; attempt++) {
+			await rig.control.script({ finishReason: "abort" });
+			const aborted = await rig.chat(id, next);
+			expect([aborted.status, aborted.headers["x-sglang-aborted"]]).toEqual([200, "1"]);
+			const { records, metadata } = await read(id);
+			expect(records.map((record) => record.provisional ?? false)).toEqual([false, true]);
+			expect(metadata.accumulated_token_ids.length).toBe(
+				(records[0]?.request.input_ids.length ?? 0) + (sampled(records[0] as RecordJson)?.length ?? 0),
+			);
+		}
+		await rig.control.script({ finishReason: "abort" });
+		const streamed = await rig.chat(id, { ...next, stream: true });
+		expect(streamed.headers["x-sglang-aborted"]).toBe("1");
+		const retried = await rig.chat(id, next);
+		expect(retried.headers["x-sglang-aborted"]).toBeUndefined();
+		const { records } = await read(id);
+		expect(records.map((record) => record.provisional ?? false)).toEqual([false, false]);
+	});
+
+	it("replays the committed reply for the same Idempotency-Key and body, and refuses another body", async () => {
+		const id = await rig.create();
+		const headers = { "idempotency-key": "k1" };
+		const first = await rig.chat(id, say(user("one")), { headers });
+		const again = await rig.chat(id, say(user("one")), { headers });
+		expect([again.status, again.text]).toEqual([200, first.text]);
+		expect(again.headers["idempotent-replayed"]).toBe("true");
+		expect(await rig.control.requests()).toHaveLength(1);
+		const other = await rig.chat(id, say(user("two")), { headers });
+		expect([other.status, other.json.error?.code]).toEqual([422, "idempotency_mismatch"]);
+		const second = await rig.chat(id, say(user("one"), reply(first), user("two")), {
+			headers: { "idempotency-key": "k2" },
+		});
+		const secondAgain = await rig.chat(id, say(user("one"), reply(first), user("two")), {
+			headers: { "idempotency-key": "k2" },
+		});
+		expect(secondAgain.text).toBe(second.text);
+		expect((await read(id)).records).toHaveLength(2);
+	});
+
+	it("writes one chat_start and one chat_done per chat, whatever its end", async () => {
+		const id = await rig.create();
+		rig.events.length = 0;
+		await rig.chat(id, say(user("x")), { headers: { "x-request-id": "trace-1" } });
+		await rig.chat(id, "not json" as unknown as object);
+		await rig.control.script({ fault: "reset-before" });
+		await rig.chat(id, say(user("y")));
+		const of = (name: string) => rig.events.filter(({ event }) => event === name).map(({ fields }) => fields);
+		expect(of("chat_start")).toHaveLength(3);
+		expect(of("chat_done").map(({ status, code }) => [status, code])).toEqual([
+			[200, null],
+			[400, "invalid_json"],
+			[502, "upstream_unreachable"],
+		]);
+		expect(of("chat_start")[0]).toMatchObject({ x_request_id: "trace-1", messages: 1, inflight_now: 1 });
+		expect(of("chat_done")[0]).toMatchObject({
+			turn: 0,
+			completion_tokens: 12,
+			reused_tokens: 0,
+			inflight_now: 0,
+		});
+		expect(of("proxy_transport_error")).toHaveLength(1);
+		expect(of("request_error")).toHaveLength(0);
+	});
+
+	it.each([
+		["logprobs of another length", { metaInfo: { completion_tokens: 3 } }],
+		["content that is null", { message: { role: "assistant", content: null } }],
+		["no logprobs", { metaInfo: { output_token_logprobs: null } }],
+		[
+			"a token id that is text",
+			{ metaInfo: { output_token_logprobs: [[-1, "5", null]], completion_tokens: 1 } },
+		],
+		[
+			"a token id past the vocabulary",
+			{ metaInfo: { output_token_logprobs: [[-1, 99999999, null]], completion_tokens: 1 } },
+		],
+		["a truncated body", { fault: "truncate-length" as const }],
+		["garbage", { fault: "garbage" as const }],
+		["no choices", { body: '{"choices":[]}' }],
+		["a list", { body: "[]" }],
+		["NaN", { body: '{"choices":[{"x":NaN}]}' }],
+		["foreign prompt ids", { body: foreignPrompt() }],
+	])(
+		"answers 502 and records nothing when the engine sends %s, and the session goes on",
+		async (_what, answer) => {
+			const id = await rig.create();
+			await rig.control.script(answer);
+			const failed = await rig.chat(id, say(user("x")));
+			expect(failed.status).toBe(502);
+			expect(failed.json.error?.code).toMatch(/^upstream_(invalid|unreachable)$/);
+			expect((await read(id)).records).toEqual([]);
+			expect((await rig.chat(id, say(user("x")))).status).toBe(200);
+		},
+	);
+});
+
+function foreignPrompt(): string {
+	const meta = { completion_tokens: 1, output_token_logprobs: [[-1, 5, null]] };
+	const message = { role: "assistant", content: "x" };
+	return JSON.stringify({ choices: [{ index: 0, message, prompt_token_ids: [1, 2], meta_info: meta }] });
+}
