@@ -14,7 +14,7 @@ import {
 	NUMBER_MALFORMED,
 	nextNumberState,
 } from "./number-state.js";
-import { hasKnownKeys, Place, placeOfContainer, placeOfKey } from "./reply-places.js";
+import { Place, PlaceStack } from "./reply-places.js";
 
 export interface ScannedReply {
 	/** The reply's bytes with the cuts taken out. */
@@ -55,8 +55,6 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** No known key is longer than this when every character of it is spelled as an escape. */
-const LONGEST_RAW_KEY = 192;
 const NO_CUT = -1;
 
 const CUT_FIELDS: { readonly [place: number]: CutRange["field"] } = {
@@ -68,18 +66,8 @@ const CUT_FIELDS: { readonly [place: number]: CutRange["field"] } = {
 export class ReplyScanner {
 	readonly #recorder: CutRecorder;
 	readonly #maxDepth: number;
-	readonly #ranges = new Map<Place, ByteRange>();
+	readonly #places = new PlaceStack();
 	#state = VALUE;
-	/** Open containers, and by level: which kind, and the place of the container and of the value read now. */
-	#depth = 0;
-	readonly #isArray: boolean[] = [];
-	readonly #containerPlace: Place[] = [];
-	readonly #valuePlace: Place[] = [Place.ROOT];
-	readonly #valueStart: number[] = [0];
-	/** Bit per place, by the place of the container it was seen in. */
-	readonly #seen: number[] = [0, 0, 0, 0, 0];
-	#choice = -1;
-	#hasDuplicateKey = false;
 
 	#stringIsKey = false;
 	#keyStart = 0;
@@ -163,7 +151,8 @@ export class ReplyScanner {
 		if (this.#state !== END) this.#fail("unexpected end of JSON", 0);
 		const rest = this.#recorder.rest();
 		if (!isUtf8(rest)) this.#fail("invalid UTF-8", 0);
-		return { rest, cuts: this.#recorder.cuts, ranges: this.#ranges, hasDuplicateKey: this.#hasDuplicateKey };
+		const { ranges, hasDuplicateKey } = this.#places;
+		return { rest, cuts: this.#recorder.cuts, ranges, hasDuplicateKey };
 	}
 
 	#fail(what: string, at: number): never {
@@ -202,7 +191,7 @@ export class ReplyScanner {
 				this.#state = VALUE;
 				return;
 			case COMMA_OR_CLOSE: {
-				const inArray = this.#isArray[this.#depth] === true;
+				const { inArray } = this.#places;
 				if (byte === 0x2c) this.#state = inArray ? VALUE : KEY;
 				else if (byte === (inArray ? CLOSE_BRACKET : CLOSE_BRACE)) this.#close(at);
 				else this.#fail(inArray ? "expected , or ]" : "expected , or }", at);
@@ -214,10 +203,7 @@ export class ReplyScanner {
 	}
 
 	#value(byte: number, at: number): void {
-		const depth = this.#depth;
-		const place = this.#valuePlace[depth] as Place;
-		if (place === Place.CHOICE) this.#choice++;
-		if (place !== Place.OTHER) this.#valueStart[depth] = this.#restOffset(at);
+		const place = this.#places.beginValue(this.#restOffset(at));
 		if (byte === QUOTE) {
 			this.#state = STRING;
 			this.#stringIsKey = false;
@@ -239,32 +225,27 @@ export class ReplyScanner {
 	}
 
 	#open(isArray: boolean, place: Place, at: number): void {
-		if (this.#depth >= this.#maxDepth) this.#fail(`nesting deeper than ${this.#maxDepth}`, at);
-		const depth = ++this.#depth;
-		const opened = placeOfContainer(place, isArray);
-		this.#isArray[depth] = isArray;
-		this.#containerPlace[depth] = opened;
-		this.#valuePlace[depth] = opened === Place.CHOICES ? Place.CHOICE : Place.OTHER;
-		if (opened !== Place.OTHER) this.#seen[opened] = 0;
+		if (this.#places.depth >= this.#maxDepth) this.#fail(`nesting deeper than ${this.#maxDepth}`, at);
+		this.#places.open(place, isArray);
 		this.#state = isArray ? VALUE_OR_CLOSE : KEY_OR_CLOSE;
 		if (place === Place.PROMPT_TOKEN_IDS && isArray) {
 			this.#openCut(place, at + 1);
-			this.#cutDepth = depth;
+			this.#cutDepth = this.#places.depth;
 		}
 	}
 
 	#close(at: number): void {
-		if (this.#depth === this.#cutDepth) {
+		if (this.#places.depth === this.#cutDepth) {
 			this.#closeCut(at);
 			this.#cutDepth = NO_CUT;
 		}
-		this.#depth--;
+		this.#places.depth--;
 		this.#valueDone(at + 1);
 	}
 
 	#openCut(place: Place, at: number): void {
 		this.#handOver(at);
-		this.#recorder.openCut(CUT_FIELDS[place] as CutRange["field"], this.#choice);
+		this.#recorder.openCut(CUT_FIELDS[place] as CutRange["field"], this.#places.choice);
 	}
 
 	#closeCut(at: number): void {
@@ -299,30 +280,15 @@ export class ReplyScanner {
 
 	#keyDone(at: number): void {
 		this.#state = COLON;
-		const container = this.#containerPlace[this.#depth] as Place;
-		if (!hasKnownKeys(container)) return;
+		if (!this.#places.wantsKey) return;
 		// Keys are never inside a cut, so the whole key stands in the rest, however it was split.
 		this.#handOver(at);
-		const rest = this.#recorder.rest();
-		const place =
-			rest.length - this.#keyStart > LONGEST_RAW_KEY
-				? Place.OTHER
-				: placeOfKey(container, rest.toString("latin1", this.#keyStart, rest.length));
-		this.#valuePlace[this.#depth] = place;
-		if (place === Place.OTHER) return;
-		const bit = 1 << place;
-		const seen = this.#seen[container] as number;
-		if ((seen & bit) !== 0) this.#hasDuplicateKey = true;
-		this.#seen[container] = seen | bit;
+		this.#places.endKey(this.#recorder.rest().subarray(this.#keyStart));
 	}
 
 	/** `end` is the offset behind the value. */
 	#valueDone(end: number): void {
-		const depth = this.#depth;
-		const place = this.#valuePlace[depth] as Place;
-		if (place !== Place.OTHER && (this.#choice <= 0 || depth <= 1)) {
-			this.#ranges.set(place, { start: this.#valueStart[depth] as number, end: this.#restOffset(end) });
-		}
-		this.#state = depth === 0 ? END : COMMA_OR_CLOSE;
+		this.#places.endValue(this.#restOffset(end));
+		this.#state = this.#places.depth === 0 ? END : COMMA_OR_CLOSE;
 	}
 }

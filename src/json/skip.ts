@@ -77,7 +77,7 @@ export function isSimpleEscape(byte: number): boolean {
 	);
 }
 
-export function isDigit(byte: number | undefined): boolean {
+function isDigit(byte: number | undefined): boolean {
 	return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
