@@ -5,7 +5,7 @@ import { JsonSyntaxError } from "../json/parse.js";
 import { headerValue, rawHeaderList } from "./headers.js";
 import { invalidReply } from "./invalid-reply.js";
 import { ReplyScanner, type ScannedReply } from "./reply-scanner.js";
-import { deadlineError, transportError } from "./transport-error.js";
+import { deadlineError, transportError } from "./transport-errors.js";
 
 interface ExchangeOptions {
 	path: string;

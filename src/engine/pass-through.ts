@@ -2,7 +2,7 @@
 import { PassThrough, pipeline, type Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { clientHeaders, headerValue, rawHeaderList, upstreamHeaders } from "./headers.js";
-import { deadlineError, transportError } from "./transport-error.js";
+import { deadlineError, transportError } from "./transport-errors.js";
 
 export interface PassThroughRequest {
 	method: string;

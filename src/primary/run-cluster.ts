@@ -7,6 +7,7 @@ import { createClusterFork, type Fork } from "./fork.js";
 import { FrontPort } from "./front-port.js";
 import { listenForSignals, type ShutdownSignals, signalExitCode } from "./signals.js";
 import { createSocketDir } from "./socket-dir.js";
+import { warnOfUnreachable } from "./upstream-probe.js";
 
 export interface RunClusterDeps {
 	log: Logger;
@@ -67,6 +68,8 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 		`starting ${config.backends} worker${config.backends === 1 ? "" : "s"}`,
 	);
 	cluster.start();
+	// Not waited for: an engine that loads for minutes must not hold the cluster up.
+	if (config.upstream !== null) void warnOfUnreachable(config.upstream, log);
 	try {
 		const end = await Promise.race([cluster.fatal, signals.first]);
 		if (typeof end === "string") return await drain(cluster, port, end, signals, config, log);
