@@ -41,6 +41,8 @@ function controlCharacter(bytes: Buffer): number {
 	for (; ((bytes.byteOffset + at) & 3) !== 0 && at < length; at++) {
 		if ((bytes[at] as number) < 0x20) return at;
 	}
+	// Shorter than its way to alignment; a view from here would be refused.
+	if (at === length) return length;
 	const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (length - at) >> 2);
 	const wordCount = words.length & ~7;
 	let word = 0;

@@ -135,7 +135,7 @@ describe("an engine that misbehaves", () => {
 		const startedAt = performance.now();
 		const failure = clientOf(engine.url, { timeoutMs: 300 }).chat(chatRequest());
 		await expect(failure).rejects.toMatchObject({ code: "upstream_timeout", status: 504 });
-		expect(performance.now() - startedAt).toBeLessThan(2000);
+		expect(performance.now() - startedAt).toBeLessThan(5000);
 		await within("the connection to close", 2000, engine.requests[0]?.closed ?? Promise.reject());
 	});
 
