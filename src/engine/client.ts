@@ -1,5 +1,6 @@
 // Owns the connections to one engine: chat requests whose replies are validated, and the untouched pass-through.
 import { Pool } from "undici";
+import { Breaker, type BreakerListener } from "./breaker.js";
 import type { EngineRefusal, Generation } from "./engine.js";
 import { exchange } from "./exchange.js";
 import { clientHeaders, headerValue } from "./headers.js";
@@ -11,6 +12,8 @@ export interface EngineClientOptions {
 	baseUrl: string;
 	/** For a whole reply, from the call to its last byte. */
 	timeoutMs: number;
+	/** Told when the breaker opens and closes; for the log. */
+	breaker?: BreakerListener;
 	/** Default 10 s. */
 	connectTimeoutMs?: number;
 	/** Bound on a reply whose status is not 200. Default 16 MiB. */
@@ -47,6 +50,7 @@ export class EngineClient {
 	readonly #timeoutMs: number;
 	readonly #maxRefusalBytes: number;
 	readonly #maxReplyBytes: number;
+	readonly #breaker: Breaker;
 
 	constructor(options: EngineClientOptions) {
 		const url = new URL(options.baseUrl);
@@ -54,6 +58,7 @@ export class EngineClient {
 		this.#timeoutMs = options.timeoutMs;
 		this.#maxRefusalBytes = options.maxRefusalBytes ?? 16 * 1024 * 1024;
 		this.#maxReplyBytes = options.maxReplyBytes ?? 4 * 1024 ** 3;
+		this.#breaker = new Breaker(options.baseUrl, options.breaker);
 		this.#pool = new Pool(url.origin, {
 			pipelining: 1,
 			allowH2: false,
@@ -67,9 +72,14 @@ export class EngineClient {
 
 	/**
 	 * One chat completion. Status 200 is validated; any other status is the engine's own answer (a redirect too).
-	 * @throws RollpinError `upstream_unreachable`, `upstream_invalid`, `upstream_timeout`; the signal's reason
+	 * @throws RollpinError `upstream_unreachable`, `upstream_invalid`, `upstream_timeout`,
+	 * `upstream_breaker_open`; the signal's reason
 	 */
-	async chat(request: EngineChatRequest): Promise<EngineChatResult> {
+	chat(request: EngineChatRequest): Promise<EngineChatResult> {
+		return this.#breaker.guard(() => this.#chat(request));
+	}
+
+	async #chat(request: EngineChatRequest): Promise<EngineChatResult> {
 		const reply = await exchange(this.#pool, {
 			path: `${this.#basePath}/v1/chat/completions${request.query}`,
 			headers: request.headers,
@@ -79,6 +89,8 @@ export class EngineClient {
 			maxRefusalBytes: this.#maxRefusalBytes,
 			maxReplyBytes: this.#maxReplyBytes,
 			signal: request.signal,
+			// The first piece is the stored prefix, and nearly all of a long prompt.
+			sentIds: request.inputIdsText.find((piece) => piece.length > 0),
 		});
 		const headers = clientHeaders(reply.headers);
 		if (reply.scanned === undefined) {
@@ -100,7 +112,8 @@ export class EngineClient {
 	 * @throws as `chat` does while no reply has begun; afterwards the body fails with the same errors
 	 */
 	passThrough(request: PassThroughRequest): Promise<PassThroughReply> {
-		return openPassThrough(this.#pool, { ...request, path: this.#basePath + request.path }, this.#timeoutMs);
+		const below = { ...request, path: this.#basePath + request.path };
+		return this.#breaker.guard(() => openPassThrough(this.#pool, below, this.#timeoutMs));
 	}
 
 	/** Cancels what runs and closes every connection. */

@@ -20,6 +20,8 @@ interface ExchangeOptions {
 	/** Bound on any reply. */
 	maxReplyBytes: number;
 	signal: AbortSignal;
+	/** First of the ids that are sent, as text; the scanner does not parse what repeats them. */
+	sentIds: Buffer | undefined;
 }
 
 interface ExchangeReply {
@@ -112,7 +114,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 			this.#fail(invalidReply("it has a content-encoding, though none was asked for"));
 			return;
 		}
-		this.#scanner = new ReplyScanner();
+		this.#scanner = new ReplyScanner({ sentIds: this.#options.sentIds });
 	}
 
 	onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {

@@ -32,6 +32,8 @@ export interface ReplyScannerOptions {
 	maxDepth?: number;
 	/** Bound on the reply's size without its payloads. Default 128 MiB. */
 	maxRestBytes?: number;
+	/** First of the ids that were sent, as text: where a reply's prompt_token_ids repeat them they are not parsed again. */
+	sentIds?: Buffer | undefined;
 }
 
 // What is due next.
@@ -78,6 +80,9 @@ export class ReplyScanner {
 	/** Depth of the list that is being cut, `NO_CUT` when none is; and whether a string is. */
 	#cutDepth = NO_CUT;
 	#cutsString = false;
+	/** Offset of the cut list's content in the whole reply; and the ids it may repeat, null once it did not. */
+	#cutStart = 0;
+	#sentIds: Buffer | null;
 
 	#chunk: Buffer = Buffer.alloc(0);
 	/** First byte of the chunk that the recorder has not got yet. */
@@ -87,6 +92,7 @@ export class ReplyScanner {
 
 	constructor(options: ReplyScannerOptions = {}) {
 		this.#maxDepth = options.maxDepth ?? 64;
+		this.#sentIds = options.sentIds ?? null;
 		this.#recorder = new CutRecorder(options.maxRestBytes ?? 128 * 1024 * 1024);
 	}
 
@@ -135,6 +141,14 @@ export class ReplyScanner {
 					if (++this.#literalAt === this.#literal.length) this.#valueDone(at);
 					break;
 				default:
+					if (this.#sentIds !== null && this.#places.depth === this.#cutDepth) {
+						const next = this.#skipSentIds(at, this.#sentIds);
+						if (next > at) {
+							this.#state = VALUE;
+							at = next;
+							break;
+						}
+					}
 					if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) this.#structure(byte, at);
 					at++;
 			}
@@ -168,6 +182,25 @@ export class ReplyScanner {
 	/** Offset in the rest of the chunk's byte at `at`. */
 	#restOffset(at: number): number {
 		return this.#recorder.restLength + at - this.#from;
+	}
+
+	/**
+	 * In the list that is cut, where an element may begin: offset behind the last comma up to which the chunk repeats the
+	 * ids that were sent. Elements begin here in both, and the sent ones are well-formed: they need no parsing. Off the
+	 * ids once, it is not tried again.
+	 */
+	#skipSentIds(at: number, sent: Buffer): number {
+		if (this.#state !== VALUE && this.#state !== VALUE_OR_CLOSE) return at;
+		const chunk = this.#chunk;
+		const from = this.#consumed + at - this.#cutStart;
+		const length = Math.min(sent.length - from, chunk.length - at);
+		if (length <= 0) return at;
+		const isElement = from === 0 || sent[from - 1] === 0x2c;
+		if (!isElement || sent.compare(chunk, at, at + length, from, from + length) !== 0) {
+			this.#sentIds = null;
+			return at;
+		}
+		return Math.max(at, chunk.lastIndexOf(0x2c, at + length - 1) + 1);
 	}
 
 	#structure(byte: number, at: number): void {
@@ -231,6 +264,7 @@ export class ReplyScanner {
 		if (place === Place.PROMPT_TOKEN_IDS && isArray) {
 			this.#openCut(place, at + 1);
 			this.#cutDepth = this.#places.depth;
+			this.#cutStart = this.#consumed + at + 1;
 		}
 	}
 

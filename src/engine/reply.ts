@@ -107,14 +107,32 @@ function readText(rest: Buffer, range: ByteRange | undefined): string | null {
 		: null;
 }
 
-/** Equal spelling, white space around the ids aside. */
+/** Equal spelling, white space around the ids aside; copies only where the spelling differs. */
 function sameIds(got: readonly Buffer[], sent: readonly Buffer[]): boolean {
-	const gotText = Buffer.concat(got);
-	const sentText = Buffer.concat(sent);
-	return (
-		gotText.equals(sentText) ||
-		gotText.toString("latin1").replace(/[ \t\r\n]+/g, "") === sentText.toString("latin1")
-	);
+	if (sameBytes(got, sent)) return true;
+	const text = Buffer.concat(got).toString("latin1");
+	return text.replace(/[ \t\r\n]+/g, "") === Buffer.concat(sent).toString("latin1");
+}
+
+/** Whether two lists of pieces hold the same bytes. */
+function sameBytes(a: readonly Buffer[], b: readonly Buffer[]): boolean {
+	let piece = 0;
+	let from = 0;
+	for (const bytes of a) {
+		for (let at = 0; at < bytes.length; ) {
+			const other = b[piece];
+			if (other === undefined) return false;
+			const length = Math.min(bytes.length - at, other.length - from);
+			if (bytes.compare(other, from, from + length, at, at + length) !== 0) return false;
+			at += length;
+			from += length;
+			if (from === other.length) {
+				piece++;
+				from = 0;
+			}
+		}
+	}
+	return from === 0 && b.slice(piece).every((rest) => rest.length === 0);
 }
 
 interface Placed {

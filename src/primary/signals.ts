@@ -1,4 +1,4 @@
-// The operator's signals to the primary: the first ends the cluster in order, the second at once.
+// The operator's signals to the primary: the first ends the cluster in order, the second at once; SIGUSR2 reloads.
 import { constants } from "node:os";
 
 export interface ShutdownSignals {
@@ -44,6 +44,12 @@ export function listenForSignals(
 			target.off("SIGTERM", onSignal);
 		},
 	};
+}
+
+/** Calls back for every SIGUSR2 (`rollpin reload`). Returns what ends that. */
+export function listenForReload(onReload: () => void, target: NodeJS.EventEmitter = process): () => void {
+	target.on("SIGUSR2", onReload);
+	return () => void target.off("SIGUSR2", onReload);
 }
 
 /** The shell's convention for an end by signal: 130 for SIGINT, 143 for SIGTERM. */

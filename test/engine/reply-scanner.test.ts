@@ -5,9 +5,9 @@ import { Place } from "../../src/engine/reply-places.js";
 import { ReplyScanner, type ScannedReply } from "../../src/engine/reply-scanner.js";
 import { JsonSyntaxError } from "../../src/json/parse.js";
 
-function scan(bytes: Buffer | string, splits: readonly number[] = []): ScannedReply {
+function scan(bytes: Buffer | string, splits: readonly number[] = [], sentIds?: string): ScannedReply {
 	const whole = Buffer.from(bytes as string);
-	const scanner = new ReplyScanner();
+	const scanner = new ReplyScanner({ sentIds: sentIds === undefined ? undefined : Buffer.from(sentIds) });
 	let from = 0;
 	for (const split of [...splits].sort((a, b) => a - b)) {
 		scanner.push(whole.subarray(from, split));
@@ -270,5 +270,36 @@ describe("ReplyScanner", () => {
 		expect(scanned.rest.toString()).toBe(
 			'{"choices":[{"meta_info":{"routed_experts":"","completion_tokens":3}}]}',
 		);
+	});
+
+	it.each([
+		"12,345,6",
+		"12,345,6,7",
+		"12,345",
+		"12,34",
+		"12, 345,6",
+		"12,3,45,6",
+		"12,3,05,6",
+		"12,3,5,6",
+		"12,345,6,",
+		"12,345,,6",
+		"[12,345,6]",
+		"12,[345,6]",
+		'12,"345,6',
+		"",
+	])("reads the ids [%s] alike with and without knowing which were sent", (ids) => {
+		const text = `{"choices":[{"prompt_token_ids":[${ids}],"message":{}}]}`;
+		const outcome = (cuts: readonly number[], sent?: string) => {
+			try {
+				const { rest, cuts: found } = scan(text, cuts, sent);
+				return [rest.toString(), ...found.map((cut) => Buffer.concat(cut.bytes).toString())];
+			} catch (error) {
+				return error instanceof Error && error.name;
+			}
+		};
+		const expected = outcome([]);
+		for (let a = 0; a <= text.length; a++) {
+			for (let b = a; b <= text.length; b++) expect(outcome([a, b], "12,345,6")).toEqual(expected);
+		}
 	});
 });
