@@ -50,7 +50,8 @@ export class Conversation {
 		// Not one JSON.parse of it all: that would be the dearest part of a turn with replay payloads.
 		const scanner = new ReplyScanner();
 		scanner.push(reply);
-		const { rest, messageRange } = scanner.end();
+		const { rest, ranges } = scanner.end();
+		const messageRange = ranges.get("message");
 		const message = rest.toString("utf8", messageRange?.start, messageRange?.end);
 		const { role, content, tool_calls, reasoning_content } = JSON.parse(message) as Record<string, unknown>;
 		this.#add(JSON.stringify({ role, content, tool_calls, reasoning_content }));

@@ -8,7 +8,7 @@ import { until, within } from "./wait.js";
 import { type Reply, startRig, type WorkerRig } from "./worker-rig.js";
 
 /** Lifetime of every session of the rig, s. */
-const RIG_TTL_S = 3600;
+export const RIG_TTL_S = 3600;
 
 export interface Attempt {
 	/** The reply; null when the client left. */
