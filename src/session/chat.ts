@@ -13,6 +13,8 @@ import { buildTurn, commitOps } from "./turn-builder.js";
 export interface ChatRequest {
 	messages: RequestMessages;
 	template: TemplateInput;
+	/** Ids of the whole request, when they had to be made before its session was created; else null. */
+	firstPrompt: Int32Array | null;
 	/** The `Idempotency-Key` header and the body it stands for. */
 	idempotency: IdempotentRequest | null;
 	/** Wall clock at arrival, float Unix seconds. */
@@ -96,16 +98,19 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		signal.throwIfAborted();
 		if (replay !== null) return { kind: "replay", ...replay };
 
-		const attach = await policy.attach(session, request.messages, deps);
+		const { messages, template } = request;
+		const attach = await policy.attach(session, messages, deps);
 		signal.throwIfAborted();
 
 		const tokenizing = stopwatch(clock);
 		// A render changes nothing, so nobody has to wait for the end of one that is no longer wanted.
-		const prompt = await orAborted(
-			encodeTurn(attach, request.messages, request.template, deps.tito, deps.maxTokens),
+		const encoding = orAborted(
+			encodeTurn(attach, messages, template, deps.tito, deps.maxTokens, request.firstPrompt),
 			signal,
 		);
-		timings.tokenizeInMs = tokenizing();
+		const prompt = await encoding.finally(() => {
+			timings.tokenizeInMs += tokenizing();
+		});
 		facts.promptTokens = prompt.engine.length;
 		facts.reusedTokens = prompt.engine.length - prompt.ids.length;
 		signal.throwIfAborted();

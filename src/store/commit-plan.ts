@@ -11,7 +11,7 @@ import type { PartName, StoreOp, Tombstone } from "./store.js";
 const INLINE_BYTES = 16 * 1024;
 
 /** The stored state a plan is made against. */
-export interface StoredState {
+interface StoredState {
 	get(key: Buffer): Buffer | undefined;
 	keys(range: KeyRange): Buffer[];
 	scan(range: KeyRange, visit: (key: Uint8Array, value: Buffer) => void): void;

@@ -5,6 +5,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { IF_EXISTS, open, type RootDatabase } from "lmdb";
 import { RollpinError } from "../base/errors.js";
 import type { Partition } from "../base/ids.js";
+import { findDefect } from "./lmdb-file.js";
 import { EPOCHS, epochKey, epochOf, type KeyRange } from "./lmdb-keys.js";
 import { encodeRecord } from "./lmdb-records.js";
 import { isDamaged, isFull, partitionRefuses, storeFull } from "./store-errors.js";
@@ -199,24 +200,15 @@ async function openChecked(options: EnvironmentOptions): Promise<LmdbDatabase> {
 		// The marker is written before the first ack: without it the file holds nothing anybody was told of.
 		rmSync(path, { force: true });
 		rmSync(`${path}-lock`, { force: true });
-	} else if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < 3 * 4096) {
-		throw damaged(stem, "its file is missing or cut short");
+	} else {
+		const defect = findDefect(path);
+		if (defect !== null) throw damaged(stem, defect);
 	}
 	try {
 		// After a power loss only an overlapping open finds the last state that was flushed.
 		if (marker === "process" && durability === "power") await settle(path);
-		const db = openDatabase(path, durability === "process" && hasBootId());
-		const stats = db.getStats() as { lastPageNumber: number; root: { pageSize: number } };
-		const needed = (stats.lastPageNumber + 1) * stats.root.pageSize;
-		const size = statSync(path).size;
-		if (size < needed && marker !== undefined) {
-			// Must be seen before any page behind the end is touched: that would be a SIGBUS.
-			await db.close();
-			throw damaged(stem, `its file has ${size} bytes of ${needed}`);
-		}
-		return db;
+		return openDatabase(path, durability === "process" && hasBootId());
 	} catch (error) {
-		if (error instanceof DamagedEnvironment) throw error;
 		throw damaged(stem, error instanceof Error ? error.message : String(error));
 	}
 }
@@ -228,6 +220,8 @@ function openDatabase(path: string, overlappingSync: boolean): LmdbDatabase {
 		noSubdir: true,
 		maxDbs: 1,
 		overlappingSync,
+		// With it, lmdb-js drops a promise of its own, which a failed commit rejects.
+		eventTurnBatching: false,
 	});
 }
 

@@ -4,9 +4,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { RequestId, SessionId } from "../base/ids.js";
 import { type ChatFacts, type ChatOutcome, type ChatRequest, emptyFacts, runChat } from "../session/chat.js";
+import type { TemplateInput } from "../session/generation.js";
+import { encodeFirstPrompt } from "../session/prompt.js";
 import type { Session } from "../session/session.js";
 import type { ChatDone } from "../telemetry/events.js";
-import { parseChatBody } from "./chat-body.js";
+import { type ChatBody, parseChatBody } from "./chat-body.js";
 import { CLIENT_GONE_STATUS, ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.js";
@@ -58,11 +60,15 @@ export async function chat(
 		messages = parsed.messages.count;
 		started = true;
 		start();
-		// Only now: a body that is refused must not create a session.
+		const template = { tools: parsed.tools, kwargs: parsed.kwargs };
+		// A request that is refused must not create a session, and the template may be the one to refuse it.
+		const firstPrompt = known === undefined ? await firstPromptOf(context, parsed, template, facts) : null;
+		if (gone.signal.aborted) throw new ClientGone();
 		const session = known ?? (await context.registry.findOrCreate(id));
 		const chatRequest: ChatRequest = {
 			messages: parsed.messages,
-			template: { tools: parsed.tools, kwargs: parsed.kwargs },
+			template,
+			firstPrompt,
 			idempotency: key === null ? null : { key, body },
 			arrivedAt,
 			clientGone: context.config.onDisconnect === "cancel" ? gone.signal : undefined,
@@ -101,6 +107,25 @@ export async function chat(
 			"chat_done",
 			chatDone(reqId, id, end, facts, clock.monotonicMs() - startedMs, admission.inflight),
 		);
+	}
+}
+
+async function firstPromptOf(
+	context: WorkerContext,
+	{ messages }: ChatBody,
+	template: TemplateInput,
+	facts: ChatFacts,
+): Promise<Int32Array> {
+	const startedMs = context.clock.monotonicMs();
+	try {
+		return await encodeFirstPrompt(
+			messages,
+			template,
+			context.tito,
+			context.config.limits.maxTokensPerSession,
+		);
+	} finally {
+		facts.timings.tokenizeInMs += context.clock.monotonicMs() - startedMs;
 	}
 }
 

@@ -17,7 +17,7 @@ import type { Tito } from "../../src/tito/tito.js";
 import { startWorker, type Worker } from "../../src/worker/worker.js";
 import { clusterConfig } from "./cluster-config.js";
 
-const TOY_CHECKPOINT = join(packageRoot(), "checkpoints", "toy");
+export const TOY_CHECKPOINT = join(packageRoot(), "checkpoints", "toy");
 
 export interface Reply {
 	status: number;
@@ -61,6 +61,7 @@ export interface ReplyJson {
 
 export interface WorkerRig {
 	control: SimControl;
+	engineUrl: string;
 	store: Store;
 	tito: Tito;
 	worker: Worker;
@@ -125,6 +126,7 @@ export async function startRig(
 	let minted = 0;
 	const rig: WorkerRig = {
 		control: new SimControl(engine.controlUrl),
+		engineUrl: engine.url,
 		store,
 		tito,
 		worker: await start(store),
