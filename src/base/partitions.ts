@@ -36,11 +36,6 @@ export function ownerOf(partition: Partition, workerCount: number): WorkerIndex 
 	return (partition % workerCount) as WorkerIndex;
 }
 
-/** True for an id of the form that `mintSessionId` makes. */
-export function isMintedId(id: SessionId): boolean {
-	return MINTED.test(id);
-}
-
 /**
  * A new id on one of `worker`'s partitions: 32 lower-case hex digits, the first two the partition,
  * 120 random bits behind them.

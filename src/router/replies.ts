@@ -18,7 +18,18 @@ export function sendJson(
 	requestId: string,
 	extra: readonly string[] = [],
 ): void {
-	res.writeHead(status, jsonHeaders(body, requestId, extra));
+	sendText(res, status, "application/json", body, requestId, extra);
+}
+
+export function sendText(
+	res: ServerResponse,
+	status: number,
+	contentType: string,
+	body: string,
+	requestId: string,
+	extra: readonly string[] = [],
+): void {
+	res.writeHead(status, bodyHeaders(contentType, body, requestId, extra));
 	res.end(res.req.method === "HEAD" ? undefined : body);
 }
 
@@ -78,7 +89,9 @@ export function refuseRaw(socket: Socket, error: RollpinError, requestId: string
 /** GET /health: from what the primary said last (contract section 3). */
 export function healthOf(snapshot: ClusterSnapshot): { status: number; body: string } {
 	const ready = snapshot.workers.filter(({ state }) => state === "ready").length;
-	const serving = ready > 0 && snapshot.phase !== "draining";
+	// While the only worker is replaced requests wait, they do not fail.
+	const replacing = snapshot.workers.some((worker) => worker.replacing);
+	const serving = (ready > 0 || replacing) && snapshot.phase !== "draining";
 	const body = JSON.stringify({
 		status: serving ? "ok" : snapshot.phase === "ok" ? "degraded" : snapshot.phase,
 		session_server_instance_id: snapshot.instanceId,
@@ -95,11 +108,12 @@ export function clusterOf(snapshot: ClusterSnapshot): string {
 		started_at: snapshot.startedAt,
 		url: snapshot.url,
 		upstream: snapshot.upstream,
-		workers: snapshot.workers.map(({ index, state, pid, epoch, heartbeat }) => ({
+		workers: snapshot.workers.map(({ index, state, pid, epoch, replacing, heartbeat }) => ({
 			worker: index,
 			state,
 			pid,
 			epoch,
+			replacing,
 			heartbeat,
 		})),
 	});
@@ -111,9 +125,18 @@ function hasCheapBody(req: IncomingMessage): boolean {
 }
 
 function jsonHeaders(body: string, requestId: string, extra: readonly string[]): string[] {
+	return bodyHeaders("application/json", body, requestId, extra);
+}
+
+function bodyHeaders(
+	contentType: string,
+	body: string,
+	requestId: string,
+	extra: readonly string[],
+): string[] {
 	return [
 		"content-type",
-		"application/json",
+		contentType,
 		"content-length",
 		String(Buffer.byteLength(body)),
 		"x-request-id",

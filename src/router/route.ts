@@ -6,6 +6,7 @@ import { isSessionId, partitionOf } from "../base/partitions.js";
 export type Route =
 	| { kind: "health" }
 	| { kind: "cluster" }
+	| { kind: "metrics" }
 	| { kind: "create" }
 	/** To the worker that the cursor names, or the first. */
 	| { kind: "list"; worker: number }
@@ -17,6 +18,13 @@ export const MAX_TARGET_LENGTH = 8 * 1024;
 
 const HEALTH: Route = { kind: "health" };
 const CLUSTER: Route = { kind: "cluster" };
+const METRICS: Route = { kind: "metrics" };
+/** Answered by the router itself, by path. */
+const LOCAL = new Map<string, Route>([
+	["/health", HEALTH],
+	["/cluster", CLUSTER],
+	["/metrics", METRICS],
+]);
 const CREATE: Route = { kind: "create" };
 const UNSAFE_ESCAPE = /%(?:2e|2f|5c|00|(?![0-9a-f]{2}))/i;
 const PLAIN_TARGET = /^[\x21-\x7e]*$/;
@@ -49,9 +57,9 @@ export function route(method: string, target: string): Route {
 		if (method === "GET" || method === "HEAD") return listRoute(query < 0 ? "" : target.slice(query + 1));
 		return wrongMethod(method, "GET, HEAD, POST");
 	}
-	if (path === "/health" || path === "/cluster") {
-		if (method !== "GET" && method !== "HEAD") return wrongMethod(method, "GET, HEAD");
-		return path === "/health" ? HEALTH : CLUSTER;
+	const local = LOCAL.get(path);
+	if (local !== undefined) {
+		return method === "GET" || method === "HEAD" ? local : wrongMethod(method, "GET, HEAD");
 	}
 	return reject("not_found", `no such path: ${path}`);
 }

@@ -90,7 +90,7 @@ function withoutIndexValue(call: JsonValue): JsonValue {
 }
 
 /** Python's `==` on parsed JSON: 1, 1.0 and true are equal, key order does not count. */
-export function pythonEqual(a: JsonValue, b: JsonValue): boolean {
+function pythonEqual(a: JsonValue, b: JsonValue): boolean {
 	if (a === b) return true;
 	if (a === null || b === null) return false;
 	if (isNumeric(a) && isNumeric(b)) return pythonNumberEqual(a, b);

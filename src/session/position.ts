@@ -16,7 +16,7 @@ export type LinearPosition =
 	| { kind: "refuse"; discardCount: number };
 
 /** Generated turns a retry may throw away (reference section 8.1). */
-export const MAX_ROLLBACK_TURNS = 1;
+const MAX_ROLLBACK_TURNS = 1;
 
 /**
  * @param matched length of the longest common prefix of stored and requested messages

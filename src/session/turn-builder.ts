@@ -119,7 +119,7 @@ export function commitOps(
 }
 
 /** Length of the longest common prefix, found by halving over native comparisons. */
-export function commonPrefix(a: Buffer, b: Buffer): number {
+function commonPrefix(a: Buffer, b: Buffer): number {
 	const limit = Math.min(a.length, b.length);
 	if (a.compare(b, 0, limit, 0, limit) === 0) return limit;
 	let equal = 0;

@@ -8,10 +8,10 @@ import { decodeRecord, encodeRecord, type PartPlace, type TurnRecord } from "./l
 import type { PartName, StoreOp, Tombstone } from "./store.js";
 
 /** Parts longer than this go to the turn's blob file. */
-export const INLINE_BYTES = 16 * 1024;
+const INLINE_BYTES = 16 * 1024;
 
 /** The stored state a plan is made against. */
-export interface StoredState {
+interface StoredState {
 	get(key: Buffer): Buffer | undefined;
 	keys(range: KeyRange): Buffer[];
 	scan(range: KeyRange, visit: (key: Uint8Array, value: Buffer) => void): void;

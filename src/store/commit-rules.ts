@@ -4,7 +4,7 @@ import type { SessionId } from "../base/ids.js";
 import type { StoreOp } from "./store.js";
 
 /** The session an op is about. */
-export function sessionOf(op: StoreOp): SessionId {
+function sessionOf(op: StoreOp): SessionId {
 	switch (op.op) {
 		case "put_session":
 			return op.meta.id;

@@ -5,6 +5,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { IF_EXISTS, open, type RootDatabase } from "lmdb";
 import { RollpinError } from "../base/errors.js";
 import type { Partition } from "../base/ids.js";
+import { findDefect } from "./lmdb-file.js";
 import { EPOCHS, epochKey, epochOf, type KeyRange } from "./lmdb-keys.js";
 import { encodeRecord } from "./lmdb-records.js";
 import { isDamaged, isFull, partitionRefuses, storeFull } from "./store-errors.js";
@@ -32,8 +33,25 @@ export class DamagedEnvironment extends Error {}
 
 type LmdbDatabase = RootDatabase<Buffer, Uint8Array>;
 
-/** TransactionFlags.SYNCHRONOUS_COMMIT: commit before returning. The enum has no value at runtime. */
-const SYNCHRONOUS_COMMIT = 2;
+/**
+ * Opens, checks and takes over an environment. Blocks the thread while a living process holds its write lock: the
+ * former owner must be dead.
+ * @throws DamagedEnvironment when its file is missing, short, or not an environment
+ * @throws RollpinError `session_state_conflict` when an owner with this epoch or a later one has had it
+ */
+export async function openEnvironment(options: EnvironmentOptions): Promise<LmdbEnvironment> {
+	const db = await openChecked(options);
+	try {
+		const environment = new LmdbEnvironment(db, options);
+		await environment.takeOver();
+		writeFileSync(markerFile(options.stem), markerText(options.durability), { mode: 0o600 });
+		return environment;
+	} catch (error) {
+		await db.close();
+		if (error instanceof RollpinError) throw error;
+		throw damaged(options.stem, error instanceof Error ? error.message : String(error));
+	}
+}
 
 export class LmdbEnvironment {
 	readonly #db: LmdbDatabase;
@@ -42,24 +60,33 @@ export class LmdbEnvironment {
 	#refused = false;
 	#fenced = false;
 
-	/**
-	 * Opens, checks and takes over the environment. Blocks while a living process holds its write lock: the former
-	 * owner must be dead.
-	 * @throws DamagedEnvironment when its file is missing, short, or not an environment
-	 * @throws RollpinError `session_state_conflict` when an owner with this epoch or a later one has had it
-	 */
-	constructor(options: EnvironmentOptions) {
+	/** Use `openEnvironment`, which also takes it over. */
+	constructor(db: LmdbDatabase, options: EnvironmentOptions) {
+		this.#db = db;
 		this.#options = options;
 		this.#epochKey = epochKey(options.epoch);
-		this.#db = openChecked(options);
-		try {
-			this.#takeOver();
-		} catch (error) {
-			void this.#db.close();
-			if (error instanceof RollpinError) throw error;
-			throw damaged(options.stem, error instanceof Error ? error.message : String(error));
+	}
+
+	/** Writes this owner's epoch, which shuts every earlier owner out. */
+	async takeOver(): Promise<void> {
+		const { epoch, partition } = this.#options;
+		const earlier = this.keys(EPOCHS);
+		const newest = Math.max(-1, ...earlier.map(epochOf));
+		if (newest >= epoch) {
+			throw new RollpinError(
+				"session_state_conflict",
+				`partition ${partition} was taken over with epoch ${newest}, so epoch ${epoch} comes too late: a newer process ` +
+					`owns it`,
+			);
 		}
-		writeFileSync(markerFile(options.stem), markerText(options.durability), { mode: 0o600 });
+		try {
+			await this.#db.batch(() => {
+				for (const key of earlier) this.#db.remove(key);
+				this.#db.put(this.#epochKey, encodeRecord("epoch", { partition, epoch }));
+			});
+		} catch (error) {
+			throw this.#explain(await realError(error));
+		}
 	}
 
 	/** A copy of the value, which belongs to the caller. */
@@ -120,23 +147,6 @@ export class LmdbEnvironment {
 		await this.#db.close();
 	}
 
-	#takeOver(): void {
-		const { epoch, partition } = this.#options;
-		const earlier = Array.from(this.#db.getKeys(EPOCHS), (key) => Buffer.from(key));
-		const newest = Math.max(-1, ...earlier.map(epochOf));
-		if (newest >= epoch) {
-			throw new RollpinError(
-				"session_state_conflict",
-				`partition ${partition} was taken over with epoch ${newest}, so epoch ${epoch} comes too late: a newer process ` +
-					`owns it`,
-			);
-		}
-		this.#db.transactionSync(() => {
-			for (const key of earlier) this.#db.remove(key);
-			this.#db.put(this.#epochKey, encodeRecord("epoch", { partition, epoch }));
-		}, SYNCHRONOUS_COMMIT);
-	}
-
 	#reading<T>(read: () => T): T {
 		this.#checkServing();
 		try {
@@ -182,7 +192,7 @@ async function realError(error: unknown): Promise<unknown> {
 	return error;
 }
 
-function openChecked(options: EnvironmentOptions): LmdbDatabase {
+async function openChecked(options: EnvironmentOptions): Promise<LmdbDatabase> {
 	const { stem, durability } = options;
 	const path = dataFile(stem);
 	const marker = readMarker(stem);
@@ -190,24 +200,15 @@ function openChecked(options: EnvironmentOptions): LmdbDatabase {
 		// The marker is written before the first ack: without it the file holds nothing anybody was told of.
 		rmSync(path, { force: true });
 		rmSync(`${path}-lock`, { force: true });
-	} else if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < 3 * 4096) {
-		throw damaged(stem, "its file is missing or cut short");
+	} else {
+		const defect = findDefect(path);
+		if (defect !== null) throw damaged(stem, defect);
 	}
 	try {
 		// After a power loss only an overlapping open finds the last state that was flushed.
-		if (marker === "process" && durability === "power") settle(path);
-		const db = openDatabase(path, durability === "process" && hasBootId());
-		const stats = db.getStats() as { lastPageNumber: number; root: { pageSize: number } };
-		const needed = (stats.lastPageNumber + 1) * stats.root.pageSize;
-		const size = statSync(path).size;
-		if (size < needed && marker !== undefined) {
-			// Must be seen before any page behind the end is touched: that would be a SIGBUS.
-			void db.close();
-			throw damaged(stem, `its file has ${size} bytes of ${needed}`);
-		}
-		return db;
+		if (marker === "process" && durability === "power") await settle(path);
+		return openDatabase(path, durability === "process" && hasBootId());
 	} catch (error) {
-		if (error instanceof DamagedEnvironment) throw error;
 		throw damaged(stem, error instanceof Error ? error.message : String(error));
 	}
 }
@@ -219,13 +220,17 @@ function openDatabase(path: string, overlappingSync: boolean): LmdbDatabase {
 		noSubdir: true,
 		maxDbs: 1,
 		overlappingSync,
+		// With it, lmdb-js drops a promise of its own, which a failed commit rejects.
+		eventTurnBatching: false,
 	});
 }
 
-function settle(path: string): void {
+/** Awaits the close: two opens of one environment in one process deadlock. No sync transaction: close() hangs behind one. */
+async function settle(path: string): Promise<void> {
 	const db = openDatabase(path, true);
-	db.transactionSync(() => db.put(Buffer.of(0x01), Buffer.of(0)), SYNCHRONOUS_COMMIT);
-	void db.close();
+	await db.put(Buffer.of(0x01), Buffer.of(0));
+	await db.flushed;
+	await db.close();
 }
 
 /**

@@ -5,11 +5,14 @@ import { ownerOf, PARTITION_COUNT, partitionOf } from "../base/partitions.js";
 import { BlobFiles } from "./blob-files.js";
 import { checkCommit } from "./commit-rules.js";
 import { blobDirectory, checkFormat, partitionStem } from "./data-dir.js";
-import { DamagedEnvironment, type Durability, LmdbEnvironment } from "./lmdb-environment.js";
+import { FreeSpace } from "./free-space.js";
+import { DamagedEnvironment, type Durability, openEnvironment } from "./lmdb-environment.js";
 import { PartitionStore } from "./partition-store.js";
 import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
 import { partitionRefuses } from "./store-errors.js";
 import { TombstoneRing } from "./tombstone-ring.js";
+
+const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 
 export interface LmdbStoreOptions {
 	/** A directory that `prepareDataDir` has prepared. */
@@ -25,6 +28,8 @@ export interface LmdbStoreOptions {
 	tombstones: number;
 	/** A fresh number of `DataDir.nextEpoch`; from now on every owner with a smaller one is refused. */
 	epoch: number;
+	/** Bytes that stay free on the medium: beyond them a commit is `store_full`. 64 MiB unless told. */
+	reserveBytes?: number;
 	/** Told once for each partition that can't be served, with the reason and the remedy; for the log. */
 	onPartitionRefused?: (partition: Partition, reason: string) => void;
 }
@@ -46,11 +51,13 @@ class LmdbStore implements Store {
 	readonly #options: LmdbStoreOptions;
 	readonly #partitions = new Map<Partition, PartitionStore>();
 	readonly #tombstones: TombstoneRing;
+	readonly #space: FreeSpace;
 	#lastOrder = 0;
 	#closed = false;
 
 	constructor(options: LmdbStoreOptions) {
 		this.#options = options;
+		this.#space = new FreeSpace(options.dataDir, options.reserveBytes ?? DEFAULT_RESERVE_BYTES);
 		this.#tombstones = new TombstoneRing(options.tombstones);
 	}
 
@@ -122,9 +129,9 @@ class LmdbStore implements Store {
 		const refuse = (reason: string) => this.#options.onPartitionRefused?.(partition, reason);
 		try {
 			const stem = partitionStem(dataDir, partition);
-			const environment = new LmdbEnvironment({ stem, partition, durability, epoch, onRefused: refuse });
+			const environment = await openEnvironment({ stem, partition, durability, epoch, onRefused: refuse });
 			const blobs = new BlobFiles(blobDirectory(dataDir, partition), epoch, durability === "power");
-			const store = new PartitionStore(partition, environment, blobs);
+			const store = new PartitionStore(partition, environment, blobs, this.#space);
 			this.#partitions.set(partition, store);
 			await store.sweep();
 		} catch (error) {

@@ -2,6 +2,7 @@
 import type { Partition, SessionId, TurnId } from "../base/ids.js";
 import type { BlobFiles } from "./blob-files.js";
 import { type CommitPlan, planCommit } from "./commit-plan.js";
+import type { FreeSpace } from "./free-space.js";
 import type { LmdbEnvironment } from "./lmdb-environment.js";
 import {
 	after,
@@ -26,13 +27,15 @@ export class PartitionStore {
 	readonly partition: Partition;
 	readonly #environment: LmdbEnvironment;
 	readonly #blobs: BlobFiles;
+	readonly #space: FreeSpace;
 	/** Last commit in flight of each session. */
 	readonly #inFlight = new Map<SessionId, Promise<unknown>>();
 	/** Tombstones that fell out of the ring; removed by the next commit. */
 	#fallen: SessionId[] = [];
 	#blobBytes = 0;
 
-	constructor(partition: Partition, environment: LmdbEnvironment, blobs: BlobFiles) {
+	constructor(partition: Partition, environment: LmdbEnvironment, blobs: BlobFiles, space: FreeSpace) {
+		this.#space = space;
 		this.partition = partition;
 		this.#environment = environment;
 		this.#blobs = blobs;
@@ -136,6 +139,7 @@ export class PartitionStore {
 			tombstoneOrder,
 			newBlobName: () => this.#blobs.newName(),
 		});
+		await this.#space.grant(bytesAdded(ops));
 		try {
 			for (const blob of plan.newBlobs) await this.#writeBlob(blob);
 			// Taken in the same tick as the write is queued: a later commit may bury one of them anew.
@@ -178,3 +182,12 @@ export class PartitionStore {
 }
 
 function ignore(): void {}
+
+function bytesAdded(ops: readonly StoreOp[]): number {
+	let bytes = 0;
+	for (const op of ops) {
+		if (op.op !== "append_turn") continue;
+		for (const pieces of op.parts.values()) for (const piece of pieces) bytes += piece.length;
+	}
+	return bytes;
+}

@@ -2,7 +2,7 @@
 import type { FamilyFacts } from "./tito.js";
 
 /** What happens between stored tokens and appended ones, decided by the last stored id alone. */
-export type Boundary =
+type Boundary =
 	| { kind: "none" }
 	/** Behind this token the template puts a newline that the engine never sampled. */
 	| { kind: "newline"; after: string }

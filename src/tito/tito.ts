@@ -54,6 +54,6 @@ export interface Tito {
 	joinBoundary(lastTokenId: number | undefined): { trimCount: 0 | 1; insert: readonly number[] };
 	/** Text of ids with special tokens kept. */
 	decode(ids: Int32Array): Promise<string>;
-	/** Number of ids; every id of a reply must be below it. */
+	/** Every id of a reply must be below it; padded rows of the output layer count, a model can sample them. */
 	readonly vocabSize: number;
 }

@@ -19,7 +19,7 @@ export function sendJson(response: ServerResponse, status: number, body: string 
 }
 
 /** The error a client may see for anything that was thrown. */
-export function toRollpinError(error: unknown): RollpinError {
+function toRollpinError(error: unknown): RollpinError {
 	if (error instanceof RollpinError) return error;
 	if (error instanceof JsonSyntaxError) {
 		return new RollpinError("invalid_json", `invalid JSON body: ${error.message}`, { cause: error });

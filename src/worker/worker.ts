@@ -2,6 +2,7 @@
 import type { Server } from "node:http";
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
+import type { BreakerListener } from "../engine/breaker.js";
 import { EngineClient } from "../engine/client.js";
 import type { ClusterConfig } from "../ipc/config.js";
 import type { WorkerStats } from "../ipc/messages.js";
@@ -15,6 +16,7 @@ import type { Tito } from "../tito/tito.js";
 import { Admission } from "./admission.js";
 import type { WorkerContext } from "./context.js";
 import { drainServer } from "./drain.js";
+import { dumpSession } from "./evict-dump.js";
 import { listen } from "./server.js";
 
 /** Rebuildable state of idle sessions that one worker keeps in memory. */
@@ -52,7 +54,11 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		registry,
 		store,
 		tito: parts.tito,
-		engine: new EngineClient({ baseUrl: config.upstream, timeoutMs: config.upstreamTimeoutMs }),
+		engine: new EngineClient({
+			baseUrl: config.upstream,
+			timeoutMs: config.upstreamTimeoutMs,
+			breaker: breakerLog(logger, config.upstream),
+		}),
 		matcher: messageMatcher(config.messageMatcher),
 		policy: config.mode === "tree" ? treePolicy : linearPolicy,
 		admission: new Admission(limits.maxInflightPerWorker, limits.maxInflightBytesPerWorker),
@@ -82,7 +88,19 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 	};
 }
 
-function createRegistry({ clock, config, logger, store }: WorkerParts): SessionRegistry {
+function breakerLog(logger: Logger, url: string): BreakerListener {
+	return {
+		opened: (failures, retryAfterMs) =>
+			logger.event(
+				"breaker_opened",
+				{ url, failures, retry_after_ms: retryAfterMs },
+				`${failures} exchanges with the engine at ${url} failed in a row; chats answer 503 until a probe succeeds`,
+			),
+		closed: () => logger.event("breaker_closed", { url }, `the engine at ${url} answers again`),
+	};
+}
+
+function createRegistry({ clock, config, index, logger, store, tito }: WorkerParts): SessionRegistry {
 	const { limits } = config;
 	return new SessionRegistry(
 		store,
@@ -116,5 +134,10 @@ function createRegistry({ clock, config, logger, store }: WorkerParts): SessionR
 				}),
 		},
 		clock,
+		async (session) => {
+			if (config.evictDumpDir !== null) {
+				await dumpSession(config.evictDumpDir, { config, index, store, tito }, session);
+			}
+		},
 	);
 }

@@ -63,6 +63,7 @@ beforeEach(() => {
 		unresponsive: (_it, silentMs) => heard.push(`unresponsive ${Math.round(silentMs / 1000)}`),
 		stats: () => heard.push("stats"),
 		taken: (_it, seq) => heard.push(`taken ${seq}`),
+		quiet: (worker, epoch) => heard.push(`quiet ${worker} ${epoch}`),
 		changed: (it) => heard.push(it.state),
 	};
 	slot = new ChildSlot({
@@ -89,8 +90,10 @@ const up = (): void => {
 	child().says({ type: "ready" });
 };
 
-test("hello is answered with the start message, and only ready opens the slot for traffic", () => {
+test("hello is answered with the start message, and only ready opens the slot for traffic", async () => {
 	child().says({ type: "hello", role: "worker" });
+	// The message may be waited for: a worker's carries a fresh epoch of the data dir.
+	await vi.waitFor(() => expect(child().told).not.toEqual([]));
 	expect(child().told).toEqual([{ type: "ask_stats" }]);
 	expect(slot.state).toBe("starting");
 	child().says({ type: "ready" });

@@ -12,6 +12,7 @@ describe("where a request goes", () => {
 		["HEAD", "/health", "health"],
 		["GET", "/health?x=1", "health"],
 		["GET", "/cluster", "cluster"],
+		["GET", "/metrics", "metrics"],
 		["POST", "/sessions", "create"],
 		["GET", "/sessions", "list"],
 		["GET", `/sessions/${ID}`, "session"],

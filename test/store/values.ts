@@ -36,6 +36,7 @@ export function header(turn: number, changes: Partial<TurnHeader> = {}): TurnHea
 		completionLength: 2,
 		tokenCount: 5,
 		messageCount: 2,
+		requestCount: 1,
 		messagesShared: 0,
 		appendedOffset: 0,
 		appendedCount: 1,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "undici";
-import { systemClock } from "../../src/base/clock.js";
+import { type Clock, systemClock } from "../../src/base/clock.js";
 import type { WorkerIndex } from "../../src/base/ids.js";
 import { packageRoot } from "../../src/base/package-root.js";
 import type { ClusterConfig } from "../../src/ipc/config.js";
@@ -61,6 +61,7 @@ export interface ReplyJson {
 
 export interface WorkerRig {
 	control: SimControl;
+	engineUrl: string;
 	store: Store;
 	tito: Tito;
 	worker: Worker;
@@ -83,15 +84,19 @@ export interface RequestOptions {
 export async function startRig(
 	overrides: Partial<ClusterConfig> = {},
 	openStore?: () => Promise<Store>,
+	wrapTito: (tito: Tito) => Tito = (tito) => tito,
+	clock: Clock = systemClock,
 ): Promise<WorkerRig> {
 	const dir = mkdtempSync(join(tmpdir(), "rollpin-rig-"));
 	const engine: SimEngine = await startSimEngine({ checkpointDir: TOY_CHECKPOINT });
-	const tito = await createTito({
-		checkpointDir: TOY_CHECKPOINT,
-		chatTemplateFile: null,
-		chatTemplateKwargs: new Map(),
-		titoModel: "default",
-	});
+	const tito = wrapTito(
+		await createTito({
+			checkpointDir: overrides.checkpointDir ?? TOY_CHECKPOINT,
+			chatTemplateFile: null,
+			chatTemplateKwargs: new Map(),
+			titoModel: "default",
+		}),
+	);
 	const config = clusterConfig({
 		backends: 1,
 		upstream: engine.url,
@@ -114,13 +119,14 @@ export async function startRig(
 				event: (event, fields) => void events.push({ event, fields: { ...fields } }),
 				flush: () => undefined,
 			},
-			clock: systemClock,
+			clock,
 		});
 	};
 	const store = await open();
 	let minted = 0;
 	const rig: WorkerRig = {
 		control: new SimControl(engine.controlUrl),
+		engineUrl: engine.url,
 		store,
 		tito,
 		worker: await start(store),

@@ -1,12 +1,13 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { RollpinError } from "../../src/base/errors.js";
 import { loadCheckpoint } from "../../src/tito/checkpoint.js";
 import { Encoder } from "../../src/tito/encoder.js";
 import { QWEN3_TEMPLATE } from "../../src/tito/families/qwen3-template.js";
 import { ChatTemplate } from "../../src/tito/jinja/template.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
-import { goldenCases, goldenNames, numbers, sharedDir, text } from "./shared.js";
+import { describeWithShared, goldenCases, goldenNames, numbers, sharedDir, text } from "./shared.js";
 
 function openCheckpoint(
 	name: string,
@@ -18,7 +19,7 @@ function openCheckpoint(
 	return { renderer, tokenizerFile: checkpoint.tokenizerFile };
 }
 
-describe.skipIf(sharedDir === null)("golden prompts of Python's renderer and tokenizer", () => {
+describeWithShared("golden prompts of Python's renderer and tokenizer", () => {
 	test.each(goldenNames())("%s: our text and ids are those of transformers", async (name) => {
 		const { renderer, tokenizerFile } = openCheckpoint(name);
 		const encoder = new Encoder(tokenizerFile);
@@ -37,9 +38,20 @@ describe.skipIf(sharedDir === null)("golden prompts of Python's renderer and tok
 		console.log(`${name}: ${cases.length} golden prompts equal, ${refused} of them refusals`);
 	});
 
+	test("every shared template parses", () => {
+		const root = join(sharedDir ?? "", "checkpoints");
+		const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) =>
+			name.endsWith(".jinja"),
+		);
+		expect(files.length).toBeGreaterThan(0);
+		for (const file of files) {
+			expect(() => new ChatTemplate(readFileSync(join(root, file), "utf8")), file).not.toThrow();
+		}
+	});
+
 	test("qwen3: the fixed template renders as the original does, but keeps reasoning", () => {
 		const { renderer } = openCheckpoint("qwen3", QWEN3_TEMPLATE);
-		const kept = /<think>\n[^]*?\n<\/think>\n\n/g;
+		const kept = /<think>\n[\s\S]*?\n<\/think>\n\n/g;
 		let withReasoning = 0;
 		for (const { label, input, golden, generates } of goldenCases("qwen3")) {
 			const ours = renderer.prompt(input, generates);

@@ -1,6 +1,7 @@
 // Finds the shared checkpoints and golden prompts. Tests that need them skip themselves where they are absent.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { describe } from "vitest";
 import { parseJson } from "../../src/json/parse.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../../src/json/value.js";
 import type { PromptInput } from "../../src/tito/tito.js";
@@ -12,8 +13,14 @@ export const sharedDir: string | null =
 	[process.env.ROLLPIN_SHARED, beside].find((dir) => dir !== undefined && existsSync(join(dir, "golden"))) ??
 	null;
 
-if (sharedDir === null)
-	console.warn("skipped: no shared checkpoints beside the repository and ROLLPIN_SHARED is not set");
+/** A `describe` for tests that need the shared files; skips itself, saying so, where they are absent. */
+export function describeWithShared(name: string, tests: () => void): void {
+	if (sharedDir === null)
+		console.warn(
+			`"${name}" is skipped: no shared checkpoints beside the repository, and ROLLPIN_SHARED is not set`,
+		);
+	describe.skipIf(sharedDir === null)(name, tests);
+}
 
 export function readJson(...path: string[]): JsonObject {
 	return object(parseJson(readFileSync(join(...path))));

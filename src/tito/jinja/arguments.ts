@@ -19,8 +19,3 @@ export function textArgument(value: Value | undefined): string {
 	if (typeof value === "string") return value;
 	throw new TemplateError(`expected str, got ${value === undefined ? "nothing" : typeName(value)}`);
 }
-
-/** Arguments of a call without names. */
-export function positional(...values: Value[]): CallArguments {
-	return { positional: values, named: new Map() };
-}

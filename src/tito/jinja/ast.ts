@@ -1,6 +1,6 @@
 // The nodes of a parsed template, as the parser library makes them. Types only.
 
-export interface Operator {
+interface Operator {
 	value: string;
 }
 
@@ -12,7 +12,7 @@ export interface Identifier {
 	value: string;
 }
 
-export interface KeywordArgument {
+interface KeywordArgument {
 	type: "KeywordArgumentExpression";
 	key: Identifier;
 	value: Node;
@@ -24,14 +24,14 @@ export interface Call {
 	args: Node[];
 }
 
-export interface Slice {
+interface Slice {
 	type: "SliceExpression";
 	start: Node | undefined;
 	stop: Node | undefined;
 	step: Node | undefined;
 }
 
-export interface Select {
+interface Select {
 	type: "SelectExpression";
 	lhs: Node;
 	test: Node;
@@ -59,7 +59,7 @@ export interface SetNode {
 	body: Node[];
 }
 
-export interface Macro {
+interface Macro {
 	type: "Macro";
 	name: Identifier;
 	args: Parameter[];

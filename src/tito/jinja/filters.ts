@@ -4,7 +4,7 @@ import { getAttribute, getItem } from "./attributes.js";
 import { binary, equals, toDouble } from "./operators.js";
 import { sortItems } from "./sorting.js";
 import { jsonText, PLAIN_JSON, str } from "./spelling.js";
-import { capitalize, replaceText, splitLines, strip, title } from "./strings.js";
+import { capitalize, replaceText, splitLines, strip } from "./strings.js";
 import { runTest } from "./tests.js";
 import {
 	type CallArguments,
@@ -183,7 +183,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 	'"': "&#34;",
 };
 
-function escape(value: Value): Value {
+function escapeHtml(value: Value): Value {
 	return str(value).replace(/[&<>'"]/g, (character) => ESCAPES[character] ?? character);
 }
 
@@ -211,7 +211,7 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
 	["upper", (value) => str(value).toUpperCase()],
 	["lower", (value) => str(value).toLowerCase()],
 	["capitalize", (value) => capitalize(str(value))],
-	["title", (value) => title(str(value))],
+	["title", (value) => str(value).replace(/[^-\s({[<]+/gu, capitalize)],
 	[
 		"replace",
 		(value, args) =>
@@ -245,8 +245,8 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
 	["sum", sum],
 	["min", extreme(1)],
 	["max", extreme(-1)],
-	["escape", escape],
-	["e", escape],
+	["escape", escapeHtml],
+	["e", escapeHtml],
 ]);
 
 function optionalText(value: Value | undefined): string | null {
@@ -268,9 +268,4 @@ export function applyFilter(name: string, value: Value, args: CallArguments): Va
 	const filter = FILTERS.get(name);
 	if (filter === undefined) throw new TemplateError(`No filter named '${name}'.`);
 	return filter(value, args);
-}
-
-/** Whether there is a filter of that name; checked when a template is compiled. */
-export function hasFilter(name: string): boolean {
-	return FILTERS.has(name);
 }

@@ -24,7 +24,7 @@ export function toDouble(value: Numeric): number {
 }
 
 /** An int in its smallest form: a number while that is exact. */
-export function int(value: bigint): number | bigint {
+function int(value: bigint): number | bigint {
 	return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
 		? Number(value)
 		: value;
@@ -59,7 +59,8 @@ function compareNumbers(a: Numeric, b: Numeric): number {
 	const left = exact && !(a instanceof PyFloat) ? toBigInt(a) : toDouble(a);
 	const right = exact && !(b instanceof PyFloat) ? toBigInt(b) : toDouble(b);
 	if (left < right) return -1;
-	return left > right ? 1 : left == right ? 0 : Number.NaN;
+	if (left > right) return 1;
+	return Number.isNaN(left) || Number.isNaN(right) ? Number.NaN : 0;
 }
 
 /** Negative, zero or positive; NaN where Python finds neither less nor more. @throws TemplateError for a mix */
@@ -187,7 +188,7 @@ function intArithmetic(operator: string, a: bigint, b: bigint): Value {
 }
 
 /** `"%s: %d" % values`, for the conversions s, d and %. */
-export function formatPercent(format: string, operand: Value): string {
+function formatPercent(format: string, operand: Value): string {
 	const values = operand instanceof Tuple ? [...operand] : [operand];
 	const text = format.replace(/%(.)/gs, (_, conversion: string) => {
 		if (conversion === "%") return "%";

@@ -1,6 +1,7 @@
 // Template text to nodes, through the parser library; what that library cannot read is rewritten here first.
 import { parse, tokenize } from "@huggingface/jinja";
 import type { Node } from "./ast.js";
+import { refuseChainedComparisons } from "./chains.js";
 
 type Token = ReturnType<typeof tokenize>[number];
 
@@ -10,9 +11,14 @@ export const NEGATED_TEST_PREFIX = "is not ";
 
 /** Nodes of a template under transformers' settings. @throws SyntaxError */
 export function parseTemplate(source: string): Node[] {
-	const tokens = tokenize(source.replace(/\r\n?/g, "\n"), { trim_blocks: true, lstrip_blocks: true });
-	const program = parse(rewriteTests(tokens)) as unknown as { body: Node[] };
-	return program.body;
+	try {
+		const tokens = tokenize(source.replace(/\r\n?/g, "\n"), { trim_blocks: true, lstrip_blocks: true });
+		refuseChainedComparisons(tokens);
+		return (parse(rewriteTests(tokens)) as unknown as { body: Node[] }).body;
+	} catch (error) {
+		// The library throws several kinds of error for a text that ends too early.
+		throw new SyntaxError(error instanceof Error ? error.message : String(error), { cause: error });
+	}
 }
 
 /** `x is name(args)`, which the library's parser refuses, as `x | "is name"(args)`. */

@@ -14,7 +14,7 @@ import {
 } from "./values.js";
 
 /** Python's `repr(float)`: shortest digits that round-trip, exponent from 1e16 up and below 1e-4, two digits of it. */
-export function floatText(value: number): string {
+function floatText(value: number): string {
 	if (Number.isNaN(value)) return "nan";
 	if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
 	const sign = value < 0 || Object.is(value, -0) ? "-" : "";

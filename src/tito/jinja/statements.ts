@@ -1,5 +1,5 @@
 // Renders the statements of a template: output, loops, assignments, macros, with Jinja's scopes.
-import type { CallBlock, For, Identifier, List, Macro, Node, Parameter, SetNode } from "./ast.js";
+import type { CallBlock, For, Identifier, List, Node, Parameter, SetNode } from "./ast.js";
 import { call, callArguments, evaluate, filter } from "./expressions.js";
 import { equals } from "./operators.js";
 import { Scope } from "./scope.js";
@@ -130,7 +130,10 @@ function loopContext(items: readonly Value[], at: number, changes: { last: Value
 }
 
 function bind(target: Identifier | List, value: Value, scope: Scope): void {
-	if (target.type === "Identifier") return scope.set(target.value, value);
+	if (target.type === "Identifier") {
+		scope.set(target.value, value);
+		return;
+	}
 	const items = iterate(value);
 	if (items.length !== target.value.length)
 		throw new TemplateError(`cannot unpack ${items.length} values into ${target.value.length} names`);
@@ -144,7 +147,10 @@ function bind(target: Identifier | List, value: Value, scope: Scope): void {
 function assign(node: SetNode, scope: Scope): void {
 	const value = node.value === null ? renderText(node.body, new Scope(scope)) : evaluate(node.value, scope);
 	const { assignee } = node;
-	if (assignee.type === "Identifier" || assignee.type === "TupleLiteral") return bind(assignee, value, scope);
+	if (assignee.type === "Identifier" || assignee.type === "TupleLiteral") {
+		bind(assignee, value, scope);
+		return;
+	}
 	if (assignee.type !== "MemberExpression" || assignee.property.type !== "Identifier")
 		throw new TemplateError(`cannot assign to ${assignee.type}`);
 	const object = evaluate(assignee.object, scope);

@@ -16,7 +16,7 @@ import {
 const SPACE = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 const LEADING_SPACE = new RegExp(`^${SPACE}+`);
 const ONE_SPACE = new RegExp(SPACE);
-const SPACES = new RegExp(`${SPACE}+`, "g");
+const SPACES = new RegExp(`${SPACE}+`);
 
 type Side = "both" | "left" | "right";
 
@@ -64,14 +64,9 @@ function splitSpaces(text: string, most: number): string[] {
 	const parts: string[] = [];
 	let rest = text.replace(LEADING_SPACE, "");
 	while (rest !== "") {
-		SPACES.lastIndex = 0;
 		const gap = most >= 0 && parts.length >= most ? null : SPACES.exec(rest);
-		if (gap === null) {
-			parts.push(rest);
-			break;
-		}
-		parts.push(rest.slice(0, gap.index));
-		rest = rest.slice(gap.index + gap[0].length);
+		parts.push(gap === null ? rest : rest.slice(0, gap.index));
+		rest = gap === null ? "" : rest.slice(gap.index + gap[0].length);
 	}
 	return parts;
 }
@@ -85,6 +80,7 @@ function rsplit(text: string, args: CallArguments): Value {
 	return kept === 0 ? parts : [parts.slice(0, kept).join(separator), ...parts.slice(kept)];
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: Python breaks lines at the ASCII separators too.
 const LINE_END = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
 
 export function splitLines(text: string, keepEnds: boolean): string[] {
@@ -145,7 +141,7 @@ export function capitalize(text: string): string {
 	return first.toUpperCase() + text.slice(first.length).toLowerCase();
 }
 
-export function title(text: string): string {
+function title(text: string): string {
 	return text.replace(/\p{L}+/gu, capitalize);
 }
 

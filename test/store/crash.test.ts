@@ -1,0 +1,251 @@
+// Processes that are killed or stopped while they commit: what was acknowledged is whole, nothing is half there.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { WorkerIndex } from "../../src/base/ids.js";
+import { ownerOf, partitionOf } from "../../src/base/partitions.js";
+import { type DataDir, prepareDataDir } from "../../src/store/data-dir.js";
+import { openLmdbStore } from "../../src/store/lmdb-store.js";
+import type { Store } from "../../src/store/store.js";
+import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
+import { within } from "../support/wait.js";
+import { bytes, header, putSession, sha256, sid, streamed, tid } from "./values.js";
+
+let fixture: CompiledFixture;
+let dataDir: DataDir;
+const children: ChildProcess[] = [];
+const id = sid("0000000000000000000000000000feed");
+
+beforeAll(() => {
+	fixture = compileFixture("store-writer");
+});
+afterAll(() => fixture.remove());
+beforeEach(async () => {
+	dataDir = await prepareDataDir(await mkdtemp(join(tmpdir(), "rollpin-crash-")));
+});
+afterEach(async () => {
+	for (const child of children.splice(0)) {
+		if (child.exitCode === null && child.signalCode === null) {
+			child.kill("SIGKILL");
+			await once(child, "exit");
+		}
+	}
+	await rm(dataDir.path, { recursive: true, force: true });
+});
+
+interface Writer {
+	child: ChildProcess;
+	/** The line of a given number, 0-based; rejects when the process ends before it. */
+	line(number: number): Promise<string>;
+	/** Turns acknowledged by the time the process had ended. */
+	ended(): Promise<number>;
+}
+
+async function startWriter(
+	point: string,
+	turns: number,
+	durability = "process",
+	workers = 1,
+): Promise<Writer> {
+	const epoch = await dataDir.nextEpoch();
+	const args = [
+		fixture.path,
+		dataDir.path,
+		String(epoch),
+		durability,
+		id,
+		point,
+		String(turns),
+		String(workers),
+	];
+	const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+	children.push(child);
+	const lines: string[] = [];
+	const waiting = new Set<() => void>();
+	createInterface({ input: child.stdout as NonNullable<typeof child.stdout> })
+		.on("line", (line) => {
+			lines.push(line);
+			for (const look of waiting) look();
+		})
+		.on("close", () => {
+			for (const look of waiting) look();
+		});
+	const closed = once(child, "close");
+	let isClosed = false;
+	void closed.then(() => {
+		isClosed = true;
+	});
+	return {
+		child,
+		line: (number) =>
+			new Promise((resolve, reject) => {
+				const look = () => {
+					const line = lines[number];
+					if (line !== undefined) resolve(line);
+					else if (isClosed) reject(new Error(`the writer ended before line ${number}`));
+					else return;
+					waiting.delete(look);
+				};
+				waiting.add(look);
+				look();
+			}),
+		ended: async () => {
+			await closed;
+			return lines.filter((line) => line.startsWith("ack ")).length;
+		},
+	};
+}
+
+async function reopen(durability: "process" | "power" = "process"): Promise<Store> {
+	return openLmdbStore({
+		dataDir: dataDir.path,
+		workerIndex: 0 as WorkerIndex,
+		workerCount: 1,
+		durability,
+		tombstones: 10,
+		epoch: await dataDir.nextEpoch(),
+	});
+}
+
+/** Checks every turn that is there whole, and returns how many there are. */
+async function wholeTurns(store: Store): Promise<number> {
+	const headers = await store.headers(id);
+	expect(headers).toEqual(headers.map((_, turn) => header(turn)));
+	expect((await store.session(id))?.turnCount).toBe(headers.length);
+	for (let turn = 0; turn < headers.length; turn++) {
+		expect(sha256([await store.part(id, tid(turn), "prompt")])).toBe(sha256([bytes(1000, turn)]));
+		expect(sha256(await streamed(store, id, turn, "payload:0"))).toBe(sha256([bytes(300_000, turn)]));
+	}
+	return headers.length;
+}
+
+async function blobCount(): Promise<number> {
+	return (await readdir(join(dataDir.path, "blobs", String(partitionOf(id)).padStart(2, "0")))).length;
+}
+
+describe("A process that is killed", () => {
+	for (const [point, left] of [
+		["before-commit", 5],
+		["queued", 5],
+		["after-commit", 6],
+	] as const) {
+		it(`${point} leaves every acknowledged turn and nothing half`, async () => {
+			const writer = await startWriter(point, 5);
+			expect(await writer.ended()).toBe(5);
+			expect(writer.child.signalCode).toBe("SIGKILL");
+			const store = await reopen();
+			expect(await wholeTurns(store)).toBe(left);
+			expect(await blobCount()).toBe(left);
+			await store.close();
+		});
+	}
+
+	for (const durability of ["process", "power"] as const) {
+		it(`at successive moments inside a commit (${durability}) leaves the turn whole or absent`, async () => {
+			for (const ticks of [1, 3, 6, 10, 20, 60]) {
+				await rm(dataDir.path, { recursive: true });
+				dataDir = await prepareDataDir(dataDir.path);
+				const writer = await startWriter(`in-commit:${ticks}`, 3, durability);
+				const acked = await writer.ended();
+				const store = await reopen(durability);
+				const turns = await wholeTurns(store);
+				expect(turns).toBeGreaterThanOrEqual(acked);
+				expect(turns).toBeLessThanOrEqual(acked + 1);
+				expect(await blobCount()).toBe(turns);
+				await store.commit([putSession(id, { turnCount: turns })]);
+				await store.close();
+			}
+		}, 60_000);
+	}
+
+	it("from outside at any moment, again and again, never loses or halves an acknowledged turn", async () => {
+		for (let round = 0; round < 6; round++) {
+			await rm(dataDir.path, { recursive: true });
+			dataDir = await prepareDataDir(dataDir.path);
+			const writer = await startWriter("never", 0);
+			await writer.line(round * 7 + 1);
+			writer.child.kill("SIGKILL");
+			const acked = await writer.ended();
+			expect(acked).toBeGreaterThan(round * 7);
+			const store = await reopen();
+			const turns = await wholeTurns(store);
+			expect(turns).toBeGreaterThanOrEqual(acked);
+			await store.close();
+		}
+	}, 60_000);
+
+	it("is replaced under the other durability without a loss, both ways", async () => {
+		for (const [before, behind] of [
+			["process", "power"],
+			["power", "process"],
+		] as const) {
+			await rm(dataDir.path, { recursive: true });
+			dataDir = await prepareDataDir(dataDir.path);
+			const writer = await startWriter("after-commit", 4, before);
+			expect(await writer.ended()).toBe(4);
+			const store = await reopen(behind);
+			expect(await wholeTurns(store)).toBe(5);
+			await store.close();
+		}
+	});
+});
+
+describe("A process that is stopped while it writes", () => {
+	it("blocks no other worker of the same data dir, and is whole again when it goes on", async () => {
+		const writer = await startWriter("never", 0, "process", 2);
+		for (let round = 0; round < 5; round++) {
+			await writer.line(3 + round * 5);
+			writer.child.kill("SIGSTOP");
+			const store = await within(
+				"opening the other worker's partitions",
+				5000,
+				openLmdbStore({
+					dataDir: dataDir.path,
+					workerIndex: 1 as WorkerIndex,
+					workerCount: 2,
+					durability: "process",
+					tombstones: 10,
+					epoch: await dataDir.nextEpoch(),
+				}),
+			);
+			const own = Array.from({ length: 64 }, (_, index) => sid(`s${index}`)).filter(
+				(other) => ownerOf(partitionOf(other), 2) === 1,
+			);
+			expect(own.length).toBeGreaterThan(10);
+			const commits = Promise.all(own.map((other) => store.commit([putSession(other)])));
+			await within("the other worker's commits", 5000, commits);
+			await store.close();
+			writer.child.kill("SIGCONT");
+		}
+		await writer.line(60);
+		writer.child.kill("SIGKILL");
+		const acked = await writer.ended();
+		const store = await reopen();
+		expect(await wholeTurns(store)).toBeGreaterThanOrEqual(acked);
+		await store.close();
+	});
+});
+
+describe("A process that was replaced and doesn't know it", () => {
+	it("has its late commits refused, and its successor's turns stay as they are", async () => {
+		const late = await startWriter("step", 0);
+		expect(await late.line(0)).toBe("ready");
+		late.child.stdin?.write("go\n");
+		expect(await late.line(1)).toBe("ack 0");
+		const store = await reopen();
+		await store.commit([putSession(id, { tokenCount: 42, turnCount: 1 })]);
+		for (const line of [2, 3]) {
+			late.child.stdin?.write("go\n");
+			expect(await late.line(line)).toBe("refused session_state_conflict");
+		}
+		expect((await store.session(id))?.tokenCount).toBe(42);
+		expect(await wholeTurns(store)).toBe(1);
+		await store.commit([putSession(id, { tokenCount: 43, turnCount: 1 })]);
+		expect((await store.session(id))?.tokenCount).toBe(43);
+		await store.close();
+	});
+});
