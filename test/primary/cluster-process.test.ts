@@ -206,6 +206,39 @@ test("out of file descriptors it says so, refuses, and recovers", async () => {
 	expect(it.all("router_exit")).toHaveLength(0);
 }, 20_000);
 
+test("a request that crashes its worker every time ends in quarantine, named in the log; others see no error", async () => {
+	const it = start();
+	const { url } = await it.ready();
+	let over = false;
+	const others: number[] = [];
+	const load = (async () => {
+		while (!over) others.push((await fetch(`${url}/sessions/${ON_1}`)).status);
+	})();
+	for (let epoch = 1; epoch <= 5; epoch += 1) {
+		await it.event("worker_ready", 10_000, (record) => record["worker"] === 0 && record["epoch"] === epoch);
+		const crashed = await until("the crash", 5_000, async () => {
+			const headers = { "x-request-id": `crash-${epoch}` };
+			const reply = await fetch(`${url}/sessions/${ON_0}/crash`, { headers });
+			return reply.status === 502 && reply;
+		});
+		expect(crashed.headers.get("x-request-id")).toBe(`crash-${epoch}`);
+	}
+	expect(await it.event("worker_quarantined")).toMatchObject({ worker: 0, crashes: 5 });
+	expect(await it.event("cluster_degraded")).toMatchObject({ ready: 1, total: 2 });
+	const refused = await fetch(`${url}/sessions/${ON_0}`);
+	expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+	over = true;
+	await load;
+	expect(others.length).toBeGreaterThan(10);
+	expect(others.filter((status) => status !== 200)).toEqual([]);
+	// The log names the worker of each crash and the request that was on it.
+	const crashed = it.all("relay_error").map((record) => [record["worker"], record["x_request_id"]]);
+	expect(crashed).toEqual([1, 2, 3, 4, 5].map((epoch) => [0, `crash-${epoch}`]));
+	expect(it.all("worker_exit").map((record) => [record["worker"], record["exit_code"]])).toEqual(
+		Array.from({ length: 5 }, () => [0, 7]),
+	);
+}, 60_000);
+
 describe("the end", () => {
 	test.each(["SIGTERM", "SIGINT"] as const)(
 		"by %s lets running requests finish and exits 0",
