@@ -35,12 +35,11 @@ export async function encodeTurn(
 	} else {
 		const generated = state.messages.at(-1);
 		if (generated === undefined) throw new RollpinError("internal", "a committed path has no messages");
-		const suffix = await tito.encodeSuffix({
-			lastAssistant: storedValue(generated),
-			appended,
-			tools,
-			kwargs,
-		});
+		const suffix = await tito
+			.encodeSuffix({ lastAssistant: storedValue(generated), appended, tools, kwargs })
+			.catch((error: unknown) => {
+				throw inRequestTerms(error, attach.appendedFrom);
+			});
 		const boundary = tito.joinBoundary(state.tokens.last);
 		trimCount = boundary.trimCount;
 		ids = new Int32Array(boundary.insert.length + suffix.length);
@@ -56,4 +55,16 @@ export async function encodeTurn(
 		);
 	}
 	return { ids, trimCount, engine: { text: state.tokens.textWith(kept, ids), length, kwargs } };
+}
+
+/** The tokenizer counts the appended messages from 0; a client counts those of its request. */
+function inRequestTerms(error: unknown, appendedFrom: number): unknown {
+	if (!(error instanceof RollpinError) || error.param === undefined) return error;
+	const place = /^appended message (\d+)/.exec(error.param);
+	if (place === null) return error;
+	const inRequest = `messages[${appendedFrom + Number(place[1])}]`;
+	return new RollpinError(error.code, error.message.replace(place[0], inRequest), {
+		param: error.param.replace(place[0], inRequest),
+		cause: error,
+	});
 }
