@@ -2,6 +2,7 @@
 import { type AddressInfo, connect, createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { SAME_SIGNAL_MS } from "../../src/primary/signals.js";
+import { clusterConfig } from "../support/cluster-config.js";
 import { ClusterProcess, isRunning } from "../support/cluster-process.js";
 import { rawRequest } from "../support/raw-client.js";
 import { until, within } from "../support/wait.js";
@@ -173,15 +174,28 @@ describe("supervision", () => {
 		expect(Number(it.all("worker_unresponsive")[0]?.["silent_ms"])).toBeGreaterThanOrEqual(10_000);
 	}, 40_000);
 
-	test("a worker that blocks for five seconds is not killed", async () => {
-		const it = start();
+	test("a worker that blocks for five seconds refuses what is over its bound at once, is not killed, and recovers", async () => {
+		const { limits } = clusterConfig();
+		const it = start({ limits: { ...limits, maxInflightPerWorker: 2 } });
 		const { url, workerPids } = await it.ready();
 		void fetch(`${url}/sessions/${ON_0}/block`).catch(() => undefined);
 		await new Promise((resolve) => setTimeout(resolve, 200));
-		expect(await (await fetch(`${url}/sessions/${ON_0}`)).json()).toMatchObject({
-			pid: workerPids[0],
-			epoch: 1,
+		// The router lets twice the worker's bound run towards it: three more beside the one that blocks.
+		const waiting = [1, 2, 3].map(() => fetch(`${url}/sessions/${ON_0}`));
+		const refused = await until("a refusal", 2_000, async () => {
+			const reply = await Promise.race([
+				fetch(`${url}/sessions/${ON_0}`),
+				new Promise<null>((resolve) => setTimeout(resolve, 500, null)),
+			]);
+			return reply !== null && reply.status === 503 && reply;
 		});
+		expect(await refused.json()).toMatchObject({ error: { code: "worker_unavailable" } });
+		expect(refused.headers.get("retry-after")).toBe("1");
+		expect((await fetch(`${url}/sessions/${ON_1}`)).status).toBe(200);
+		for (const reply of await Promise.all(waiting)) {
+			expect(await reply.json()).toMatchObject({ pid: workerPids[0], epoch: 1 });
+		}
+		expect((await fetch(`${url}/sessions/${ON_0}`)).status).toBe(200);
 		expect(it.all("worker_exit")).toHaveLength(0);
 	});
 });
