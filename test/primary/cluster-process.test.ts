@@ -142,7 +142,7 @@ describe("supervision", () => {
 		const it = start();
 		const { url, workerPids } = await it.ready();
 		const running = fetch(`${url}/sessions/${ON_0}/slow400`);
-		await new Promise((resolve) => setTimeout(resolve, 100));
+		await it.event("fixture_request", 5_000, (record) => record["action"] === "slow400");
 		process.kill(workerPids[0] as number, "SIGTERM");
 		expect((await running).status).toBe(200);
 		expect(await it.event("worker_ready", 3_000, (record) => record["epoch"] === 2)).toMatchObject({

@@ -110,6 +110,17 @@ describe("a chat turn", () => {
 		expect(sessions.map((session) => session.session_id)).not.toContain("never-seen");
 	});
 
+	it.each([
+		["half of a surrogate pair", { role: "user", content: "\ud83d" }],
+		["a tool call whose arguments are no JSON", { role: "assistant", content: "", tool_calls: [badCall()] }],
+	])("leaves no session behind when the first chat of an id is refused for %s", async (what, message) => {
+		const id = `refused-${what.length}`;
+		const refused = await rig.chat(id, say(user("x"), message, user("y")));
+		expect([refused.status, refused.json.error?.code]).toEqual([400, "invalid_messages"]);
+		expect(await read(id)).toEqual({ session_id: id, records: [], metadata: {} });
+		expect((await rig.chat(id, say(user("x")))).status).toBe(200);
+	});
+
 	it("takes a retry of the newest turn in its place, and logs the rollback", async () => {
 		const id = await rig.create();
 		const first = await rig.chat(id, say(user("one")));
@@ -321,4 +332,8 @@ function foreignPrompt(): string {
 	const meta = { completion_tokens: 1, output_token_logprobs: [[-1, 5, null]] };
 	const message = { role: "assistant", content: "x" };
 	return JSON.stringify({ choices: [{ index: 0, message, prompt_token_ids: [1, 2], meta_info: meta }] });
+}
+
+function badCall(): object {
+	return { id: "c", type: "function", function: { name: "f", arguments: "{" } };
 }
