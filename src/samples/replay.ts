@@ -35,7 +35,7 @@ export function inferTopk(ref: PayloadRef, rows: number, layers: number, what: s
 
 /** @throws SampleError when it is not base64 of whole int32 values */
 export function decodePayload(base64: Uint8Array, what: string): Int32Array {
-	const text = Buffer.from(base64.buffer, base64.byteOffset, base64.byteLength).latin1Slice();
+	const text = Buffer.from(base64.buffer, base64.byteOffset, base64.byteLength).toString("latin1");
 	const bytes = Buffer.from(text, "base64");
 	if (bytes.length !== decodedLength(base64.byteLength)) {
 		throw new SampleError(`${what} is not base64 of int32 values`);
