@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.js";
 import type { TurnId } from "../base/ids.js";
 import type { Store, TurnHeader } from "../store/store.js";
-import { type AttachDeps, type Attachment, headerOf, type PositionPolicy } from "./attach.js";
+import type { AttachDeps, Attachment, PositionPolicy } from "./attach.js";
 import type { EnginePrompt, Generate, GeneratedReply, SentRequest, TemplateInput } from "./generation.js";
 import { type Fingerprint, fingerprintOf, type IdempotentRequest, isRepeat } from "./idempotency.js";
 import { encodeTurn, type Prompt } from "./prompt.js";
@@ -42,8 +42,16 @@ export interface ChatFacts {
 export type ChatOutcome<Generated, Refused> =
 	| { kind: "turn"; header: TurnHeader; generation: Generated; prompt: EnginePrompt }
 	/** The committed reply of an earlier request with the same key and body. */
-	| { kind: "replay"; header: TurnHeader }
+	| ({ kind: "replay" } & CommittedReply)
 	| { kind: "refused"; refusal: Refused };
+
+/** A stored turn's answer, as it was before its holes were filled. */
+export interface CommittedReply {
+	header: TurnHeader;
+	reply: Buffer;
+	/** The whole prompt. */
+	promptIds: Int32Array;
+}
 
 export interface ChatDeps extends AttachDeps {
 	policy: PositionPolicy;
@@ -78,19 +86,25 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 	session.refuseWhenClosing();
 	const identity = request.idempotency === null ? null : fingerprintOf(request.idempotency);
 	const elapsed = stopwatch(clock);
-	const release = await session.lock.acquire(request.clientGone);
+	const { release, releaseKey } = await acquireLocks(session, request, policy.exclusive);
 	timings.lockWaitMs = elapsed();
 	const { signal, leave } = session.enter(request.clientGone);
 	try {
 		signal.throwIfAborted();
-		const replay = await findReplay(session, identity);
-		if (replay !== null) return { kind: "replay", header: replay };
+		const replay = await findReplay(session, identity, deps.store);
+		// Read under the lock, and so before anything can be buried.
+		signal.throwIfAborted();
+		if (replay !== null) return { kind: "replay", ...replay };
 
 		const attach = await policy.attach(session, request.messages, deps);
 		signal.throwIfAborted();
 
 		const tokenizing = stopwatch(clock);
-		const prompt = await encodeTurn(attach, request.messages, request.template, deps.tito, deps.maxTokens);
+		// A render changes nothing, so nobody has to wait for the end of one that is no longer wanted.
+		const prompt = await orAborted(
+			encodeTurn(attach, request.messages, request.template, deps.tito, deps.maxTokens),
+			signal,
+		);
 		timings.tokenizeInMs = tokenizing();
 		facts.promptTokens = prompt.engine.length;
 		facts.reusedTokens = prompt.engine.length - prompt.ids.length;
@@ -125,6 +139,30 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 	} finally {
 		leave();
 		release();
+		releaseKey();
+	}
+}
+
+/**
+ * The session's lock, and in front of it the key's when the session's is not held to the end: two requests with the
+ * same Idempotency-Key must never be at the engine together.
+ */
+async function acquireLocks(
+	session: Session,
+	request: ChatRequest,
+	exclusive: boolean,
+): Promise<{ release: () => void; releaseKey: () => void }> {
+	const { clientGone, idempotency } = request;
+	if (exclusive || idempotency === null) {
+		return { release: await session.lock.acquire(clientGone), releaseKey: () => {} };
+	}
+	const releaseKey = await session.acquireKey(idempotency.key, clientGone);
+	try {
+		session.refuseWhenClosing();
+		return { release: await session.lock.acquire(clientGone), releaseKey };
+	} catch (error) {
+		releaseKey();
+		throw error;
 	}
 }
 
@@ -185,11 +223,35 @@ async function commitTurn(
 	return built.header;
 }
 
-/** The head, when this very request made it. */
-async function findReplay(session: Session, identity: Fingerprint | null): Promise<TurnHeader | null> {
-	if (identity === null || session.meta.head === null) return null;
-	const head = headerOf(await session.headers(), session.meta.head);
-	return isRepeat(identity, head.idempotency) ? head : null;
+/** The committed turn that this very request made. What a retry has superseded is no turn any more. */
+async function findReplay(
+	session: Session,
+	identity: Fingerprint | null,
+	store: Store,
+): Promise<CommittedReply | null> {
+	if (identity === null) return null;
+	for (const header of [...(await session.headers()).values()].reverse()) {
+		if (header.status !== "committed" || !isRepeat(identity, header.idempotency)) continue;
+		const reply = await store.part(session.meta.id, header.id, "reply");
+		const { tokens } = await session.stateAt(header.id);
+		const promptIds = tokens.ids().subarray(0, header.tokenCount - header.completionLength);
+		return { header, reply, promptIds };
+	}
+	return null;
+}
+
+/** `work`, or `signal`'s reason as soon as it fires; the work then goes on unheeded. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+	let stop = () => {};
+	const aborted = new Promise<never>((_resolve, reject) => {
+		stop = () => reject(signal.reason);
+		signal.addEventListener("abort", stop, { once: true });
+	});
+	try {
+		return await Promise.race([work, aborted]);
+	} finally {
+		signal.removeEventListener("abort", stop);
+	}
 }
 
 function stopwatch(clock: Clock): () => number {

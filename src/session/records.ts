@@ -1,28 +1,39 @@
 // The trainer's view of a session, as bytes, piece by piece: what GET answers. Never builds the whole as one string.
+import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { tokenIdsText } from "../json/token-text.js";
-import type { Store, TurnHeader } from "../store/store.js";
+import type { SessionMeta, Store, TurnHeader } from "../store/store.js";
 import { int32FromBytes } from "./binary.js";
 import { pathTo } from "./path-state.js";
 import type { Session } from "./session.js";
+import { describeTree } from "./tree.js";
 
 /** Which replay payloads a read carries: of every record, of the last one only, or of none. */
 export type PayloadChoice = "all" | "latest" | "none";
 
-/** The path of turns that a read shows, taken at one moment; turns never change afterwards. */
+/** What a read shows, taken at one moment; committed turns never change afterwards. */
 export interface ReadPlan {
 	id: SessionId;
+	meta: SessionMeta;
 	path: TurnHeader[];
 	provisional: TurnHeader | null;
+	/** `metadata.tree` */
+	tree: object;
+	/** Whether the provisional turn is still stored: the next commit drops it, also while this read goes on. */
+	provisionalStored: () => boolean;
 }
 
 export async function planRead(session: Session): Promise<ReadPlan> {
 	const headers = await session.headers();
 	const { meta } = session;
+	const { provisional } = meta;
 	return {
 		id: meta.id,
+		meta,
 		path: pathTo(headers, meta.head),
-		provisional: (meta.provisional === null ? undefined : headers.get(meta.provisional)) ?? null,
+		provisional: (provisional === null ? undefined : headers.get(provisional)) ?? null,
+		tree: describeTree(headers.values()),
+		provisionalStored: () => session.meta.provisional === provisional,
 	};
 }
 
@@ -38,16 +49,30 @@ export async function* recordPieces(
 	let tokens: Int32Array = new Int32Array(0);
 	for (const [index, header] of turns.entries()) {
 		const tail = await store.part(plan.id, header.id, "messages");
+		const request = await store.part(plan.id, header.id, "request");
+		const reply = await store.part(plan.id, header.id, "reply");
 		content = Buffer.concat([content.subarray(0, header.messagesShared), tail]);
 		const prompt = int32FromBytes(await store.part(plan.id, header.id, "prompt"));
 		const kept = tokens.length - header.trimCount;
 		const promptIds = new Int32Array(kept + prompt.length);
 		promptIds.set(tokens.subarray(0, kept));
 		promptIds.set(prompt, kept);
+		const provisional = header.status === "provisional";
+		// Superseded since the plan was made: what was read of it may be empty.
+		if (provisional && !plan.provisionalStored()) break;
 		if (index > 0) yield Buffer.from(",");
 		const carry = payloads === "all" || (payloads === "latest" && index === turns.length - 1);
-		yield* recordOf(store, plan.id, header, content, tokenIdsText(promptIds), carry);
-		if (header.status === "provisional") break;
+		const filled = { request, reply, content, promptText: tokenIdsText(promptIds), carry };
+		yield* recordOf(store, plan.id, header, filled);
+		if (provisional) {
+			if (carry && header.replyHoles.length > 0 && !plan.provisionalStored()) {
+				throw new RollpinError(
+					"session_state_conflict",
+					"the provisional record was superseded during this read; read again",
+				);
+			}
+			break;
+		}
 		const completion = int32FromBytes(await store.part(plan.id, header.id, "completion"));
 		tokens = new Int32Array(promptIds.length + completion.length);
 		tokens.set(promptIds);
@@ -56,25 +81,32 @@ export async function* recordPieces(
 	onTokens(tokens);
 }
 
+/** A record's parts but for its payloads, which may be too large to hold. */
+interface RecordBytes {
+	request: Buffer;
+	reply: Buffer;
+	content: Buffer;
+	promptText: Buffer;
+	/** Whether the payloads are put back. */
+	carry: boolean;
+}
+
 async function* recordOf(
 	store: Store,
 	id: SessionId,
 	header: TurnHeader,
-	messages: Buffer,
-	promptText: Buffer,
-	carryPayloads: boolean,
+	filled: RecordBytes,
 ): AsyncGenerator<Buffer> {
 	yield Buffer.from(
 		`{"timestamp":${header.timestamp},"request_timestamp":${header.requestTimestamp},` +
 			`"method":"POST","path":"/v1/chat/completions","request":`,
 	);
-	const request = await store.part(id, header.id, "request");
-	yield* fill(request, [
-		{ offset: header.requestHoles.messages, bytes: messages },
-		{ offset: header.requestHoles.inputIds, bytes: promptText },
+	yield* fill(filled.request, [
+		{ offset: header.requestHoles.messages, bytes: filled.content },
+		{ offset: header.requestHoles.inputIds, bytes: filled.promptText },
 	]);
 	yield Buffer.from(',"response":');
-	yield* replyPieces(store, id, header, promptText, carryPayloads);
+	yield* replyPieces(store, id, header, filled);
 	yield Buffer.from(
 		header.status === "provisional" ? ',"status_code":200,"provisional":true}' : ',"status_code":200}',
 	);
@@ -85,16 +117,14 @@ async function* replyPieces(
 	store: Store,
 	id: SessionId,
 	header: TurnHeader,
-	promptText: Buffer,
-	carryPayloads: boolean,
+	{ reply, promptText, carry }: RecordBytes,
 ): AsyncGenerator<Buffer> {
-	const reply = await store.part(id, header.id, "reply");
 	let at = 0;
 	for (const hole of header.replyHoles) {
 		yield reply.subarray(at, hole.offset);
 		at = hole.offset;
 		if (hole.part === "prompt_token_ids") yield promptText;
-		else if (carryPayloads) yield* store.streamPart(id, header.id, hole.part);
+		else if (carry) yield* store.streamPart(id, header.id, hole.part);
 	}
 	yield reply.subarray(at);
 }

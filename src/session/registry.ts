@@ -27,6 +27,9 @@ export interface RegistryEvents {
 	failed(id: SessionId, error: unknown): void;
 }
 
+/** Runs on an expired session before it is buried; when it throws, the session stays stored until a later try. */
+export type BeforeExpiry = (session: Session) => Promise<void>;
+
 export interface CreateOptions {
 	ttlS?: number | undefined;
 	metadataJson?: string | null;
@@ -48,11 +51,21 @@ export class SessionRegistry {
 	readonly #creating = new Map<SessionId, Promise<Session>>();
 	/** Closed sessions whose removal from the store failed. */
 	readonly #unburied = new Map<SessionId, Session>();
+	/** Counts removals, so that a lookup that was overtaken by one can tell. */
+	#burials = 0;
+	readonly #beforeExpiry: BeforeExpiry;
 	#hotBytes = 0;
 	readonly #accounted = new WeakMap<Session, number>();
 	#sweeper: NodeJS.Timeout | null = null;
 
-	constructor(store: Store, options: RegistryOptions, events: RegistryEvents, clock: Clock) {
+	constructor(
+		store: Store,
+		options: RegistryOptions,
+		events: RegistryEvents,
+		clock: Clock,
+		beforeExpiry: BeforeExpiry = async () => {},
+	) {
+		this.#beforeExpiry = beforeExpiry;
 		this.#store = store;
 		this.#options = options;
 		this.#events = events;
@@ -102,20 +115,28 @@ export class SessionRegistry {
 
 	/** The live session, or undefined for a never-seen id. Throws the 404 of a deleted or expired one. */
 	async find(id: SessionId): Promise<Session | undefined> {
-		const session = this.#sessions.get(id) ?? (await this.#creating.get(id));
-		if (session !== undefined) {
-			session.refuseWhenClosing();
-			return session;
+		for (;;) {
+			const session = this.#sessions.get(id) ?? (await this.#creating.get(id));
+			if (session !== undefined) {
+				session.refuseWhenClosing();
+				return session;
+			}
+			const burials = this.#burials;
+			const tombstone = await this.#store.tombstone(id);
+			if (tombstone !== undefined) throw goneError(id, tombstone.reason, tombstone.at);
+			// While the tombstone was looked up the id may have been created, and even deleted again: then this answer
+			// is out of date, and believing it would bring a deleted session back.
+			const known = this.#sessions.has(id) || this.#creating.has(id);
+			if (!known && burials === this.#burials) return undefined;
 		}
-		const tombstone = await this.#store.tombstone(id);
-		if (tombstone !== undefined) throw goneError(id, tombstone.reason, tombstone.at);
-		// It may have been created while the tombstone was looked up.
-		return this.#sessions.get(id);
 	}
 
 	/** As `find`, but a never-seen id is created. */
 	async findOrCreate(id: SessionId): Promise<Session> {
-		return (await this.find(id)) ?? (await (this.#creating.get(id) ?? this.#createOnce(id, {})));
+		const session = await this.find(id);
+		if (session !== undefined) return session;
+		// `find` has settled in the same turn of the event loop, but not in the same step: look once more.
+		return this.#sessions.get(id) ?? (await (this.#creating.get(id) ?? this.#createOnce(id, {})));
 	}
 
 	/** As `find`, but a never-seen id is a 404 too. */
@@ -141,8 +162,10 @@ export class SessionRegistry {
 
 	/** Closes, waits until nothing runs, and buries. Throws the 404 when somebody else is at it or it is gone. */
 	async delete(id: SessionId): Promise<void> {
-		const session = this.#unburied.get(id) ?? (await this.get(id));
-		this.#unburied.delete(id);
+		const unburied = this.#unburied.get(id);
+		const session = unburied?.closing === "deleted" ? unburied : await this.get(id);
+		// Another DELETE may have come first between the lookup's end and here; only a failed one may be repeated.
+		if (!this.#unburied.delete(id)) session.refuseWhenClosing();
 		const cancelled = await this.#bury(session, "deleted");
 		this.#events.deleted(session.meta, cancelled);
 	}
@@ -260,6 +283,11 @@ export class SessionRegistry {
 	async #expire(session: Session, due: Due): Promise<boolean> {
 		try {
 			await this.#bury(session, "expired");
+			if (session.closing === "deleted") {
+				// A DELETE whose removal failed, and that was not repeated.
+				this.#events.deleted(session.meta, 0);
+				return false;
+			}
 			this.#events.reaped(session.meta, due.reason, this.#clock.monotonicMs() - due.atMs);
 			return true;
 		} catch (error) {
@@ -272,15 +300,17 @@ export class SessionRegistry {
 	async #bury(session: Session, reason: CloseReason): Promise<number> {
 		const { id } = session.meta;
 		clearTimeout(this.#timers.get(id));
+		const cancelled = session.closing === null ? await session.close(reason, this.#clock.nowS()) : 0;
 		const why = session.closing ?? reason;
-		const cancelled = await session.close(why);
 		try {
-			await this.#store.commit([{ op: "bury", tombstone: { id, reason: why, at: this.#clock.nowS() } }]);
+			if (why === "expired") await this.#beforeExpiry(session);
+			await this.#store.commit([{ op: "bury", tombstone: { id, reason: why, at: session.closedAtS } }]);
 		} catch (error) {
 			// It stays closed to everybody, and a repeated DELETE or the next sweep tries the bury again.
 			this.#unburied.set(id, session);
 			throw error;
 		}
+		this.#burials++;
 		this.#sessions.delete(id);
 		this.#timers.delete(id);
 		this.#hotBytes -= this.#accounted.get(session) ?? 0;

@@ -26,8 +26,13 @@ export class Session {
 	deadlineMs: number;
 	lastUsedMs: number;
 	#closing: CloseReason | null = null;
+	/** Float Unix seconds; set with the above. */
+	#closedAtS = 0;
 	/** Chats past the lock's queue; each is cancelled when the session closes. */
 	readonly #running = new Set<AbortController>();
+	/** One per Idempotency-Key in use, for chats that do not hold `lock` from end to end. */
+	readonly #keyLocks = new Map<string, SessionLock>();
+	readonly #maxQueue: number;
 	/** Requests of any kind under way; an idle limit does not run meanwhile. */
 	inflight = 0;
 	#headers: Map<TurnId, TurnHeader> | null = null;
@@ -43,24 +48,37 @@ export class Session {
 		lastUsedMs: number;
 	}) {
 		this.meta = options.meta;
+		this.#maxQueue = options.maxQueue;
 		this.lock = new SessionLock(options.maxQueue);
 		this.#store = options.store;
 		this.deadlineMs = options.deadlineMs;
 		this.lastUsedMs = options.lastUsedMs;
 	}
 
+	/** Chats past the lock's queue, those that no longer hold it included. */
+	get chatsRunning(): number {
+		return this.#running.size;
+	}
+
 	/** Chats running or waiting for the lock. */
 	get chatsInFlight(): number {
-		return this.#running.size + this.lock.waiting;
+		let waiting = this.lock.waiting;
+		for (const lock of this.#keyLocks.values()) waiting += lock.waiting;
+		return this.#running.size + waiting;
 	}
 
 	get closing(): CloseReason | null {
 		return this.#closing;
 	}
 
+	/** When it was closed, float Unix seconds; 0 before. */
+	get closedAtS(): number {
+		return this.#closedAtS;
+	}
+
 	/** Throws the 404 of a session that is being closed. */
 	refuseWhenClosing(): void {
-		if (this.#closing !== null) throw goneError(this.meta.id, this.#closing, Date.now() / 1000);
+		if (this.#closing !== null) throw goneError(this.meta.id, this.#closing, this.#closedAtS);
 	}
 
 	/** What a new request may repeat byte for byte; null when nothing is in memory. */
@@ -71,11 +89,15 @@ export class Session {
 	/**
 	 * Marks the session closed, cancels what runs (410) and dismisses what waits (404); all of that happens before
 	 * this returns its promise. Resolves with the number of cancelled chats when nothing runs any more.
+	 * @param atS float Unix seconds
 	 */
-	async close(reason: CloseReason): Promise<number> {
+	async close(reason: CloseReason, atS: number): Promise<number> {
 		this.#closing = reason;
+		this.#closedAtS = atS;
 		const cancelled = this.#running.size;
-		this.lock.dismissAll(goneError(this.meta.id, reason, Date.now() / 1000));
+		for (const lock of [this.lock, ...this.#keyLocks.values()]) {
+			lock.dismissAll(goneError(this.meta.id, reason, atS));
+		}
 		for (const controller of this.#running) controller.abort(this.closedError());
 		await this.lock.idle();
 		await this.#writes.idle();
@@ -89,6 +111,29 @@ export class Session {
 			return await change();
 		} finally {
 			release();
+		}
+	}
+
+	/** Waits until no other chat with this Idempotency-Key is under way. Throws as `SessionLock.acquire` does. */
+	async acquireKey(key: string, signal: AbortSignal | undefined): Promise<() => void> {
+		let lock = this.#keyLocks.get(key);
+		if (lock === undefined) {
+			lock = new SessionLock(this.#maxQueue);
+			this.#keyLocks.set(key, lock);
+		}
+		const held = lock;
+		const forgetUnused = () => {
+			if (!held.held) this.#keyLocks.delete(key);
+		};
+		try {
+			const release = await held.acquire(signal);
+			return () => {
+				release();
+				forgetUnused();
+			};
+		} catch (error) {
+			forgetUnused();
+			throw error;
 		}
 	}
 

@@ -19,7 +19,8 @@ async function attachTree(
 ): Promise<Attachment> {
 	const headers = await session.headers();
 	const committed = [...headers.values()].filter((header) => header.status === "committed");
-	if (committed.length >= deps.maxTreeNodes) {
+	// Under the lock, the other running chats are those that may still add a turn each.
+	if (committed.length + session.chatsRunning - 1 >= deps.maxTreeNodes) {
 		throw new RollpinError(
 			"session_too_large",
 			`session ${session.meta.id} has ${committed.length} turns in its tree, its limit; ` +
@@ -28,7 +29,8 @@ async function attachTree(
 	}
 	const own = await session.turnMessages();
 	const found = deepestMatch(childrenOf(committed), (turn, offset) => {
-		const stored = own.get(turn) ?? [];
+		const stored = own.get(turn);
+		if (stored === undefined) throw new RollpinError("internal", `turn ${turn} has no messages`);
 		if (offset + stored.length > messages.count) return null;
 		const matches = stored.every((message, i) => sameMessage(message, messages, offset + i, deps.matcher));
 		return matches ? stored.length : null;

@@ -71,7 +71,7 @@ export async function chat(
 		let reply: WireReply;
 		try {
 			const outcome = await turn(context, session, chatRequest, { parsed, query, request, reqId }, facts);
-			reply = await wireReply(context, session, outcome, parsed.stream);
+			reply = wireReply(outcome, parsed.stream);
 			if (outcome.kind === "turn") context.counters.turnsCompleted++;
 			describe(end, outcome);
 		} finally {
@@ -139,14 +139,9 @@ function turn(
 	);
 }
 
-async function wireReply(
-	context: WorkerContext,
-	session: Session,
-	outcome: ChatOutcome<EngineTurn, RefusedTurn>,
-	stream: boolean,
-): Promise<WireReply> {
+function wireReply(outcome: ChatOutcome<EngineTurn, RefusedTurn>, stream: boolean): WireReply {
 	if (outcome.kind === "turn") return turnReply(outcome, stream);
-	if (outcome.kind === "replay") return replayedReply(context.store, session, outcome.header, stream);
+	if (outcome.kind === "replay") return replayedReply(outcome, stream);
 	const { status, headers, body } = outcome.refusal;
 	return { status, headers, pieces: [body], byteLength: body.length };
 }

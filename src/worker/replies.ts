@@ -2,9 +2,7 @@
 import { parseJson } from "../json/parse.js";
 import { tokenIdsText } from "../json/token-text.js";
 import type { JsonObject } from "../json/value.js";
-import type { ChatOutcome } from "../session/chat.js";
-import type { Session } from "../session/session.js";
-import type { Store, TurnHeader } from "../store/store.js";
+import type { ChatOutcome, CommittedReply } from "../session/chat.js";
 import { clientReply, type ReplyPart } from "./client-reply.js";
 import type { EngineTurn } from "./generate.js";
 import { SSE_HEADERS, sseBody } from "./sse.js";
@@ -32,23 +30,15 @@ export function turnReply(
 	return whole([...generation.headers, ...marks], pieces);
 }
 
-/** The committed answer once more, rebuilt from the store. */
-export async function replayedReply(
-	store: Store,
-	session: Session,
-	header: TurnHeader,
-	stream: boolean,
-): Promise<WireReply> {
-	const reply = await store.part(session.meta.id, header.id, "reply");
+/** The committed answer once more. */
+export function replayedReply(replay: CommittedReply, stream: boolean): WireReply {
+	const { header, reply } = replay;
 	const range = header.replyMessage;
 	if (stream) {
 		const message = parseJson(reply.subarray(range.start, range.end)) as JsonObject;
 		return streamed(reply, message, header.finishReason, [REPLAYED]);
 	}
-	const state = await session.stateAt(header.id);
-	const promptText = tokenIdsText(
-		state.tokens.ids().subarray(0, header.tokenCount - header.completionLength),
-	);
+	const promptText = tokenIdsText(replay.promptIds);
 	const parts = header.replyHoles.map((hole): ReplyPart => {
 		const told = hole.part === "prompt_token_ids";
 		return {

@@ -3,13 +3,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { isSessionId, ownerOf, partitionOf } from "../base/partitions.js";
-import { tokenIdsText } from "../json/token-text.js";
-import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
-import type { Session } from "../session/session.js";
+import type { PayloadChoice } from "../session/records.js";
 import type { WorkerContext } from "./context.js";
 import { parseCreateBody, parseExtendBody } from "./create-body.js";
 import { readBody } from "./read-body.js";
 import { sendJson, sendPieces } from "./respond.js";
+import { sessionPieces, whileOpen } from "./session-json.js";
 
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;
@@ -94,41 +93,13 @@ export async function readSession(
 	}
 	const done = context.registry.use(session);
 	try {
-		const pieces = sessionPieces(context, session, payloads);
+		const pieces = whileOpen(session, sessionPieces(context, session, payloads));
 		response.statusCode = 200;
 		response.setHeader("content-type", "application/json");
 		await sendPieces(response, pieces);
 	} finally {
 		done();
 	}
-}
-
-async function* sessionPieces(
-	context: WorkerContext,
-	session: Session,
-	payloads: PayloadChoice,
-): AsyncGenerator<Buffer> {
-	const plan = await planRead(session);
-	const { meta } = session;
-	let tokens: Int32Array = new Int32Array(0);
-	yield Buffer.from(`{"session_id":${JSON.stringify(meta.id)},"records":[`);
-	yield* recordPieces(context.store, plan, payloads, (ids) => {
-		tokens = ids;
-	});
-	yield Buffer.from(`],"metadata":{"accumulated_token_ids":[`);
-	yield tokenIdsText(tokens);
-	const facts = {
-		created_at: meta.createdAt,
-		expires_at: meta.expiresAt,
-		worker: context.index,
-		turns: meta.turnCount,
-		in_flight: session.chatsInFlight,
-	};
-	const clientMetadata = meta.metadataJson ?? "null";
-	yield Buffer.from(
-		`],"max_trim_tokens":${context.tito.family.maxTrimTokens}},` +
-			`"session":${JSON.stringify(facts).slice(0, -1)},"metadata":${clientMetadata}}}`,
-	);
 }
 
 function payloadChoice(text: string | null): PayloadChoice {

@@ -15,6 +15,7 @@ import type { Tito } from "../tito/tito.js";
 import { Admission } from "./admission.js";
 import type { WorkerContext } from "./context.js";
 import { drainServer } from "./drain.js";
+import { dumpSession } from "./evict-dump.js";
 import { listen } from "./server.js";
 
 /** Rebuildable state of idle sessions that one worker keeps in memory. */
@@ -82,7 +83,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 	};
 }
 
-function createRegistry({ clock, config, logger, store }: WorkerParts): SessionRegistry {
+function createRegistry({ clock, config, index, logger, store, tito }: WorkerParts): SessionRegistry {
 	const { limits } = config;
 	return new SessionRegistry(
 		store,
@@ -116,5 +117,10 @@ function createRegistry({ clock, config, logger, store }: WorkerParts): SessionR
 				}),
 		},
 		clock,
+		async (session) => {
+			if (config.evictDumpDir !== null) {
+				await dumpSession(config.evictDumpDir, { config, index, store, tito }, session);
+			}
+		},
 	);
 }

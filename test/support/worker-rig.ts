@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "undici";
-import { systemClock } from "../../src/base/clock.js";
+import { type Clock, systemClock } from "../../src/base/clock.js";
 import type { WorkerIndex } from "../../src/base/ids.js";
 import { packageRoot } from "../../src/base/package-root.js";
 import type { ClusterConfig } from "../../src/ipc/config.js";
@@ -83,15 +83,19 @@ export interface RequestOptions {
 export async function startRig(
 	overrides: Partial<ClusterConfig> = {},
 	openStore?: () => Promise<Store>,
+	wrapTito: (tito: Tito) => Tito = (tito) => tito,
+	clock: Clock = systemClock,
 ): Promise<WorkerRig> {
 	const dir = mkdtempSync(join(tmpdir(), "rollpin-rig-"));
 	const engine: SimEngine = await startSimEngine({ checkpointDir: TOY_CHECKPOINT });
-	const tito = await createTito({
-		checkpointDir: TOY_CHECKPOINT,
-		chatTemplateFile: null,
-		chatTemplateKwargs: new Map(),
-		titoModel: "default",
-	});
+	const tito = wrapTito(
+		await createTito({
+			checkpointDir: TOY_CHECKPOINT,
+			chatTemplateFile: null,
+			chatTemplateKwargs: new Map(),
+			titoModel: "default",
+		}),
+	);
 	const config = clusterConfig({
 		backends: 1,
 		upstream: engine.url,
@@ -114,7 +118,7 @@ export async function startRig(
 				event: (event, fields) => void events.push({ event, fields: { ...fields } }),
 				flush: () => undefined,
 			},
-			clock: systemClock,
+			clock,
 		});
 	};
 	const store = await open();

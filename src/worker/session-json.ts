@@ -1,0 +1,53 @@
+// The JSON of one session, piece by piece: what GET answers and what a dump keeps. Never builds the whole.
+import { tokenIdsText } from "../json/token-text.js";
+import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
+import type { Session } from "../session/session.js";
+import type { WorkerContext } from "./context.js";
+
+export type SessionJsonContext = Pick<WorkerContext, "config" | "index" | "store" | "tito">;
+
+export async function* sessionPieces(
+	context: SessionJsonContext,
+	session: Session,
+	payloads: PayloadChoice,
+): AsyncGenerator<Buffer> {
+	const plan = await planRead(session);
+	const { meta } = plan;
+	const inFlight = session.chatsInFlight;
+	let tokens: Int32Array = new Int32Array(0);
+	yield Buffer.from(`{"session_id":${JSON.stringify(meta.id)},"records":[`);
+	yield* recordPieces(context.store, plan, payloads, (ids) => {
+		tokens = ids;
+	});
+	yield Buffer.from(`],"metadata":{"accumulated_token_ids":[`);
+	yield tokenIdsText(tokens);
+	const facts = {
+		created_at: meta.createdAt,
+		expires_at: meta.expiresAt,
+		worker: context.index,
+		turns: meta.turnCount,
+		in_flight: inFlight,
+	};
+	const tree = context.config.mode === "tree" ? `,"tree":${JSON.stringify(plan.tree)}` : "";
+	const clientMetadata = meta.metadataJson ?? "null";
+	yield Buffer.from(
+		`],"max_trim_tokens":${context.tito.family.maxTrimTokens}${tree}},` +
+			`"session":${JSON.stringify(facts).slice(0, -1)},"metadata":${clientMetadata}}}`,
+	);
+}
+
+/**
+ * The pieces as long as the session is there. What is read of a buried session is empty, so nothing is handed on
+ * that was read after the session began to close. Throws the 404 of a closed session.
+ */
+export async function* whileOpen(session: Session, pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+	try {
+		for await (const piece of pieces) {
+			session.refuseWhenClosing();
+			yield piece;
+		}
+	} catch (error) {
+		session.refuseWhenClosing();
+		throw error;
+	}
+}
