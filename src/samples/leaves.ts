@@ -28,7 +28,12 @@ export interface ForestNode {
 }
 
 /** Keys of a sample's metadata that only the server fills. */
-const SERVER_KEYS = new Set(["accumulated_token_ids", "tito_session_mismatch", "leaf"]);
+const SERVER_KEYS = new Set([
+	"accumulated_token_ids",
+	"tito_session_mismatch",
+	"tito_mismatch_error",
+	"leaf",
+]);
 
 /**
  * Drops a leaf that was tried again: one with a later committed sibling. Roots stay, whatever came later. A
