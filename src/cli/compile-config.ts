@@ -82,6 +82,9 @@ function settle(values: OptionValues, settings: RawSettings, machine: Machine): 
 		chatTemplate: values.chatTemplate && absolute("chatTemplate", values.chatTemplate),
 		dataDir: absolute("dataDir", values.dataDir),
 		evictDump: values.evictDump && absolute("evictDump", values.evictDump),
+		samplePicker: values.samplePicker && absolute("samplePicker", values.samplePicker),
+		samplePostprocessor:
+			values.samplePostprocessor && absolute("samplePostprocessor", values.samplePostprocessor),
 		authTokenFile: values.authTokenFile && absolute("authTokenFile", values.authTokenFile),
 	};
 }
@@ -114,6 +117,8 @@ function assemble(values: SettledValues, authToken: string | null, machine: Mach
 		passThroughPaths: values.passThrough,
 		onDisconnect: values.onDisconnect,
 		evictDumpDir: values.evictDump,
+		samplePicker: values.samplePicker,
+		samplePostprocessor: values.samplePostprocessor,
 		sseKeepaliveMs: Math.round(values.sseKeepalive * 1000),
 		instanceId: values.instanceId,
 		limits: {

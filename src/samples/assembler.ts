@@ -21,6 +21,7 @@ export interface JobReads {
 }
 
 interface RunningJob {
+	thread: Thread;
 	reads: JobReads;
 	/** Why a question could not be answered. */
 	fault: unknown;
@@ -65,7 +66,7 @@ export class SampleAssembler {
 			await thread.ready;
 			return await new Promise((resolve, reject) => {
 				const job = this.#nextJob++;
-				this.#jobs.set(job, { reads, fault: undefined, resolve, reject });
+				this.#jobs.set(job, { thread, reads, fault: undefined, resolve, reject });
 				this.#tell(thread, { type: "assemble", job, input });
 			});
 		} finally {
@@ -115,6 +116,7 @@ export class SampleAssembler {
 	#lost(thread: Thread, error: unknown): void {
 		if (this.#thread === thread) this.#thread = null;
 		for (const [id, job] of this.#jobs) {
+			if (job.thread !== thread) continue;
 			this.#jobs.delete(id);
 			job.reject(error);
 		}

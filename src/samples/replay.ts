@@ -130,5 +130,7 @@ export async function readIncremental(
 
 function layersOf(layers: number | null, what: string): number {
 	if (layers !== null && layers > 0) return layers;
-	throw new SampleError(`${what}: the number of layers is not known`);
+	throw new SampleError(
+		`${what}: the number of layers is not known (num_hidden_layers in the checkpoint's config.json, or indexer_topk_num_layers)`,
+	);
 }
