@@ -12,7 +12,6 @@ export const NOT_YET_OPTIONS: readonly OptionKey[] = [
 /** Choices that do nothing yet; hidden from --help. */
 export const NOT_YET_CHOICES: { readonly [Key in OptionKey]?: readonly string[] } = {
 	mode: ["tree"],
-	r3: ["incremental"],
 	titoModel: [
 		"qwen35",
 		"qwennext",

@@ -213,14 +213,14 @@ export const SERVE_OPTIONS = {
 	samplePicker: path({
 		group: SESSIONS,
 		description: "ES module whose default export picks the leaves that become samples; tree mode",
-		placeholder: "module",
+		placeholder: "file",
 		fallback: null,
 		defaultText: "drop_retries",
 	}),
 	samplePostprocessor: path({
 		group: SESSIONS,
 		description: "ES module whose default export finishes the picked samples; tree mode",
-		placeholder: "module",
+		placeholder: "file",
 		fallback: null,
 		defaultText: "a shared turn trains once",
 	}),

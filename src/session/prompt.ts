@@ -49,11 +49,15 @@ export async function encodeTurn(
 	}
 	const kept = state.tokens.length - trimCount;
 	const length = kept + ids.length;
+	const heldRows = Math.max(0, state.tokens.length - 1);
+	if (kept < heldRows) {
+		throw new RollpinError("internal", `the prompt keeps ${kept} tokens, fewer than ${heldRows} replay rows`);
+	}
 	if (length > maxTokens) {
 		throw new RollpinError(
 			"session_too_large",
 			`the prompt would have ${length} tokens, over the limit of ${maxTokens}; shorten it or raise --max-session-tokens`,
 		);
 	}
-	return { ids, trimCount, engine: { text: state.tokens.textWith(kept, ids), length, kwargs } };
+	return { ids, trimCount, engine: { text: state.tokens.textWith(kept, ids), length, heldRows, kwargs } };
 }
