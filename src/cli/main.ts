@@ -4,6 +4,7 @@ import { ConfigError, RollpinError } from "../base/errors.js";
 import { demo } from "./demo.js";
 import { packageVersion } from "./machine.js";
 import { createProgram } from "./program.js";
+import { reload } from "./reload.js";
 import { serve } from "./serve.js";
 import { sim } from "./sim.js";
 
@@ -22,6 +23,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 		},
 		demo: async (flags) => {
 			exitCode = await demo(flags);
+		},
+		reload: async (flags) => {
+			exitCode = await reload(flags);
 		},
 	});
 	try {
@@ -63,7 +67,7 @@ function usageLine(message: string, command: string | undefined): string {
 		.replace(/\s*\n\s*/g, " ")
 		.replace(/\.$/, "");
 	const helpOf =
-		command === "serve" || command === "sim" || command === "demo"
+		command !== undefined && ["serve", "sim", "demo", "reload"].includes(command)
 			? `rollpin ${command} --help`
 			: "rollpin --help";
 	return `${line}; see ${helpOf}`;

@@ -2,16 +2,10 @@
 import type { OptionKey } from "./options.js";
 
 /** Options that do nothing yet; hidden from --help. */
-export const NOT_YET_OPTIONS: readonly OptionKey[] = [
-	"sseKeepalive",
-	"evictDump",
-	"maxTreeNodes",
-	"logContent",
-];
+export const NOT_YET_OPTIONS: readonly OptionKey[] = ["sseKeepalive", "logContent"];
 
 /** Choices that do nothing yet; hidden from --help. */
 export const NOT_YET_CHOICES: { readonly [Key in OptionKey]?: readonly string[] } = {
-	mode: ["tree"],
 	titoModel: [
 		"qwen35",
 		"qwennext",

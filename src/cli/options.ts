@@ -165,7 +165,8 @@ export const SERVE_OPTIONS = {
 
 	mode: choice({
 		group: SESSIONS,
-		description: "linear: one line of turns, the newest may be retried",
+		description:
+			"linear: one line of turns, the newest may be retried; tree: requests branch, nothing is discarded",
 		placeholder: "mode",
 		choices: ["linear", "tree"],
 		fallback: "linear",

@@ -5,6 +5,7 @@ import { addFlag, collect } from "./flags.js";
 import { NOT_YET_OPTIONS, workingChoices } from "./not-yet.js";
 import type { OptionSpec } from "./option-types.js";
 import { OPTION_KEYS, SERVE_OPTIONS } from "./options.js";
+import { RELOAD_FLAGS } from "./reload.js";
 import type { RawFlags } from "./settings.js";
 import { SIM_FLAGS } from "./sim-options.js";
 
@@ -12,6 +13,7 @@ export interface Actions {
 	serve: (flags: RawFlags) => Promise<void>;
 	sim: (flags: RawFlags) => Promise<void>;
 	demo: (flags: RawFlags) => Promise<void>;
+	reload: (flags: RawFlags) => Promise<void>;
 }
 
 /** Width of --help when it does not go to a terminal; the README shows it so. */
@@ -86,5 +88,15 @@ export function createProgram(version: string, actions: Actions): Command {
 		.helpOption("-h, --help", "print this help")
 		.action((flags: RawFlags) => actions.demo(flags));
 	for (const [key, spec] of DEMO_FLAGS) addFlag(demo, { key, spec, choices: undefined, hidden: false });
+	const reload = program
+		.command("reload")
+		.summary("replace the workers of a running cluster, one by one")
+		.description(
+			"Tells a running cluster to replace its workers one by one (as SIGUSR2 to its primary does). No request fails,\n" +
+				"no session changes, and a new build is picked up. Its log says reload_started and reload_done.",
+		)
+		.helpOption("-h, --help", "print this help")
+		.action((flags: RawFlags) => actions.reload(flags));
+	for (const [key, spec] of RELOAD_FLAGS) addFlag(reload, { key, spec, choices: undefined, hidden: false });
 	return program;
 }

@@ -2,6 +2,7 @@
 // second generation.
 import type { Readable } from "node:stream";
 import { type Dispatcher, Pool } from "undici";
+import { Breaker, type BreakerListener } from "./breaker.js";
 import type { EngineRefusal, Generation } from "./engine.js";
 import { clientHeaders, upstreamHeaders } from "./headers.js";
 import { invalidReply, type ReplyExpectation, validateReply } from "./reply.js";
@@ -19,6 +20,8 @@ export interface EngineClientOptions {
 	baseUrl: string;
 	/** For a whole reply, from the first byte sent to the last received. */
 	timeoutMs: number;
+	/** Told when the breaker opens and closes; for the log. */
+	breaker?: BreakerListener;
 }
 
 export interface EngineChatRequest extends ReplyExpectation {
@@ -59,6 +62,7 @@ export class EngineClient {
 	readonly #prefix: string;
 	readonly #url: string;
 	readonly #timeoutMs: number;
+	readonly #breaker: Breaker;
 
 	constructor(options: EngineClientOptions) {
 		const base = new URL(options.baseUrl);
@@ -73,13 +77,19 @@ export class EngineClient {
 		this.#prefix = base.pathname.replace(/\/+$/, "");
 		this.#url = options.baseUrl;
 		this.#timeoutMs = options.timeoutMs;
+		this.#breaker = new Breaker(options.baseUrl, options.breaker);
 	}
 
 	/**
 	 * One generation. The reply is scanned while it arrives.
-	 * @throws RollpinError `upstream_unreachable`, `upstream_invalid`, `upstream_timeout`; `signal`'s reason when it fires
+	 * @throws RollpinError `upstream_unreachable`, `upstream_invalid`, `upstream_timeout`, `upstream_breaker_open`;
+	 * `signal`'s reason when it fires
 	 */
 	chat(request: EngineChatRequest): Promise<EngineChatResult> {
+		return this.#breaker.guard(() => this.#exchange(request));
+	}
+
+	#exchange(request: EngineChatRequest): Promise<EngineChatResult> {
 		const { signal } = request;
 		return new Promise((resolve, reject) => {
 			const startedMs = performance.now();
@@ -139,7 +149,11 @@ export class EngineClient {
 	}
 
 	/** Relays one request, bytes untouched both ways. Throws as `chat` does. */
-	async passThrough(request: PassThroughRequest): Promise<PassThroughReply> {
+	passThrough(request: PassThroughRequest): Promise<PassThroughReply> {
+		return this.#breaker.guard(() => this.#relay(request));
+	}
+
+	async #relay(request: PassThroughRequest): Promise<PassThroughReply> {
 		const startedMs = performance.now();
 		try {
 			const reply = await this.#pool.request({
@@ -193,7 +207,9 @@ class ReplyCollector {
 		if (encoding !== undefined && encoding !== "identity") {
 			throw invalidReply(`it is encoded as ${String(encoding)} although identity was asked for`);
 		}
-		if (status === 200) this.#scanner = new ReplyScanner();
+		if (status !== 200) return;
+		// The first piece is the stored prefix, and nearly all of a long prompt.
+		this.#scanner = new ReplyScanner(this.#expected.inputIdsText.find((piece) => piece.length > 0));
 	}
 
 	push(chunk: Buffer): void {

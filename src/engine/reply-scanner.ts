@@ -55,9 +55,13 @@ interface OpenCut {
 	byteLength: number;
 	/** Depth of the array that is cut; 0 for a string. */
 	depth: number;
+	/** Offset of its first byte in the whole reply. */
+	start: number;
 }
 
 export class ReplyScanner {
+	/** How `prompt_token_ids` will begin if the engine saw our prompt; null: nothing is known, or it began otherwise. */
+	#sentIds: Buffer | null;
 	#expect: Expect = Expect.Value;
 	readonly #stack: Container[] = [];
 	/** Bytes before the present chunk. */
@@ -78,6 +82,11 @@ export class ReplyScanner {
 	#keyLength = 0;
 	// Inside a number or word.
 	#scalar = "";
+
+	/** @param sentIds first of the ids that were sent, as text: where the reply repeats them they are not parsed again */
+	constructor(sentIds: Buffer | null = null) {
+		this.#sentIds = sentIds;
+	}
 
 	/** Takes the next bytes; the chunk is kept by reference. Throws ReplySyntaxError. */
 	push(chunk: Buffer): void {
@@ -105,10 +114,12 @@ export class ReplyScanner {
 			}
 			const byte = chunk[at] as number;
 			if (this.#expect === Expect.Scalar) {
-				if (isScalarByte(byte)) {
-					this.#scalar += String.fromCharCode(byte);
+				let end = at;
+				while (end < chunk.length && isScalarByte(chunk[end] as number)) end++;
+				if (end > at) {
+					this.#scalar += chunk.toString("latin1", at, end);
 					if (this.#scalar.length > 4096) throw this.#error("number too long", at);
-					at++;
+					at = end;
 					continue;
 				}
 				this.#endScalar(at, () => flush(at));
@@ -120,6 +131,14 @@ export class ReplyScanner {
 			switch (this.#expect) {
 				case Expect.ValueOrEnd:
 				case Expect.Value:
+					if (this.#sentIds !== null && this.#cut?.depth === this.#stack.length) {
+						const next = this.#skipSentIds(chunk, at, this.#sentIds, this.#cut.start);
+						if (next > at) {
+							this.#expect = Expect.Value;
+							at = next;
+							break;
+						}
+					}
 					if (byte === CLOSE_BRACKET && this.#expect === Expect.ValueOrEnd) {
 						this.#close(byte, at, flush);
 						at++;
@@ -212,6 +231,7 @@ export class ReplyScanner {
 			bytes: [],
 			byteLength: 0,
 			depth: byte === OPEN_BRACKET ? this.#stack.length : 0,
+			start: this.#consumed + at + 1,
 		};
 		return false;
 	}
@@ -230,7 +250,7 @@ export class ReplyScanner {
 
 	#closeCut(): void {
 		if (this.#cut === null) return;
-		const { depth: _depth, ...cut } = this.#cut;
+		const { depth: _depth, start: _start, ...cut } = this.#cut;
 		this.#cuts.push(cut);
 		this.#cut = null;
 	}
@@ -311,6 +331,23 @@ export class ReplyScanner {
 			this.#escape = true;
 			at = backslash + 1;
 		}
+	}
+
+	/**
+	 * In a list that is cut, where an element may begin: offset behind the last comma up to which the chunk repeats
+	 * the ids that were sent. Elements begin here in both, and the sent ones are well-formed: they need no parsing. Off
+	 * the ids once, it is not tried again.
+	 */
+	#skipSentIds(chunk: Buffer, at: number, sent: Buffer, start: number): number {
+		const from = this.#consumed + at - start;
+		const length = Math.min(sent.length - from, chunk.length - at);
+		if (length <= 0) return at;
+		const isElement = from === 0 || sent[from - 1] === COMMA;
+		if (!isElement || sent.compare(chunk, at, at + length, from, from + length) !== 0) {
+			this.#sentIds = null;
+			return at;
+		}
+		return Math.max(at, chunk.lastIndexOf(COMMA, at + length - 1) + 1);
 	}
 
 	#error(message: string, at: number): ReplySyntaxError {

@@ -2,7 +2,7 @@
 import { RollpinError } from "../base/errors.js";
 
 const TIMEOUTS = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
-const GARBAGE = new Set(["UND_ERR_RES_CONTENT_LENGTH_MISMATCH", "UND_ERR_INVALID_ARG"]);
+const GARBAGE = new Set(["UND_ERR_RES_CONTENT_LENGTH_MISMATCH", "UND_ERR_INVALID_ARG", "HTTPParserError"]);
 
 /** Maps an undici or socket error; RollpinErrors pass as they are. */
 export function transportError(error: unknown, url: string, elapsedMs: number): RollpinError {

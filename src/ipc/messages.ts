@@ -21,6 +21,8 @@ export interface WorkerStatus {
 	pid: number | null;
 	/** Increases with every respawn of the slot. */
 	epoch: number;
+	/** A planned successor is on its way: requests for it wait instead of failing. */
+	replacing: boolean;
 	/** Unix socket path the router relays to; null until ready. */
 	socketPath: string | null;
 	/** The last heartbeat as it was logged, or null. */
@@ -51,7 +53,9 @@ export type FromChild =
 	| { type: "pong"; seq: number }
 	/** The router holds that connection now (or saw that it was gone): the primary lets go of its own handle. */
 	| { type: "taken"; seq: number }
-	/** The child itself was told to end (SIGTERM): it takes nothing new and drains; give its work to others. */
+	/** The router has no request on that worker's process and sends it none: it may end. Said while it is draining. */
+	| { type: "quiet"; worker: number; epoch: number }
+	/** The child itself was told to end (SIGTERM): replace it; `drain` follows once the router is quiet. */
 	| { type: "draining" }
 	/** Nothing is running any more; the child exits by itself now. */
 	| { type: "drained" };

@@ -38,6 +38,8 @@ export interface SlotListener {
 	stats(slot: ChildSlot, stats: WorkerStats): void;
 	/** The router took the connection with that number. */
 	taken(slot: ChildSlot, seq: number): void;
+	/** The router has nothing on that process of a worker and sends it nothing. */
+	quiet(worker: number, epoch: number): void;
 	changed(slot: ChildSlot): void;
 }
 
@@ -76,6 +78,8 @@ export class ChildSlot {
 	#closing = false;
 	/** The child that runs now was asked to end, or asked for it. */
 	#planned = false;
+	#replacing = false;
+	#killTimer: NodeJS.Timeout | undefined;
 	#idle: Array<() => void> = [];
 
 	constructor(options: SlotOptions) {
@@ -90,6 +94,11 @@ export class ChildSlot {
 
 	get epoch(): number {
 		return this.#epoch;
+	}
+
+	/** The child is being replaced as planned, or its planned successor is starting. */
+	get replacing(): boolean {
+		return this.#replacing;
 	}
 
 	get pid(): number | null {
@@ -108,10 +117,39 @@ export class ChildSlot {
 		this.#child.send(message, connection, done);
 	}
 
+	/**
+	 * Begins a planned replacement: from now on the slot is `draining`; `drainForSuccessor` goes on with it. A slot in
+	 * quarantine has nothing to drain: it gets its next try at once.
+	 * @returns false when there is nothing to replace: another start is on its way already
+	 */
+	replace(): boolean {
+		if (this.#closing) return false;
+		if (this.#state === "quarantined") {
+			clearTimeout(this.#spawnTimer);
+			this.#spawn(1);
+			return true;
+		}
+		if (this.#state !== "ready") return false;
+		this.#replacing = true;
+		this.#become("draining");
+		return true;
+	}
+
+	/** Tells the child to end within `timeoutMs`; its successor starts when it is gone. Kills it if it does not. */
+	drainForSuccessor(timeoutMs: number, killAfterMs: number): void {
+		const child = this.#child;
+		if (child === null || this.#closing || !this.#replacing) return;
+		this.#planned = true;
+		child.send({ type: "drain", timeoutMs });
+		clearTimeout(this.#killTimer);
+		this.#killTimer = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+	}
+
 	/** Ends the child without a successor. Resolves when no process is left in the slot. */
 	drain(timeoutMs: number): Promise<void> {
 		this.#closing = true;
 		this.#planned = true;
+		this.#replacing = false;
 		clearTimeout(this.#spawnTimer);
 		if (this.#child === null) return Promise.resolve();
 		// One that is still starting has nothing to drain and may be deep in a load.
@@ -173,6 +211,7 @@ export class ChildSlot {
 			case "ready":
 				if (this.#closing || this.#readyMs !== null) break;
 				this.#readyMs = performance.now();
+				this.#replacing = false;
 				listener.ready(this, message, this.#readyMs - this.#spawnedMs);
 				this.#become("ready");
 				break;
@@ -186,8 +225,13 @@ export class ChildSlot {
 			case "taken":
 				listener.taken(this, message.seq);
 				break;
+			case "quiet":
+				listener.quiet(message.worker, message.epoch);
+				break;
 			case "draining":
+				if (this.#closing) break;
 				this.#planned = true;
+				this.#replacing = true;
 				this.#become("draining");
 				break;
 			case "pong":
@@ -218,10 +262,13 @@ export class ChildSlot {
 		if (child !== this.#child) return;
 		const now = performance.now();
 		clearInterval(this.#pingTimer);
+		clearTimeout(this.#killTimer);
 		this.#child = null;
 		this.#endedMs = now;
 		// Draining ends with exit code 0; everything else is a crash even after a request to end.
 		const planned = this.#planned && code === 0;
+		// Nobody knows when a crashed one is back: what waits for it is told so.
+		if (!planned) this.#replacing = false;
 		this.#options.listener.exited(this, {
 			pid: child.pid,
 			epoch: this.#epoch,

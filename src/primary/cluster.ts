@@ -7,6 +7,7 @@ import { type ClusterStage, snapshotOf, startProgress } from "./cluster-state.js
 import type { Fork } from "./fork.js";
 import type { FrontPort } from "./front-port.js";
 import { HeartbeatCollector } from "./heartbeat.js";
+import { Replacements } from "./replacements.js";
 import { ROUTER_RULES, WORKER_RULES } from "./restart-policy.js";
 import { logExit, logReady, logSpawn, logUnresponsive, nameOf } from "./slot-log.js";
 import type { SocketDir } from "./socket-dir.js";
@@ -38,6 +39,7 @@ export class Cluster {
 	readonly fatal: Promise<FatalEnd>;
 	readonly #parts: ClusterParts;
 	readonly #heartbeats: HeartbeatCollector;
+	readonly #replacements: Replacements;
 	readonly #startedAt = Date.now() / 1000;
 	readonly #fail: (end: FatalEnd) => void;
 	/** The engine's URL; the simulated engine's own once it is ready. */
@@ -54,6 +56,7 @@ export class Cluster {
 			fail = resolve;
 		});
 		this.#fail = fail;
+		this.#replacements = new Replacements(config.drainTimeoutMs);
 		const listener = this.#listener();
 		const slot = { fork, listener };
 		this.workers = Array.from(
@@ -144,6 +147,42 @@ export class Cluster {
 		this.router.send({ type: "snapshot", snapshot: this.snapshot() });
 	}
 
+	/**
+	 * Replaces every worker by a new process, one after the other; a new build is picked up. At the first successor
+	 * that does not come up it stops: the others go on as they are.
+	 */
+	async reload(): Promise<void> {
+		const { config, log } = this.#parts;
+		if (this.#stage !== "up" || config.store === "memory") {
+			const reason =
+				this.#stage === "up"
+					? "--store memory would lose every session with its worker"
+					: `the cluster is ${this.#stage}`;
+			log.event("reload_refused", { reason }, `no reload: ${reason}`);
+			return;
+		}
+		const startedMs = performance.now();
+		const total = this.workers.length;
+		log.event("reload_started", { workers: total }, `replacing ${total} workers, one by one`);
+		let replaced = 0;
+		let failed: number | null = null;
+		for (const slot of this.workers) {
+			if (!(await this.#replacements.replace(slot))) {
+				failed = slot.index;
+				break;
+			}
+			replaced += 1;
+		}
+		const elapsed_ms = Math.round(performance.now() - startedMs);
+		const fields = { replaced, workers: total, failed_worker: failed, elapsed_ms };
+		if (failed === null) {
+			log.event("reload_done", fields, `replaced ${replaced} workers in ${elapsed_ms} ms`);
+			return;
+		}
+		const msg = `replaced ${replaced} of ${total} workers; the new worker ${failed} did not come up, the others were left alone`;
+		log.event("reload_done", fields, msg, "error");
+	}
+
 	stopHeartbeats(): void {
 		this.#heartbeats.stop();
 	}
@@ -169,6 +208,7 @@ export class Cluster {
 			state: slot.state,
 			pid: slot.pid,
 			epoch: slot.epoch,
+			replacing: slot.replacing,
 			socketPath: ready ? this.#parts.sockets.path("w", slot.index, slot.epoch) : null,
 			heartbeat: heartbeat === null ? null : { ...heartbeat },
 		};
@@ -191,6 +231,7 @@ export class Cluster {
 			unresponsive: (slot, silentMs) => logUnresponsive(log, slot, silentMs),
 			stats: (slot, stats) => void this.#heartbeats.answered(slot, stats),
 			taken: (_slot, seq) => this.#parts.port.taken(seq),
+			quiet: (worker, epoch) => this.#replacements.quiet(worker, epoch),
 			changed: (slot) => this.#changed(slot),
 		};
 	}
@@ -226,6 +267,7 @@ export class Cluster {
 	#changed(slot: ChildSlot): void {
 		if (slot === this.router) this.#routerChanged();
 		this.#push();
+		if (slot.role === "worker") this.#replacements.changed(slot);
 		if (slot.role === "worker" && slot.state === "ready") this.#heartbeats.ask(slot);
 		if (this.#stage === "draining") return;
 		const progress = startProgress(this.workers, this.router.state === "ready");

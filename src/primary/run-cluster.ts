@@ -5,8 +5,9 @@ import type { Logger } from "../telemetry/logger.js";
 import { Cluster, type FatalEnd } from "./cluster.js";
 import { createClusterFork, type Fork } from "./fork.js";
 import { FrontPort } from "./front-port.js";
-import { listenForSignals, type ShutdownSignals, signalExitCode } from "./signals.js";
+import { listenForReload, listenForSignals, type ShutdownSignals, signalExitCode } from "./signals.js";
 import { createSocketDir } from "./socket-dir.js";
+import { warnOfUnreachable } from "./upstream-probe.js";
 
 export interface RunClusterDeps {
 	log: Logger;
@@ -33,6 +34,9 @@ const SIM_DRAIN_MS = 500;
  */
 export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): Promise<number> {
 	const { log } = deps;
+	let reload: () => void = () => undefined;
+	// Before anything else: without a listener the signal ends the process.
+	const stopReloads = listenForReload(() => reload());
 	let port: FrontPort;
 	try {
 		port = await FrontPort.open({
@@ -66,16 +70,38 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 		{ backends: config.backends, version: deps.version, node: process.version },
 		`starting ${config.backends} worker${config.backends === 1 ? "" : "s"}`,
 	);
+	reload = reloader(cluster);
 	cluster.start();
+	// Not waited for: an engine that loads for minutes must not hold the cluster up.
+	if (config.upstream !== null) void warnOfUnreachable(config.upstream, log);
 	try {
 		const end = await Promise.race([cluster.fatal, signals.first]);
 		if (typeof end === "string") return await drain(cluster, port, end, signals, config, log);
 		return await fail(cluster, port, end, log);
 	} finally {
 		signals.dispose();
+		stopReloads();
 		sockets.remove();
 		log.flush();
 	}
+}
+
+/** One reload at a time; what is asked for during one is done once more behind it. */
+function reloader(cluster: Cluster): () => void {
+	let running = false;
+	let again = false;
+	const run = async (): Promise<void> => {
+		running = true;
+		do {
+			again = false;
+			await cluster.reload();
+		} while (again);
+		running = false;
+	};
+	return () => {
+		if (running) again = true;
+		else void run();
+	};
 }
 
 /** The order of docs/internals.md, "Shutdown". */

@@ -1,20 +1,39 @@
-// The operator's signals to the primary: the first ends the cluster in order, the second at once.
+// The operator's signals to the primary: the first ends the cluster in order, the second at once; SIGUSR2 reloads.
 import { constants } from "node:os";
 
 export interface ShutdownSignals {
 	/** Resolves with the first SIGINT or SIGTERM. */
 	readonly first: Promise<NodeJS.Signals>;
-	/** Resolves with the second. */
+	/** Resolves with the second that is no echo of the first. */
 	readonly second: Promise<NodeJS.Signals>;
 	dispose(): void;
 }
 
-export function listenForSignals(target: NodeJS.EventEmitter = process): ShutdownSignals {
-	const resolvers: Array<(signal: NodeJS.Signals) => void> = [];
-	const next = (): Promise<NodeJS.Signals> => new Promise((resolve) => resolvers.push(resolve));
-	const first = next();
-	const second = next();
-	const onSignal = (signal: NodeJS.Signals): void => resolvers.shift()?.(signal);
+/**
+ * A Ctrl-C under `npm start` arrives twice: from the terminal, which tells the whole process group, and from npm,
+ * which hands it on. So soon after the first it is the same one; nobody presses it again that fast and means it.
+ */
+export const SAME_SIGNAL_MS = 500;
+
+export function listenForSignals(
+	target: NodeJS.EventEmitter = process,
+	nowMs: () => number = () => performance.now(),
+): ShutdownSignals {
+	let resolveFirst: (signal: NodeJS.Signals) => void = () => undefined;
+	let resolveSecond: (signal: NodeJS.Signals) => void = () => undefined;
+	const first = new Promise<NodeJS.Signals>((resolve) => {
+		resolveFirst = resolve;
+	});
+	const second = new Promise<NodeJS.Signals>((resolve) => {
+		resolveSecond = resolve;
+	});
+	let firstMs: number | null = null;
+	const onSignal = (signal: NodeJS.Signals): void => {
+		if (firstMs === null) {
+			firstMs = nowMs();
+			resolveFirst(signal);
+		} else if (nowMs() - firstMs > SAME_SIGNAL_MS) resolveSecond(signal);
+	};
 	target.on("SIGINT", onSignal);
 	target.on("SIGTERM", onSignal);
 	return {
@@ -25,6 +44,12 @@ export function listenForSignals(target: NodeJS.EventEmitter = process): Shutdow
 			target.off("SIGTERM", onSignal);
 		},
 	};
+}
+
+/** Calls back for every SIGUSR2 (`rollpin reload`). Returns what ends that. */
+export function listenForReload(onReload: () => void, target: NodeJS.EventEmitter = process): () => void {
+	target.on("SIGUSR2", onReload);
+	return () => void target.off("SIGUSR2", onReload);
 }
 
 /** The shell's convention for an end by signal: 130 for SIGINT, 143 for SIGTERM. */

@@ -27,7 +27,9 @@ primary.on("start_router", (start) => {
 	socketPath = start.socketPath;
 	const { level, format } = start.config.log;
 	const log = createLogger({ role: "router", level, format });
-	router = new Router(start.config, start.snapshot, log);
+	router = new Router(start.config, start.snapshot, log, (worker, epoch) => {
+		void primary.send({ type: "quiet", worker, epoch });
+	});
 	server = createFront(router);
 	admit = createAdmission(server, log);
 	server.once("error", (error) => {

@@ -89,7 +89,9 @@ export function refuseRaw(socket: Socket, error: RollpinError, requestId: string
 /** GET /health: from what the primary said last (contract section 3). */
 export function healthOf(snapshot: ClusterSnapshot): { status: number; body: string } {
 	const ready = snapshot.workers.filter(({ state }) => state === "ready").length;
-	const serving = ready > 0 && snapshot.phase !== "draining";
+	// While the only worker is replaced requests wait, they do not fail.
+	const replacing = snapshot.workers.some((worker) => worker.replacing);
+	const serving = (ready > 0 || replacing) && snapshot.phase !== "draining";
 	const body = JSON.stringify({
 		status: serving ? "ok" : snapshot.phase === "ok" ? "degraded" : snapshot.phase,
 		session_server_instance_id: snapshot.instanceId,
@@ -106,11 +108,12 @@ export function clusterOf(snapshot: ClusterSnapshot): string {
 		started_at: snapshot.startedAt,
 		url: snapshot.url,
 		upstream: snapshot.upstream,
-		workers: snapshot.workers.map(({ index, state, pid, epoch, heartbeat }) => ({
+		workers: snapshot.workers.map(({ index, state, pid, epoch, replacing, heartbeat }) => ({
 			worker: index,
 			state,
 			pid,
 			epoch,
+			replacing,
 			heartbeat,
 		})),
 	});

@@ -7,6 +7,7 @@ import type { ClusterConfig } from "../ipc/config.js";
 import type { ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
 import { type Authorize, createAuthorize } from "./auth.js";
+import { HeldRequests } from "./held-requests.js";
 import { METRICS_CONTENT_TYPE, metricsOf } from "./metrics.js";
 import { Relay, type RelayTarget, type RelayWatch } from "./relay.js";
 import { clusterOf, healthOf, refuse, sendJson, sendText } from "./replies.js";
@@ -18,6 +19,12 @@ const UPLOAD_CHECK_MS = 1_000;
 const RETRY_AFTER_S = 1;
 /** How many times a worker's own in-flight bound the router lets run towards it; behind that it is stuck. */
 const INFLIGHT_FACTOR = 2;
+/** A worker that is replaced drains for its drain time at most; so much more for its end and its successor's start. */
+const HOLD_GRACE_MS = 10_000;
+
+/** What becomes of a request as things stand: it goes to a worker, waits for one, or is refused. */
+type Aim = RelayTarget | { waitsFor: number } | RollpinError;
+type WorkerRoute = Extract<Route, { kind: "create" | "list" | "session" }>;
 
 export class Router {
 	readonly #config: ClusterConfig;
@@ -26,6 +33,8 @@ export class Router {
 	readonly #pool = new WorkerPool();
 	readonly #inflight: number[];
 	readonly #uploads = new Set<Relay>();
+	readonly #held: HeldRequests;
+	readonly #quiet: (worker: number, epoch: number) => void;
 	readonly #watch: RelayWatch;
 	readonly #uploadTimer: NodeJS.Timeout;
 	#snapshot: ClusterSnapshot;
@@ -34,20 +43,30 @@ export class Router {
 	#running = 0;
 	#whenIdle: (() => void) | null = null;
 
-	constructor(config: ClusterConfig, snapshot: ClusterSnapshot, log: Logger) {
+	/** @param quiet told that no request is on, or goes to, a draining worker's process; more than once, maybe */
+	constructor(
+		config: ClusterConfig,
+		snapshot: ClusterSnapshot,
+		log: Logger,
+		quiet: (worker: number, epoch: number) => void = () => undefined,
+	) {
 		this.#config = config;
 		this.#log = log;
 		this.#snapshot = snapshot;
+		this.#quiet = quiet;
+		this.#held = new HeldRequests(config.limits.maxInflightPerWorker, config.drainTimeoutMs + HOLD_GRACE_MS);
 		this.#authorize = createAuthorize(config.authToken);
 		this.#inflight = new Array<number>(config.backends).fill(0);
 		this.#uploadTimer = setInterval(() => {
 			const now = performance.now();
 			for (const relay of this.#uploads) relay.checkIdle(now);
+			this.#held.sweep(now);
 		}, UPLOAD_CHECK_MS).unref();
 		this.#watch = {
 			uploads: this.#uploads,
 			ended: (target, requestId, code) => this.#relayEnded(target, requestId, code),
 		};
+		for (const worker of snapshot.workers) this.#tellQuiet(worker);
 	}
 
 	update(snapshot: ClusterSnapshot): void {
@@ -55,12 +74,17 @@ export class Router {
 		// A worker that drains waits for its connections to close.
 		const serving = snapshot.workers.filter(({ state }) => state === "ready" && !this.#draining);
 		this.#pool.retain(new Set(serving.flatMap(({ socketPath }) => socketPath ?? [])));
+		for (const worker of snapshot.workers) {
+			this.#tellQuiet(worker);
+			if (!worker.replacing) this.#held.release(worker.index);
+		}
 	}
 
 	/** New requests are answered 503 from now on. Resolves when no request is running. */
 	drain(): Promise<void> {
 		this.#draining = true;
 		this.#pool.retain(new Set());
+		this.#held.releaseAll();
 		if (this.#running === 0) return Promise.resolve();
 		return new Promise((resolve) => {
 			this.#whenIdle = resolve;
@@ -136,12 +160,24 @@ export class Router {
 		req: IncomingMessage,
 		res: ServerResponse,
 		facts: HeadFacts,
-		decision: Extract<Route, { kind: "create" | "list" | "session" }>,
+		decision: WorkerRoute,
 		expectsContinue: boolean,
 	): void {
 		const target = this.#draining
 			? new RollpinError("draining", "the cluster is shutting down", { retryAfterS: 5 })
-			: this.#targetOf(decision);
+			: this.#aimOf(decision);
+		if ("waitsFor" in target) {
+			const { waitsFor } = target;
+			const again = (): void => this.#relay(req, res, facts, decision, expectsContinue);
+			const expire = (): void => {
+				const late = unavailable(`worker ${waitsFor} is being replaced, which takes too long`);
+				refuse(req, res, late, facts.requestId, expectsContinue);
+			};
+			if (this.#held.add(waitsFor, res, again, expire)) return;
+			const full = unavailable(`worker ${waitsFor} is being replaced, and too many requests wait for it`);
+			refuse(req, res, full, facts.requestId, expectsContinue);
+			return;
+		}
 		if (target instanceof RollpinError) {
 			refuse(req, res, target, facts.requestId, expectsContinue || this.#draining);
 			return;
@@ -151,12 +187,15 @@ export class Router {
 		new Relay(req, res, facts, target, this.#pool, this.#config.limits, this.#watch);
 	}
 
-	#targetOf(decision: Extract<Route, { kind: "create" | "list" | "session" }>): RelayTarget | RollpinError {
+	#aimOf(decision: WorkerRoute): Aim {
 		const { workers } = this.#snapshot;
 		switch (decision.kind) {
 			case "create": {
 				const worker = pickReady(workers);
-				if (worker === undefined) return unavailable("no worker is ready");
+				if (worker === undefined) {
+					const next = workers.find(({ replacing }) => replacing);
+					return next === undefined ? unavailable("no worker is ready") : { waitsFor: next.index };
+				}
 				const id = mintSessionId(worker.index as WorkerIndex, this.#config.backends);
 				return this.#to(worker, `x-rollpin-session-id: ${id}\r\n`);
 			}
@@ -164,14 +203,16 @@ export class Router {
 				if (decision.worker >= this.#config.backends) {
 					return rejected("invalid_request", "cursor is not one of ours; use next_cursor of the page before");
 				}
-				const worker = workers.find(({ index, state }) => index >= decision.worker && state === "ready");
-				return worker === undefined
-					? unavailable("no worker that could list is ready")
-					: this.#to(worker, "");
+				const worker = workers.find(
+					(each) => each.index >= decision.worker && (each.state === "ready" || each.replacing),
+				);
+				if (worker === undefined) return unavailable("no worker that could list is ready");
+				return worker.replacing ? { waitsFor: worker.index } : this.#to(worker, "");
 			}
 			case "session": {
 				const owner = ownerOf(decision.partition, this.#config.backends);
 				const worker = workers[owner];
+				if (worker?.replacing === true) return { waitsFor: owner };
 				if (worker === undefined || worker.state !== "ready") {
 					return unavailable(`worker ${owner}, which owns this session, is not ready`);
 				}
@@ -189,8 +230,15 @@ export class Router {
 		return { worker: index, socketPath, internalHeaders };
 	}
 
+	/** Relays of a draining process are the last on it: new requests wait. */
+	#tellQuiet({ index, state, epoch }: WorkerStatus): void {
+		if (state === "draining" && (this.#inflight[index] ?? 0) === 0) this.#quiet(index, epoch);
+	}
+
 	#relayEnded({ worker }: RelayTarget, requestId: string, code: string | null): void {
 		this.#inflight[worker] = (this.#inflight[worker] ?? 1) - 1;
+		const status = this.#snapshot.workers[worker];
+		if (status !== undefined) this.#tellQuiet(status);
 		if (code === null) return;
 		this.#log.event(
 			"relay_error",

@@ -36,7 +36,8 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 		input.appendedFrom < messages.count ? messages.range(input.appendedFrom).start : messages.content.length;
 	const messagesShared = Math.min(commonPrefix(input.parentContent, messages.content), appendedAt);
 	const parts = new Map<PartName, readonly Uint8Array[]>([
-		["messages", [messages.content.subarray(messagesShared)]],
+		// Copied: a store that keeps what it is given would keep the whole body of every request alive.
+		["messages", [Buffer.from(messages.content.subarray(messagesShared))]],
 		["prompt", [bytesOf(input.promptIds)]],
 		["completion", [bytesOf(generation.completionIds)]],
 		["logprobs", [bytesOf(generation.logprobs)]],

@@ -41,7 +41,7 @@ export async function createSimState(checkpointDir: string, given: Partial<SimTu
 	return {
 		tunables,
 		model,
-		renderPrompt: await createPromptRenderer(checkpointDir, vocabulary),
+		renderPrompt: createPromptRenderer(checkpointDir),
 		counters,
 		scheduler: new Scheduler(tunables.maxRunning, tunables.maxQueued, counters),
 		gates: new Gates(),

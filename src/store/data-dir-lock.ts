@@ -1,10 +1,13 @@
 // The lock that keeps two clusters off one data dir: a file naming the host, the process and its start time.
 import { readFileSync } from "node:fs";
 import { link, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
+import { constants, hostname } from "node:os";
+import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { writeBeside } from "./durable-file.js";
 
+/** Name of the lock in its data dir. */
+export const LOCK_NAME = "lock";
 const TAKEOVER_TIMEOUT_MS = 2000;
 
 interface LockOwner {
@@ -138,4 +141,38 @@ async function readIfThere(path: string): Promise<string | undefined> {
 
 function isCode(error: unknown, code: string): boolean {
 	return error instanceof Error && "code" in error && error.code === code;
+}
+
+/** The running process that holds a data dir. @throws ConfigError when there is none on this host */
+export async function primaryOf(dataDir: string): Promise<number> {
+	const owner = parseOwner(await readIfThere(join(dataDir, LOCK_NAME)));
+	if (owner === undefined) {
+		throw new ConfigError(
+			`--data-dir: no cluster runs on ${dataDir}; give the one it was started with, or --pid`,
+		);
+	}
+	if (owner.host !== hostname()) {
+		throw new ConfigError(
+			`--data-dir: its cluster runs on host ${owner.host}, process ${owner.pid}; go there`,
+		);
+	}
+	if (isAlive(owner)) return owner.pid;
+	throw new ConfigError(`--data-dir: the cluster of ${dataDir}, process ${owner.pid}, does not run any more`);
+}
+
+/** True when that process handles the signal. Where the platform does not tell (no /proc), true when it runs. */
+export function listensFor(pid: number, signal: NodeJS.Signals): boolean {
+	let caught: string | undefined;
+	try {
+		caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+	} catch {
+		if (process.platform === "linux") return false;
+	}
+	if (caught !== undefined)
+		return ((BigInt(`0x${caught}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
+	try {
+		return process.kill(pid, 0);
+	} catch {
+		return false;
+	}
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import type { Partition } from "../base/ids.js";
 import { PARTITION_COUNT } from "../base/partitions.js";
-import { releaseLock, takeLock } from "./data-dir-lock.js";
+import { LOCK_NAME, releaseLock, takeLock } from "./data-dir-lock.js";
 import { replaceFile } from "./durable-file.js";
 
 const FORMAT_VERSION = 1;
@@ -117,7 +117,7 @@ export function blobDirectory(path: string, partition: Partition): string {
 
 const formatFile = (path: string) => join(path, "format.json");
 const epochFile = (path: string) => join(path, "epoch");
-const lockFile = (path: string) => join(path, "lock");
+const lockFile = (path: string) => join(path, LOCK_NAME);
 
 async function readIfThere(path: string): Promise<string | undefined> {
 	try {

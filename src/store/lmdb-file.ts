@@ -1,16 +1,26 @@
 // Reads the head of an LMDB file without mapping it: a page behind the end of a cut file would be a SIGBUS.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { missingPagesAreFree } from "./lmdb-free-pages.js";
 
 /** Layout of MDB_meta in the bundled lmdb.h / mdb.c (MDB_data version 2, 64-bit), in bytes behind its magic. */
 const MAGIC = 0xbeefc0de;
 const PAGE_SIZE_AT = 24;
+const FREE_ROOT_AT = 64;
 const LAST_PAGE_AT = 120;
 const TXN_ID_AT = 128;
 const META_BYTES = 136;
 /** The magic stands behind a page header of 16 or 24 bytes. */
 const HEADER_BYTES = [16, 24];
 
-/** What is wrong with the file, or null when it is as long as its newest meta page says. */
+interface Meta {
+	headerBytes: number;
+	pageSize: number;
+	freeRoot: number;
+	lastPage: number;
+	txnId: bigint;
+}
+
+/** What is wrong with the file, or null when it holds every page that its newest meta page needs. */
 export function findDefect(path: string): string | null {
 	let file: number;
 	try {
@@ -26,13 +36,18 @@ export function findDefect(path: string): string | null {
 		if (second === null) return "its second page is missing or overwritten";
 		const newest = second.txnId > first.txnId ? second : first;
 		const needed = (newest.lastPage + 1) * first.pageSize;
-		return size < needed ? `it has ${size} bytes of ${needed}` : null;
+		if (size >= needed) return null;
+		const { pageSize } = first;
+		const pages = Math.floor(size / pageSize);
+		const whole = { descriptor: file, pageSize, headerBytes: newest.headerBytes, pages };
+		if (missingPagesAreFree(whole, newest.freeRoot, newest.lastPage)) return null;
+		return `it has ${size} bytes of ${needed}`;
 	} finally {
 		closeSync(file);
 	}
 }
 
-function readMeta(file: number, at: number): { pageSize: number; lastPage: number; txnId: bigint } | null {
+function readMeta(file: number, at: number): Meta | null {
 	const bytes = Buffer.alloc(Math.max(...HEADER_BYTES) + META_BYTES);
 	if (readSync(file, bytes, 0, bytes.length, at) < bytes.length) return null;
 	const header = HEADER_BYTES.find((length) => bytes.readUInt32LE(length) === MAGIC);
@@ -40,7 +55,9 @@ function readMeta(file: number, at: number): { pageSize: number; lastPage: numbe
 	const pageSize = bytes.readUInt32LE(header + PAGE_SIZE_AT);
 	if (pageSize < 512 || pageSize > 65_536) return null;
 	return {
+		headerBytes: header,
 		pageSize,
+		freeRoot: Number(bytes.readBigUInt64LE(header + FREE_ROOT_AT)),
 		lastPage: Number(bytes.readBigUInt64LE(header + LAST_PAGE_AT)),
 		txnId: bytes.readBigUInt64LE(header + TXN_ID_AT),
 	};

@@ -92,6 +92,12 @@ export interface EventFields {
 	/** A relayed request ended without a reply of its worker. */
 	relay_error: { x_request_id: string; worker: number; code: string };
 	cluster_degraded: { ready: number; total: number };
+	reload_started: { workers: number };
+	reload_done: { replaced: number; workers: number; failed_worker: number | null; elapsed_ms: number };
+	reload_refused: { reason: string };
+	/** So many exchanges with the engine failed in a row: chats are refused until `retry_after_ms` is over. */
+	breaker_opened: { url: string; failures: number; retry_after_ms: number };
+	breaker_closed: { url: string };
 	start_failed: { failed_role: string };
 	draining: { signal: string; timeout_ms: number };
 	/** `killed`: children that had to be killed because their drain time was over. */
@@ -139,6 +145,11 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	front_port_error: "error",
 	relay_error: "warn",
 	cluster_degraded: "error",
+	reload_started: "info",
+	reload_done: "info",
+	reload_refused: "warn",
+	breaker_opened: "warn",
+	breaker_closed: "info",
 	start_failed: "error",
 	draining: "info",
 	shutdown: "info",

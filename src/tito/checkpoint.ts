@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { JsonSyntaxError, parseJson } from "../json/parse.js";
-import type { JsonObject, JsonValue } from "../json/value.js";
+import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
 
 export interface Checkpoint {
 	dir: string;
@@ -14,6 +14,8 @@ export interface Checkpoint {
 	flaggedSpecialIds: readonly number[];
 	/** The custom template, else chat_template.jinja, else the one in tokenizer_config.json; null when there is none. */
 	chatTemplate: string | null;
+	/** Rows of the model's output layer by config.json (0 when it does not say): often more than the tokenizer has tokens. */
+	outputSize: number;
 }
 
 export interface CheckpointOptions {
@@ -44,13 +46,27 @@ export function loadCheckpoint(dir: string, options: CheckpointOptions): Checkpo
 		);
 	const config = readConfig(join(dir, "tokenizer_config.json"));
 	const chatTemplate = customTemplate(options.chatTemplateFile) ?? ownTemplate(dir, config);
+	const outputSize = outputSizeOf(join(dir, "config.json"));
 	return {
 		dir,
 		tokenizerFile,
 		specialTokens: specialTokens(config),
 		flaggedSpecialIds: flaggedSpecialIds(config),
 		chatTemplate,
+		outputSize,
 	};
+}
+
+/** `vocab_size`, at the top or under `text_config` as multimodal models have it. */
+function outputSizeOf(file: string): number {
+	if (!isFile(file)) return 0;
+	const config = readConfig(file);
+	const text = config.get("text_config");
+	for (const place of [config, text]) {
+		const size = place instanceof Map ? place.get("vocab_size") : undefined;
+		if (size instanceof JsonNumber && size.isInteger) return size.value;
+	}
+	return 0;
 }
 
 function isDirectory(path: string): boolean {

@@ -33,7 +33,7 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const checkpoint = loadCheckpoint(options.checkpointDir, { chatTemplateFile: options.chatTemplateFile });
 	const kwargs = launchKwargs(options.chatTemplateKwargs, family);
 	const template = compile(family.fixedTemplate ?? checkpoint.chatTemplate, checkpoint, options);
-	const encoder = new Encoder(checkpoint.tokenizerFile);
+	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize);
 	const renderer = new PromptRenderer(template, checkpoint.specialTokens);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
 	const joinBoundary = await resolveBoundary(family, encoder);

@@ -4,17 +4,17 @@ import { ConfigError } from "../base/errors.js";
 
 export class Encoder {
 	readonly #tokenizer: Tokenizer;
-	/** Largest id + 1, added tokens included. */
+	/** Ids a model may sample are below it: the largest token id + 1, or the output layer's size if that is more. */
 	readonly vocabSize: number;
 
 	/** Reads and builds the tokenizer, which blocks for up to a second. @throws ConfigError */
-	constructor(file: string) {
+	constructor(file: string, outputSize = 0) {
 		this.#tokenizer = load(file);
 		this.#tokenizer.disableTruncation();
 		this.#tokenizer.disablePadding();
 		let largest = -1;
 		for (const id of Object.values(this.#tokenizer.getVocab(true))) if (id > largest) largest = id;
-		this.vocabSize = largest + 1;
+		this.vocabSize = Math.max(largest + 1, outputSize);
 	}
 
 	async encode(text: string): Promise<Int32Array> {

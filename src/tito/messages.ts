@@ -17,14 +17,37 @@ export function normaliseMessage(message: JsonObject, where: string): JsonObject
 }
 
 /** Tool calls with their string arguments parsed. @throws RollpinError `invalid_messages` */
-export function normaliseToolCalls(calls: readonly JsonValue[], where: string): JsonValue[] {
+function normaliseToolCalls(calls: readonly JsonValue[], where: string): JsonValue[] {
+	return withArguments(calls, (text, index) =>
+		parseArguments(text, `${where}.tool_calls[${index}].function.arguments`),
+	);
+}
+
+/**
+ * Tool calls of a stored message, for a rendering that is cut off again. Arguments that are not JSON become an empty
+ * object there: a model may well sample such, and its session must go on.
+ */
+export function stubToolCalls(calls: readonly JsonValue[]): JsonValue[] {
+	return withArguments(calls, (text) => {
+		try {
+			return parseArguments(text, "");
+		} catch (error) {
+			if (error instanceof RollpinError) return new Map();
+			throw error;
+		}
+	});
+}
+
+function withArguments(
+	calls: readonly JsonValue[],
+	parse: (text: string, index: number) => JsonValue,
+): JsonValue[] {
 	return calls.map((call, index) => {
 		const called = call instanceof Map ? call.get("function") : undefined;
 		if (!(call instanceof Map) || !(called instanceof Map)) return call;
 		const args = called.get("arguments");
 		if (typeof args !== "string") return call;
-		const parsed = parseArguments(args, `${where}.tool_calls[${index}].function.arguments`);
-		return new Map(call).set("function", new Map(called).set("arguments", parsed));
+		return new Map(call).set("function", new Map(called).set("arguments", parse(args, index)));
 	});
 }
 

@@ -5,7 +5,7 @@ import type { JsonObject, JsonValue } from "../json/value.js";
 import { BoundedCache } from "./bounded-cache.js";
 import type { ChatTemplate } from "./jinja/template.js";
 import { fromJson, TemplateError, type Value } from "./jinja/values.js";
-import { normaliseMessage, normaliseToolCalls } from "./messages.js";
+import { normaliseMessage, stubToolCalls } from "./messages.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "./tito.js";
 import { type CanonicalTools, canonicalTools } from "./tools.js";
 
@@ -41,7 +41,7 @@ export class PromptRenderer {
 	 */
 	suffix(input: SuffixInput): string {
 		const calls = input.lastAssistant.get("tool_calls");
-		const toolCalls = normaliseToolCalls(Array.isArray(calls) ? calls : [], "stored assistant message");
+		const toolCalls = stubToolCalls(Array.isArray(calls) ? calls : []);
 		const { tools, key } = this.#tools(input.tools);
 		const base = dummyConversation(toolCalls);
 		const baseKey = `${key}\n${writeJson(input.kwargs)}\n${writeJson(toolCalls)}`;

@@ -61,6 +61,6 @@ export interface Tito {
 	encodeConversation(input: PromptInput): Promise<Int32Array>;
 	/** How stored and rendered ids are compared. */
 	readonly segmentation: Segmentation;
-	/** Number of ids; every id of a reply must be below it. */
+	/** Every id of a reply must be below it; padded rows of the output layer count, a model can sample them. */
 	readonly vocabSize: number;
 }

@@ -12,6 +12,9 @@ import { createTito } from "../tito/create.js";
 import { openStore } from "./open-store.js";
 import { startWorker, type Worker } from "./worker.js";
 
+/** Beyond the drain time so long for the primary's `drain`; without it the worker ends by itself. */
+const NO_ANSWER_MS = 2_000;
+
 const startedMs = systemClock.monotonicMs();
 const loopLag = createLoopLag();
 let worker: Worker | null = null;
@@ -21,9 +24,9 @@ let draining = false;
 const channel = connectToPrimary("worker", {
 	onTerminate: () => {
 		if (worker === null) process.exit(0);
-		// The primary first, so that nothing new is sent here.
+		// `drain` comes back when the router sends nothing here any more: until then requests are served.
 		void channel.send({ type: "draining" });
-		drain(drainTimeoutMs);
+		setTimeout(() => drain(0), drainTimeoutMs + NO_ANSWER_MS).unref();
 	},
 });
 

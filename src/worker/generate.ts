@@ -71,6 +71,8 @@ export function generateThrough(
 
 function logTransportError(context: WorkerContext, reqId: RequestId, error: unknown): void {
 	if (!(error instanceof RollpinError) || !error.code.startsWith("upstream_")) return;
+	// Nothing was sent; the breaker has its own records.
+	if (error.code === "upstream_breaker_open") return;
 	const { elapsedMs, transportCode } = error.details ?? {};
 	context.logger.event("proxy_transport_error", {
 		req_id: reqId,

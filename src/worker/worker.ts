@@ -2,6 +2,7 @@
 import type { Server } from "node:http";
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
+import type { BreakerListener } from "../engine/breaker.js";
 import { EngineClient } from "../engine/client.js";
 import type { ClusterConfig } from "../ipc/config.js";
 import type { WorkerStats } from "../ipc/messages.js";
@@ -57,7 +58,11 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		registry,
 		store,
 		tito: parts.tito,
-		engine: new EngineClient({ baseUrl: config.upstream, timeoutMs: config.upstreamTimeoutMs }),
+		engine: new EngineClient({
+			baseUrl: config.upstream,
+			timeoutMs: config.upstreamTimeoutMs,
+			breaker: breakerLog(logger, config.upstream),
+		}),
 		matcher: messageMatcher(config.messageMatcher),
 		policy: config.mode === "tree" ? treePolicy : linearPolicy,
 		admission: new Admission(limits.maxInflightPerWorker, limits.maxInflightBytesPerWorker),
@@ -96,6 +101,18 @@ async function createAssembler({ config, samplesThread }: WorkerParts): Promise<
 	const assembler = new SampleAssembler({ picker, postprocessor }, samplesThread);
 	if (picker !== null || postprocessor !== null) await assembler.start();
 	return assembler;
+}
+
+function breakerLog(logger: Logger, url: string): BreakerListener {
+	return {
+		opened: (failures, retryAfterMs) =>
+			logger.event(
+				"breaker_opened",
+				{ url, failures, retry_after_ms: retryAfterMs },
+				`${failures} exchanges with the engine at ${url} failed in a row; chats answer 503 until a probe succeeds`,
+			),
+		closed: () => logger.event("breaker_closed", { url }, `the engine at ${url} answers again`),
+	};
 }
 
 function createRegistry({ clock, config, index, logger, store, tito }: WorkerParts): SessionRegistry {

@@ -176,12 +176,9 @@ describe("bad settings get one line with flag, rule and remedy", () => {
 		[{ chatTemplateKwargs: "null" }, /^--chat-template-kwargs null: /],
 		[{ titoModel: "Qwen3" }, /^--tito-model Qwen3: must be one of default, qwen3; /],
 		[{ titoModel: "glm47" }, /^--tito-model glm47: not in this version yet; must be one of default, qwen3$/],
-		[{ mode: "tree" }, /^--mode tree: not in this version yet; must be linear$/],
 		[{ r3: "incremental" }, /^--r3 incremental: not in this version yet; must be one of off, full$/],
-		[{ evictDump: "dump" }, /^--evict-dump: not in this version yet; leave it out$/],
 		[{ sseKeepalive: "15" }, /^--sse-keepalive: not in this version yet/],
 		[{ logContent: true }, /^--log-content: not in this version yet/],
-		[{ maxTreeNodes: "5" }, /^--max-tree-nodes: not in this version yet/],
 		[
 			{ sessionTtl: "100", maxSessionTtl: "50" },
 			/^--session-ttl 100: must not be above --max-session-ttl \(50\)/,

@@ -33,7 +33,6 @@ describe("bad usage is one line on stderr and exit code 2", () => {
 			["serve", "--upstream", "http://127.0.0.1:1"],
 			/--upstream: needs the engine's tokenizer; give --checkpoint/,
 		],
-		[["serve", "--mode", "tree"], /--mode tree: not in this version yet/],
 		[["serve"], /ROLLPIN_BACKENDS x: must be a whole number/, { env: { ROLLPIN_BACKENDS: "x" } }],
 		[["serve"], /did you mean ROLLPIN_BACKENDS\?/, { env: { ROLLPIN_BACKEND: "2" } }],
 		[["serve", "--config", "nowhere.json"], /--config nowhere\.json: cannot be read/],
@@ -77,7 +76,7 @@ describe("help", () => {
 
 	it("shows nothing that this version refuses", async () => {
 		const { stdout } = await runRollpin(["serve", "--help"]);
-		expect(stdout).not.toMatch(/evict-dump|max-tree-nodes|incremental|glm47|linear \| tree/);
+		expect(stdout).not.toMatch(/sse-keepalive|log-content|incremental|glm47/);
 		expect(stdout).toMatch(/--r3 <mode>[\s\S]*off \| full; default: off/);
 	});
 

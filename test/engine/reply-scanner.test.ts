@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ReplyScanner, type ScannedReply } from "../../src/engine/reply-scanner.js";
 
-function scan(text: string | Buffer, cuts: readonly number[] = []): ScannedReply {
+function scan(text: string | Buffer, cuts: readonly number[] = [], sentIds?: string): ScannedReply {
 	const bytes = Buffer.from(text);
-	const scanner = new ReplyScanner();
+	const scanner = new ReplyScanner(sentIds === undefined ? null : Buffer.from(sentIds));
 	let from = 0;
 	for (const at of [...cuts].sort((a, b) => a - b)) {
 		scanner.push(bytes.subarray(from, at));
@@ -118,6 +118,37 @@ describe("the reply scanner", () => {
 			}),
 			{ numRuns: 1000 },
 		);
+	});
+
+	it.each([
+		"12,345,6",
+		"12,345,6,7",
+		"12,345",
+		"12,34",
+		"12, 345,6",
+		"12,3,45,6",
+		"12,3,05,6",
+		"12,3,5,6",
+		"12,345,6,",
+		"12,345,,6",
+		"[12,345,6]",
+		"12,[345,6]",
+		'12,"345,6',
+		"",
+	])("reads the ids [%s] alike with and without knowing which were sent", (ids) => {
+		const text = `{"choices":[{"prompt_token_ids":[${ids}],"message":{}}]}`;
+		const outcome = (cuts: readonly number[], sent?: string) => {
+			try {
+				const { rest, cuts: found } = scan(text, cuts, sent);
+				return [rest.toString(), ...found.map((cut) => Buffer.concat(cut.bytes).toString())];
+			} catch (error) {
+				return error instanceof Error && error.name;
+			}
+		};
+		const expected = outcome([]);
+		for (let a = 0; a <= text.length; a++) {
+			for (let b = a; b <= text.length; b++) expect(outcome([a, b], "12,345,6")).toEqual(expected);
+		}
 	});
 
 	it.each([

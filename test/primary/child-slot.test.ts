@@ -63,6 +63,7 @@ beforeEach(() => {
 		unresponsive: (_it, silentMs) => heard.push(`unresponsive ${Math.round(silentMs / 1000)}`),
 		stats: () => heard.push("stats"),
 		taken: (_it, seq) => heard.push(`taken ${seq}`),
+		quiet: (worker, epoch) => heard.push(`quiet ${worker} ${epoch}`),
 		changed: (it) => heard.push(it.state),
 	};
 	slot = new ChildSlot({

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ClusterSnapshot } from "../../src/ipc/messages.js";
 import { metricsOf } from "../../src/router/metrics.js";
 
-const worker = { pid: 1, epoch: 2, socketPath: null };
+const worker = { replacing: false, pid: 1, epoch: 2, socketPath: null };
 const snapshot: ClusterSnapshot = {
 	phase: "ok",
 	instanceId: "i",

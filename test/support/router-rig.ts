@@ -19,6 +19,8 @@ export interface RouterRig {
 	snapshot: ClusterSnapshot;
 	workers: Server[];
 	events: Array<{ event: string; fields: Record<string, unknown> }>;
+	/** What it told of draining workers that have no request of its any more. */
+	quiet: Array<{ worker: number; epoch: number }>;
 	close(): Promise<void>;
 }
 
@@ -38,7 +40,15 @@ export async function startRouter(
 			await new Promise<void>((resolve) => server.listen(socketPath, resolve));
 			workers.push(server);
 		}
-		statuses.push({ index, state: "ready", pid: 1000 + index, epoch: 1, socketPath, heartbeat: null });
+		statuses.push({
+			index,
+			state: "ready",
+			pid: 1000 + index,
+			epoch: 1,
+			replacing: false,
+			socketPath,
+			heartbeat: null,
+		});
 	}
 	const snapshot: ClusterSnapshot = {
 		phase: "ok",
@@ -53,7 +63,8 @@ export async function startRouter(
 		event: (event, fields) => void events.push({ event, fields: { ...fields } }),
 		flush: () => undefined,
 	};
-	const router = new Router(config, snapshot, log);
+	const quiet: RouterRig["quiet"] = [];
+	const router = new Router(config, snapshot, log, (worker, epoch) => void quiet.push({ worker, epoch }));
 	const front = createFront(router);
 	await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
 	const { port } = front.address() as AddressInfo;
@@ -64,6 +75,7 @@ export async function startRouter(
 		snapshot,
 		workers,
 		events,
+		quiet,
 		async close() {
 			router.close();
 			front.closeAllConnections();

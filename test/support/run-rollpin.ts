@@ -2,9 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { packageRoot } from "../../src/base/package-root.js";
 import { until, within } from "./wait.js";
 
-export const REPOSITORY = join(import.meta.dirname, "..", "..");
+/** Also from where benches and the fault suite are compiled to. */
+export const REPOSITORY = packageRoot();
 
 export interface Ended {
 	code: number | null;

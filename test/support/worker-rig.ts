@@ -17,12 +17,13 @@ import type { Tito } from "../../src/tito/tito.js";
 import { startWorker, type Worker } from "../../src/worker/worker.js";
 import { clusterConfig } from "./cluster-config.js";
 
-const TOY_CHECKPOINT = join(packageRoot(), "checkpoints", "toy");
+export const TOY_CHECKPOINT = join(packageRoot(), "checkpoints", "toy");
 
 export interface Reply {
 	status: number;
 	headers: Record<string, string | string[] | undefined>;
 	text: string;
+	bytes: Buffer;
 	/** The body parsed; an empty object when it is no JSON. */
 	json: ReplyJson;
 }
@@ -61,6 +62,7 @@ export interface ReplyJson {
 
 export interface WorkerRig {
 	control: SimControl;
+	engineUrl: string;
 	store: Store;
 	tito: Tito;
 	worker: Worker;
@@ -85,12 +87,14 @@ export async function startRig(
 	openStore?: () => Promise<Store>,
 	wrapTito: (tito: Tito) => Tito = (tito) => tito,
 	clock: Clock = systemClock,
+	samplesThread?: string,
 ): Promise<WorkerRig> {
+	const checkpointDir = overrides.checkpointDir ?? TOY_CHECKPOINT;
 	const dir = mkdtempSync(join(tmpdir(), "rollpin-rig-"));
-	const engine: SimEngine = await startSimEngine({ checkpointDir: TOY_CHECKPOINT });
+	const engine: SimEngine = await startSimEngine({ checkpointDir });
 	const tito = wrapTito(
 		await createTito({
-			checkpointDir: TOY_CHECKPOINT,
+			checkpointDir,
 			chatTemplateFile: null,
 			chatTemplateKwargs: new Map(),
 			titoModel: "default",
@@ -99,7 +103,7 @@ export async function startRig(
 	const config = clusterConfig({
 		backends: 1,
 		upstream: engine.url,
-		checkpointDir: TOY_CHECKPOINT,
+		checkpointDir,
 		...overrides,
 	});
 	const events: WorkerRig["events"] = [];
@@ -119,12 +123,14 @@ export async function startRig(
 				flush: () => undefined,
 			},
 			clock,
+			...(samplesThread === undefined ? {} : { samplesThread }),
 		});
 	};
 	const store = await open();
 	let minted = 0;
 	const rig: WorkerRig = {
 		control: new SimControl(engine.controlUrl),
+		engineUrl: engine.url,
 		store,
 		tito,
 		worker: await start(store),
@@ -147,14 +153,15 @@ export async function startRig(
 								: JSON.stringify(body),
 					signal: options.signal ?? null,
 				});
-				const text = await reply.body.text();
+				const bytes = Buffer.from(await reply.body.arrayBuffer());
+				const text = bytes.toString("utf8");
 				let json = {} as ReplyJson;
 				try {
 					json = JSON.parse(text) as ReplyJson;
 				} catch {
 					// Empty or an event stream: the test looks at the text.
 				}
-				return { status: reply.statusCode, headers: reply.headers, text, json };
+				return { status: reply.statusCode, headers: reply.headers, text, bytes, json };
 			} finally {
 				await client.destroy();
 			}

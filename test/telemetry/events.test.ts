@@ -31,7 +31,9 @@ describe("the documents", () => {
 	});
 
 	test("docs/internals.md lists every message between the processes", () => {
-		const types = [...read("src/ipc/messages.ts").matchAll(/\|\s+\{\s+type: "(\w+)"/g)].map(([, type]) => type);
+		const types = [...read("src/ipc/messages.ts").matchAll(/\|\s+\{\s+type: "(\w+)"/g)].map(
+			([, type]) => type,
+		);
 		const table = read("docs/internals.md").split("## Messages")[1]?.split("## Start")[0] ?? "";
 		expect(
 			rows(table)

@@ -81,3 +81,23 @@ test("a bounded cache makes a value once, forgets the one used longest ago and k
 	expect(made).toEqual(["a", "b", "c", "b", "long", "long"]);
 	expect(cache.size).toBe(2);
 });
+
+describe("the output layer's size", () => {
+	const sizeOf = (config: string | null) =>
+		loadCheckpoint(
+			checkpointWith({
+				"tokenizer_config.json": "{}",
+				...(config === null ? {} : { "config.json": config }),
+			}),
+			{ chatTemplateFile: null },
+		).outputSize;
+
+	test.each([
+		['{"vocab_size":151936}', 151936],
+		['{"text_config":{"vocab_size":200064}}', 200064],
+		['{"model_type":"x"}', 0],
+		[null, 0],
+	])("of config.json %s is %d", (config, size) => {
+		expect(sizeOf(config)).toBe(size);
+	});
+});

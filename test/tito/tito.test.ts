@@ -76,6 +76,21 @@ describe("a first prompt", () => {
 		expect(error.param).toBe("messages[1].tool_calls[0].function.arguments");
 	});
 
+	test("goes on behind a sampled tool call whose arguments are not JSON, as behind one whose are", async () => {
+		const called = (args: string) =>
+			message(
+				`{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f","arguments":${JSON.stringify(args)}}}]}`,
+			);
+		const suffix = (args: string) =>
+			tito.encodeSuffix({
+				lastAssistant: called(args),
+				appended: [message("user", "again")],
+				tools: undefined,
+				kwargs: NONE,
+			});
+		expect(await suffix('{"a": ')).toEqual(await suffix('{"a": 1}'));
+	});
+
 	test("shows tool arguments as they were spelled: order, floats and long integers survive", async () => {
 		const call = message(
 			'{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":"{\\"b\\": 1.0, \\"2\\": 12345678901234567890, \\"1\\": 1e-7}"}}]}',

@@ -1,0 +1,72 @@
+// A chat agent of the benchmarks: keeps a conversation's messages as text, so that its own cost per turn is small.
+import { Client } from "undici";
+
+export interface Answer {
+	bytes: Buffer;
+	/** From before the body was handed over to the last byte of the reply. */
+	elapsedMs: number;
+}
+
+/** POSTs bytes, one request at a time; throws on any status but 200. */
+export class Post {
+	readonly #client: Client;
+
+	/** @param socketPath null: TCP to `origin` */
+	constructor(origin: string, socketPath: string | null) {
+		this.#client = new Client(origin, { ...(socketPath === null ? {} : { socketPath }), bodyTimeout: 0 });
+	}
+
+	async send(path: string, body: Buffer, headers: Record<string, string> = {}): Promise<Answer> {
+		const startedMs = performance.now();
+		const reply = await this.#client.request({
+			method: "POST",
+			path,
+			headers: { "content-type": "application/json", ...headers },
+			body,
+		});
+		const bytes = Buffer.from(await reply.body.arrayBuffer());
+		const elapsedMs = performance.now() - startedMs;
+		if (reply.statusCode !== 200)
+			throw new Error(`${path} answered ${reply.statusCode}: ${bytes.toString()}`);
+		return { bytes, elapsedMs };
+	}
+
+	close(): Promise<void> {
+		return this.#client.destroy();
+	}
+}
+
+/** One conversation's messages, as the text between the brackets. */
+export class Conversation {
+	#messages = "";
+
+	user(content: string): void {
+		this.#add(JSON.stringify({ role: "user", content }));
+	}
+
+	/** Takes the assistant's message from a reply as it stands there. */
+	assistant(reply: Buffer): void {
+		const parsed = JSON.parse(reply.toString()) as { choices: Array<{ message: Record<string, unknown> }> };
+		const { role, content, tool_calls, reasoning_content } = parsed.choices[0]?.message ?? {};
+		this.#add(JSON.stringify({ role, content, tool_calls, reasoning_content }));
+	}
+
+	/** The body of a request, with further members (JSON text, a leading comma) behind the messages. */
+	body(rest = ""): Buffer {
+		return Buffer.from(`{"messages":[${this.#messages}]${rest}}`);
+	}
+
+	#add(message: string): void {
+		this.#messages += this.#messages === "" ? message : `,${message}`;
+	}
+}
+
+const WORDS = ["alpha", "river", "stone", "light", "seven", "table", "garden", "window", "number", "letter"];
+
+/** About `count` words that no two calls share in order. */
+export function words(count: number, seed: number): string {
+	const parts: string[] = [];
+	for (let at = 0; at < count; at++)
+		parts.push(WORDS[(at * 7 + seed * 3 + ((at * seed) >> 3)) % WORDS.length] ?? "");
+	return parts.join(" ");
+}

@@ -1,0 +1,17 @@
+// Role: the simulated engine at its fastest, over the toy checkpoint.
+import { startSimEngine } from "../../src/sim/server.js";
+import { TOY_CHECKPOINT } from "../support/worker-rig.js";
+import { ready } from "./processes.js";
+
+export interface EngineAlone {
+	url: string;
+}
+
+const [r3BytesPerToken] = process.argv.slice(2);
+const engine = await startSimEngine({
+	checkpointDir: TOY_CHECKPOINT,
+	r3BytesPerToken: Number(r3BytesPerToken ?? 0),
+	requestLogEntries: 1,
+});
+const message: EngineAlone = { url: engine.url };
+ready(message, () => engine.close());

@@ -1,0 +1,70 @@
+// Role: one worker and nothing else. Tells its parent of every chat that ended, with the CPU time used until then.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../src/base/clock.js";
+import type { WorkerIndex } from "../../src/base/ids.js";
+import type { ClusterConfig } from "../../src/ipc/config.js";
+import { prepareDataDir } from "../../src/store/data-dir.js";
+import type { ChatDone } from "../../src/telemetry/events.js";
+import { createTito } from "../../src/tito/create.js";
+import { openStore } from "../../src/worker/open-store.js";
+import { startWorker } from "../../src/worker/worker.js";
+import { clusterConfig } from "../support/cluster-config.js";
+import { TOY_CHECKPOINT } from "../support/worker-rig.js";
+import { ready } from "./processes.js";
+
+export interface WorkerAlone {
+	socketPath: string;
+}
+
+/** Sent behind every chat. */
+export interface ChatReport {
+	chat: ChatDone;
+	/** User and system time of this process since its start, all threads. */
+	cpuUs: number;
+}
+
+const [upstream, store, r3] = process.argv.slice(2);
+const dir = mkdtempSync(join(tmpdir(), "rollpin-bench-"));
+const base = clusterConfig();
+const config = clusterConfig({
+	backends: 1,
+	upstream: upstream ?? "",
+	checkpointDir: TOY_CHECKPOINT,
+	store: store as ClusterConfig["store"],
+	r3: r3 as ClusterConfig["r3"],
+	dataDir: join(dir, "data"),
+	limits: { ...base.limits, maxBodyBytes: 1024 ** 3, maxMessages: 1_000_000, maxTurnsPerSession: 1_000_000 },
+});
+const socketPath = join(dir, "w0.sock");
+const logger = {
+	event(event: string, fields: object) {
+		if (event !== "chat_done") return;
+		const { user, system } = process.cpuUsage();
+		const report: ChatReport = { chat: fields as ChatDone, cpuUs: user + system };
+		process.send?.(report);
+	},
+	flush: () => undefined,
+};
+const dataDir = await prepareDataDir(config.dataDir);
+const worker = await startWorker({
+	index: 0 as WorkerIndex,
+	config,
+	socketPath,
+	store: await openStore(config, 0 as WorkerIndex, await dataDir.nextEpoch(), logger),
+	tito: await createTito({
+		checkpointDir: TOY_CHECKPOINT,
+		chatTemplateFile: null,
+		chatTemplateKwargs: new Map(),
+		titoModel: "default",
+	}),
+	logger,
+	clock: systemClock,
+});
+const message: WorkerAlone = { socketPath };
+ready(message, async () => {
+	await worker.drain(0);
+	await dataDir.release();
+	rmSync(dir, { recursive: true, force: true });
+});

@@ -1,0 +1,142 @@
+// Starts that cannot work end in one line and the right exit code; an engine that is not there yet is only a warning.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { packageRoot } from "../../src/base/package-root.js";
+import { startSimEngine } from "../../src/sim/server.js";
+import type { LogRecord } from "../support/cluster-process.js";
+import { runRollpin } from "../support/run-rollpin.js";
+import { ServedCluster } from "../support/served-cluster.js";
+
+const TOY = join(packageRoot(), "checkpoints", "toy");
+
+let cluster: ServedCluster | undefined;
+let dir: string | undefined;
+afterEach(async () => {
+	await cluster?.stop();
+	cluster = undefined;
+	if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+	dir = undefined;
+});
+
+/** The records of a start that failed, which must be one of level error, with nothing on stderr. */
+async function failedStart(args: string[]): Promise<{ code: number | null; errors: LogRecord[] }> {
+	const { code, stdout, stderr } = await runRollpin(["serve", "--log-format", "json", ...args]);
+	expect(stderr).toBe("");
+	const records = stdout
+		.trimEnd()
+		.split("\n")
+		.map((line) => JSON.parse(line) as LogRecord);
+	return { code, errors: records.filter(({ level }) => level === "error") };
+}
+
+describe("a start that cannot work", () => {
+	test("because the port is in use says so in one line, before anything is started", async () => {
+		const server = createServer();
+		await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+		const { port } = server.address() as AddressInfo;
+		try {
+			const { code, stdout, stderr } = await runRollpin(["serve", "--store", "memory", "--port", `${port}`]);
+			expect(code).toBe(1);
+			expect(stderr).toBe("");
+			expect(stdout.trimEnd().split("\n")).toHaveLength(1);
+			expect(JSON.parse(stdout)).toMatchObject({
+				event: "start_failed",
+				level: "error",
+				msg: `cannot listen on 127.0.0.1:${port}: the port is in use (--port); stop what uses it or choose another, 0 for any`,
+			});
+		} finally {
+			await new Promise((resolve) => server.close(resolve));
+		}
+	});
+
+	test("because the host is not of this machine", async () => {
+		const { code, errors } = await failedStart(["--host", "192.0.2.1", "--insecure", "--store", "memory"]);
+		expect(code).toBe(2);
+		expect(errors).toMatchObject([{ event: "start_failed", msg: expect.stringContaining("--host") }]);
+	});
+
+	test("because the checkpoint's tokenizer is broken: one line, exit code 2, from whichever worker is first", async () => {
+		dir = mkdtempSync(join(tmpdir(), "rollpin-broken-"));
+		writeFileSync(join(dir, "tokenizer.json"), "{}");
+		const { code, errors } = await failedStart([
+			...["--checkpoint", dir, "--upstream", "http://127.0.0.1:9", "--backends", "2", "--store", "memory"],
+			...["--port", "0"],
+		]);
+		expect(code).toBe(2);
+		expect(errors).toHaveLength(1);
+		expect(errors[0]).toMatchObject({ event: "start_failed", role: "primary" });
+		expect(errors[0]?.msg).toContain(dir);
+	});
+
+	test.each([
+		[["--checkpoint", "/nowhere/at/all"], /--checkpoint \/nowhere\/at\/all: no such directory/],
+		[["--upstream", "127.0.0.1:8000"], /--upstream/],
+		[["--upstream", "http://127.0.0.1:8000"], /--checkpoint/],
+		[["--backends", "0"], /--backends 0: must be a whole number from 1 to 64/],
+		[["--drain-timeout", "-1"], /--drain-timeout/],
+		[["--prot", "1"], /unknown option '--prot'/],
+		[["--chat-template-kwargs", "[1]"], /--chat-template-kwargs/],
+		[["--session-ttl", "100", "--max-session-ttl", "10"], /--session-ttl/],
+	])("%j: one line on stderr, exit code 2", async (args, expected) => {
+		const { code, stdout, stderr } = await runRollpin(["serve", "--store", "memory", ...args]);
+		expect(stderr).toMatch(expected);
+		expect(stderr).toMatch(/^rollpin: [^\n]+\n$/);
+		expect([code, stdout]).toEqual([2, ""]);
+	});
+});
+
+describe("an engine that is not there at the start", () => {
+	test("is one warning; the cluster is ready, chats are 502 until it comes, and then work", async () => {
+		// A port that is free now and the engine's later.
+		const holder = createServer();
+		await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+		const { port } = holder.address() as AddressInfo;
+		await new Promise((resolve) => holder.close(resolve));
+		const upstream = `http://127.0.0.1:${port}`;
+		cluster = new ServedCluster(["--upstream", upstream, "--checkpoint", TOY]);
+		const { url } = await cluster.ready();
+		await cluster.event("upstream_unreachable");
+		expect(cluster.all("upstream_unreachable")).toMatchObject([
+			{ level: "warn", url: upstream, code: "ECONNREFUSED" },
+		]);
+		expect((await fetch(`${url}/health`)).status).toBe(200);
+		const chat = async () => {
+			const reply = await fetch(`${url}/sessions/late/v1/chat/completions`, {
+				method: "POST",
+				headers: { "content-type": "application/json" },
+				body: JSON.stringify({ messages: [{ role: "user", content: "hi" }], max_tokens: 4 }),
+			});
+			return { status: reply.status, body: (await reply.json()) as { error?: { code: string } } };
+		};
+		expect(await chat()).toMatchObject({ status: 502, body: { error: { code: "upstream_unreachable" } } });
+		const engine = await startSimEngine({ checkpointDir: TOY, port });
+		try {
+			expect((await chat()).status).toBe(200);
+		} finally {
+			await engine.close();
+		}
+		expect(cluster.all("proxy_transport_error")).toMatchObject([{ url: upstream, code: "ECONNREFUSED" }]);
+		// A record may come after its reply.
+		await cluster.event("chat_done", 3_000, ({ status }) => status === 200);
+		expect(cluster.all("chat_done").map(({ status }) => status)).toEqual([502, 200]);
+	});
+
+	test("an engine that is there gets no request from the start", async () => {
+		const engine = await startSimEngine({ checkpointDir: TOY });
+		try {
+			cluster = new ServedCluster(["--upstream", engine.url, "--checkpoint", TOY, "--drain-timeout", "1"]);
+			await cluster.ready();
+			cluster.signal("SIGTERM");
+			await cluster.exited;
+			expect(cluster.all("upstream_unreachable")).toEqual([]);
+			expect(cluster.all("sim_engine")).toEqual([]);
+			const log = await (await fetch(`${engine.controlUrl}/requests`)).json();
+			expect(log).toEqual([]);
+		} finally {
+			await engine.close();
+		}
+	});
+});
