@@ -5,6 +5,7 @@ import type { ClusterConfig, LogFormat } from "../ipc/config.js";
 import {
 	checkCheckpoint,
 	checkExposure,
+	checkHooks,
 	checkLifetimes,
 	checkLimits,
 	checkStorage,
@@ -54,6 +55,7 @@ export function compileConfig(settings: RawSettings, machine: Machine): Compiled
 	checkCheckpoint(values, label, machine);
 	checkStorage(values, label, machine);
 	checkLimits(values, label);
+	checkHooks(values, label, machine);
 	const authToken = readToken(values, label, machine);
 	checkExposure(values, label, authToken);
 	return { values, config: assemble(values, authToken, machine) };

@@ -20,6 +20,11 @@ export interface JobReads {
 	decode(lists: readonly Int32Array[]): Promise<string[]>;
 }
 
+export interface PreparedJob {
+	input: SampleJob;
+	reads: JobReads;
+}
+
 interface RunningJob {
 	thread: Thread;
 	reads: JobReads;
@@ -56,12 +61,14 @@ export class SampleAssembler {
 
 	/**
 	 * The container's bytes, in pieces.
-	 * @throws SampleError with the text of a 422; whatever `reads` throws
+	 * @param prepare called when the job's turn has come, so that jobs that wait hold nothing
+	 * @throws SampleError with the text of a 422; whatever `prepare` and the reads throw
 	 */
-	async assemble(input: SampleJob, reads: JobReads): Promise<Uint8Array[]> {
+	async assemble(prepare: () => Promise<PreparedJob>): Promise<Uint8Array[]> {
 		if (this.#running >= MAX_JOBS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
 		else this.#running++;
 		try {
+			const { input, reads } = await prepare();
 			const thread = this.#started();
 			await thread.ready;
 			return await new Promise((resolve, reject) => {

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { SessionId } from "../base/ids.js";
 import { SampleError } from "../samples/sample.js";
+import { ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { readBody } from "./read-body.js";
 import { sendPieces } from "./respond.js";
@@ -23,8 +24,12 @@ export async function collectSamples(
 	try {
 		const bytes = await readBody(request, Math.min(MAX_BODY_BYTES, config.limits.maxBodyBytes), () => {});
 		const body = parseSamplesBody(bytes, config.limits.maxJsonDepth);
-		const job = await gatherJob(context, session, body);
-		const pieces = await context.assembler.assemble(job, jobReads(context, session, job));
+		const pieces = await context.assembler.assemble(async () => {
+			if (response.destroyed) throw new ClientGone();
+			session.refuseWhenClosing();
+			const input = await gatherJob(context, session, body);
+			return { input, reads: jobReads(context, session, input) };
+		});
 		response.statusCode = 200;
 		response.setHeader("content-type", "application/octet-stream");
 		response.setHeader(
