@@ -73,8 +73,9 @@ describe("a path of turns", () => {
 	});
 
 	const truncated: Array<[string, number, object | null]> = [
-		["a limit nobody reaches", 6, { tokens: [1, 2, 3, 4, 5, 6], status: "completed" }],
-		["inside the last turn's output", 7, { tokens: [1, 2, 3, 4, 5, 6], status: "completed" }],
+		["a limit nobody reaches", 8, { tokens: [1, 2, 3, 4, 5, 6, 7], status: "completed" }],
+		["exactly the whole length", 7, { tokens: [1, 2, 3, 4, 5, 6, 7], status: "completed" }],
+		["inside the last turn's output", 6, { tokens: [1, 2, 3, 4, 5, 6], status: "truncated", mask: "1101" }],
 		["at a turn boundary", 4, { tokens: [1, 2, 3, 4], status: "completed" }],
 		["inside the next prompt", 5, { tokens: [1, 2, 3, 4], status: "completed" }],
 		["inside the first turn's output", 3, { tokens: [1, 2, 3], status: "truncated", mask: "1" }],
@@ -84,7 +85,7 @@ describe("a path of turns", () => {
 	it.each(truncated)("is cut to max_seq_len before merging: %s", async (_, maxSeqLen, expected) => {
 		const turns = [
 			{ prompt: [1, 2], out: [3, 4] },
-			{ prompt: [5], out: [6] },
+			{ prompt: [5], out: [6, 7] },
 		];
 		const sample = summary(await assemble(turns, { maxSeqLen }));
 		if (expected === null) expect(sample).toBeNull();
