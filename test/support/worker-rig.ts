@@ -50,6 +50,8 @@ export interface ReplyJson {
 	metadata: {
 		accumulated_token_ids: number[];
 		max_trim_tokens: number;
+		tito_session_mismatch?: Array<{ type: string; segment_index: number; detail: string }>;
+		tito_mismatch_error?: string;
 		tree?: { nodes: Array<Record<string, unknown>>; leaves: Array<Record<string, unknown>> };
 	};
 	session: Record<string, unknown>;
