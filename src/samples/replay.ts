@@ -17,7 +17,7 @@ function decodedLength(base64Length: number): number | null {
 }
 
 /** Entries per row of `rows` rows; checked from the length alone. @throws SampleError */
-export function inferTopk(ref: PayloadRef, rows: number, layers: number, what: string): number {
+function inferTopk(ref: PayloadRef, rows: number, layers: number, what: string): number {
 	const byteLength = decodedLength(ref.length);
 	if (byteLength === null) throw new SampleError(`${what} is not base64 of int32 values`);
 	if (rows === 0) {
@@ -34,7 +34,7 @@ export function inferTopk(ref: PayloadRef, rows: number, layers: number, what: s
 }
 
 /** @throws SampleError when it is not base64 of whole int32 values */
-export function decodePayload(base64: Uint8Array, what: string): Int32Array {
+function decodePayload(base64: Uint8Array, what: string): Int32Array {
 	const text = Buffer.from(base64.buffer, base64.byteOffset, base64.byteLength).toString("latin1");
 	const bytes = Buffer.from(text, "base64");
 	if (bytes.length !== decodedLength(base64.byteLength)) {

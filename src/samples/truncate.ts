@@ -7,7 +7,7 @@ export interface KeptTurn extends AlignedTurn {
 }
 
 /** From the engine's finish_reason (reference section 13.4). */
-export function statusOf(finishReason: string | null): SampleStatus {
+function statusOf(finishReason: string | null): SampleStatus {
 	if (finishReason === "stop" || finishReason === "tool_calls") return "completed";
 	if (finishReason === "length") return "truncated";
 	return finishReason === "abort" ? "aborted" : "pending";

@@ -1,7 +1,7 @@
 // Paths of turns for table tests: short ids, one logprob an id.
 import type { PathTurn, ReplyFacts } from "../../src/samples/sample.js";
 
-export const NO_FACTS: ReplyFacts = {
+const NO_FACTS: ReplyFacts = {
 	weightVersion: undefined,
 	cachedTokens: 0,
 	promptTokens: 0,

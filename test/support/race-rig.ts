@@ -31,7 +31,10 @@ export interface RaceRig extends WorkerRig {
 	ended(id: string, count: number): Promise<Array<[status: unknown, code: unknown]>>;
 }
 
-export async function startRaceRig(overrides: Partial<ClusterConfig> = {}): Promise<RaceRig> {
+export async function startRaceRig(
+	overrides: Partial<ClusterConfig> = {},
+	samplesThread?: string,
+): Promise<RaceRig> {
 	const points = new Checkpoints();
 	const dir = await createLmdbDir();
 	let jumpedMs = 0;
@@ -48,6 +51,7 @@ export async function startRaceRig(overrides: Partial<ClusterConfig> = {}): Prom
 		},
 		(tito) => heldTito(tito, points),
 		clock,
+		samplesThread,
 	);
 	const close = rig.close.bind(rig);
 	return Object.assign(rig, {
