@@ -217,6 +217,7 @@ export class Interleaving {
 				{
 					messages: parsed.messages,
 					template: { tools: undefined, kwargs: undefined },
+					firstPrompt: null,
 					idempotency: chat.key === null ? null : { key: chat.key, body },
 					arrivedAt: this.#nowMs / 1000,
 					clientGone,
@@ -271,7 +272,11 @@ export class Interleaving {
 			return {
 				kind: "generated",
 				generation: generationOf(chat.answer, chat.engine),
-				sent: { bytes: [Buffer.from(sent)], holes: { messages: 13, inputIds: sent.length - 2 } },
+				sent: {
+					bytes: [Buffer.from(sent)],
+					holes: { messages: 13, inputIds: sent.length - 2 },
+					routedExpertsStartLen: null,
+				},
 				readMs: 0,
 			};
 		};
@@ -353,6 +358,9 @@ function byteTito(step: () => Promise<void>): Tito {
 		encodeSuffix: ({ appended }) => encode(appended),
 		joinBoundary: () => ({ trimCount: 0, insert: [] }),
 		decode: async (ids) => Buffer.from(ids).toString(),
+		decodeMany: async (lists) => lists.map((ids) => Buffer.from(ids).toString()),
+		encodeConversation: ({ messages }) => encode(messages),
+		segmentation: { boundaries: new Set([0]), trailing: new Set(), assistantStart: null },
 		vocabSize: 256,
 	};
 }
