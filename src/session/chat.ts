@@ -38,7 +38,15 @@ export interface ChatFacts {
 	promptTokens: number;
 	reusedTokens: number;
 	completionTokens: number;
-	rollback: { discarded: TurnId; head: TurnId | null } | null;
+	rollback: RollbackFacts | null;
+}
+
+/** A turn that this one took the place of. */
+export interface RollbackFacts {
+	discarded: TurnId;
+	head: TurnId | null;
+	/** What differed when the discarded turn's own answer was sent back altered; null for a plain retry. */
+	altered: { index: number; difference: string } | null;
 }
 
 export type ChatOutcome<Generated, Refused> =
@@ -136,7 +144,11 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		timings.commitMs = committing();
 		const discarded = attach.discarded[0];
 		if (discarded !== undefined)
-			facts.rollback = { discarded: discarded.id, head: attach.parent?.id ?? null };
+			facts.rollback = {
+				discarded: discarded.id,
+				head: attach.parent?.id ?? null,
+				altered: attach.altered,
+			};
 		// A DELETE or the deadline that came during the commit wins: the session is gone, and so is this answer.
 		// A client that left during the commit changes nothing any more: the turn stands.
 		if (session.closing !== null) throw session.closedError();
@@ -204,7 +216,7 @@ async function commitTurn(
 		timestamp: deps.clock.nowS(),
 		requestTimestamp: request.arrivedAt,
 		idempotency: aborted ? null : finished.identity,
-		routedExpertsStartLen: null,
+		routedExpertsStartLen: finished.sent.routedExpertsStartLen,
 	});
 	const depth = attach.state.checkpoints.length;
 	const change = commitOps(session.meta, built, attach.discarded, depth, deps.clock.nowS());

@@ -279,7 +279,11 @@ export class Interleaving {
 			return {
 				kind: "generated",
 				generation: generationOf(chat.answer, chat.engine),
-				sent: { bytes: [Buffer.from(sent)], holes: { messages: 13, inputIds: sent.length - 2 } },
+				sent: {
+					bytes: [Buffer.from(sent)],
+					holes: { messages: 13, inputIds: sent.length - 2 },
+					routedExpertsStartLen: null,
+				},
 				readMs: 0,
 			};
 		};
@@ -361,6 +365,9 @@ function byteTito(step: () => Promise<void>): Tito {
 		encodeSuffix: ({ appended }) => encode(appended),
 		joinBoundary: () => ({ trimCount: 0, insert: [] }),
 		decode: async (ids) => Buffer.from(ids).toString(),
+		decodeMany: async (lists) => lists.map((ids) => Buffer.from(ids).toString()),
+		encodeConversation: ({ messages }) => encode(messages),
+		segmentation: { boundaries: new Set([0]), trailing: new Set(), assistantStart: null },
 		vocabSize: 256,
 	};
 }
