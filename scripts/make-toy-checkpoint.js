@@ -9,6 +9,8 @@ import { toyCorpus } from "./toy-corpus.js";
 const SCRIPTS_DIR = dirname(fileURLToPath(import.meta.url));
 const MERGE_COUNT = 2400;
 const MAX_LENGTH = 32_768;
+/** Layers of the routed experts that the simulated engine makes by default (--r3-layers). */
+const NUM_LAYERS = 4;
 
 // Each "\n" stands alone, so no merge ever spans one; digits stand alone, as in most current tokenizers.
 const WORD_PATTERN =
@@ -165,7 +167,7 @@ const vocabSize = Object.keys(tokenizer.model.vocab).length + tokenizer.added_to
 const files = {
 	"tokenizer.json": tokenizer,
 	"tokenizer_config.json": tokenizerConfig(tokenizer),
-	"config.json": { model_type: "rollpin_toy", vocab_size: vocabSize },
+	"config.json": { model_type: "rollpin_toy", vocab_size: vocabSize, num_hidden_layers: NUM_LAYERS },
 };
 mkdirSync(target, { recursive: true });
 for (const [name, value] of Object.entries(files)) {

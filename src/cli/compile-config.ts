@@ -5,6 +5,7 @@ import type { ClusterConfig, LogFormat } from "../ipc/config.js";
 import {
 	checkCheckpoint,
 	checkExposure,
+	checkHooks,
 	checkLifetimes,
 	checkLimits,
 	checkStorage,
@@ -54,6 +55,7 @@ export function compileConfig(settings: RawSettings, machine: Machine): Compiled
 	checkCheckpoint(values, label, machine);
 	checkStorage(values, label, machine);
 	checkLimits(values, label);
+	checkHooks(values, label, machine);
 	const authToken = readToken(values, label, machine);
 	checkExposure(values, label, authToken);
 	return { values, config: assemble(values, authToken, machine) };
@@ -82,6 +84,9 @@ function settle(values: OptionValues, settings: RawSettings, machine: Machine): 
 		chatTemplate: values.chatTemplate && absolute("chatTemplate", values.chatTemplate),
 		dataDir: absolute("dataDir", values.dataDir),
 		evictDump: values.evictDump && absolute("evictDump", values.evictDump),
+		samplePicker: values.samplePicker && absolute("samplePicker", values.samplePicker),
+		samplePostprocessor:
+			values.samplePostprocessor && absolute("samplePostprocessor", values.samplePostprocessor),
 		authTokenFile: values.authTokenFile && absolute("authTokenFile", values.authTokenFile),
 	};
 }
@@ -114,6 +119,8 @@ function assemble(values: SettledValues, authToken: string | null, machine: Mach
 		passThroughPaths: values.passThrough,
 		onDisconnect: values.onDisconnect,
 		evictDumpDir: values.evictDump,
+		samplePicker: values.samplePicker,
+		samplePostprocessor: values.samplePostprocessor,
 		sseKeepaliveMs: Math.round(values.sseKeepalive * 1000),
 		instanceId: values.instanceId,
 		limits: {

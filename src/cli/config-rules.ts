@@ -65,6 +65,20 @@ export function checkStorage(values: SettledValues, label: Label, machine: Machi
 	}
 }
 
+export function checkHooks(values: SettledValues, label: Label, machine: Machine): void {
+	for (const key of ["samplePicker", "samplePostprocessor"] as const) {
+		const file = values[key];
+		if (file === null) continue;
+		const name = `${label(key)} ${file}`;
+		if (values.mode !== "tree") {
+			throw new ConfigError(`${name}: works on a tree's leaves; give ${label("mode")} tree or leave it out`);
+		}
+		if (machine.look(file) !== "file") {
+			throw new ConfigError(`${name}: no such file; give an ES module or leave it out`);
+		}
+	}
+}
+
 export function checkLimits(values: SettledValues, label: Label): void {
 	if (values.maxInflightMib < values.maxBodyMib) {
 		throw new ConfigError(

@@ -6,7 +6,6 @@ export const NOT_YET_OPTIONS: readonly OptionKey[] = ["sseKeepalive", "logConten
 
 /** Choices that do nothing yet; hidden from --help. */
 export const NOT_YET_CHOICES: { readonly [Key in OptionKey]?: readonly string[] } = {
-	r3: ["incremental"],
 	titoModel: [
 		"qwen35",
 		"qwennext",

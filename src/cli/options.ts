@@ -211,6 +211,21 @@ export const SERVE_OPTIONS = {
 		fallback: 10_000,
 	}),
 
+	samplePicker: path({
+		group: SESSIONS,
+		description: "ES module whose default export picks the leaves that become samples; tree mode",
+		placeholder: "file",
+		fallback: null,
+		defaultText: "drop_retries",
+	}),
+	samplePostprocessor: path({
+		group: SESSIONS,
+		description: "ES module whose default export finishes the picked samples; tree mode",
+		placeholder: "file",
+		fallback: null,
+		defaultText: "a shared turn trains once",
+	}),
+
 	dataDir: path({
 		group: STORAGE,
 		description: "directory of the durable state; made if absent",

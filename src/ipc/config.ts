@@ -63,6 +63,10 @@ export interface ClusterConfig {
 	/** Cancel the generation when its client goes away, or let it commit. */
 	onDisconnect: "cancel" | "commit";
 	evictDumpDir: string | null;
+	/** Absolute path of an ES module, or null for drop_retries (tree mode). */
+	samplePicker: string | null;
+	/** Absolute path of an ES module, or null: shared turns train once (tree mode). */
+	samplePostprocessor: string | null;
 	/** Comment lines on a waiting SSE reply; 0: off. */
 	sseKeepaliveMs: number;
 	instanceId: string;

@@ -216,7 +216,7 @@ async function commitTurn(
 		timestamp: deps.clock.nowS(),
 		requestTimestamp: request.arrivedAt,
 		idempotency: aborted ? null : finished.identity,
-		routedExpertsStartLen: null,
+		routedExpertsStartLen: finished.sent.routedExpertsStartLen,
 	});
 	const depth = attach.state.checkpoints.length;
 	const change = commitOps(session.meta, built, attach.discarded, depth, deps.clock.nowS());

@@ -7,6 +7,8 @@ export interface EnginePrompt {
 	text: readonly Buffer[];
 	/** Number of ids. */
 	length: number;
+	/** Replay rows that the turn built upon already holds: one less than its tokens, which this prompt repeats. */
+	heldRows: number;
 	kwargs: JsonObject;
 }
 
@@ -14,6 +16,8 @@ export interface EnginePrompt {
 export interface SentRequest {
 	bytes: readonly Uint8Array[];
 	holes: { messages: number; inputIds: number };
+	/** Rows the reply's routed experts start at; null when all were asked for, or none. */
+	routedExpertsStartLen: number | null;
 }
 
 /** A piece cut out of the reply; put back at `offset` of the remaining bytes. */

@@ -69,8 +69,12 @@ export async function encodeTurn(
 	}
 	const kept = state.tokens.length - trimCount;
 	const length = kept + ids.length;
+	const heldRows = Math.max(0, state.tokens.length - 1);
+	if (kept < heldRows) {
+		throw new RollpinError("internal", `the prompt keeps ${kept} tokens, fewer than ${heldRows} replay rows`);
+	}
 	checkLength(length, maxTokens);
-	return { ids, trimCount, engine: { text: state.tokens.textWith(kept, ids), length, kwargs } };
+	return { ids, trimCount, engine: { text: state.tokens.textWith(kept, ids), length, heldRows, kwargs } };
 }
 
 /** The tokenizer counts the appended messages from 0; a client counts those of its request. */

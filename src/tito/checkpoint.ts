@@ -10,6 +10,8 @@ export interface Checkpoint {
 	tokenizerFile: string;
 	/** `eos_token` and the like by name, the variables that transformers gives to every template. */
 	specialTokens: ReadonlyMap<string, string>;
+	/** Ids that tokenizer_config.json's `added_tokens_decoder` flags special. */
+	flaggedSpecialIds: readonly number[];
 	/** The custom template, else chat_template.jinja, else the one in tokenizer_config.json; null when there is none. */
 	chatTemplate: string | null;
 	/** Rows of the model's output layer by config.json (0 when it does not say): often more than the tokenizer has tokens. */
@@ -45,7 +47,14 @@ export function loadCheckpoint(dir: string, options: CheckpointOptions): Checkpo
 	const config = readConfig(join(dir, "tokenizer_config.json"));
 	const chatTemplate = customTemplate(options.chatTemplateFile) ?? ownTemplate(dir, config);
 	const outputSize = outputSizeOf(join(dir, "config.json"));
-	return { dir, tokenizerFile, specialTokens: specialTokens(config), chatTemplate, outputSize };
+	return {
+		dir,
+		tokenizerFile,
+		specialTokens: specialTokens(config),
+		flaggedSpecialIds: flaggedSpecialIds(config),
+		chatTemplate,
+		outputSize,
+	};
 }
 
 /** `vocab_size`, at the top or under `text_config` as multimodal models have it. */
@@ -121,4 +130,11 @@ function specialTokens(config: JsonObject): Map<string, string> {
 		if (typeof content === "string") tokens.set(name, content);
 	}
 	return tokens;
+}
+
+function flaggedSpecialIds(config: JsonObject): number[] {
+	const decoder = config.get("added_tokens_decoder");
+	if (!(decoder instanceof Map)) return [];
+	const flagged = [...decoder].filter(([, token]) => token instanceof Map && token.get("special") === true);
+	return flagged.map(([id]) => Number(id)).filter(Number.isSafeInteger);
 }

@@ -8,7 +8,9 @@ import { familyNamed } from "./families/registry.js";
 import type { Family } from "./family.js";
 import { ChatTemplate } from "./jinja/template.js";
 import { launchKwargs, requestKwargs } from "./kwargs.js";
+import type { Segmentation } from "./mismatch.js";
 import { PromptRenderer } from "./renderer.js";
+import { resolveSegmentation } from "./segmentation.js";
 import type { FamilyFacts, PromptInput, SuffixInput, TemplateKwargs, Tito } from "./tito.js";
 
 export interface TitoOptions {
@@ -33,7 +35,9 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const template = compile(family.fixedTemplate ?? checkpoint.chatTemplate, checkpoint, options);
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize);
 	const renderer = new PromptRenderer(template, checkpoint.specialTokens);
-	return new JinjaTito(family, kwargs, renderer, encoder, await resolveBoundary(family, encoder));
+	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
+	const joinBoundary = await resolveBoundary(family, encoder);
+	return new JinjaTito(family, kwargs, renderer, encoder, joinBoundary, segmentation);
 }
 
 function compile(source: string | null, checkpoint: Checkpoint, options: TitoOptions): ChatTemplate {
@@ -55,6 +59,7 @@ function compile(source: string | null, checkpoint: Checkpoint, options: TitoOpt
 class JinjaTito implements Tito {
 	readonly family: FamilyFacts;
 	readonly joinBoundary: (lastTokenId: number | undefined) => Join;
+	readonly segmentation: Segmentation;
 	readonly #kwargs: TemplateKwargs;
 	readonly #renderer: PromptRenderer;
 	readonly #encoder: Encoder;
@@ -65,7 +70,9 @@ class JinjaTito implements Tito {
 		renderer: PromptRenderer,
 		encoder: Encoder,
 		joinBoundary: (lastTokenId: number | undefined) => Join,
+		segmentation: Segmentation,
 	) {
+		this.segmentation = segmentation;
 		this.family = family;
 		this.joinBoundary = joinBoundary;
 		this.#kwargs = kwargs;
@@ -89,7 +96,15 @@ class JinjaTito implements Tito {
 		return this.#encoder.encode(this.#renderer.suffix(input));
 	}
 
+	async encodeConversation(input: PromptInput): Promise<Int32Array> {
+		return this.#encoder.encode(this.#renderer.prompt(input, false));
+	}
+
 	decode(ids: Int32Array): Promise<string> {
 		return this.#encoder.decode(ids);
+	}
+
+	decodeMany(lists: readonly Int32Array[]): Promise<string[]> {
+		return this.#encoder.decodeMany(lists);
 	}
 }

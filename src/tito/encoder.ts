@@ -28,6 +28,14 @@ export class Encoder {
 		return ids.length === 0 ? "" : this.#tokenizer.decode(Array.from(ids), false);
 	}
 
+	async decodeMany(lists: readonly Int32Array[]): Promise<string[]> {
+		if (lists.length === 0) return [];
+		return this.#tokenizer.decodeBatch(
+			lists.map((ids) => Array.from(ids)),
+			false,
+		);
+	}
+
 	/** Id of a token by its exact text. */
 	tokenId(token: string): number | null {
 		return this.#tokenizer.tokenToId(token);

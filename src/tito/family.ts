@@ -13,4 +13,6 @@ export interface Family extends FamilyFacts {
 	/** Replaces the checkpoint's template, which would not keep history as it was sampled; null for the checkpoint's own. */
 	fixedTemplate: string | null;
 	boundary: Boundary;
+	/** How an assistant's text begins in the template, boundary token included; without it none is told apart. */
+	assistantStart?: string;
 }

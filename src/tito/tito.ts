@@ -1,5 +1,6 @@
 // What the rest of the program sees of tokenization: prompts in, token ids out, never history twice.
 import type { JsonObject, JsonValue } from "../json/value.js";
+import type { Segmentation } from "./mismatch.js";
 
 export type AppendRole = "tool" | "user" | "system" | "assistant";
 
@@ -54,6 +55,12 @@ export interface Tito {
 	joinBoundary(lastTokenId: number | undefined): { trimCount: 0 | 1; insert: readonly number[] };
 	/** Text of ids with special tokens kept. */
 	decode(ids: Int32Array): Promise<string>;
+	/** Texts of several id lists, as `decode` gives each. */
+	decodeMany(lists: readonly Int32Array[]): Promise<string[]>;
+	/** Ids of a whole conversation without a generation prompt, for comparing with what is stored. */
+	encodeConversation(input: PromptInput): Promise<Int32Array>;
+	/** How stored and rendered ids are compared. */
+	readonly segmentation: Segmentation;
 	/** Every id of a reply must be below it; padded rows of the output layer count, a model can sample them. */
 	readonly vocabSize: number;
 }

@@ -7,6 +7,7 @@ import { chat } from "./chat-route.js";
 import type { WorkerContext } from "./context.js";
 import { passThrough } from "./pass-through.js";
 import { sendError, sendJson } from "./respond.js";
+import { collectSamples } from "./samples-route.js";
 import {
 	createSession,
 	deleteSession,
@@ -73,6 +74,14 @@ export function createApp(context: WorkerContext): Hono<Env> {
 	);
 	app.all(
 		"/sessions/:id/extend",
+		raw(() => refuseMethod("POST")),
+	);
+	app.post(
+		"/sessions/:id/samples",
+		raw((c) => collectSamples(context, id(c), c.env.incoming, c.env.outgoing)),
+	);
+	app.all(
+		"/sessions/:id/samples",
 		raw(() => refuseMethod("POST")),
 	);
 	app.post(

@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
 import type { EngineClient } from "../engine/client.js";
 import type { ClusterConfig } from "../ipc/config.js";
+import type { SampleAssembler } from "../samples/assembler.js";
 import type { PositionPolicy } from "../session/attach.js";
 import type { MessageMatcher } from "../session/matcher.js";
 import type { SessionRegistry } from "../session/registry.js";
@@ -21,6 +22,10 @@ export interface WorkerContext {
 	matcher: MessageMatcher;
 	policy: PositionPolicy;
 	admission: Admission;
+	/** Makes samples off the event loop. */
+	assembler: SampleAssembler;
+	/** Of the model, for replay payloads; null when the checkpoint does not say. */
+	numLayers: number | null;
 	counters: WorkerCounters;
 	logger: Logger;
 	clock: Clock;

@@ -29,6 +29,7 @@ export function generateThrough(
 ): Generate<EngineTurn, RefusedTurn> {
 	return async (prompt, signal) => {
 		const { config, engine } = context;
+		const routedExpertsStartLen = config.r3 === "incremental" ? prompt.heldRows : null;
 		const sent = spliceRequest(
 			via.parsed.body,
 			via.parsed.scan,
@@ -37,7 +38,7 @@ export function generateThrough(
 				kwargs: prompt.kwargs,
 				overridesJson: session.meta.overridesJson,
 				r3: config.r3,
-				routedExpertsStartLen: null,
+				routedExpertsStartLen,
 			}),
 		);
 		const headers = upstreamHeaders(via.request.rawHeaders, {
@@ -58,7 +59,7 @@ export function generateThrough(
 			return {
 				kind: "generated",
 				generation: result.generation,
-				sent: sent.record,
+				sent: { ...sent.record, routedExpertsStartLen },
 				readMs: result.generation.validateMs,
 			};
 		} catch (error) {

@@ -3,6 +3,7 @@ import { tokenIdsText } from "../json/token-text.js";
 import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
 import type { Session } from "../session/session.js";
 import type { WorkerContext } from "./context.js";
+import { mismatchJson } from "./mismatch.js";
 
 export type SessionJsonContext = Pick<WorkerContext, "config" | "index" | "store" | "tito">;
 
@@ -28,10 +29,12 @@ export async function* sessionPieces(
 		turns: meta.turnCount,
 		in_flight: inFlight,
 	};
+	const mismatch = await mismatchJson(context, session, meta.head);
+	const report = mismatch === "{}" ? "" : `,${mismatch.slice(1, -1)}`;
 	const tree = context.config.mode === "tree" ? `,"tree":${JSON.stringify(plan.tree)}` : "";
 	const clientMetadata = meta.metadataJson ?? "null";
 	yield Buffer.from(
-		`],"max_trim_tokens":${context.tito.family.maxTrimTokens}${tree}},` +
+		`],"max_trim_tokens":${context.tito.family.maxTrimTokens}${tree}${report}},` +
 			`"session":${JSON.stringify(facts).slice(0, -1)},"metadata":${clientMetadata}}}`,
 	);
 }

@@ -6,6 +6,8 @@ import type { BreakerListener } from "../engine/breaker.js";
 import { EngineClient } from "../engine/client.js";
 import type { ClusterConfig } from "../ipc/config.js";
 import type { WorkerStats } from "../ipc/messages.js";
+import { SampleAssembler } from "../samples/assembler.js";
+import { readNumLayers } from "../samples/model-layers.js";
 import { linearPolicy } from "../session/linear.js";
 import { messageMatcher } from "../session/matcher.js";
 import { SessionRegistry } from "../session/registry.js";
@@ -31,6 +33,8 @@ export interface WorkerParts {
 	tito: Tito;
 	logger: Logger;
 	clock: Clock;
+	/** Entry of the assembly thread; by default the one in the build. */
+	samplesThread?: string;
 }
 
 export interface Worker {
@@ -62,6 +66,8 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		matcher: messageMatcher(config.messageMatcher),
 		policy: config.mode === "tree" ? treePolicy : linearPolicy,
 		admission: new Admission(limits.maxInflightPerWorker, limits.maxInflightBytesPerWorker),
+		assembler: await createAssembler(parts),
+		numLayers: readNumLayers(config.checkpointDir),
 		counters: { requests: 0, turnsCompleted: 0 },
 		logger,
 		clock: parts.clock,
@@ -81,11 +87,20 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		async drain(timeoutMs) {
 			await drainServer(server, timeoutMs);
 			registry.stop();
+			await context.assembler.close();
 			await context.engine.close();
 			await store.close();
 			logger.flush();
 		},
 	};
+}
+
+/** With hooks the thread starts at once, so that a bad one is told at the start and not by the first trainer. */
+async function createAssembler({ config, samplesThread }: WorkerParts): Promise<SampleAssembler> {
+	const { samplePicker: picker, samplePostprocessor: postprocessor } = config;
+	const assembler = new SampleAssembler({ picker, postprocessor }, samplesThread);
+	if (picker !== null || postprocessor !== null) await assembler.start();
+	return assembler;
 }
 
 function breakerLog(logger: Logger, url: string): BreakerListener {

@@ -50,6 +50,8 @@ describe("defaults", () => {
 			],
 			onDisconnect: "cancel",
 			evictDumpDir: null,
+			samplePicker: null,
+			samplePostprocessor: null,
 			sseKeepaliveMs: 0,
 			instanceId: "0123456789abcdef0123456789abcdef",
 			limits: {
@@ -176,7 +178,11 @@ describe("bad settings get one line with flag, rule and remedy", () => {
 		[{ chatTemplateKwargs: "null" }, /^--chat-template-kwargs null: /],
 		[{ titoModel: "Qwen3" }, /^--tito-model Qwen3: must be one of default, qwen3; /],
 		[{ titoModel: "glm47" }, /^--tito-model glm47: not in this version yet; must be one of default, qwen3$/],
-		[{ r3: "incremental" }, /^--r3 incremental: not in this version yet; must be one of off, full$/],
+		[{ samplePicker: "/p.mjs" }, /^--sample-picker \/p\.mjs: works on a tree's leaves; give --mode tree/],
+		[
+			{ mode: "tree", samplePostprocessor: "/p.mjs" },
+			/^--sample-postprocessor \/p\.mjs: no such file; give an ES module/,
+		],
 		[{ sseKeepalive: "15" }, /^--sse-keepalive: not in this version yet/],
 		[{ logContent: true }, /^--log-content: not in this version yet/],
 		[

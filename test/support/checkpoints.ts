@@ -111,6 +111,9 @@ export function heldTito(tito: Tito, points: Checkpoints): Tito {
 		effectiveKwargs: (request) => tito.effectiveKwargs(request),
 		joinBoundary: (last) => tito.joinBoundary(last),
 		decode: (ids) => tito.decode(ids),
+		decodeMany: (lists) => tito.decodeMany(lists),
+		encodeConversation: (input) => tito.encodeConversation(input),
+		segmentation: tito.segmentation,
 		async encodePrompt(input) {
 			await points.pass(name(input.messages));
 			return tito.encodePrompt(input);

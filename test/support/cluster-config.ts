@@ -29,6 +29,8 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 		passThroughPaths: ["/v1/models"],
 		onDisconnect: "cancel",
 		evictDumpDir: null,
+		samplePicker: null,
+		samplePostprocessor: null,
 		sseKeepaliveMs: 0,
 		instanceId: "0123456789abcdef0123456789abcdef",
 		limits: {

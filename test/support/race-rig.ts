@@ -37,7 +37,10 @@ export interface RaceRig extends WorkerRig {
 }
 
 /** With `store: "memory"` in `overrides` a restart forgets everything, and the rig starts faster. */
-export async function startRaceRig(overrides: Partial<ClusterConfig> = {}): Promise<RaceRig> {
+export async function startRaceRig(
+	overrides: Partial<ClusterConfig> = {},
+	samplesThread?: string,
+): Promise<RaceRig> {
 	const points = new Checkpoints();
 	const tombstones = overrides.tombstones ?? 100;
 	const dir = overrides.store === "memory" ? null : await createLmdbDir(tombstones);
@@ -56,6 +59,7 @@ export async function startRaceRig(overrides: Partial<ClusterConfig> = {}): Prom
 		},
 		(tito) => heldTito(tito, points),
 		clock,
+		samplesThread,
 	);
 	const close = rig.close.bind(rig);
 	return Object.assign(rig, {

@@ -23,6 +23,7 @@ export interface Reply {
 	status: number;
 	headers: Record<string, string | string[] | undefined>;
 	text: string;
+	bytes: Buffer;
 	/** The body parsed; an empty object when it is no JSON. */
 	json: ReplyJson;
 }
@@ -49,6 +50,8 @@ export interface ReplyJson {
 	metadata: {
 		accumulated_token_ids: number[];
 		max_trim_tokens: number;
+		tito_session_mismatch?: Array<{ type: string; segment_index: number; detail: string }>;
+		tito_mismatch_error?: string;
 		tree?: { nodes: Array<Record<string, unknown>>; leaves: Array<Record<string, unknown>> };
 	};
 	session: Record<string, unknown>;
@@ -86,12 +89,14 @@ export async function startRig(
 	openStore?: () => Promise<Store>,
 	wrapTito: (tito: Tito) => Tito = (tito) => tito,
 	clock: Clock = systemClock,
+	samplesThread?: string,
 ): Promise<WorkerRig> {
+	const checkpointDir = overrides.checkpointDir ?? TOY_CHECKPOINT;
 	const dir = mkdtempSync(join(tmpdir(), "rollpin-rig-"));
-	const engine: SimEngine = await startSimEngine({ checkpointDir: TOY_CHECKPOINT });
+	const engine: SimEngine = await startSimEngine({ checkpointDir });
 	const tito = wrapTito(
 		await createTito({
-			checkpointDir: overrides.checkpointDir ?? TOY_CHECKPOINT,
+			checkpointDir,
 			chatTemplateFile: null,
 			chatTemplateKwargs: new Map(),
 			titoModel: "default",
@@ -100,7 +105,7 @@ export async function startRig(
 	const config = clusterConfig({
 		backends: 1,
 		upstream: engine.url,
-		checkpointDir: TOY_CHECKPOINT,
+		checkpointDir,
 		...overrides,
 	});
 	const events: WorkerRig["events"] = [];
@@ -120,6 +125,7 @@ export async function startRig(
 				flush: () => undefined,
 			},
 			clock,
+			...(samplesThread === undefined ? {} : { samplesThread }),
 		});
 	};
 	const store = await open();
@@ -149,14 +155,15 @@ export async function startRig(
 								: JSON.stringify(body),
 					signal: options.signal ?? null,
 				});
-				const text = await reply.body.text();
+				const bytes = Buffer.from(await reply.body.arrayBuffer());
+				const text = bytes.toString("utf8");
 				let json = {} as ReplyJson;
 				try {
 					json = JSON.parse(text) as ReplyJson;
 				} catch {
 					// Empty or an event stream: the test looks at the text.
 				}
-				return { status: reply.statusCode, headers: reply.headers, text, json };
+				return { status: reply.statusCode, headers: reply.headers, text, bytes, json };
 			} finally {
 				await client.destroy();
 			}

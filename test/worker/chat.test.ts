@@ -132,13 +132,30 @@ describe("a chat turn", () => {
 		const { records } = await read(id);
 		expect(records.map((record) => record.request.messages.length)).toEqual([1, 3]);
 		expect(records[1]?.request.messages[2]).toEqual(user("other"));
+		expect(retried.headers["x-rollpin-discarded-turn"]).toBe("1");
 		expect(rig.events.find(({ event }) => event === "rollback")?.fields).toMatchObject({
 			discarded_turn: 1,
 			head: 0,
+			index: null,
 		});
 		const next = await rig.chat(id, say(...history, user("other"), reply(retried), user("three")));
 		expect(next.status).toBe(200);
 		expect((await read(id)).records).toHaveLength(3);
+	});
+
+	it("says so loudly when an answer that came back altered costs its turn", async () => {
+		const id = await rig.create();
+		const message = { role: "assistant", content: "x", reasoning_content: "because" };
+		await rig.control.script({ message });
+		await rig.chat(id, say(user("one")));
+		rig.events.length = 0;
+		const answer = await rig.chat(id, say(user("one"), { role: "assistant", content: "x" }, user("two")));
+		expect([answer.status, answer.headers["x-rollpin-discarded-turn"]]).toEqual([200, "0"]);
+		expect(rig.events.find(({ event }) => event === "rollback")?.fields).toMatchObject({
+			discarded_turn: 0,
+			index: 1,
+			difference: "reasoning_content differs (nothing sent, 7 characters stored)",
+		});
 	});
 
 	it("starts afresh on a retry of the first turn", async () => {

@@ -9,4 +9,5 @@ export const qwen3: Family = {
 	maxTrimTokens: 0,
 	fixedTemplate: QWEN3_TEMPLATE,
 	boundary: { kind: "newline", after: "<|im_end|>" },
+	assistantStart: "<|im_start|>assistant",
 };

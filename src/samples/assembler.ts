@@ -1,0 +1,171 @@
+// The event loop's side of the assembly thread: starts it when needed, feeds it, bounds how much runs at once.
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { ConfigError } from "../base/errors.js";
+import type { HookPaths } from "./hooks.js";
+import type { SampleJob } from "./job.js";
+import { SampleError } from "./sample.js";
+import type { FromThread, ThreadSettings, ToThread } from "./thread-messages.js";
+
+/** The entry beside this file in the build. */
+const BUILT_ENTRY = fileURLToPath(new URL("./thread.js", import.meta.url));
+
+/** Jobs on the thread at once: each may hold a session's payloads. The others wait in turn. */
+const MAX_JOBS = 2;
+
+/** What a job reads while it runs. */
+export interface JobReads {
+	/** Base64 text of one payload, in pieces. */
+	payload(turn: number, index: number): AsyncIterable<Uint8Array>;
+	decode(lists: readonly Int32Array[]): Promise<string[]>;
+}
+
+export interface PreparedJob {
+	input: SampleJob;
+	reads: JobReads;
+}
+
+interface RunningJob {
+	thread: Thread;
+	reads: JobReads;
+	/** Why a question could not be answered. */
+	fault: unknown;
+	resolve(pieces: Uint8Array[]): void;
+	reject(error: unknown): void;
+}
+
+interface Thread {
+	worker: Worker;
+	ready: Promise<void>;
+}
+
+export class SampleAssembler {
+	readonly #hooks: HookPaths;
+	readonly #entry: string;
+	#thread: Thread | null = null;
+	readonly #jobs = new Map<number, RunningJob>();
+	#nextJob = 0;
+	readonly #waiting: Array<() => void> = [];
+	#running = 0;
+
+	/** @param entry absolute path of the thread's file; for tests that run from source */
+	constructor(hooks: HookPaths, entry: string = BUILT_ENTRY) {
+		this.#hooks = hooks;
+		this.#entry = entry;
+	}
+
+	/** Starts the thread ahead of the first job. @throws ConfigError when a hook cannot be loaded */
+	async start(): Promise<void> {
+		await this.#started().ready;
+	}
+
+	/**
+	 * The container's bytes, in pieces.
+	 * @param prepare called when the job's turn has come, so that jobs that wait hold nothing
+	 * @throws SampleError with the text of a 422; whatever `prepare` and the reads throw
+	 */
+	async assemble(prepare: () => Promise<PreparedJob>): Promise<Uint8Array[]> {
+		if (this.#running >= MAX_JOBS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+		else this.#running++;
+		try {
+			const { input, reads } = await prepare();
+			const thread = this.#started();
+			await thread.ready;
+			return await new Promise((resolve, reject) => {
+				const job = this.#nextJob++;
+				this.#jobs.set(job, { thread, reads, fault: undefined, resolve, reject });
+				this.#tell(thread, { type: "assemble", job, input });
+			});
+		} finally {
+			const next = this.#waiting.shift();
+			// The place goes to the one who waits, so nobody can slip in between.
+			if (next === undefined) this.#running--;
+			else next();
+		}
+	}
+
+	async close(): Promise<void> {
+		const thread = this.#thread;
+		this.#thread = null;
+		await thread?.worker.terminate();
+	}
+
+	#started(): Thread {
+		if (this.#thread !== null) return this.#thread;
+		const settings: ThreadSettings = { ...this.#hooks };
+		const worker = new Worker(this.#entry, { workerData: settings, name: "rollpin-samples" });
+		// A request under way keeps the process alive; an idle thread must not.
+		worker.unref();
+		const ready = new Promise<void>((resolve, reject) => {
+			worker.on("message", (message: FromThread) => {
+				if (message.type === "ready") resolve();
+				else if (message.type === "unusable") reject(new ConfigError(message.reason));
+				else this.#take(thread, message);
+			});
+			worker.on("error", (error) => {
+				reject(error);
+				this.#lost(thread, error);
+			});
+			worker.on("exit", () => {
+				const error = new Error("the assembly thread has ended");
+				reject(error);
+				this.#lost(thread, error);
+			});
+		});
+		// Whoever waits for it sees the failure; nobody waiting is no crash.
+		ready.catch(() => {});
+		const thread: Thread = { worker, ready };
+		this.#thread = thread;
+		return thread;
+	}
+
+	/** Every job of a thread that died fails; the next one starts another thread. */
+	#lost(thread: Thread, error: unknown): void {
+		if (this.#thread === thread) this.#thread = null;
+		for (const [id, job] of this.#jobs) {
+			if (job.thread !== thread) continue;
+			this.#jobs.delete(id);
+			job.reject(error);
+		}
+	}
+
+	#take(thread: Thread, message: Exclude<FromThread, { type: "ready" | "unusable" }>): void {
+		const job = this.#jobs.get(message.job);
+		if (job === undefined) return;
+		if (message.type === "ask_decode" || message.type === "ask_payload") {
+			void this.#answer(thread, job, message);
+			return;
+		}
+		this.#jobs.delete(message.job);
+		if (job.fault !== undefined) job.reject(job.fault);
+		else if (message.type === "done") job.resolve(message.pieces);
+		else if (message.type === "refused") job.reject(new SampleError(message.reason));
+		else job.reject(message.error);
+	}
+
+	async #answer(
+		thread: Thread,
+		job: RunningJob,
+		message: Extract<FromThread, { type: "ask_decode" | "ask_payload" }>,
+	): Promise<void> {
+		const { ask } = message;
+		try {
+			if (message.type === "ask_decode") {
+				const texts = await job.reads.decode(message.lists);
+				this.#tell(thread, { type: "texts", ask, texts });
+				return;
+			}
+			for await (const piece of job.reads.payload(message.turn, message.index)) {
+				if (piece.byteLength > 0) this.#tell(thread, { type: "payload", ask, piece: new Uint8Array(piece) });
+			}
+			this.#tell(thread, { type: "payload", ask, piece: new Uint8Array(0) });
+		} catch (error) {
+			job.fault = error;
+			this.#tell(thread, { type: "unanswered", ask });
+		}
+	}
+
+	#tell(thread: Thread, message: ToThread): void {
+		thread.worker.postMessage(message);
+	}
+}

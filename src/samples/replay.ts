@@ -1,0 +1,136 @@
+// Replay payloads (routed experts, indexer top-k): base64 of little-endian int32 rows to tensors, every size checked.
+
+import { type PathTurn, type PayloadRef, type ReplayTensor, SampleError } from "./sample.js";
+import type { KeptTurn } from "./truncate.js";
+
+/** Reads the base64 text of one payload. */
+export type ReadPayload = (turn: number, index: number) => Promise<Uint8Array>;
+
+/** Length of the decoded bytes, which are int32: of three possible paddings one gives a multiple of four. */
+function decodedLength(base64Length: number): number | null {
+	if (base64Length % 4 !== 0) return null;
+	for (let padding = 0; padding < 3; padding++) {
+		const length = (base64Length / 4) * 3 - padding;
+		if (length >= 0 && length % 4 === 0) return length;
+	}
+	return null;
+}
+
+/** Entries per row of `rows` rows; checked from the length alone. @throws SampleError */
+function inferTopk(ref: PayloadRef, rows: number, layers: number, what: string): number {
+	const byteLength = decodedLength(ref.length);
+	if (byteLength === null) throw new SampleError(`${what} is not base64 of int32 values`);
+	if (rows === 0) {
+		if (byteLength !== 0) throw new SampleError(`${what} has ${byteLength} bytes for 0 rows`);
+		return 0;
+	}
+	const cells = rows * layers * 4;
+	if (byteLength === 0 || byteLength % cells !== 0) {
+		throw new SampleError(
+			`${what} has ${byteLength} bytes, which is no multiple of ${rows} rows x ${layers} layers`,
+		);
+	}
+	return byteLength / cells;
+}
+
+/** @throws SampleError when it is not base64 of whole int32 values */
+function decodePayload(base64: Uint8Array, what: string): Int32Array {
+	const text = Buffer.from(base64.buffer, base64.byteOffset, base64.byteLength).toString("latin1");
+	const bytes = Buffer.from(text, "base64");
+	if (bytes.length !== decodedLength(base64.byteLength)) {
+		throw new SampleError(`${what} is not base64 of int32 values`);
+	}
+	const values = new Int32Array(bytes.length / 4);
+	Buffer.from(values.buffer).set(bytes);
+	return values;
+}
+
+/** Rows of a turn's whole sequence as the engine saw it; the last sampled id was never an input. */
+function fullRows(turn: { promptLength: number; source: PathTurn }): number {
+	return Math.max(0, turn.promptLength + turn.source.completionIds.length - 1);
+}
+
+/** Checks a turn's full payloads by their lengths. @throws SampleError */
+export function checkFullPayload(
+	turn: { promptLength: number; number: number; source: PathTurn },
+	field: "routedExperts" | "indexerTopk",
+	layers: number | null,
+): void {
+	const ref = turn.source.facts[field];
+	if (ref === null) return;
+	const what = `${field === "routedExperts" ? "routed_experts" : "indexer_topk"} of turn ${turn.number}`;
+	inferTopk(ref, fullRows(turn), layersOf(layers, what), what);
+}
+
+/** The last turn's payload, cut to the sample's rows; null when it has none. @throws SampleError */
+export async function readFull(
+	turn: KeptTurn,
+	field: "routedExperts" | "indexerTopk",
+	layersOrNull: number | null,
+	read: ReadPayload,
+): Promise<ReplayTensor | null> {
+	const ref = turn.source.facts[field];
+	if (ref === null) return null;
+	const what = `${field === "routedExperts" ? "routed_experts" : "indexer_topk"} of turn ${turn.number}`;
+	const layers = layersOf(layersOrNull, what);
+	const topk = inferTopk(ref, fullRows(turn), layers, what);
+	const rows = Math.max(0, turn.promptLength + turn.outLength - 1);
+	const values = decodePayload(await read(turn.source.turn, ref.index), what);
+	return { values: values.slice(0, rows * layers * topk), shape: [rows, layers, topk] };
+}
+
+/**
+ * Routed experts of which each turn holds only the rows behind those that were held already (reference section 14).
+ * @param turns the path's turns; those past the needed rows may lack theirs
+ * @param needed rows
+ * @throws SampleError with `additional R3`
+ */
+export async function readIncremental(
+	turns: ReadonlyArray<{ promptLength: number; number: number; source: PathTurn }>,
+	needed: number,
+	layersOrNull: number | null,
+	read: ReadPayload,
+): Promise<ReplayTensor | null> {
+	if (turns.every(({ source }) => source.facts.routedExperts === null)) return null;
+	const layers = layersOf(layersOrNull, "additional R3");
+	const pieces: Int32Array[] = [];
+	let covered = 0;
+	let topk = 0;
+	for (const turn of turns) {
+		if (covered >= needed) break;
+		const ref = turn.source.facts.routedExperts;
+		const start = turn.source.routedExpertsStartLen;
+		const refuse = (why: string) => new SampleError(`additional R3: turn ${turn.number} ${why}`);
+		if (ref === null) throw refuse(`has no payload, but rows from ${covered} to ${needed} are needed`);
+		if (start === null) throw refuse("has no recorded routed_experts_start_len");
+		if (start !== covered) throw refuse(`starts at row ${start}, but ${covered} rows are covered`);
+		const end = fullRows(turn);
+		if (end < start) throw refuse(`ends at row ${end}, before its start ${start}`);
+		if ((ref.length === 0) !== (end === start)) {
+			throw refuse(`has ${ref.length === 0 ? "an empty" : "a non-empty"} payload for ${end - start} rows`);
+		}
+		if (end === start) continue;
+		const what = `additional R3: routed_experts of turn ${turn.number}`;
+		const own = inferTopk(ref, end - start, layers, what);
+		if (topk !== 0 && own !== topk) throw refuse(`has top-k ${own}, the turns before it have ${topk}`);
+		topk = own;
+		pieces.push(decodePayload(await read(turn.source.turn, ref.index), what));
+		covered = end;
+	}
+	if (covered < needed) throw new SampleError(`additional R3: ${covered} rows are covered of ${needed}`);
+	const values = new Int32Array(needed * layers * topk);
+	let at = 0;
+	for (const piece of pieces) {
+		const part = piece.subarray(0, values.length - at);
+		values.set(part, at);
+		at += part.length;
+	}
+	return { values, shape: [needed, layers, topk] };
+}
+
+function layersOf(layers: number | null, what: string): number {
+	if (layers !== null && layers > 0) return layers;
+	throw new SampleError(
+		`${what}: the number of layers is not known (num_hidden_layers in the checkpoint's config.json, or indexer_topk_num_layers)`,
+	);
+}

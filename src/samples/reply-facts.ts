@@ -1,0 +1,70 @@
+// Reads from a stored engine reply what a sample needs of it. Pure; payloads are only located, never looked into.
+import { JsonNumber, type JsonValue } from "../json/value.js";
+import { type ReplyFacts, SampleError } from "./sample.js";
+
+export interface StoredReply {
+	/** The engine's reply without what was cut out of it. */
+	reply: Uint8Array;
+	/** Places of the payloads in `reply`, ascending; each is between the quotes of an empty string. */
+	payloads: ReadonlyArray<{ offset: number; index: number; length: number }>;
+}
+
+type Plain = Readonly<Record<string, unknown>>;
+
+/** Stands in an emptied string, so that after parsing it tells which payload belongs there. */
+const MARK = "rollpin-payload:";
+
+/** @throws SampleError when a payload is no base64 string */
+export function readReplyFacts(stored: StoredReply): ReplyFacts {
+	const choices = member(JSON.parse(marked(stored)), "choices");
+	const meta = member(Array.isArray(choices) ? choices[0] : undefined, "meta_info");
+	const payload = (field: string) => {
+		const value = member(meta, field);
+		if (value === undefined || value === null) return null;
+		const found = stored.payloads.find(({ index }) => value === `${MARK}${index}`);
+		if (found === undefined) throw new SampleError(`meta_info.${field} is not a base64 string`);
+		return { index: found.index, length: found.length };
+	};
+	const version = member(meta, "weight_version");
+	return {
+		weightVersion: version === undefined || version === null ? undefined : jsonOf(version),
+		cachedTokens: count(member(meta, "cached_tokens")),
+		promptTokens: count(member(meta, "prompt_tokens")),
+		e2eLatencyS: finite(member(meta, "e2e_latency")),
+		routedExperts: payload("routed_experts"),
+		indexerTopk: payload("indexer_topk"),
+		indexerLayers: finite(member(meta, "indexer_topk_num_layers")),
+	};
+}
+
+function marked({ reply, payloads }: StoredReply): string {
+	const bytes = Buffer.from(reply.buffer, reply.byteOffset, reply.byteLength);
+	let text = "";
+	let at = 0;
+	for (const { offset, index } of payloads) {
+		text += bytes.toString("utf8", at, offset) + MARK + index;
+		at = offset;
+	}
+	return text + bytes.toString("utf8", at);
+}
+
+/** An own member only: a missing key must not be found on a prototype. */
+function member(value: unknown, key: string): unknown {
+	if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+	return (value as Plain)[key];
+}
+
+function finite(value: unknown): number | null {
+	return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+function count(value: unknown): number {
+	return Number.isSafeInteger(value) ? (value as number) : 0;
+}
+
+/** Versions are names or counters; anything else is told as its JSON text. */
+function jsonOf(value: unknown): JsonValue {
+	if (typeof value === "string" || typeof value === "boolean") return value;
+	if (typeof value === "number") return new JsonNumber(JSON.stringify(value));
+	return JSON.stringify(value);
+}

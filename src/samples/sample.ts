@@ -1,0 +1,77 @@
+// What a training sample is while it is put together: values only. Knows no session, store or wire format.
+import type { JsonObject, JsonValue } from "../json/value.js";
+
+export type SampleStatus = "pending" | "completed" | "truncated" | "aborted" | "failed";
+
+/** Why no sample can be made of what is recorded; its message is the body of a 422. */
+export class SampleError extends Error {
+	constructor(message: string, options?: { cause?: unknown }) {
+		super(message, options);
+		this.name = "SampleError";
+	}
+}
+
+/** One payload that stands in the store, still base64. */
+export interface PayloadRef {
+	/** `n` of the store's part `payload:<n>`. */
+	index: number;
+	/** Characters of base64. */
+	length: number;
+}
+
+/** What an engine's reply says of its turn, apart from ids and logprobs. */
+export interface ReplyFacts {
+	/** As the engine spelled it; undefined when it sent none. */
+	weightVersion: JsonValue | undefined;
+	cachedTokens: number;
+	promptTokens: number;
+	/** Seconds; null when the engine did not say. */
+	e2eLatencyS: number | null;
+	routedExperts: PayloadRef | null;
+	indexerTopk: PayloadRef | null;
+	/** `indexer_topk_num_layers`. */
+	indexerLayers: number | null;
+}
+
+/** One turn of a path, as stored: only what it adds to the turn before it. */
+export interface PathTurn {
+	/** The store's turn id. */
+	turn: number;
+	/** Ids dropped from the end of the sequence so far. */
+	trimCount: number;
+	promptIds: Int32Array;
+	completionIds: Int32Array;
+	/** One for each completion id. */
+	logprobs: Float64Array;
+	finishReason: string | null;
+	/** Float Unix seconds. */
+	committedAt: number;
+	requestedAt: number | null;
+	/** Rows that the routed-experts payload starts at (`--r3 incremental`), else null. */
+	routedExpertsStartLen: number | null;
+	facts: ReplyFacts;
+}
+
+/** Rows of int32, `[rows, layers, topk]`. */
+export interface ReplayTensor {
+	values: Int32Array;
+	shape: readonly [number, number, number];
+}
+
+export interface Sample {
+	/** Prompt and everything after it. */
+	tokens: Int32Array;
+	/** Ids behind the first prompt; the length of `lossMask` and `logprobs`. */
+	responseLength: number;
+	lossMask: Uint8Array;
+	logprobs: Float64Array;
+	response: string;
+	status: SampleStatus;
+	weightVersions: JsonValue[];
+	prefixCache: { cachedTokens: number; totalPromptTokens: number };
+	metadata: JsonObject;
+	routedExperts: ReplayTensor | null;
+	indexerTopk: ReplayTensor | null;
+	/** Tree mode: set by the postprocessor; undefined in linear mode, where the reply has no such key. */
+	reward?: JsonValue;
+}

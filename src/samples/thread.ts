@@ -1,0 +1,89 @@
+// Entry of the assembly thread: runs jobs, asks the event loop for payloads and texts. Opens nothing itself.
+import { parentPort, workerData } from "node:worker_threads";
+import { ConfigError } from "../base/errors.js";
+import { type Hooks, loadHooks } from "./hooks.js";
+import { runJob, type SampleJob } from "./job.js";
+import { SampleError } from "./sample.js";
+import type { FromThread, ThreadSettings, ToThread } from "./thread-messages.js";
+
+if (parentPort === null) throw new Error("this module runs on a thread of its own only");
+const port = parentPort;
+
+interface Question {
+	pieces: Uint8Array[];
+	resolve(answer: string[] | Uint8Array): void;
+	reject(error: Error): void;
+}
+
+const questions = new Map<number, Question>();
+let asked = 0;
+
+function tell(message: FromThread, transfer: ArrayBuffer[] = []): void {
+	port.postMessage(message, transfer);
+}
+
+function ask(make: (ask: number) => FromThread): Promise<string[] | Uint8Array> {
+	return new Promise((resolve, reject) => {
+		const number = asked++;
+		questions.set(number, { pieces: [], resolve, reject });
+		tell(make(number));
+	});
+}
+
+async function run(job: number, input: SampleJob, hooks: Hooks): Promise<void> {
+	try {
+		const pieces = await runJob(
+			input,
+			{
+				// Copied: a view would take its whole buffer along.
+				decode: async (lists) =>
+					(await ask((number) => ({
+						type: "ask_decode",
+						job,
+						ask: number,
+						lists: lists.map((list) => list.slice()),
+					}))) as string[],
+				payload: async (turn, index) =>
+					(await ask((number) => ({ type: "ask_payload", job, ask: number, turn, index }))) as Uint8Array,
+			},
+			hooks,
+		);
+		tell({ type: "done", job, pieces }, transferable(pieces));
+	} catch (error) {
+		if (error instanceof SampleError) tell({ type: "refused", job, reason: error.message });
+		else tell({ type: "failed", job, error });
+	}
+}
+
+/** Buffers that hold one piece and nothing else; the others are copied. */
+function transferable(pieces: readonly Uint8Array[]): ArrayBuffer[] {
+	const whole = pieces.flatMap((piece) =>
+		piece.buffer instanceof ArrayBuffer && piece.byteLength === piece.buffer.byteLength ? piece.buffer : [],
+	);
+	return [...new Set(whole)];
+}
+
+function take(message: Exclude<ToThread, { type: "assemble" }>): void {
+	const question = questions.get(message.ask);
+	if (question === undefined) return;
+	if (message.type === "payload" && message.piece.byteLength > 0) {
+		question.pieces.push(message.piece);
+		return;
+	}
+	questions.delete(message.ask);
+	if (message.type === "texts") question.resolve(message.texts);
+	else if (message.type === "payload") question.resolve(Buffer.concat(question.pieces));
+	else question.reject(new Error("the event loop could not answer; it knows why"));
+}
+
+try {
+	const hooks = await loadHooks(workerData as ThreadSettings);
+	port.on("message", (message: ToThread) => {
+		if (message.type === "assemble") void run(message.job, message.input, hooks);
+		else take(message);
+	});
+	tell({ type: "ready" });
+} catch (error) {
+	if (!(error instanceof ConfigError)) throw error;
+	tell({ type: "unusable", reason: error.message });
+}

@@ -1,0 +1,32 @@
+// Validates the body of a request for samples. Pure.
+import { RollpinError } from "../base/errors.js";
+import { parseJson, writeJson } from "../json/parse.js";
+import { JsonNumber } from "../json/value.js";
+
+export interface SamplesBody {
+	/** Tokens; null for no limit. */
+	maxSeqLen: number | null;
+	/** JSON text of the agent's `metadata`; null when it is absent or null. */
+	agentJson: string | null;
+}
+
+/** Unknown keys are ignored. Throws RollpinError `invalid_request`, JsonSyntaxError. */
+export function parseSamplesBody(body: Buffer, maxDepth: number): SamplesBody {
+	if (body.length === 0) return { maxSeqLen: null, agentJson: null };
+	const value = parseJson(body, { maxDepth });
+	if (!(value instanceof Map)) {
+		throw new RollpinError("invalid_request", "the body must be a JSON object, or empty");
+	}
+	const limit = value.get("max_seq_len") ?? null;
+	const valid = limit === null || (limit instanceof JsonNumber && limit.isInteger && limit.value >= 0);
+	if (!valid) {
+		throw new RollpinError("invalid_request", "max_seq_len must be a whole number of tokens or null", {
+			param: "max_seq_len",
+		});
+	}
+	const metadata = value.get("metadata") ?? null;
+	return {
+		maxSeqLen: limit === null ? null : limit.value,
+		agentJson: metadata === null ? null : writeJson(metadata),
+	};
+}

@@ -1,0 +1,173 @@
+// Reads what a request for samples needs from the store. Holds no lock: turns it reads never change, or it starts over.
+import { RollpinError } from "../base/errors.js";
+import type { TurnId } from "../base/ids.js";
+import { tokenIdsText } from "../json/token-text.js";
+import type { JobReads } from "../samples/assembler.js";
+import type { LeafPlan, SampleJob, StoredTurn } from "../samples/job.js";
+import { int32FromBytes } from "../session/binary.js";
+import type { Session } from "../session/session.js";
+import { describeTree } from "../session/tree.js";
+import type { TurnHeader } from "../store/store.js";
+import type { WorkerContext } from "./context.js";
+import { mismatchJson } from "./mismatch.js";
+import type { SamplesBody } from "./samples-body.js";
+import { planSamples } from "./samples-plan.js";
+
+type Context = Pick<WorkerContext, "config" | "numLayers" | "store" | "tito">;
+
+/** A provisional turn may be superseded while it is read; that often in a row means a client that does nothing else. */
+const MAX_TRIES = 5;
+
+/** @throws RollpinError `session_state_conflict`; the 404 of a session that closes meanwhile */
+export async function gatherJob(context: Context, session: Session, body: SamplesBody): Promise<SampleJob> {
+	for (let tries = 0; tries < MAX_TRIES; tries++) {
+		const job = await tryGather(context, session, body);
+		// What is read of a buried session is empty.
+		session.refuseWhenClosing();
+		if (job !== null) return job;
+	}
+	throw superseded();
+}
+
+/** The job's later reads, checked in the same way. */
+export function jobReads(context: Context, session: Session, job: SampleJob): JobReads {
+	return {
+		decode: (lists) => context.tito.decodeMany(lists),
+		async *payload(turn, index) {
+			const stored = job.turns.find((one) => one.turn === turn);
+			const expected = stored?.payloads.find((one) => one.index === index)?.length;
+			let length = 0;
+			for await (const piece of context.store.streamPart(
+				session.meta.id,
+				turn as TurnId,
+				`payload:${index}`,
+			)) {
+				session.refuseWhenClosing();
+				length += piece.length;
+				yield piece;
+			}
+			session.refuseWhenClosing();
+			if (length !== expected) throw superseded();
+		},
+	};
+}
+
+function superseded(): RollpinError {
+	return new RollpinError(
+		"session_state_conflict",
+		"the provisional turn was superseded while its sample was made; ask again",
+	);
+}
+
+async function tryGather(context: Context, session: Session, body: SamplesBody): Promise<SampleJob | null> {
+	const { config, tito } = context;
+	const live = await session.headers();
+	// From here to the copies nothing else runs: one moment of the session.
+	const { meta } = session;
+	const plan = planSamples(meta, live);
+	const tree = config.mode === "tree" ? describeTree(live.values()) : null;
+	const { active, provisional } = plan;
+	const named = new Map<TurnId, TurnHeader>();
+	const path = provisional === null ? active : [...active, provisional];
+	for (const header of tree === null ? path : plan.leaves.flatMap(({ turns }) => turns)) {
+		named.set(header.id, header);
+	}
+	const turns = new Map<TurnId, StoredTurn>();
+	for (const header of named.values()) {
+		const stored = await readTurn(context, session, header);
+		if (stored === null) return null;
+		turns.set(header.id, stored);
+	}
+	if (provisional !== null && session.meta.provisional !== provisional.id) return null;
+	const ids = (headers: readonly TurnHeader[]) => headers.map(({ id }) => id);
+	const mismatch = await mismatchJson(context, session, meta.head);
+	const sessionMetadata = [
+		'{"accumulated_token_ids":[',
+		tokenIdsText(sequenceOf(active, turns)).toString("latin1"),
+		`],"max_trim_tokens":${tito.family.maxTrimTokens}`,
+		tree === null ? "" : `,"tree":${JSON.stringify(tree)}`,
+		mismatch === "{}" ? "" : `,${mismatch.slice(1, -1)}`,
+		tree === null || body.agentJson === null ? "" : `,"agent":${body.agentJson}`,
+		"}",
+	];
+	const leaves: LeafPlan[] = [];
+	for (const leaf of tree === null ? [] : plan.leaves) {
+		const committed = leaf.provisional ? leaf.turns.slice(0, -1) : leaf.turns;
+		leaves.push({
+			nodeId: leaf.nodeId,
+			parent: leaf.parent,
+			responseId: leaf.turns.at(-1)?.responseId ?? "",
+			turns: ids(leaf.turns),
+			path: leaf.path,
+			provisional: leaf.provisional,
+			accumulated: sequenceOf(committed, turns),
+			mismatchJson:
+				leaf.committed === meta.head ? mismatch : await mismatchJson(context, session, leaf.committed),
+		});
+	}
+	return {
+		turns: [...turns.values()],
+		plan:
+			tree === null
+				? { kind: "linear", turns: ids(path) }
+				: { kind: "tree", leaves, forest: plan.forest, agentJson: body.agentJson },
+		options: {
+			maxTrimTokens: tito.family.maxTrimTokens,
+			maxSeqLen: body.maxSeqLen,
+			r3: config.r3,
+			numLayers: context.numLayers,
+		},
+		sessionMetadata,
+	};
+}
+
+/** Null when the turn is not stored any more. */
+async function readTurn(context: Context, session: Session, header: TurnHeader): Promise<StoredTurn | null> {
+	const { store } = context;
+	const { id } = session.meta;
+	const [prompt, completion, logprobs, reply] = await Promise.all([
+		store.part(id, header.id, "prompt"),
+		store.part(id, header.id, "completion"),
+		store.part(id, header.id, "logprobs"),
+		store.part(id, header.id, "reply"),
+	]);
+	const whole =
+		prompt.length === header.promptLength * 4 && completion.length === header.completionLength * 4;
+	if (!whole || logprobs.length !== header.completionLength * 8 || reply.length === 0) return null;
+	const payloads: StoredTurn["payloads"][number][] = [];
+	for (const { offset, part } of header.replyHoles) {
+		if (part === "prompt_token_ids") continue;
+		const length = await store.partLength(id, header.id, part);
+		payloads.push({ offset, index: Number(part.slice("payload:".length)), length });
+	}
+	return {
+		turn: header.id,
+		trimCount: header.trimCount,
+		promptIds: int32FromBytes(prompt),
+		completionIds: int32FromBytes(completion),
+		logprobs: new Float64Array(new Uint8Array(logprobs).buffer),
+		finishReason: header.finishReason,
+		committedAt: header.timestamp,
+		requestedAt: header.requestTimestamp,
+		routedExpertsStartLen: header.routedExpertsStartLen,
+		// Copied: a view would take its whole buffer along to the thread.
+		reply: new Uint8Array(reply),
+		payloads,
+	};
+}
+
+/** Ids from the root to the end of the path. */
+function sequenceOf(path: readonly TurnHeader[], turns: ReadonlyMap<TurnId, StoredTurn>): Int32Array {
+	const ids = new Int32Array(path.at(-1)?.tokenCount ?? 0);
+	let length = 0;
+	for (const { id } of path) {
+		const turn = turns.get(id);
+		if (turn === undefined) throw new Error(`turn ${id} of a path was not read`);
+		length -= turn.trimCount;
+		for (const piece of [turn.promptIds, turn.completionIds]) {
+			ids.set(piece.subarray(0, Math.max(0, ids.length - length)), length);
+			length += piece.length;
+		}
+	}
+	return ids;
+}
