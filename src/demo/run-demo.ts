@@ -1,6 +1,6 @@
 // The demo: many agents at once against a running cluster, then a check of every token that was recorded.
 import type OpenAI from "openai";
-import { ConfigError } from "../base/errors.js";
+import { ConfigError, RollpinError } from "../base/errors.js";
 import { type AgentTurn, runAgent } from "./agent.js";
 import { percentile, table } from "./report.js";
 import { type SessionRecords, verifySession } from "./verify.js";
@@ -66,6 +66,8 @@ export async function runDemo(options: DemoOptions, progress: (line: string) => 
 				await runAgent(client, { session, turns, maxTokens, stream }, (turn) => {
 					run.turns.push(turn);
 					done++;
+				}).catch((error: unknown) => {
+					throw failedChat(error, run.id);
 				});
 			}),
 		);
@@ -149,9 +151,20 @@ async function checkHealth(url: string): Promise<void> {
 		throw new ConfigError(`the cluster at ${url} is not ready (health says ${status}); try again soon`);
 }
 
+/** One line for a chat that the cluster refused: the client's own error has the reply's text. */
+function failedChat(error: unknown, id: string): unknown {
+	if (!(error instanceof Error) || !("status" in error)) return error;
+	return new RollpinError("upstream_invalid", `a chat of session ${id} failed: ${error.message}`, {
+		cause: error,
+	});
+}
+
 async function api<T>(base: string, path: string, init: RequestInit): Promise<T> {
 	const response = await fetch(base + path, init);
 	const text = await response.text();
+	if (response.status === 401) {
+		throw new ConfigError(`the cluster at ${base} asks for a bearer token; give it with --auth-token`);
+	}
 	if (response.status !== 200)
 		throw new Error(`${init.method ?? "GET"} ${path} answered ${response.status}: ${text}`);
 	return JSON.parse(text) as T;

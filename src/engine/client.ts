@@ -1,36 +1,36 @@
-// Talks to the engine: keep-alive pool, explicit deadlines, cancellation. Repeats nothing: a second request could be a
-// second generation.
-import type { Readable } from "node:stream";
-import { type Dispatcher, Pool } from "undici";
+// Owns the connections to one engine: chat requests whose replies are validated, and the untouched pass-through.
+import { Pool } from "undici";
 import { Breaker, type BreakerListener } from "./breaker.js";
 import type { EngineRefusal, Generation } from "./engine.js";
-import { clientHeaders, upstreamHeaders } from "./headers.js";
-import { invalidReply, type ReplyExpectation, validateReply } from "./reply.js";
-import { ReplyScanner, ReplySyntaxError } from "./reply-scanner.js";
-import { timeoutError, transportError } from "./transport-errors.js";
-
-const CONNECT_TIMEOUT_MS = 10_000;
-/** Below the 5 s after which uvicorn closes idle connections: whoever reuses a connection must give it up first. */
-const KEEP_ALIVE_TIMEOUT_MS = 4_000;
-/** An answer other than 200 is an error text; a larger one is cut off as unusable. */
-const MAX_REFUSAL_BYTES = 16 * 1024 * 1024;
+import { exchange } from "./exchange.js";
+import { clientHeaders, headerValue } from "./headers.js";
+import { openPassThrough, type PassThroughReply, type PassThroughRequest } from "./pass-through.js";
+import { type ReplyExpectation, readGeneration } from "./reply.js";
 
 export interface EngineClientOptions {
 	/** Base URL; a path in it is kept in front of every path. */
 	baseUrl: string;
-	/** For a whole reply, from the first byte sent to the last received. */
+	/** For a whole reply, from the call to its last byte. */
 	timeoutMs: number;
 	/** Told when the breaker opens and closes; for the log. */
 	breaker?: BreakerListener;
+	/** Default 10 s. */
+	connectTimeoutMs?: number;
+	/** Bound on a reply whose status is not 200. Default 16 MiB. */
+	maxRefusalBytes?: number;
+	/** Bound on any chat reply. Default 4 GiB. */
+	maxReplyBytes?: number;
 }
 
-export interface EngineChatRequest extends ReplyExpectation {
+interface EngineChatRequest extends ReplyExpectation {
+	/** The body, in order (see request-body.ts). */
 	chunks: readonly Buffer[];
 	byteLength: number;
-	/** Flat list of names and values. */
+	/** Flat list of names and values (see headers.ts). */
 	headers: string[];
 	/** With its question mark, or empty. */
 	query: string;
+	/** Cancels the request: its connection is destroyed at once, and `chat` rejects with the signal's reason. */
 	signal: AbortSignal;
 }
 
@@ -38,204 +38,86 @@ export type EngineChatResult =
 	| { kind: "generated"; generation: Generation }
 	| { kind: "refused"; refusal: EngineRefusal };
 
-export interface PassThroughRequest {
-	method: string;
-	/** Path with its query string. */
-	path: string;
-	/** The client's headers as a flat list. */
-	rawHeaders: readonly string[];
-	routingKey: string;
-	forwardAuthorization: boolean;
-	body: Readable;
-	hasBody: boolean;
-	signal: AbortSignal;
-}
-
-export interface PassThroughReply {
-	status: number;
-	headers: ReadonlyArray<readonly [string, string]>;
-	body: Readable;
-}
+/**
+ * undici closes an idle connection after this. It must be shorter than the engine's own keep-alive (uvicorn: 5 s), so
+ * that we do not write into a connection that is being closed.
+ */
+const KEEP_ALIVE_MS = 4_000;
 
 export class EngineClient {
 	readonly #pool: Pool;
-	readonly #prefix: string;
-	readonly #url: string;
+	readonly #basePath: string;
 	readonly #timeoutMs: number;
+	readonly #maxRefusalBytes: number;
+	readonly #maxReplyBytes: number;
 	readonly #breaker: Breaker;
 
 	constructor(options: EngineClientOptions) {
-		const base = new URL(options.baseUrl);
-		this.#pool = new Pool(base.origin, {
-			connect: { timeout: CONNECT_TIMEOUT_MS },
-			keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-			keepAliveMaxTimeout: KEEP_ALIVE_TIMEOUT_MS,
+		const url = new URL(options.baseUrl);
+		this.#basePath = url.pathname === "/" ? "" : url.pathname.replace(/\/+$/, "");
+		this.#timeoutMs = options.timeoutMs;
+		this.#maxRefusalBytes = options.maxRefusalBytes ?? 16 * 1024 * 1024;
+		this.#maxReplyBytes = options.maxReplyBytes ?? 4 * 1024 ** 3;
+		this.#breaker = new Breaker(options.baseUrl, options.breaker);
+		this.#pool = new Pool(url.origin, {
 			pipelining: 1,
+			allowH2: false,
+			keepAliveTimeout: KEEP_ALIVE_MS,
+			keepAliveMaxTimeout: KEEP_ALIVE_MS,
 			headersTimeout: options.timeoutMs,
 			bodyTimeout: options.timeoutMs,
+			connect: { timeout: options.connectTimeoutMs ?? 10_000 },
 		});
-		this.#prefix = base.pathname.replace(/\/+$/, "");
-		this.#url = options.baseUrl;
-		this.#timeoutMs = options.timeoutMs;
-		this.#breaker = new Breaker(options.baseUrl, options.breaker);
 	}
 
 	/**
-	 * One generation. The reply is scanned while it arrives.
-	 * @throws RollpinError `upstream_unreachable`, `upstream_invalid`, `upstream_timeout`, `upstream_breaker_open`;
-	 * `signal`'s reason when it fires
+	 * One chat completion. Status 200 is validated; any other status is the engine's own answer (a redirect too).
+	 * @throws RollpinError `upstream_unreachable`, `upstream_invalid`, `upstream_timeout`,
+	 * `upstream_breaker_open`; the signal's reason
 	 */
 	chat(request: EngineChatRequest): Promise<EngineChatResult> {
-		return this.#breaker.guard(() => this.#exchange(request));
+		return this.#breaker.guard(() => this.#chat(request));
 	}
 
-	#exchange(request: EngineChatRequest): Promise<EngineChatResult> {
-		const { signal } = request;
-		return new Promise((resolve, reject) => {
-			const startedMs = performance.now();
-			let controller: Dispatcher.DispatchController | null = null;
-			let settled = false;
-			const settle = (act: () => void) => {
-				if (settled) return;
-				settled = true;
-				clearTimeout(timer);
-				signal.removeEventListener("abort", onAbort);
-				act();
-			};
-			const fail = (error: unknown) => {
-				settle(() => reject(error));
-				// Also when the request is still in the pool's queue: then its start finds it settled.
-				controller?.abort(error instanceof Error ? error : new Error(String(error)));
-			};
-			const onAbort = () => fail(signal.reason);
-			const timer = setTimeout(() => fail(timeoutError(this.#url, this.#timeoutMs)), this.#timeoutMs);
-			if (signal.aborted) {
-				fail(signal.reason);
-				return;
-			}
-			signal.addEventListener("abort", onAbort, { once: true });
-			const collector = new ReplyCollector(request);
-			this.#pool.dispatch(
-				{
-					method: "POST",
-					path: `${this.#prefix}/v1/chat/completions${request.query}`,
-					headers: request.headers,
-					body: Buffer.concat(request.chunks, request.byteLength),
-				},
-				{
-					onRequestStart: (started) => {
-						controller = started;
-						if (settled) started.abort(new Error("cancelled before it was sent"));
-					},
-					onResponseStart: (_controller, status, headers) => {
-						this.#guard(fail, () => collector.start(status, headers));
-					},
-					onResponseData: (_controller, chunk) => {
-						if (!settled) this.#guard(fail, () => collector.push(chunk));
-					},
-					onResponseEnd: () => {
-						this.#guard(fail, () => {
-							const result = collector.end();
-							settle(() => resolve(result));
-						});
-					},
-					onResponseError: (_controller, error) => {
-						const elapsedMs = performance.now() - startedMs;
-						settle(() => reject(transportError(error, this.#url, elapsedMs)));
-					},
-				},
-			);
+	async #chat(request: EngineChatRequest): Promise<EngineChatResult> {
+		const reply = await exchange(this.#pool, {
+			path: `${this.#basePath}/v1/chat/completions${request.query}`,
+			headers: request.headers,
+			chunks: request.chunks,
+			byteLength: request.byteLength,
+			timeoutMs: this.#timeoutMs,
+			maxRefusalBytes: this.#maxRefusalBytes,
+			maxReplyBytes: this.#maxReplyBytes,
+			signal: request.signal,
+			// The first piece is the stored prefix, and nearly all of a long prompt.
+			sentIds: request.inputIdsText.find((piece) => piece.length > 0),
 		});
-	}
-
-	/** Relays one request, bytes untouched both ways. Throws as `chat` does. */
-	passThrough(request: PassThroughRequest): Promise<PassThroughReply> {
-		return this.#breaker.guard(() => this.#relay(request));
-	}
-
-	async #relay(request: PassThroughRequest): Promise<PassThroughReply> {
-		const startedMs = performance.now();
-		try {
-			const reply = await this.#pool.request({
-				method: request.method as Dispatcher.HttpMethod,
-				path: this.#prefix + request.path,
-				headers: upstreamHeaders(request.rawHeaders, request),
-				body: request.hasBody ? request.body : null,
-				signal: request.signal,
-			});
-			return { status: reply.statusCode, headers: clientHeaders(reply.headers), body: reply.body };
-		} catch (error) {
-			if (request.signal.aborted) throw request.signal.reason;
-			throw transportError(error, this.#url, performance.now() - startedMs);
+		const headers = clientHeaders(reply.headers);
+		if (reply.scanned === undefined) {
+			const body = reply.body ?? Buffer.alloc(0);
+			// The bytes go on as they are: without this header an encoded text would be garbage.
+			const encoding = headerValue(reply.headers, "content-encoding");
+			if (encoding !== undefined) headers.push(["content-encoding", encoding]);
+			return { kind: "refused", refusal: { status: reply.status, headers, body } };
 		}
+		if (!headers.some(([name]) => name === "content-type"))
+			headers.push(["content-type", "application/json"]);
+		const startedMs = performance.now();
+		const read = readGeneration(reply.scanned, request);
+		return { kind: "generated", generation: { ...read, headers, validateMs: performance.now() - startedMs } };
 	}
 
+	/**
+	 * Relays one request, bytes untouched both ways.
+	 * @throws as `chat` does while no reply has begun; afterwards the body fails with the same errors
+	 */
+	passThrough(request: PassThroughRequest): Promise<PassThroughReply> {
+		const below = { ...request, path: this.#basePath + request.path };
+		return this.#breaker.guard(() => openPassThrough(this.#pool, below, this.#timeoutMs));
+	}
+
+	/** Cancels what runs and closes every connection. */
 	async close(): Promise<void> {
 		await this.#pool.destroy();
-	}
-
-	#guard(fail: (error: unknown) => void, act: () => void): void {
-		try {
-			act();
-		} catch (error) {
-			fail(
-				error instanceof ReplySyntaxError || error instanceof SyntaxError
-					? invalidReply("it is not strict JSON", error)
-					: error,
-			);
-		}
-	}
-}
-
-/** Collects one reply: a 200 through the scanner, anything else as bytes. */
-class ReplyCollector {
-	readonly #expected: ReplyExpectation;
-	#status = 0;
-	#headers: ReadonlyArray<readonly [string, string]> = [];
-	#scanner: ReplyScanner | null = null;
-	readonly #body: Buffer[] = [];
-	#length = 0;
-
-	constructor(expected: ReplyExpectation) {
-		this.#expected = expected;
-	}
-
-	start(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
-		this.#status = status;
-		this.#headers = clientHeaders(headers);
-		const encoding = headers["content-encoding"];
-		if (encoding !== undefined && encoding !== "identity") {
-			throw invalidReply(`it is encoded as ${String(encoding)} although identity was asked for`);
-		}
-		if (status !== 200) return;
-		// The first piece is the stored prefix, and nearly all of a long prompt.
-		this.#scanner = new ReplyScanner(this.#expected.inputIdsText.find((piece) => piece.length > 0));
-	}
-
-	push(chunk: Buffer): void {
-		this.#length += chunk.length;
-		if (this.#scanner !== null) {
-			this.#scanner.push(chunk);
-			return;
-		}
-		if (this.#length > MAX_REFUSAL_BYTES)
-			throw invalidReply(`status ${this.#status} with ${this.#length} bytes or more`);
-		this.#body.push(chunk);
-	}
-
-	end(): EngineChatResult {
-		if (this.#scanner === null) {
-			const body = Buffer.concat(this.#body, this.#length);
-			return { kind: "refused", refusal: { status: this.#status, headers: this.#headers, body } };
-		}
-		const startedMs = performance.now();
-		const validated = validateReply(this.#scanner.end(), this.#expected);
-		const headers = this.#headers.some(([name]) => name === "content-type")
-			? this.#headers
-			: [...this.#headers, ["content-type", "application/json"] as const];
-		return {
-			kind: "generated",
-			generation: { ...validated, headers, validateMs: performance.now() - startedMs },
-		};
 	}
 }

@@ -1,57 +1,97 @@
-// Which headers pass, both ways. Allow-lists and drop-lists only; pure.
+// Owns which headers cross between client and engine: allow-list out, drop-list back. Pure; values are never changed.
 
-const FORWARDED = new Set(["content-type", "accept", "traceparent", "tracestate", "x-request-id"]);
-/** Custom headers that are ours, or that say something about a hop that is not the engine's. */
-const NOT_FORWARDED = /^x-(rollpin-|forwarded-|real-ip$|smg-routing-key$)/;
-/** Engine headers that a client must not get: they describe the engine's hop, not ours (reference section 6.9). */
-const DROPPED = new Set([
-	"content-length",
-	"transfer-encoding",
-	"content-encoding",
-	"server",
-	"date",
-	"connection",
-	"keep-alive",
-	"proxy-connection",
-	"te",
-	"trailer",
-	"upgrade",
-]);
+/** A flat `[name, value, name, value, ...]` list, as node:http gives `rawHeaders` and undici takes headers. */
+type RawHeaders = readonly string[];
 
-export interface UpstreamHeaderOptions {
-	/** The session id: requests of one session should meet one engine's prefix cache. */
+interface UpstreamHeaderOptions {
+	/** Sent as the one `X-SMG-Routing-Key`. */
 	routingKey: string;
+	/** Send the client's `authorization` on (`--forward-authorization`). */
 	forwardAuthorization: boolean;
 }
 
+const FORWARDED = new Set(["content-type", "accept", "traceparent", "tracestate", "x-request-id"]);
+const WITHHELD_PREFIXES = ["x-rollpin-", "x-forwarded-"];
+/** Headers of one connection, never of a message. */
+const HOP_BY_HOP = new Set([
+	"connection",
+	"keep-alive",
+	"proxy-authenticate",
+	"proxy-connection",
+	"te",
+	"trailer",
+	"transfer-encoding",
+	"upgrade",
+]);
+/** `x-request-id` is ours to say. */
+const REPLY_DROPPED = new Set(["content-length", "content-encoding", "server", "date", "x-request-id"]);
+
 /**
- * Headers for the engine, as a flat list of names and values.
- * @param raw the client's headers as a flat list (`IncomingMessage.rawHeaders`)
+ * Headers of an upstream request (contract section 5.4): the client's that are allow-listed, in their order, then
+ * ours. Content-length and host are the HTTP client's to write.
  */
-export function upstreamHeaders(raw: readonly string[], options: UpstreamHeaderOptions): string[] {
+export function upstreamHeaders(client: RawHeaders, options: UpstreamHeaderOptions): string[] {
+	const nominated = nominatedByConnection(client);
 	const headers: string[] = [];
-	for (let i = 0; i + 1 < raw.length; i += 2) {
-		const name = raw[i] as string;
-		const lower = name.toLowerCase();
-		const passes =
-			FORWARDED.has(lower) ||
-			(lower === "authorization" && options.forwardAuthorization) ||
-			(lower.startsWith("x-") && !NOT_FORWARDED.test(lower));
-		if (passes) headers.push(name, raw[i + 1] as string);
+	let contentType = false;
+	for (const [name, value] of pairs(client)) {
+		const key = name.toLowerCase();
+		if (nominated.has(key) || !crosses(key, options)) continue;
+		if (key === "content-type") {
+			if (contentType) continue;
+			contentType = true;
+		}
+		headers.push(key, value);
 	}
 	headers.push("X-SMG-Routing-Key", options.routingKey, "accept-encoding", "identity");
 	return headers;
 }
 
-/** Headers of an engine reply that may reach the client, repeats folded with `, `, names in lower case. */
-export function clientHeaders(
-	headers: Readonly<Record<string, string | string[] | undefined>>,
-): Array<readonly [string, string]> {
-	const kept: Array<readonly [string, string]> = [];
-	for (const [name, value] of Object.entries(headers)) {
-		const lower = name.toLowerCase();
-		if (value === undefined || DROPPED.has(lower) || lower === "x-request-id") continue;
-		kept.push([lower, Array.isArray(value) ? value.join(", ") : value]);
+function crosses(key: string, options: UpstreamHeaderOptions): boolean {
+	if (key === "authorization") return options.forwardAuthorization;
+	if (key === "x-smg-routing-key" || key === "x-real-ip") return false;
+	if (FORWARDED.has(key)) return true;
+	return key.startsWith("x-") && !WITHHELD_PREFIXES.some((prefix) => key.startsWith(prefix));
+}
+
+/**
+ * Headers of an engine's reply that may reach the client (reference 6.9): lower-case names, repeats folded with `, `.
+ * @param untouchedBody the reply's bytes go on as they are, so content-length and content-encoding still hold
+ */
+export function clientHeaders(engine: RawHeaders, untouchedBody = false): Array<readonly [string, string]> {
+	const nominated = nominatedByConnection(engine);
+	const folded = new Map<string, string>();
+	for (const [name, value] of pairs(engine)) {
+		const key = name.toLowerCase();
+		if (HOP_BY_HOP.has(key) || nominated.has(key) || key.startsWith("x-rollpin-")) continue;
+		if (REPLY_DROPPED.has(key) && !(untouchedBody && key.startsWith("content-"))) continue;
+		const earlier = folded.get(key);
+		folded.set(key, earlier === undefined ? value : `${earlier}, ${value}`);
 	}
-	return kept;
+	return [...folded];
+}
+
+/** The value of a header, repeats folded; undefined when absent. */
+export function headerValue(headers: RawHeaders, name: string): string | undefined {
+	const values: string[] = [];
+	for (const [key, value] of pairs(headers)) if (key.toLowerCase() === name) values.push(value);
+	return values.length === 0 ? undefined : values.join(", ");
+}
+
+/** Names that a `Connection` header declares to be of this hop only. */
+function nominatedByConnection(headers: RawHeaders): Set<string> {
+	const names = headerValue(headers, "connection") ?? "";
+	return new Set(names.split(",").map((name) => name.trim().toLowerCase()));
+}
+
+function* pairs(headers: RawHeaders): Generator<readonly [string, string]> {
+	for (let index = 0; index + 1 < headers.length; index += 2) {
+		yield [headers[index] as string, headers[index + 1] as string];
+	}
+}
+
+/** undici hands headers on as buffers; latin1 is what HTTP/1.1 carries, and it can always be written again. */
+export function rawHeaderList(raw: unknown): string[] {
+	if (!Array.isArray(raw)) return [];
+	return raw.map((item: unknown) => (Buffer.isBuffer(item) ? item.toString("latin1") : String(item)));
 }

@@ -1,111 +1,120 @@
-// Validates a scanned reply before anything of it may be committed (contract section 5, step 5). Pure.
-import { isUtf8 } from "node:buffer";
-import { RollpinError } from "../base/errors.js";
+// Owns the decision whether a scanned reply of status 200 is usable, and its reading. Pure; commits nothing.
 import { parseJson } from "../json/parse.js";
+import type { ByteRange } from "../json/scan.js";
+import { decodeString } from "../json/skip.js";
+import type { JsonObject } from "../json/value.js";
 import type { CutRange, Generation } from "./engine.js";
+import { invalidReply } from "./invalid-reply.js";
+import { parseLogprobs } from "./logprobs.js";
+import { Place } from "./reply-places.js";
 import type { ScannedReply } from "./reply-scanner.js";
 
 export interface ReplyExpectation {
-	/** The ids that were sent, as comma-separated decimals in pieces. */
-	inputIdsText: readonly Buffer[];
 	/** Every sampled id must be below it. */
 	vocabSize: number;
+	/** The ids that were sent, as comma-separated decimals in pieces; the engine must have seen the same. */
+	inputIdsText: readonly Buffer[];
 }
 
-/** A 502: the reply is unusable and nothing was recorded. */
-export function invalidReply(what: string, cause?: unknown): RollpinError {
-	return new RollpinError(
-		"upstream_invalid",
-		`the engine's reply is unusable: ${what}; nothing was recorded`,
-		cause === undefined ? {} : { cause },
-	);
-}
+const OPEN_BRACE = 0x7b;
+const QUOTE = 0x22;
 
-/** @throws RollpinError `upstream_invalid` naming the first thing that is wrong */
-export function validateReply(
+/**
+ * Validates a reply (contract section 5.5; reference 6.6 and the stricter branch) and reads choice 0.
+ *
+ * Where the engine spelled choice 0's prompt_token_ids as null, the list takes its place, its content as a cut: so that
+ * nobody who adds the ids has to write the key twice.
+ * @throws RollpinError `upstream_invalid` naming the first rule that is broken
+ */
+export function readGeneration(
 	scanned: ScannedReply,
 	expected: ReplyExpectation,
 ): Omit<Generation, "headers" | "validateMs"> {
-	const { rest, cuts, messageRange } = scanned;
-	if (!isUtf8(rest)) throw invalidReply("it is not UTF-8");
-	const reply = record(JSON.parse(rest.toString("utf8")), "it is not a JSON object");
-	const choice = record(
-		first(field(reply, "choices"), "choices is not a list with an element"),
-		"choices[0] is no object",
+	const { rest, ranges } = scanned;
+	const at = (place: Place): ByteRange | undefined => ranges.get(place);
+	const begins = (range: ByteRange | undefined, byte: number): range is ByteRange =>
+		range !== undefined && rest[range.start] === byte;
+
+	if (!begins(at(Place.ROOT), OPEN_BRACE)) invalid("it is not a JSON object");
+	if (scanned.hasDuplicateKey) invalid("a key stands twice in one object");
+	if (!begins(at(Place.CHOICES), 0x5b)) invalid("choices is missing or not a list");
+	const choice = at(Place.CHOICE);
+	if (choice === undefined) invalid("choices is empty");
+	if (!begins(choice, OPEN_BRACE)) invalid("choices[0] is not an object");
+	if (!begins(at(Place.META), OPEN_BRACE)) invalid("choices[0].meta_info is missing or not an object");
+	const logprobsRange = at(Place.LOGPROBS);
+	if (logprobsRange === undefined) invalid("meta_info.output_token_logprobs is missing");
+	const messageRange = at(Place.MESSAGE);
+	if (messageRange === undefined) invalid("choices[0].message is missing");
+	const message = readMessage(rest.subarray(messageRange.start, messageRange.end));
+
+	const { ids, logprobs } = parseLogprobs(
+		rest.subarray(logprobsRange.start, logprobsRange.end),
+		expected.vocabSize,
 	);
-	const meta = record(field(choice, "meta_info"), "choices[0].meta_info is no object");
-	const entries = field(meta, "output_token_logprobs");
-	if (!Array.isArray(entries)) throw invalidReply("meta_info.output_token_logprobs is no list");
-	record(field(choice, "message"), "choices[0].message is no object");
-	if (messageRange === null) throw invalidReply("choices[0].message is missing");
-	const message = parseJson(rest.subarray(messageRange.start, messageRange.end));
-	if (!(message instanceof Map)) throw invalidReply("choices[0].message is no object");
-	const content = message.get("content");
-	// A list of parts passes, as it does in the reference (section 6.6); null and a missing content do not.
-	if (typeof content !== "string" && !Array.isArray(content))
-		throw invalidReply("message.content is no text");
-	const completionTokens = field(meta, "completion_tokens");
-	if (!isCount(completionTokens)) throw invalidReply("meta_info.completion_tokens is no whole number");
-	if (entries.length !== completionTokens) {
-		throw invalidReply(`${entries.length} logprobs for completion_tokens ${completionTokens}`);
+	checkCount(rest, at(Place.COMPLETION_TOKENS), ids.length);
+	const finishReason = readFinishReason(rest, at(Place.FINISH_REASON));
+	const promptCut = scanned.cuts.find((cut) => cut.field === "prompt_token_ids" && cut.choice === 0);
+	if (promptCut !== undefined && !sameIds(promptCut.bytes, expected.inputIdsText)) {
+		invalid("prompt_token_ids are not the input_ids that were sent");
 	}
-	const { completionIds, logprobs } = readEntries(entries, expected.vocabSize);
-	const finishReason = field(choice, "finish_reason") ?? null;
-	if (finishReason !== null && typeof finishReason !== "string")
-		throw invalidReply("finish_reason is no text");
-	checkPromptIds(cuts, expected.inputIdsText);
-	const responseId = field(reply, "id");
-	const weightVersion = field(meta, "weight_version");
+	const placed = replaceNullPromptIds(scanned, messageRange, expected.inputIdsText);
 	return {
-		reply: rest,
-		cuts,
-		messageRange,
+		reply: placed.reply,
+		cuts: placed.cuts,
+		messageRange: placed.messageRange,
 		message,
 		finishReason,
-		completionIds,
+		completionIds: ids,
 		logprobs,
-		responseId: typeof responseId === "string" ? responseId : "",
-		weightVersion: typeof weightVersion === "string" ? weightVersion : null,
+		responseId: readText(rest, at(Place.ID)) ?? "",
+		weightVersion: readText(rest, at(Place.WEIGHT_VERSION)),
 	};
 }
 
-function readEntries(
-	entries: readonly unknown[],
-	vocabSize: number,
-): { completionIds: Int32Array; logprobs: Float64Array } {
-	const completionIds = new Int32Array(entries.length);
-	const logprobs = new Float64Array(entries.length);
-	for (const [index, entry] of entries.entries()) {
-		if (!Array.isArray(entry) || entry.length < 2) {
-			throw invalidReply(`output_token_logprobs[${index}] is no [logprob, id, text]`);
-		}
-		const [logprob, id] = entry as unknown[];
-		if (typeof logprob !== "number" || !Number.isFinite(logprob)) {
-			throw invalidReply(`output_token_logprobs[${index}] has no finite logprob`);
-		}
-		if (!isCount(id) || id >= vocabSize) {
-			throw invalidReply(`output_token_logprobs[${index}] has no token id from 0 to ${vocabSize - 1}`);
-		}
-		logprobs[index] = logprob;
-		completionIds[index] = id;
-	}
-	return { completionIds, logprobs };
+function readMessage(bytes: Buffer): JsonObject {
+	const message = parseJson(bytes);
+	if (!(message instanceof Map)) invalid("choices[0].message is not an object");
+	const content = message.get("content");
+	if (content === undefined || content === null) invalid("message.content is missing or null");
+	// A list of parts passes, as it does in the reference (section 6.6).
+	if (typeof content !== "string" && !Array.isArray(content)) invalid("message.content is not a string");
+	return message;
 }
 
-/** The engine says which prompt it saw; anything but ours means that the record would be of another conversation. */
-function checkPromptIds(cuts: readonly CutRange[], sent: readonly Buffer[]): void {
-	const told = cuts.filter((cut) => cut.field === "prompt_token_ids" && cut.choice === 0);
-	for (const cut of told) {
-		if (sameBytes(cut.bytes, sent)) continue;
-		const text = Buffer.concat(sent);
-		const bytes = Buffer.concat(cut.bytes);
-		// Another spelling of the list (spaces) is the same list.
-		if (bytes.toString("latin1").replace(/\s+/g, "") === text.toString("latin1")) continue;
-		throw invalidReply("prompt_token_ids are not the input_ids that were sent");
+function checkCount(rest: Buffer, range: ByteRange | undefined, count: number): void {
+	const text = range === undefined ? "" : rest.toString("latin1", range.start, range.end);
+	if (!/^\d+$/.test(text)) invalid("meta_info.completion_tokens is missing or not an integer");
+	if (text !== String(count)) {
+		const said = text.slice(0, 20);
+		invalid(`meta_info.completion_tokens is ${said}, but output_token_logprobs has ${count} entries`);
 	}
 }
 
-/** Whether two lists of pieces hold the same bytes; copies nothing. */
+function readFinishReason(rest: Buffer, range: ByteRange | undefined): string | null {
+	if (range === undefined || rest[range.start] === 0x6e) return null;
+	if (rest[range.start] !== QUOTE) invalid("finish_reason is neither a string nor null");
+	return decodeString(rest, range.start, range.end);
+}
+
+/** A string's value, a number's spelling, else null. */
+function readText(rest: Buffer, range: ByteRange | undefined): string | null {
+	if (range === undefined) return null;
+	const byte = rest[range.start] as number;
+	if (byte === QUOTE) return decodeString(rest, range.start, range.end);
+	return byte === 0x2d || (byte >= 0x30 && byte <= 0x39)
+		? rest.toString("latin1", range.start, range.end)
+		: null;
+}
+
+/** Equal spelling, white space around the ids aside; copies only where the spelling differs. */
+function sameIds(got: readonly Buffer[], sent: readonly Buffer[]): boolean {
+	if (sameBytes(got, sent)) return true;
+	const text = Buffer.concat(got).toString("latin1");
+	return text.replace(/[ \t\r\n]+/g, "") === Buffer.concat(sent).toString("latin1");
+}
+
+/** Whether two lists of pieces hold the same bytes. */
 function sameBytes(a: readonly Buffer[], b: readonly Buffer[]): boolean {
 	let piece = 0;
 	let from = 0;
@@ -123,26 +132,42 @@ function sameBytes(a: readonly Buffer[], b: readonly Buffer[]): boolean {
 			}
 		}
 	}
-	return b.slice(piece).every((rest) => rest.length === 0);
+	return from === 0 && b.slice(piece).every((rest) => rest.length === 0);
 }
 
-type Plain = Readonly<Record<string, unknown>>;
-
-function record(value: unknown, otherwise: string): Plain {
-	if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalidReply(otherwise);
-	return value as Plain;
+interface Placed {
+	reply: Buffer;
+	cuts: readonly CutRange[];
+	messageRange: ByteRange;
 }
 
-/** An own member only: a reply's missing key must not be found on a prototype. */
-function field(object: Plain, key: string): unknown {
-	return Object.hasOwn(object, key) ? object[key] : undefined;
+function replaceNullPromptIds(
+	scanned: ScannedReply,
+	messageRange: ByteRange,
+	inputIds: readonly Buffer[],
+): Placed {
+	const { rest, cuts } = scanned;
+	const range = scanned.ranges.get(Place.PROMPT_TOKEN_IDS);
+	if (range === undefined || rest[range.start] === 0x5b) return { reply: rest, cuts, messageRange };
+	if (rest[range.start] !== 0x6e) invalid("prompt_token_ids is neither a list nor null");
+	const shift = "[]".length - (range.end - range.start);
+	const moved = (offset: number): number => (offset >= range.end ? offset + shift : offset);
+	const cut: CutRange = {
+		offset: range.start + 1,
+		field: "prompt_token_ids",
+		choice: 0,
+		bytes: inputIds,
+		byteLength: inputIds.reduce((sum, piece) => sum + piece.length, 0),
+	};
+	return {
+		reply: Buffer.concat([rest.subarray(0, range.start), Buffer.from("[]"), rest.subarray(range.end)]),
+		cuts: [...cuts.map((each) => ({ ...each, offset: moved(each.offset) })), cut].sort(
+			(a, b) => a.offset - b.offset,
+		),
+		messageRange: { start: moved(messageRange.start), end: moved(messageRange.end) },
+	};
 }
 
-function first(value: unknown, otherwise: string): unknown {
-	if (!Array.isArray(value) || value.length === 0) throw invalidReply(otherwise);
-	return value[0];
-}
-
-function isCount(value: unknown): value is number {
-	return Number.isInteger(value) && (value as number) >= 0;
+function invalid(what: string): never {
+	throw invalidReply(what);
 }

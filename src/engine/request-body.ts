@@ -43,7 +43,10 @@ export function upstreamFields(options: UpstreamOptions): UpstreamFields {
 	}
 	if (options.kwargs.size > 0) text("chat_template_kwargs", writeJson(options.kwargs));
 	set.push(["input_ids", [OPEN_LIST, ...options.inputIds, CLOSE_LIST]]);
-	return { remove: new Set(["stream", "stream_options", "chat_template_kwargs"]), set };
+	const remove = new Set(["stream", "stream_options", "chat_template_kwargs"]);
+	// The whole payload is due: a client's own offset would leave rows out without a trace.
+	if (options.r3 === "full") remove.add("routed_experts_start_len");
+	return { remove, set };
 }
 
 export interface SplicedRequest {
@@ -61,13 +64,13 @@ export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFi
 	const { messages } = scan;
 	if (messages === null) throw new Error("a body without messages is refused before it is spliced");
 	const overridden = new Set(fields.set.map(([key]) => key));
-	const messagesField = scan.fields.findLast((field) => field.key === "messages");
+	const last = new Map(scan.fields.map((field) => [field.key, field]));
 	const kept = scan.fields.filter(
 		(field) =>
 			!fields.remove.has(field.key) &&
 			!overridden.has(field.key) &&
 			// Of a key that stands twice the last one counts; the engine must not be left to choose.
-			(field.key !== "messages" || field === messagesField),
+			last.get(field.key) === field,
 	);
 	const chunks: Buffer[] = [];
 	const record: Buffer[] = [];

@@ -242,7 +242,7 @@ export class ChildSlot {
 
 	#check(child: ChildHandle): void {
 		const now = performance.now();
-		const { state, kill, silentMs } = checkLiveness(this.#liveness, now);
+		const { state, kill, silentMs } = checkLiveness(this.#liveness, now, this.#readyMs !== null);
 		this.#liveness = state;
 		const overdue =
 			this.#readyMs === null && now - this.#spawnedMs > (this.#options.startTimeoutMs ?? START_TIMEOUT_MS);

@@ -33,7 +33,10 @@ export function logExit(log: Logger, slot: ChildSlot, exit: SlotExit, sessionsLo
 		after_ms: whole(exit.afterMs),
 	};
 	const how = exit.signal === null ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
-	const running = exit.inflight > 0 ? `; ${exit.inflight} requests were running` : "";
+	// The figure is the last heartbeat's: after an ordered end nothing was running any more.
+	const plural = exit.inflight === 1 ? "request was" : "requests were";
+	const running =
+		exit.inflight > 0 && !exit.planned ? `; ${exit.inflight} ${plural} running at the last heartbeat` : "";
 	const lost = sessionsLost ? "; its sessions are lost (--store memory keeps nothing over an exit)" : "";
 	const msg = `${nameOf(slot)} ${how}${running}${slot.role === "worker" ? lost : ""}`;
 	// An end that was asked for is no error.

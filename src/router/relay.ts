@@ -48,6 +48,8 @@ export class Relay implements Exchange {
 	#bodyMovedMs = performance.now();
 	#uploadPaused = false;
 	#headSent = false;
+	/** The reply says its length, so that its body is written as it is. */
+	#hasLength = false;
 	/** The head has left, by itself or with the first piece. */
 	#headLeft = false;
 	/** First piece of the body, kept back so that a small reply leaves in one write. */
@@ -98,6 +100,7 @@ export class Relay implements Exchange {
 		if (!head.hasRequestId) headers.push("x-request-id", this.#facts.requestId);
 		this.#res.sendDate = !head.hasDate;
 		this.#headSent = true;
+		this.#hasLength = head.length !== null;
 		this.#res.writeHead(
 			head.status,
 			head.reason,
@@ -125,7 +128,7 @@ export class Relay implements Exchange {
 	end(): boolean {
 		const held = this.#held;
 		if (held === null) this.#res.end();
-		else if (held.length <= SMALL_BYTES) this.#res.end(held.toString("latin1"), "latin1");
+		else if (held.length <= SMALL_BYTES && this.#hasLength) this.#endInOneWrite(held);
 		else this.#res.end(held);
 		this.#finish(null);
 		return this.#sent;
@@ -214,6 +217,15 @@ export class Relay implements Exchange {
 		if (piece.length <= SMALL_BYTES) return this.#connection.write(head + piece.toString("latin1"));
 		this.#connection.write(head);
 		return this.#connection.write(piece);
+	}
+
+	/** Head and body as one string. `end(body)` would add an empty second write, and two are gathered at a cost. */
+	#endInOneWrite(body: Buffer): void {
+		const { socket } = this.#res;
+		socket?.cork();
+		this.#res.write(body.toString("latin1"), "latin1");
+		socket?.uncork();
+		this.#res.end();
 	}
 
 	#giveHeld(): void {

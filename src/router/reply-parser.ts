@@ -8,6 +8,8 @@ export interface ReplyHead {
 	headers: string[];
 	hasDate: boolean;
 	hasRequestId: boolean;
+	/** Bytes of the body; null when it comes in chunks or there is none. */
+	length: number | null;
 	/** The worker closes its connection after this reply. */
 	closes: boolean;
 }
@@ -93,6 +95,7 @@ export class ReplyParser {
 			headers: [],
 			hasDate: false,
 			hasRequestId: false,
+			length: null,
 			closes: false,
 		};
 		let length: number | null = null;
@@ -120,6 +123,7 @@ export class ReplyParser {
 		const empty = this.#headOnly || status === 204 || status === 304;
 		// A reply that only the closing of its connection ends looks complete when it was cut.
 		if (!empty && !chunked && length === null) throw new Error("the reply is not framed");
+		head.length = empty ? null : length;
 		this.#sink.head(head);
 		if (empty || length === 0) {
 			this.#finish();

@@ -61,7 +61,12 @@ export function route(method: string, target: string): Route {
 	if (local !== undefined) {
 		return method === "GET" || method === "HEAD" ? local : wrongMethod(method, "GET, HEAD");
 	}
-	return reject("not_found", `no such path: ${path}`);
+	return reject(
+		"not_found",
+		path.startsWith("/v1/")
+			? `no such path: ${path}; chats go to /sessions/{id}/v1/chat/completions, POST /sessions makes an id`
+			: `no such path: ${path}; sessions live under /sessions`,
+	);
 }
 
 function sessionRoute(method: string, path: string): Route {

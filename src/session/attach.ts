@@ -16,6 +16,8 @@ export interface Attachment {
 	appendedFrom: number;
 	/** Headers of the turns that this chat's commit will supersede. */
 	discarded: TurnHeader[];
+	/** Set when the answer of the discarded turn came back altered, which is seldom meant: see `linear.ts`. */
+	altered: { index: number; difference: string } | null;
 }
 
 export interface AttachDeps {

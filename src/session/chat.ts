@@ -13,6 +13,8 @@ import { buildTurn, commitOps } from "./turn-builder.js";
 export interface ChatRequest {
 	messages: RequestMessages;
 	template: TemplateInput;
+	/** Ids of the whole request, when they had to be made before its session was created; else null. */
+	firstPrompt: Int32Array | null;
 	/** The `Idempotency-Key` header and the body it stands for. */
 	idempotency: IdempotentRequest | null;
 	/** Wall clock at arrival, float Unix seconds. */
@@ -36,7 +38,15 @@ export interface ChatFacts {
 	promptTokens: number;
 	reusedTokens: number;
 	completionTokens: number;
-	rollback: { discarded: TurnId; head: TurnId | null } | null;
+	rollback: RollbackFacts | null;
+}
+
+/** A turn that this one took the place of. */
+export interface RollbackFacts {
+	discarded: TurnId;
+	head: TurnId | null;
+	/** What differed when the discarded turn's own answer was sent back altered; null for a plain retry. */
+	altered: { index: number; difference: string } | null;
 }
 
 export type ChatOutcome<Generated, Refused> =
@@ -96,16 +106,19 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		signal.throwIfAborted();
 		if (replay !== null) return { kind: "replay", ...replay };
 
-		const attach = await policy.attach(session, request.messages, deps);
+		const { messages, template } = request;
+		const attach = await policy.attach(session, messages, deps);
 		signal.throwIfAborted();
 
 		const tokenizing = stopwatch(clock);
 		// A render changes nothing, so nobody has to wait for the end of one that is no longer wanted.
-		const prompt = await orAborted(
-			encodeTurn(attach, request.messages, request.template, deps.tito, deps.maxTokens),
+		const encoding = orAborted(
+			encodeTurn(attach, messages, template, deps.tito, deps.maxTokens, request.firstPrompt),
 			signal,
 		);
-		timings.tokenizeInMs = tokenizing();
+		const prompt = await encoding.finally(() => {
+			timings.tokenizeInMs += tokenizing();
+		});
 		facts.promptTokens = prompt.engine.length;
 		facts.reusedTokens = prompt.engine.length - prompt.ids.length;
 		signal.throwIfAborted();
@@ -131,7 +144,11 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		timings.commitMs = committing();
 		const discarded = attach.discarded[0];
 		if (discarded !== undefined)
-			facts.rollback = { discarded: discarded.id, head: attach.parent?.id ?? null };
+			facts.rollback = {
+				discarded: discarded.id,
+				head: attach.parent?.id ?? null,
+				altered: attach.altered,
+			};
 		// A DELETE or the deadline that came during the commit wins: the session is gone, and so is this answer.
 		// A client that left during the commit changes nothing any more: the turn stands.
 		if (session.closing !== null) throw session.closedError();

@@ -27,9 +27,10 @@ async function attachLinear(
 	}
 	const headers = await session.headers();
 	const discarded = position.discard.map((turn) => headerOf(headers, turn));
+	const altered = alteredAnswer(head, messages, matched);
 	if (position.kind === "fresh") {
 		const state = discarded.length === 0 ? head : new PathState();
-		return { state, parent: null, appendedFrom: 0, discarded };
+		return { state, parent: null, appendedFrom: 0, discarded, altered };
 	}
 	checkAppended(messages, position.matched, deps.tito);
 	const parent = headerOf(headers, position.from);
@@ -42,5 +43,21 @@ async function attachLinear(
 	}
 	// A rollback works on a state of its own: when this attempt fails, the session's is as it was.
 	const state = discarded.length === 0 ? head : await session.stateAt(position.from);
-	return { state, parent, appendedFrom: position.matched, discarded };
+	return { state, parent, appendedFrom: position.matched, discarded, altered };
+}
+
+/**
+ * How the newest answer was altered, when that is where the request departs. Such a request is a retry by the rule of
+ * reference section 8.1; but most often it is an agent that drops a field of the answer (`reasoning_content`) and would
+ * lose every turn but its last without ever being told.
+ */
+function alteredAnswer(
+	head: PathState,
+	messages: RequestMessages,
+	matched: number,
+): { index: number; difference: string } | null {
+	if (matched !== head.messages.length - 1 || matched >= messages.count) return null;
+	return messages.value(matched).get("role") === "assistant"
+		? describeMismatch(head, messages, matched)
+		: null;
 }

@@ -14,13 +14,34 @@ export interface Prompt {
 	engine: EnginePrompt;
 }
 
-/** @throws RollpinError `session_too_large` over `maxTokens`; whatever the template refuses */
+/**
+ * Ids of a whole request, for a session that does not exist yet: what is refused here leaves nothing behind.
+ * @throws RollpinError `session_too_large` over `maxTokens`; whatever the template refuses
+ */
+export async function encodeFirstPrompt(
+	messages: RequestMessages,
+	template: TemplateInput,
+	tito: Tito,
+	maxTokens: number,
+): Promise<Int32Array> {
+	const all = Array.from({ length: messages.count }, (_, index) => messages.value(index));
+	const kwargs = tito.effectiveKwargs(template.kwargs);
+	const ids = await tito.encodePrompt({ messages: all, tools: template.tools, kwargs });
+	checkLength(ids.length, maxTokens);
+	return ids;
+}
+
+/**
+ * @param firstPrompt the request's ids from `encodeFirstPrompt`, or null
+ * @throws RollpinError `session_too_large` over `maxTokens`; whatever the template refuses
+ */
 export async function encodeTurn(
 	attach: Attachment,
 	messages: RequestMessages,
 	template: TemplateInput,
 	tito: Tito,
 	maxTokens: number,
+	firstPrompt: Int32Array | null,
 ): Promise<Prompt> {
 	const kwargs = tito.effectiveKwargs(template.kwargs);
 	const { tools } = template;
@@ -31,16 +52,15 @@ export async function encodeTurn(
 	let ids: Int32Array;
 	let trimCount = 0;
 	if (attach.parent === null) {
-		ids = await tito.encodePrompt({ messages: appended, tools, kwargs });
+		ids = firstPrompt ?? (await tito.encodePrompt({ messages: appended, tools, kwargs }));
 	} else {
 		const generated = state.messages.at(-1);
 		if (generated === undefined) throw new RollpinError("internal", "a committed path has no messages");
-		const suffix = await tito.encodeSuffix({
-			lastAssistant: storedValue(generated),
-			appended,
-			tools,
-			kwargs,
-		});
+		const suffix = await tito
+			.encodeSuffix({ lastAssistant: storedValue(generated), appended, tools, kwargs })
+			.catch((error: unknown) => {
+				throw inRequestTerms(error, attach.appendedFrom);
+			});
 		const boundary = tito.joinBoundary(state.tokens.last);
 		trimCount = boundary.trimCount;
 		ids = new Int32Array(boundary.insert.length + suffix.length);
@@ -53,11 +73,26 @@ export async function encodeTurn(
 	if (kept < heldRows) {
 		throw new RollpinError("internal", `the prompt keeps ${kept} tokens, fewer than ${heldRows} replay rows`);
 	}
-	if (length > maxTokens) {
-		throw new RollpinError(
-			"session_too_large",
-			`the prompt would have ${length} tokens, over the limit of ${maxTokens}; shorten it or raise --max-session-tokens`,
-		);
-	}
+	checkLength(length, maxTokens);
 	return { ids, trimCount, engine: { text: state.tokens.textWith(kept, ids), length, heldRows, kwargs } };
+}
+
+/** The tokenizer counts the appended messages from 0; a client counts those of its request. */
+function inRequestTerms(error: unknown, appendedFrom: number): unknown {
+	if (!(error instanceof RollpinError) || error.param === undefined) return error;
+	const place = /^appended message (\d+)/.exec(error.param);
+	if (place === null) return error;
+	const inRequest = `messages[${appendedFrom + Number(place[1])}]`;
+	return new RollpinError(error.code, error.message.replace(place[0], inRequest), {
+		param: error.param.replace(place[0], inRequest),
+		cause: error,
+	});
+}
+
+function checkLength(length: number, maxTokens: number): void {
+	if (length <= maxTokens) return;
+	throw new RollpinError(
+		"session_too_large",
+		`the prompt would have ${length} tokens, over the limit of ${maxTokens}; shorten it or raise --max-session-tokens`,
+	);
 }

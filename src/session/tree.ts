@@ -35,7 +35,8 @@ async function attachTree(
 		const matches = stored.every((message, i) => sameMessage(message, messages, offset + i, deps.matcher));
 		return matches ? stored.length : null;
 	});
-	if (found === null) return { state: new PathState(), parent: null, appendedFrom: 0, discarded: [] };
+	if (found === null)
+		return { state: new PathState(), parent: null, appendedFrom: 0, discarded: [], altered: null };
 	const parent = headerOf(headers, found.turn);
 	if (parent.finishReason === "length") {
 		throw new RollpinError(
@@ -44,7 +45,13 @@ async function attachTree(
 		);
 	}
 	checkAppended(messages, found.matched, deps.tito);
-	return { state: await session.checkOut(found.turn), parent, appendedFrom: found.matched, discarded: [] };
+	return {
+		state: await session.checkOut(found.turn),
+		parent,
+		appendedFrom: found.matched,
+		discarded: [],
+		altered: null,
+	};
 }
 
 function childrenOf(turns: readonly TurnHeader[]): Map<TurnId | null, TurnId[]> {

@@ -8,6 +8,8 @@ import { engineListener } from "./engine-port.js";
 import type { SimTunables } from "./flags.js";
 import { createSimState } from "./state.js";
 
+const CONTROL_KEEP_ALIVE_MS = 75_000;
+
 export interface SimEngineOptions extends Partial<SimTunables> {
 	/** Directory with `tokenizer.json`, `tokenizer_config.json` and a chat template. */
 	checkpointDir: string;
@@ -44,6 +46,8 @@ export async function startSimEngine(options: SimEngineOptions): Promise<SimEngi
 	await listen(engine, port, host);
 	const enginePort = (engine.address() as AddressInfo).port;
 	const control = createServer(
+		// A slow test must not meet the close of a connection it is about to use again.
+		{ keepAliveTimeout: CONTROL_KEEP_ALIVE_MS, requestTimeout: 0 },
 		controlListener(state, {
 			listen: async (open) => {
 				if (open === engine.listening) return;

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { link, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { constants, hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { writeBeside } from "./durable-file.js";
 
@@ -77,7 +77,7 @@ async function judgedStale(path: string): Promise<boolean> {
 	}
 	if (isAlive(owner)) {
 		throw new ConfigError(
-			`--data-dir: in use by the cluster with process id ${owner.pid}; stop it, or choose another directory`,
+			`--data-dir: ${dirname(path)} is in use by the cluster with process id ${owner.pid}; stop it, or choose another directory`,
 		);
 	}
 	return true;

@@ -67,7 +67,14 @@ export interface EventFields {
 	chat_done: ChatDone;
 	proxy_transport_error: { req_id: string; url: string; elapsed_ms: number; code: string };
 	upstream_unreachable: { url: string; code: string };
-	rollback: { req_id: string; session_id: string; discarded_turn: number; head: number | null };
+	rollback: {
+		req_id: string;
+		session_id: string;
+		discarded_turn: number;
+		head: number | null;
+		index: number | null;
+		difference: string | null;
+	};
 	session_created: { session_id: string; expires_at: number };
 	session_deleted: { session_id: string; turns: number; cancelled: number };
 	session_reaped: { session_id: string; reason: string; turns: number; overdue_ms: number };

@@ -28,7 +28,7 @@ function tokenId(token: string, family: Family, encoder: Encoder): number {
 	const id = encoder.tokenId(token);
 	if (id !== null) return id;
 	throw new ConfigError(
-		`--tito-model ${family.name} needs the token ${token}, which the checkpoint's tokenizer lacks; choose the model's own family`,
+		`--tito-model ${family.name} needs the token ${token}, which the checkpoint's tokenizer lacks; choose the model's own family, or default`,
 	);
 }
 
@@ -36,6 +36,6 @@ async function newlineJoin(family: Family, encoder: Encoder): Promise<Join> {
 	const insert = [...(await encoder.encode("\n"))];
 	if (insert.length === 1) return { trimCount: 0, insert };
 	throw new ConfigError(
-		`--tito-model ${family.name} needs a newline that is one token, the checkpoint's tokenizer makes ${insert.length}; choose the model's own family`,
+		`--tito-model ${family.name} needs a newline that is one token, the checkpoint's tokenizer makes ${insert.length}; choose the model's own family, or default`,
 	);
 }

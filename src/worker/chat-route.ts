@@ -3,10 +3,20 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { RequestId, SessionId } from "../base/ids.js";
-import { type ChatFacts, type ChatOutcome, type ChatRequest, emptyFacts, runChat } from "../session/chat.js";
+import {
+	type ChatFacts,
+	type ChatOutcome,
+	type ChatRequest,
+	emptyFacts,
+	type RollbackFacts,
+	runChat,
+} from "../session/chat.js";
+import type { TemplateInput } from "../session/generation.js";
+import { encodeFirstPrompt } from "../session/prompt.js";
 import type { Session } from "../session/session.js";
 import type { ChatDone } from "../telemetry/events.js";
-import { parseChatBody } from "./chat-body.js";
+import type { Logger } from "../telemetry/logger.js";
+import { type ChatBody, parseChatBody } from "./chat-body.js";
 import { CLIENT_GONE_STATUS, ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.js";
@@ -37,13 +47,17 @@ export async function chat(
 	let ticket: ReturnType<typeof admission.enter> | null = null;
 	let messages = 0;
 	const start = () =>
-		logger.event("chat_start", {
-			req_id: reqId,
-			session_id: id,
-			x_request_id: requestIdOf(request),
-			messages,
-			inflight_now: admission.inflight,
-		});
+		logger.event(
+			"chat_start",
+			{
+				req_id: reqId,
+				session_id: id,
+				x_request_id: requestIdOf(request),
+				messages,
+				inflight_now: admission.inflight,
+			},
+			`${messages} messages`,
+		);
 	let started = false;
 	try {
 		ticket = admission.enter();
@@ -58,11 +72,15 @@ export async function chat(
 		messages = parsed.messages.count;
 		started = true;
 		start();
-		// Only now: a body that is refused must not create a session.
+		const template = { tools: parsed.tools, kwargs: parsed.kwargs };
+		// A request that is refused must not create a session, and the template may be the one to refuse it.
+		const firstPrompt = known === undefined ? await firstPromptOf(context, parsed, template, facts) : null;
+		if (gone.signal.aborted) throw new ClientGone();
 		const session = known ?? (await context.registry.findOrCreate(id));
 		const chatRequest: ChatRequest = {
 			messages: parsed.messages,
-			template: { tools: parsed.tools, kwargs: parsed.kwargs },
+			template,
+			firstPrompt,
 			idempotency: key === null ? null : { key, body },
 			arrivedAt,
 			clientGone: context.config.onDisconnect === "cancel" ? gone.signal : undefined,
@@ -73,6 +91,7 @@ export async function chat(
 			const outcome = await turn(context, session, chatRequest, { parsed, query, request, reqId }, facts);
 			reply = wireReply(outcome, parsed.stream);
 			if (outcome.kind === "turn") context.counters.turnsCompleted++;
+			if (facts.rollback !== null) response.setHeader("x-rollpin-discarded-turn", facts.rollback.discarded);
 			describe(end, outcome);
 		} finally {
 			done();
@@ -93,15 +112,52 @@ export async function chat(
 		response.off("close", onClose);
 		if (!started) start();
 		ticket?.leave();
-		if (facts.rollback !== null) {
-			const { discarded, head } = facts.rollback;
-			logger.event("rollback", { req_id: reqId, session_id: id, discarded_turn: discarded, head });
-		}
+		if (facts.rollback !== null) logRollback(logger, reqId, id, facts.rollback);
 		logger.event(
 			"chat_done",
 			chatDone(reqId, id, end, facts, clock.monotonicMs() - startedMs, admission.inflight),
+			endText(end, facts, clock.monotonicMs() - startedMs),
 		);
 	}
+}
+
+async function firstPromptOf(
+	context: WorkerContext,
+	{ messages }: ChatBody,
+	template: TemplateInput,
+	facts: ChatFacts,
+): Promise<Int32Array> {
+	const startedMs = context.clock.monotonicMs();
+	try {
+		return await encodeFirstPrompt(
+			messages,
+			template,
+			context.tito,
+			context.config.limits.maxTokensPerSession,
+		);
+	} finally {
+		facts.timings.tokenizeInMs += context.clock.monotonicMs() - startedMs;
+	}
+}
+
+function logRollback(logger: Logger, reqId: RequestId, id: SessionId, rollback: RollbackFacts): void {
+	const { altered, discarded, head } = rollback;
+	logger.event(
+		"rollback",
+		{
+			req_id: reqId,
+			session_id: id,
+			discarded_turn: discarded,
+			head,
+			index: altered?.index ?? null,
+			difference: altered?.difference ?? null,
+		},
+		altered === null
+			? `a retry takes the place of turn ${discarded}`
+			: `turn ${discarded} is discarded: its answer came back altered at messages[${altered.index}], ${altered.difference}; ` +
+					"send answers back as they came, or choose a looser --message-matcher",
+		altered === null ? "info" : "warn",
+	);
 }
 
 /** How a chat ended, for its log record. */
@@ -201,6 +257,12 @@ function chatDone(
 		reply_bytes: end.replyBytes,
 		inflight_now: inflightNow,
 	};
+}
+
+function endText(end: ChatEnd, facts: ChatFacts, totalMs: number): string {
+	const what =
+		end.turn === null ? (end.code ?? "no turn") : `turn ${end.turn} (${end.finishReason ?? "no reason"})`;
+	return `${end.status} ${what}, ${Math.round(totalMs)} ms, ${facts.promptTokens}+${facts.completionTokens} tokens`;
 }
 
 function round(ms: number): number {

@@ -54,7 +54,7 @@ export function parseCreateBody(body: Buffer, maxTtlS: number, maxDepth: number)
 	if (body.length === 0) return { ttlS: undefined, metadataJson: null, overridesJson: null };
 	const value = parseJson(body, { maxDepth });
 	if (!(value instanceof Map)) {
-		throw new RollpinError("invalid_request", "session request must be an object, or leave the body empty");
+		throw new RollpinError("invalid_json", "session request must be an object, or leave the body empty");
 	}
 	const metadata = value.get("metadata") ?? null;
 	if (metadata !== null && !(metadata instanceof Map)) {
@@ -73,7 +73,7 @@ export function parseCreateBody(body: Buffer, maxTtlS: number, maxDepth: number)
 export function parseExtendBody(body: Buffer, maxTtlS: number, maxDepth: number): number {
 	const value = parseJson(body, { maxDepth });
 	if (!(value instanceof Map)) {
-		throw new RollpinError("invalid_request", 'the body must be an object: {"ttl_seconds": n}');
+		throw new RollpinError("invalid_json", 'the body must be an object: {"ttl_seconds": n}');
 	}
 	return parseTtl(value.get("ttl_seconds") ?? null, maxTtlS);
 }

@@ -1,5 +1,7 @@
 // A chat agent of the benchmarks: keeps a conversation's messages as text, so that its own cost per turn is small.
 import { Client } from "undici";
+import { Place } from "../../src/engine/reply-places.js";
+import { ReplyScanner } from "../../src/engine/reply-scanner.js";
 
 export interface Answer {
 	bytes: Buffer;
@@ -46,8 +48,13 @@ export class Conversation {
 
 	/** Takes the assistant's message from a reply as it stands there. */
 	assistant(reply: Buffer): void {
-		const parsed = JSON.parse(reply.toString()) as { choices: Array<{ message: Record<string, unknown> }> };
-		const { role, content, tool_calls, reasoning_content } = parsed.choices[0]?.message ?? {};
+		// Not one JSON.parse of it all: that would be the dearest part of a turn with replay payloads.
+		const scanner = new ReplyScanner();
+		scanner.push(reply);
+		const { rest, ranges } = scanner.end();
+		const messageRange = ranges.get(Place.MESSAGE);
+		const message = rest.toString("utf8", messageRange?.start, messageRange?.end);
+		const { role, content, tool_calls, reasoning_content } = JSON.parse(message) as Record<string, unknown>;
 		this.#add(JSON.stringify({ role, content, tool_calls, reasoning_content }));
 	}
 

@@ -7,10 +7,13 @@ export interface EngineAlone {
 	url: string;
 }
 
-const [r3BytesPerToken] = process.argv.slice(2);
+const [r3BytesPerToken, replyTokens] = process.argv.slice(2);
 const engine = await startSimEngine({
 	checkpointDir: TOY_CHECKPOINT,
 	r3BytesPerToken: Number(r3BytesPerToken ?? 0),
+	...(replyTokens === undefined
+		? {}
+		: { replyTokensMin: Number(replyTokens), replyTokensMax: Number(replyTokens) }),
 	requestLogEntries: 1,
 });
 const message: EngineAlone = { url: engine.url };

@@ -10,6 +10,7 @@ export interface Role<Ready> {
 	pid: number;
 	/** What the role said when it was ready. */
 	ready: Ready;
+	send(message: string): void;
 	/** Its next message. */
 	next<Message>(): Promise<Message>;
 	stop(): Promise<void>;
@@ -33,6 +34,7 @@ export async function startRole<Ready>(
 	return {
 		pid: child.pid ?? 0,
 		ready,
+		send: (message) => void child.send(message),
 		next: () => new Promise((resolve) => child.once("message", (message) => resolve(message as never))),
 		stop: () => end(child, "SIGTERM"),
 	};

@@ -7,6 +7,7 @@ import type { WorkerIndex } from "../../src/base/ids.js";
 import type { ClusterConfig } from "../../src/ipc/config.js";
 import { prepareDataDir } from "../../src/store/data-dir.js";
 import type { ChatDone } from "../../src/telemetry/events.js";
+import { createLoopLag } from "../../src/telemetry/loop-lag.js";
 import { createTito } from "../../src/tito/create.js";
 import { openStore } from "../../src/worker/open-store.js";
 import { startWorker } from "../../src/worker/worker.js";
@@ -23,6 +24,13 @@ export interface ChatReport {
 	chat: ChatDone;
 	/** User and system time of this process since its start, all threads. */
 	cpuUs: number;
+}
+
+/** The answer to the message `take`: figures since the last one. */
+export interface WorkerUsage {
+	loopLagP99Ms: number;
+	/** Since the start of the process. */
+	peakRssBytes: number;
 }
 
 const [upstream, store, r3] = process.argv.slice(2);
@@ -61,6 +69,14 @@ const worker = await startWorker({
 	}),
 	logger,
 	clock: systemClock,
+});
+const loopLag = createLoopLag();
+process.on("message", () => {
+	const usage: WorkerUsage = {
+		loopLagP99Ms: loopLag.takeP99Ms(),
+		peakRssBytes: process.resourceUsage().maxRSS * 1024,
+	};
+	process.send?.(usage);
 });
 const message: WorkerAlone = { socketPath };
 ready(message, async () => {

@@ -28,6 +28,18 @@ describe("generated docs", () => {
 		expect(Object.keys(EVENT_LEVELS)).toEqual(expect.arrayContaining(events));
 	});
 
+	it("docs/faults.md names only tests that exist, word for word", () => {
+		const text = readFileSync(join(REPOSITORY, "docs/faults.md"), "utf8");
+		const named = [...text.matchAll(/`(test\/[\w/.-]+)`: "([^"]+)"/g)];
+		expect(named.length).toBeGreaterThan(25);
+		const missing = named.filter(([, file, title]) => {
+			// Titles made of a table's cells are written with %s in the docs.
+			const source = readFileSync(join(REPOSITORY, file ?? ""), "utf8").replace(/\$\{\w+\}/g, "%s");
+			return !source.includes(title ?? "");
+		});
+		expect(missing.map(([reference]) => reference)).toEqual([]);
+	});
+
 	it("docs/errors.md lists every code with its status, in the order of the code", () => {
 		const text = readFileSync(join(REPOSITORY, "docs/errors.md"), "utf8");
 		const rows = text.split("\n").filter((line) => line.startsWith("| `"));

@@ -57,6 +57,11 @@ async function chat(url: string, id: string, text = "hello", init: RequestInit =
 	}
 }
 
+/** Two seconds; on a machine that is busy with other things, four times what the first start took. */
+function successorMs(cluster: ServedCluster, event: "router_ready" | "worker_ready"): number {
+	return Math.max(2_000, 4 * Number(cluster.all(event)[0]?.after_ms));
+}
+
 /** A chat that the engine holds until `release`. */
 async function heldChat(cluster: ServedCluster, url: string, id: string): Promise<Promise<Answer>[]> {
 	await cluster.sim.script({ gate: "held", match: { header: { name: "x-smg-routing-key", value: id } } });
@@ -224,7 +229,8 @@ describe("kill -9", () => {
 		})();
 		process.kill(at.routerPid, "SIGKILL");
 		const request = `GET /sessions/${ON_0} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
-		const reply = await within("an answer over the kill", 2_000, rawRequest(at.port, request));
+		const soonMs = successorMs(cluster, "router_ready");
+		const reply = await within("an answer over the kill", soonMs, rawRequest(at.port, request));
 		watching = false;
 		await watch;
 		expect(reply.status).toBe(200);
@@ -247,17 +253,18 @@ describe("kill -9", () => {
 			}
 		})();
 		await until("others to be served", 5_000, () => others.length > 2);
+		const soonMs = successorMs(cluster, "worker_ready");
 		const killedMs = performance.now();
 		process.kill(at.workerPids[0] as number, "SIGKILL");
 		expect(await within("the answer", 1_000, answer as Promise<Answer>)).toMatchObject({
 			status: 502,
 			code: "worker_unavailable",
 		});
-		await until("worker 0 to serve again", 2_000, async () => {
+		await until("worker 0 to serve again", soonMs, async () => {
 			const { status } = await chat(at.url, "00cccccccccccccccccccccccccccccc");
 			return status === 200;
 		});
-		expect(performance.now() - killedMs).toBeLessThan(2_000);
+		expect(performance.now() - killedMs).toBeLessThan(soonMs);
 		load = false;
 		await loading;
 		expect(new Set(others)).toEqual(new Set([200]));

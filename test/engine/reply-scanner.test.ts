@@ -1,122 +1,274 @@
+// Owns the proof that the reply scanner accepts exactly strict JSON and that its cuts, put back, give the same bytes.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Place } from "../../src/engine/reply-places.js";
 import { ReplyScanner, type ScannedReply } from "../../src/engine/reply-scanner.js";
+import { JsonSyntaxError } from "../../src/json/parse.js";
 
-function scan(text: string | Buffer, cuts: readonly number[] = [], sentIds?: string): ScannedReply {
-	const bytes = Buffer.from(text);
-	const scanner = new ReplyScanner(sentIds === undefined ? null : Buffer.from(sentIds));
+function scan(bytes: Buffer | string, splits: readonly number[] = [], sentIds?: string): ScannedReply {
+	const whole = Buffer.from(bytes as string);
+	const scanner = new ReplyScanner({ sentIds: sentIds === undefined ? undefined : Buffer.from(sentIds) });
 	let from = 0;
-	for (const at of [...cuts].sort((a, b) => a - b)) {
-		scanner.push(bytes.subarray(from, at));
-		from = at;
+	for (const split of [...splits].sort((a, b) => a - b)) {
+		scanner.push(whole.subarray(from, split));
+		from = Math.max(from, split);
 	}
-	scanner.push(bytes.subarray(from));
+	scanner.push(whole.subarray(from));
 	return scanner.end();
 }
 
-/** Puts the cut pieces back. */
-function whole({ rest, cuts }: ScannedReply): string {
+function putBack({ rest, cuts }: ScannedReply): Buffer {
 	const pieces: Buffer[] = [];
-	let at = 0;
+	let from = 0;
 	for (const cut of cuts) {
-		pieces.push(rest.subarray(at, cut.offset), ...cut.bytes);
-		at = cut.offset;
+		expect(cut.byteLength).toBe(cut.bytes.reduce((sum, piece) => sum + piece.length, 0));
+		pieces.push(rest.subarray(from, cut.offset), ...cut.bytes);
+		from = cut.offset;
 	}
-	return Buffer.concat([...pieces, rest.subarray(at)]).toString();
+	return Buffer.concat([...pieces, rest.subarray(from)]);
 }
 
-const REPLY =
-	'{"id":"r","routed_experts":"not here","choices":[{"index":0,"message":{"role":"assistant","content":"say \\"routed_experts\\": \\"x\\""},' +
-	'"prompt_token_ids":[1, 2,3],"meta_info":{"x":-0.0,"routed_experts":"QUJD","indexer_topk":"RA==","nested":{"routed_experts":"keep"}}},' +
-	'{"index":1,"meta_info":{"routed_\\u0065xperts":"Zm\\"9v"},"message":{"content":"other"}}],"meta_info":{"routed_experts":"keep"}}';
+function text(range: { start: number; end: number } | undefined, reply: ScannedReply): string | undefined {
+	return range && reply.rest.toString("utf8", range.start, range.end);
+}
 
-describe("the reply scanner", () => {
-	it("cuts the opaque fields of every choice, and only those", () => {
-		const { rest, cuts } = scan(REPLY);
-		expect(cuts.map((cut) => [cut.field, cut.choice, Buffer.concat(cut.bytes).toString()])).toEqual([
-			["prompt_token_ids", 0, "1, 2,3"],
-			["routed_experts", 0, "QUJD"],
-			["indexer_topk", 0, "RA=="],
-			["routed_experts", 1, 'Zm\\"9v'],
-		]);
-		expect(rest.toString()).toContain('"prompt_token_ids":[]');
-		expect(rest.toString()).toContain('"nested":{"routed_experts":"keep"}');
-		expect(cuts.map((cut) => cut.byteLength)).toEqual([6, 4, 4, 6]);
-	});
+/** Spells a key with every character escaped, sometimes. */
+const spelled = (key: string): fc.Arbitrary<string> =>
+	fc.constantFrom(
+		JSON.stringify(key),
+		`"${[...key].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}"`,
+		JSON.stringify(key).replace("_", "\\u005f"),
+	);
 
-	it("finds choice 0's message", () => {
-		const { rest, messageRange } = scan(REPLY);
-		expect(rest.subarray(messageRange?.start, messageRange?.end).toString()).toBe(
-			'{"role":"assistant","content":"say \\"routed_experts\\": \\"x\\""}',
+const space = fc.constantFrom("", "", " ", "\n\t");
+const payload = fc.oneof(
+	fc.base64String({ maxLength: 400 }).map((value) => JSON.stringify(value)),
+	fc.string({ unit: "binary", maxLength: 40 }).map((value) => JSON.stringify(value)),
+	fc.constantFrom('""', '"\\/\\u0041\\n\\\\"', '"\\\\\\""', "null", '["a"]', "{}"),
+);
+const idList = fc.oneof(
+	fc.array(fc.nat()).map((ids) => JSON.stringify(ids)),
+	fc.constantFrom("[]", "[ 1 ,2 ]", "null", '[[1],{"message":[2]}]', '"x"'),
+);
+/** Text that looks like what is looked for. */
+const trap = fc
+	.constantFrom(
+		'"routed_experts":"AAAA"',
+		'{"choices":[{"meta_info":{"indexer_topk":"x"}}]}',
+		"prompt_token_ids",
+	)
+	.map((value) => JSON.stringify(value));
+const other = fc.oneof(fc.json({ maxDepth: 3 }), trap);
+
+/** Members in any order, keys in any spelling, each known key at most once, surplus ones between them. */
+function objectOf(members: Array<[string, fc.Arbitrary<string>]>): fc.Arbitrary<string> {
+	const known = members.map(([key, value]) => fc.tuple(spelled(key), value));
+	const surplus = fc.array(
+		fc.tuple(
+			fc
+				.string({ maxLength: 8 })
+				.filter((key) => !members.some(([name]) => name === key))
+				.map((key) => JSON.stringify(key)),
+			other,
+		),
+		{ maxLength: 3 },
+	);
+	return fc
+		.tuple(fc.tuple(...known), surplus, space, fc.boolean())
+		.chain(([all, more, gap, some]) =>
+			fc
+				.shuffledSubarray([...all, ...more], some ? {} : { minLength: all.length + more.length })
+				.map(
+					(entries) =>
+						`{${gap}${entries.map(([key, value]) => `${key}${gap}:${gap}${value}`).join(`${gap},`)}}`,
+				),
 		);
-	});
+}
 
-	it("gives the same result at every split position", () => {
-		const expected = scan(REPLY);
-		for (let at = 0; at <= REPLY.length; at++) {
-			const { rest, cuts, messageRange } = scan(REPLY, [at]);
-			expect(rest.equals(expected.rest)).toBe(true);
-			expect(messageRange).toEqual(expected.messageRange);
-			expect(cuts.map((cut) => [cut.offset, Buffer.concat(cut.bytes).toString()])).toEqual(
-				expected.cuts.map((cut) => [cut.offset, Buffer.concat(cut.bytes).toString()]),
-			);
+const meta = objectOf([
+	["routed_experts", payload],
+	["indexer_topk", payload],
+	["output_token_logprobs", other],
+	["choices", other],
+]);
+const choice = objectOf([
+	["meta_info", fc.oneof({ weight: 4, arbitrary: meta }, { weight: 1, arbitrary: other })],
+	["message", other],
+	["prompt_token_ids", idList],
+	["routed_experts", payload],
+]);
+const reply = objectOf([
+	["choices", fc.array(choice, { maxLength: 3 }).map((choices) => `[${choices.join(" ,")}]`)],
+	["meta_info", meta],
+	["routed_experts", payload],
+]);
+
+/** What should be cut, found by walking what JSON.parse built. */
+function expectedCuts(value: { choices?: unknown }): string[] {
+	const found: string[] = [];
+	if (!Array.isArray(value.choices)) return found;
+	value.choices.forEach((each: Record<string, unknown>, index) => {
+		const info = each?.["meta_info"];
+		if (typeof info === "object" && info !== null && !Array.isArray(info)) {
+			for (const field of ["routed_experts", "indexer_topk"]) {
+				const content = (info as Record<string, unknown>)[field];
+				if (typeof content === "string") found.push(`${index} ${field} ${JSON.stringify(content)}`);
+			}
 		}
+		const ids = each?.["prompt_token_ids"];
+		if (Array.isArray(ids)) found.push(`${index} prompt_token_ids ${JSON.stringify(ids)}`);
 	});
+	return found.sort();
+}
 
-	it("puts any document together again, whatever its chunks", () => {
-		const payload = fc.string({ unit: "binary", maxLength: 40 });
-		const choice = fc.dictionary(
-			fc.constantFrom("meta_info", "message", "prompt_token_ids", "x"),
-			fc.oneof(
-				fc.dictionary(fc.constantFrom("routed_experts", "indexer_topk", "content", "y"), payload),
-				fc.array(fc.nat()),
-				fc.jsonValue({ maxDepth: 3 }),
+describe("ReplyScanner", () => {
+	it("cuts exactly the opaque fields, and gives the same bytes back, at any split", () => {
+		fc.assert(
+			fc.property(
+				reply,
+				fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 }),
+				(source, parts) => {
+					const bytes = Buffer.from(source);
+					const scanned = scan(
+						bytes,
+						parts.map((part) => Math.floor(part * bytes.length)),
+					);
+					expect(putBack(scanned).equals(bytes)).toBe(true);
+					const got = scanned.cuts.map((cut) => {
+						const content = Buffer.concat([...cut.bytes]).toString();
+						const value: unknown = JSON.parse(
+							cut.field === "prompt_token_ids" ? `[${content}]` : `"${content}"`,
+						);
+						return `${cut.choice} ${cut.field} ${JSON.stringify(value)}`;
+					});
+					const value = JSON.parse(source) as { choices?: Array<Record<string, unknown>> };
+					expect(got.sort()).toEqual(expectedCuts(value));
+					expect(() => JSON.parse(scanned.rest.toString()) as unknown).not.toThrow();
+					const message = text(scanned.ranges.get(Place.MESSAGE), scanned);
+					const first = value.choices?.[0];
+					expect(message === undefined ? undefined : JSON.parse(message)).toEqual(first?.["message"]);
+				},
 			),
-		);
-		const document = fc.oneof(
-			fc.record({ choices: fc.array(choice), z: fc.jsonValue() }),
-			fc.jsonValue({ maxDepth: 5 }),
-		);
-		fc.assert(
-			fc.property(document, fc.nat(3), fc.array(fc.nat(400)), (value, indent, splits) => {
-				const text = JSON.stringify(value, null, indent);
-				const length = Buffer.byteLength(text);
-				const scanned = scan(
-					text,
-					splits.filter((at) => at <= length),
-				);
-				expect(whole(scanned)).toBe(text);
-				expect(() => JSON.parse(scanned.rest.toString())).not.toThrow();
-			}),
-			{ numRuns: 500 },
+			{ numRuns: 1500 },
 		);
 	});
 
-	it("accepts and refuses what JSON.parse does, on documents with damage", () => {
-		const damage = fc.tuple(
-			fc.nat(400),
-			fc.constantFrom("", '"', "\\", "{", "}", "[", "]", ",", ":", "1", "-", "e", "t", "\u0001", " "),
+	it("gives the same result at every single split position, and byte by byte", () => {
+		const source = Buffer.from(
+			'{"id":"a\\u00e9\u00e9","choices":[{"meta_info":{"routed_exp\\u0065rts":"QUJD\\/RA==","completion_tokens":-1.5e+3,' +
+				'"indexer_topk":""},"prompt_token_ids":[ 1,22 ],"message":{"content":"\\"x\\"","n":[true,false,null]}}]}',
+		);
+		const whole = scan(source);
+		expect(whole.cuts.map((cut) => cut.field)).toEqual([
+			"routed_experts",
+			"indexer_topk",
+			"prompt_token_ids",
+		]);
+		const plain = (scanned: ScannedReply): unknown => ({
+			...scanned,
+			cuts: scanned.cuts.map((cut) => ({ ...cut, bytes: Buffer.concat([...cut.bytes]).toString() })),
+		});
+		for (let split = 0; split <= source.length; split++)
+			expect(plain(scan(source, [split]))).toEqual(plain(whole));
+		expect(plain(scan(source, [...source.keys()]))).toEqual(plain(whole));
+	});
+
+	it("accepts and refuses mutilated replies as JSON.parse does", () => {
+		const at = fc.double({ min: 0, max: 1, noNaN: true });
+		const put = fc.oneof(
+			fc.string({ maxLength: 2 }),
+			fc.constantFrom('"', "\\", ",", "}", "]", "1", "e", "-", "\n"),
 		);
 		fc.assert(
-			fc.property(fc.jsonValue({ maxDepth: 4 }), fc.array(damage, { maxLength: 3 }), (value, damages) => {
-				let text = JSON.stringify(value);
-				for (const [at, insert] of damages)
-					text = text.slice(0, at) + insert + text.slice(at + (insert === "" ? 1 : 0));
+			fc.property(reply, at, at, put, fc.boolean(), (source, position, split, inserted, replace) => {
+				const index = Math.floor(position * source.length);
+				const mutated = source.slice(0, index) + inserted + source.slice(index + (replace ? 1 : 0));
+				if (/\p{Surrogate}/u.test(mutated)) return;
 				let valid = true;
 				try {
-					JSON.parse(text);
+					JSON.parse(mutated);
 				} catch {
 					valid = false;
 				}
-				let accepted = true;
-				try {
-					scan(text);
-				} catch {
-					accepted = false;
-				}
-				expect([text, accepted]).toEqual([text, valid]);
+				const bytes = Buffer.from(mutated);
+				const run = (): ScannedReply => scan(bytes, [Math.floor(split * bytes.length)]);
+				if (valid) expect(putBack(run()).equals(bytes)).toBe(true);
+				else expect(run).toThrow(JsonSyntaxError);
 			}),
-			{ numRuns: 1000 },
+			{ numRuns: 4000 },
+		);
+	});
+
+	it.each([
+		"",
+		" ",
+		"{",
+		'{"a":1',
+		"NaN",
+		'{"a":NaN}',
+		'{"a":Infinity}',
+		"\ufeff{}",
+		"{}x",
+		"01",
+		"-",
+		"1.",
+		"1e",
+		"tru",
+	])("refuses %j", (source) => {
+		expect(() => scan(source)).toThrow(JsonSyntaxError);
+	});
+
+	it("refuses invalid UTF-8 in the rest and in a payload, split or not", () => {
+		const around = (bad: number[], key: string): Buffer =>
+			Buffer.concat([
+				Buffer.from(`{"choices":[{"meta_info":{"${key}":"AA`),
+				Buffer.from(bad),
+				Buffer.from('"}}]}'),
+			]);
+		for (const key of ["routed_experts", "other"]) {
+			const fine = around([0xe2, 0x82, 0xac], key);
+			for (let split = 0; split < fine.length; split++)
+				expect(putBack(scan(fine, [split])).equals(fine)).toBe(true);
+			for (const bad of [[0xff], [0xe2, 0x82], [0xc0, 0xaf], [0xed, 0xa0, 0x80]]) {
+				const bytes = around(bad, key);
+				for (let split = 0; split < bytes.length; split++) {
+					expect(() => scan(bytes, [split])).toThrow(JsonSyntaxError);
+				}
+			}
+		}
+	});
+
+	it("bounds nesting at 64", () => {
+		expect(() => scan("[".repeat(64) + "]".repeat(64))).not.toThrow();
+		expect(() => scan("[".repeat(65) + "]".repeat(65))).toThrow("deeper than 64");
+	});
+
+	it("tells when a deciding key stands twice, and not when any other does", () => {
+		expect(scan('{"choices":[],"choices":[]}').hasDuplicateKey).toBe(true);
+		expect(scan('{"choices":[{"message":1,"m\\u0065ssage":2}]}').hasDuplicateKey).toBe(true);
+		expect(
+			scan('{"choices":[{"meta_info":{"routed_experts":"a","routed_experts":"b"}}]}').hasDuplicateKey,
+		).toBe(true);
+		expect(scan('{"choices":[{"message":1},{"message":2}],"x":1,"x":2}').hasDuplicateKey).toBe(false);
+	});
+
+	it("bounds what it keeps besides the payloads", () => {
+		const scanner = new ReplyScanner({ maxRestBytes: 100 });
+		scanner.push(Buffer.from('{"choices":[{"meta_info":{"routed_experts":"'));
+		for (let count = 0; count < 100; count++) scanner.push(Buffer.alloc(1000, 0x41));
+		expect(() => scanner.push(Buffer.from(`","x":"${"y".repeat(100)}`))).toThrow("larger than 100 bytes");
+	});
+
+	it("takes a reply longer than any string can be", { timeout: 60_000 }, () => {
+		const chunk = Buffer.alloc(4 * 1024 * 1024, 0x41);
+		const scanner = new ReplyScanner();
+		scanner.push(Buffer.from('{"choices":[{"meta_info":{"routed_experts":"'));
+		for (let count = 0; count < 150; count++) scanner.push(chunk);
+		scanner.push(Buffer.from('","completion_tokens":3}}]}'));
+		const scanned = scanner.end();
+		expect(scanned.cuts[0]?.byteLength).toBe(150 * chunk.length);
+		expect(scanned.rest.toString()).toBe(
+			'{"choices":[{"meta_info":{"routed_experts":"","completion_tokens":3}}]}',
 		);
 	});
 
@@ -149,25 +301,5 @@ describe("the reply scanner", () => {
 		for (let a = 0; a <= text.length; a++) {
 			for (let b = a; b <= text.length; b++) expect(outcome([a, b], "12,345,6")).toEqual(expected);
 		}
-	});
-
-	it.each([
-		"",
-		" ",
-		"{",
-		'{"a":NaN}',
-		"[1,]",
-		'{"a":1,}',
-		"01",
-		'"\t"',
-		"{} {}",
-		"[".repeat(65) + "]".repeat(65),
-	])("refuses %j", (text) => {
-		expect(() => scan(text)).toThrow(/at byte/);
-	});
-
-	it("keeps number spellings", () => {
-		const text = '{"a":1.0,"b":-0.0,"c":1e-07,"d":12345678901234567890}';
-		expect(scan(text).rest.toString()).toBe(text);
 	});
 });

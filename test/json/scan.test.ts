@@ -1,127 +1,195 @@
+// Owns the proof that the request scanner accepts exactly strict JSON and maps every top-level field and message.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { scanArrayContent, scanObject } from "../../src/json/scan.js";
+import { JsonSyntaxError } from "../../src/json/parse.js";
+import { type ObjectScan, scanArrayContent, scanObject as scanWith } from "../../src/json/scan.js";
 
-const scan = (text: string) => scanObject(Buffer.from(text), { maxDepth: 64 });
+interface SharedPrefix {
+	content: Buffer;
+	elementCount: number;
+}
 
-describe("the request scanner", () => {
-	it("reports fields in order with their bytes, duplicates included", () => {
-		const text = ' { "a" : 1.0 , "b":"x\\u0022", "a":[1,{"messages":2}] } ';
-		const { fields, messages } = scan(text);
-		expect(fields.map((field) => [field.key, text.slice(field.valueStart, field.valueEnd)])).toEqual([
-			["a", "1.0"],
-			["b", '"x\\u0022"'],
-			["a", '[1,{"messages":2}]'],
-		]);
-		expect(messages).toBeNull();
+const scanObject = (body: Buffer, options: { sharedPrefix?: SharedPrefix | undefined } = {}): ObjectScan =>
+	scanWith(body, { maxDepth: 64, ...options });
+
+function tryScan(text: string | Buffer, sharedPrefix?: SharedPrefix): ObjectScan | JsonSyntaxError {
+	try {
+		return scanObject(Buffer.from(text as string), { sharedPrefix });
+	} catch (error) {
+		if (error instanceof JsonSyntaxError) return error;
+		throw error;
+	}
+}
+
+function parses(text: string): boolean {
+	try {
+		const value: unknown = JSON.parse(text);
+		return typeof value === "object" && value !== null && !Array.isArray(value);
+	} catch {
+		return false;
+	}
+}
+
+const jsonObject = fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ maxDepth: 4 }), {
+	maxKeys: 6,
+});
+
+describe("scanObject", () => {
+	it("finds every top-level field of generated documents, however they are spaced", () => {
+		fc.assert(
+			fc.property(jsonObject, fc.constantFrom(undefined, 1, "\t"), (value, space) => {
+				const body = Buffer.from(JSON.stringify(value, null, space));
+				const expected = JSON.parse(body.toString()) as Record<string, unknown>;
+				const { fields } = scanObject(body);
+				expect(fields.map((field) => field.key).sort()).toEqual(Object.keys(expected).sort());
+				for (const field of fields) {
+					expect(JSON.parse(body.toString("utf8", field.valueStart, field.valueEnd))).toEqual(
+						expected[field.key],
+					);
+					expect(body[field.keyStart]).toBe(0x22);
+				}
+			}),
+			{ numRuns: 400 },
+		);
 	});
 
-	it("finds the elements of messages, whatever the spaces", () => {
-		const text = '{"messages" : [ {"a":1} ,\n{"b":[2]} ] }';
-		const { messages } = scan(text);
-		expect(messages?.elements.map(({ start, end }) => text.slice(start, end))).toEqual([
-			'{"a":1}',
-			'{"b":[2]}',
-		]);
-		expect(text.slice(messages?.contentStart, messages?.contentEnd)).toBe(' {"a":1} ,\n{"b":[2]}');
-	});
-
-	it("jumps over a history that is repeated byte for byte, and only then", () => {
-		const content = Buffer.from('{"a":1},{"b":2}');
-		const prefix = { maxDepth: 64, sharedPrefix: { content, elementCount: 2 } };
-		const tail = (text: string) => {
-			const { messages } = scanObject(Buffer.from(text), prefix);
-			return [messages?.sharedBytes, messages?.elements.map(({ start, end }) => text.slice(start, end))];
-		};
-		expect(tail('{"messages":[{"a":1},{"b":2},{"c":3}]}')).toEqual([content.length, ['{"c":3}']]);
-		expect(tail('{"messages":[{"a":1},{"b":2}]}')).toEqual([content.length, []]);
-		expect(tail('{"messages":[{"a":1},{"b":2} , {"c":3} ]}')).toEqual([content.length, ['{"c":3}']]);
-		expect(tail('{"messages":[{"a":1},{"b":3}]}')).toEqual([0, ['{"a":1}', '{"b":3}']]);
-		expect(tail('{"messages":[{"a":1}]}')).toEqual([0, ['{"a":1}']]);
-		expect(() => tail('{"messages":[{"a":1},{"b":2}{"c":3}]}')).toThrow(/comma/);
-		expect(() => tail('{"messages":[{"a":1},{"b":2},]}')).toThrow();
-	});
-
-	it("does not take a number for the repeated one because it begins like it", () => {
-		const prefix = { maxDepth: 64, sharedPrefix: { content: Buffer.from("1"), elementCount: 1 } };
-		expect(scanObject(Buffer.from('{"messages":[12]}'), prefix).messages?.sharedBytes).toBe(0);
-	});
-
-	it("takes the last messages of several, and none when that is no list", () => {
-		expect(scan('{"messages":[1],"messages":[2,3]}').messages?.elements).toHaveLength(2);
-		expect(scan('{"messages":[1],"messages":2}').messages).toBeNull();
+	it("accepts and refuses mutilated documents as JSON.parse does", () => {
+		const mutilation = fc.record({
+			at: fc.double({ min: 0, max: 1, noNaN: true }),
+			put: fc.string({ maxLength: 2 }),
+		});
+		fc.assert(
+			fc.property(jsonObject, mutilation, fc.boolean(), (value, { at, put }, replace) => {
+				const text = JSON.stringify({ messages: [value, 1.5, "a\n"], ...value });
+				const index = Math.floor(at * text.length);
+				const mutated = text.slice(0, index) + put + text.slice(index + (replace ? 1 : 0));
+				if (/\p{Surrogate}/u.test(mutated)) return;
+				expect(tryScan(mutated) instanceof JsonSyntaxError).toBe(!parses(mutated));
+			}),
+			{ numRuns: 3000 },
+		);
 	});
 
 	it.each([
-		["", "expected an object"],
-		["[]", "expected an object"],
-		["\ufeff{}", "expected an object"],
-		["{} x", "behind the object"],
-		['{"a":NaN}', "unexpected character"],
-		['{"a":Infinity}', "unexpected character"],
-		['{"a":01}', "expected a comma"],
-		['{"a":1.}', "malformed number"],
-		['{"a":"\u0001"}', "control character"],
-		['{"a":"\\x"}', "malformed escape"],
-		['{"a":"\\u12g4"}', "malformed escape"],
-		['{"a":"', "unterminated"],
-		['{"a":tru}', "unexpected character"],
-		[`{"a":${"[".repeat(64)}${"]".repeat(64)}}`, "nesting deeper"],
-	])("refuses %j", (text, why) => {
-		expect(() => scan(text)).toThrow(why);
+		["an empty body", ""],
+		["white space", "  \n"],
+		["a list", "[]"],
+		["a byte order mark", "\ufeff{}"],
+		["NaN", '{"a":NaN}'],
+		["Infinity", '{"a":-Infinity}'],
+		["a leading zero", '{"a":01}'],
+		["a trailing comma", '{"a":1,}'],
+		["trailing bytes", "{} x"],
+		["two values", "{}{}"],
+		["a raw newline in a string", '{"a":"x\ny"}'],
+		["a raw control character deep in a long string", `{"a":"${"x".repeat(5000)}\u0001${"x".repeat(50)}"}`],
+		["an unknown escape", '{"a":"\\x41"}'],
+		["a short unicode escape", '{"a":"\\u12"}'],
+		["an unclosed string", `{"a":"${"x".repeat(3000)}`],
+		["UTF-16", Buffer.from('{"a":1}', "utf16le")],
+		["invalid UTF-8", Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
+		["an overlong encoding", Buffer.from([0x7b, 0x22, 0xc0, 0xaf, 0x22, 0x3a, 0x31, 0x7d])],
+	])("refuses %s", (_name, text) => {
+		expect(tryScan(text)).toBeInstanceOf(JsonSyntaxError);
 	});
 
-	it("refuses bytes that are no UTF-8, and UTF-16", () => {
-		expect(() =>
-			scanObject(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), { maxDepth: 64 }),
-		).toThrow("UTF-8");
-		expect(() => scanObject(Buffer.from('{"a":1}', "utf16le"), { maxDepth: 64 })).toThrow();
+	it("counts the body as the first level of nesting", () => {
+		const nested = (levels: number): string => `{"a":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
+		expect(tryScan(nested(64))).not.toBeInstanceOf(Error);
+		expect(tryScan(nested(65))).toMatchObject({ message: expect.stringContaining("deeper than 64") });
+		const message = (levels: number): string => `{"messages":[${"[".repeat(levels)}${"]".repeat(levels)}]}`;
+		expect(tryScan(message(62))).not.toBeInstanceOf(Error);
+		expect(tryScan(message(63))).toBeInstanceOf(JsonSyntaxError);
 	});
 
-	it("allows nesting up to the limit", () => {
-		expect(scan(`{"a":${"[".repeat(63)}${"]".repeat(63)}}`).fields).toHaveLength(1);
+	it("knows all duplicates and takes the last messages, also by an escaped key", () => {
+		const body = Buffer.from('{"messages":[1,2],"a":1,"mess\\u0061ges":[ 3 ],"a":2}');
+		const scan = scanObject(body);
+		expect(scan.fields.map((field) => field.key)).toEqual(["messages", "a", "messages", "a"]);
+		const messages = scan.messages;
+		expect(messages?.elements.map(({ start, end }) => body.toString("utf8", start, end))).toEqual(["3"]);
+		expect(body.toString("utf8", messages?.contentStart, messages?.contentEnd)).toBe(" 3");
+		expect(scanObject(Buffer.from('{"messages":[1],"messages":null}')).messages).toBeNull();
+	});
+});
+
+describe("scanObject with a shared prefix", () => {
+	const shared = (text: string, elementCount: number): SharedPrefix => ({
+		content: Buffer.from(text),
+		elementCount,
 	});
 
-	it("accepts and refuses what JSON.parse does, and finds the same fields", () => {
-		const damage = fc.tuple(
-			fc.nat(200),
-			fc.constantFrom("", '"', "\\", "{", "}", "]", ",", ":", "1", "-", ".", "n", "\u0002"),
-		);
+	it("returns only the elements behind the shared bytes", () => {
+		const body = Buffer.from('{"model":"m","messages":[{"a":1},{"b":2} , {"c":3},4],"z":0}');
+		const messages = scanObject(body, { sharedPrefix: shared('{"a":1},{"b":2}', 2) }).messages;
+		expect(messages).toMatchObject({ sharedBytes: 15 });
+		expect(messages?.elements.map(({ start, end }) => body.toString("utf8", start, end))).toEqual([
+			'{"c":3}',
+			"4",
+		]);
+		const same = scanObject(Buffer.from('{"messages":[{"a":1} ]}'), { sharedPrefix: shared('{"a":1}', 1) });
+		expect(same.messages).toMatchObject({ sharedBytes: 7, elements: [] });
+	});
+
+	it.each([
+		["other bytes", '{"messages":[{"a":2}]}', '{"a":1}'],
+		["a number that goes on", '{"messages":[12]}', "1"],
+		["no comma behind it", '{"messages":[1 2]}', "1"],
+		["a shorter list", '{"messages":[1]}', "1,2"],
+	])("walks the whole list at %s", (_name, text, prefix) => {
+		const scan = tryScan(text, shared(prefix, 1));
+		const plain = tryScan(text);
+		if (plain instanceof Error) expect(scan).toBeInstanceOf(JsonSyntaxError);
+		else expect(scan).toMatchObject({ messages: { sharedBytes: 0, elements: plain.messages?.elements } });
+	});
+
+	it("refuses what is wrong behind the shared bytes", () => {
+		for (const tail of [",]}", ", ,1]}", "]", '],"a":"\u0000"}', ",1]} x"]) {
+			expect(tryScan(`{"messages":[{"a":1}${tail}`, shared('{"a":1}', 1))).toBeInstanceOf(JsonSyntaxError);
+		}
+		const bad = Buffer.concat([Buffer.from('{"messages":[1,"'), Buffer.from([0xff]), Buffer.from('"]}')]);
+		expect(tryScan(bad, shared("1", 1))).toBeInstanceOf(JsonSyntaxError);
+	});
+
+	it("agrees with the plain scan on generated conversations", () => {
 		fc.assert(
 			fc.property(
-				fc.dictionary(fc.string(), fc.jsonValue()),
-				fc.array(damage, { maxLength: 2 }),
-				(value, damages) => {
-					let text = JSON.stringify(value);
-					for (const [at, insert] of damages)
-						text = text.slice(0, at) + insert + text.slice(at + (insert === "" ? 1 : 0));
-					let parsed: unknown;
-					try {
-						parsed = JSON.parse(text);
-					} catch {
-						expect(() => scan(text)).toThrow();
-						return;
-					}
-					if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-						expect(() => scan(text)).toThrow();
-						return;
-					}
-					const bytes = Buffer.from(text);
-					const fields = new Map(
-						scan(text).fields.map((field) => [
-							field.key,
-							JSON.parse(bytes.toString("utf8", field.valueStart, field.valueEnd)) as unknown,
-						]),
-					);
-					for (const [key, item] of fields)
-						expect(Object.hasOwn(parsed, key) ? parsed[key as never] : undefined).toEqual(item);
-					expect(fields.size).toBe(Object.keys(parsed).length);
+				fc.array(fc.jsonValue(), { minLength: 1 }),
+				fc.array(fc.jsonValue()),
+				(history, appended) => {
+					const content = JSON.stringify(history).slice(1, -1);
+					const body = Buffer.from(JSON.stringify({ model: "m", messages: [...history, ...appended], n: 1 }));
+					const fast = scanObject(body, { sharedPrefix: shared(content, history.length) });
+					const plain = scanObject(body);
+					expect(fast.messages?.sharedBytes).toBe(Buffer.byteLength(content));
+					expect(fast.messages?.elements).toEqual(plain.messages?.elements.slice(history.length));
+					expect(fast.fields).toEqual(plain.fields);
 				},
 			),
-			{ numRuns: 1000 },
+			{ numRuns: 300 },
 		);
 	});
 
+	it("costs far less than a whole scan", () => {
+		const history = Array.from({ length: 40_000 }, (_, index) => ({
+			role: "user",
+			content: `message "${index}"`,
+		}));
+		const body = Buffer.from(JSON.stringify({ messages: [...history, { role: "user", content: "last" }] }));
+		const prefix = shared(JSON.stringify(history).slice(1, -1), history.length);
+		const fastest = (sharedPrefix?: SharedPrefix): number => {
+			const times = Array.from({ length: 7 }, () => {
+				const startedAt = performance.now();
+				scanObject(body, { sharedPrefix });
+				return performance.now() - startedAt;
+			});
+			return Math.min(...times);
+		};
+		expect(fastest(prefix)).toBeLessThan(fastest() / 5);
+	});
+});
+
+describe("scanArrayContent", () => {
 	it("splits a stored content into its elements", () => {
 		const content = Buffer.from(' {"a":"],["} , [1, 2],3 ');
 		expect(scanArrayContent(content).map(({ start, end }) => content.toString("utf8", start, end))).toEqual([

@@ -2,6 +2,7 @@
 import { type AddressInfo, connect, createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { SAME_SIGNAL_MS } from "../../src/primary/signals.js";
+import { clusterConfig } from "../support/cluster-config.js";
 import { ClusterProcess, isRunning } from "../support/cluster-process.js";
 import { rawRequest } from "../support/raw-client.js";
 import { until, within } from "../support/wait.js";
@@ -141,7 +142,7 @@ describe("supervision", () => {
 		const it = start();
 		const { url, workerPids } = await it.ready();
 		const running = fetch(`${url}/sessions/${ON_0}/slow400`);
-		await new Promise((resolve) => setTimeout(resolve, 100));
+		await it.event("fixture_request", 5_000, (record) => record["action"] === "slow400");
 		process.kill(workerPids[0] as number, "SIGTERM");
 		expect((await running).status).toBe(200);
 		expect(await it.event("worker_ready", 3_000, (record) => record["epoch"] === 2)).toMatchObject({
@@ -173,15 +174,28 @@ describe("supervision", () => {
 		expect(Number(it.all("worker_unresponsive")[0]?.["silent_ms"])).toBeGreaterThanOrEqual(10_000);
 	}, 40_000);
 
-	test("a worker that blocks for five seconds is not killed", async () => {
-		const it = start();
+	test("a worker that blocks for five seconds refuses what is over its bound at once, is not killed, and recovers", async () => {
+		const { limits } = clusterConfig();
+		const it = start({ limits: { ...limits, maxInflightPerWorker: 2 } });
 		const { url, workerPids } = await it.ready();
 		void fetch(`${url}/sessions/${ON_0}/block`).catch(() => undefined);
 		await new Promise((resolve) => setTimeout(resolve, 200));
-		expect(await (await fetch(`${url}/sessions/${ON_0}`)).json()).toMatchObject({
-			pid: workerPids[0],
-			epoch: 1,
+		// The router lets twice the worker's bound run towards it: three more beside the one that blocks.
+		const waiting = [1, 2, 3].map(() => fetch(`${url}/sessions/${ON_0}`));
+		const refused = await until("a refusal", 2_000, async () => {
+			const reply = await Promise.race([
+				fetch(`${url}/sessions/${ON_0}`),
+				new Promise<null>((resolve) => setTimeout(resolve, 500, null)),
+			]);
+			return reply !== null && reply.status === 503 && reply;
 		});
+		expect(await refused.json()).toMatchObject({ error: { code: "worker_unavailable" } });
+		expect(refused.headers.get("retry-after")).toBe("1");
+		expect((await fetch(`${url}/sessions/${ON_1}`)).status).toBe(200);
+		for (const reply of await Promise.all(waiting)) {
+			expect(await reply.json()).toMatchObject({ pid: workerPids[0], epoch: 1 });
+		}
+		expect((await fetch(`${url}/sessions/${ON_0}`)).status).toBe(200);
 		expect(it.all("worker_exit")).toHaveLength(0);
 	});
 });
@@ -205,6 +219,39 @@ test("out of file descriptors it says so, refuses, and recovers", async () => {
 	expect(it.all("worker_exit")).toHaveLength(0);
 	expect(it.all("router_exit")).toHaveLength(0);
 }, 20_000);
+
+test("a request that crashes its worker every time ends in quarantine, named in the log; others see no error", async () => {
+	const it = start();
+	const { url } = await it.ready();
+	let over = false;
+	const others: number[] = [];
+	const load = (async () => {
+		while (!over) others.push((await fetch(`${url}/sessions/${ON_1}`)).status);
+	})();
+	for (let epoch = 1; epoch <= 5; epoch += 1) {
+		await it.event("worker_ready", 10_000, (record) => record["worker"] === 0 && record["epoch"] === epoch);
+		const crashed = await until("the crash", 5_000, async () => {
+			const headers = { "x-request-id": `crash-${epoch}` };
+			const reply = await fetch(`${url}/sessions/${ON_0}/crash`, { headers });
+			return reply.status === 502 && reply;
+		});
+		expect(crashed.headers.get("x-request-id")).toBe(`crash-${epoch}`);
+	}
+	expect(await it.event("worker_quarantined")).toMatchObject({ worker: 0, crashes: 5 });
+	expect(await it.event("cluster_degraded")).toMatchObject({ ready: 1, total: 2 });
+	const refused = await fetch(`${url}/sessions/${ON_0}`);
+	expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+	over = true;
+	await load;
+	expect(others.length).toBeGreaterThan(10);
+	expect(others.filter((status) => status !== 200)).toEqual([]);
+	// The log names the worker of each crash and the request that was on it.
+	const crashed = it.all("relay_error").map((record) => [record["worker"], record["x_request_id"]]);
+	expect(crashed).toEqual([1, 2, 3, 4, 5].map((epoch) => [0, `crash-${epoch}`]));
+	expect(it.all("worker_exit").map((record) => [record["worker"], record["exit_code"]])).toEqual(
+		Array.from({ length: 5 }, () => [0, 7]),
+	);
+}, 60_000);
 
 describe("the end", () => {
 	test.each(["SIGTERM", "SIGINT"] as const)(

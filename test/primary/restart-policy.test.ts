@@ -143,12 +143,16 @@ describe("liveness", () => {
 		["a child silent for 10 s is killed", { heardMs: 0, checkedMs: 9_000 }, 10_000, true],
 		["nobody is killed because the primary itself slept", { heardMs: 0, checkedMs: 1_000 }, 61_000, false],
 	])("%s", (_what, state, nowMs, kill) => {
-		expect(checkLiveness(state, nowMs).kill).toBe(kill);
+		expect(checkLiveness(state, nowMs, true).kill).toBe(kill);
+	});
+
+	test("a child that still starts is not killed for its silence", () => {
+		expect(checkLiveness({ heardMs: 0, checkedMs: 59_000 }, 60_000, false).kill).toBe(false);
 	});
 
 	test("silence before the primary's own sleep still counts", () => {
-		const woken = checkLiveness({ heardMs: 0, checkedMs: 8_000 }, 68_000);
+		const woken = checkLiveness({ heardMs: 0, checkedMs: 8_000 }, 68_000, true);
 		expect(woken).toMatchObject({ kill: false, silentMs: 8_000 });
-		expect(checkLiveness(checkLiveness(woken.state, 69_000).state, 70_000).kill).toBe(true);
+		expect(checkLiveness(checkLiveness(woken.state, 69_000, true).state, 70_000, true).kill).toBe(true);
 	});
 });

@@ -1,6 +1,7 @@
 // A worker rig whose turns can be held at every await point, over a store on disk and a clock that can jump.
 import { type Clock, systemClock } from "../../src/base/clock.js";
 import type { ClusterConfig } from "../../src/ipc/config.js";
+import { createMemoryStore } from "../../src/store/memory-store.js";
 import { Checkpoints, HeldStore, heldTito } from "./checkpoints.js";
 import { createLmdbDir } from "./lmdb-dir.js";
 import { until, within } from "./wait.js";
@@ -23,6 +24,10 @@ export interface RaceRig extends WorkerRig {
 	begin(id: string, body: object, headers?: Record<string, string>): Attempt;
 	/** Resolves when the worker has seen every connection close that its clients closed before this call. */
 	noticed(): Promise<void>;
+	/** Moves both clocks. No timer notices. */
+	jump(seconds: number): void;
+	/** Moves the wall clock only. */
+	jumpWall(seconds: number): void;
 	/** Moves both clocks past every deadline, and lets the session's timer find out. */
 	expire(id: string): Promise<void>;
 	/** Resolves when this many chats of the session run or wait. */
@@ -31,22 +36,25 @@ export interface RaceRig extends WorkerRig {
 	ended(id: string, count: number): Promise<Array<[status: unknown, code: unknown]>>;
 }
 
+/** With `store: "memory"` in `overrides` a restart forgets everything, and the rig starts faster. */
 export async function startRaceRig(
 	overrides: Partial<ClusterConfig> = {},
 	samplesThread?: string,
 ): Promise<RaceRig> {
 	const points = new Checkpoints();
-	const dir = await createLmdbDir();
+	const tombstones = overrides.tombstones ?? 100;
+	const dir = overrides.store === "memory" ? null : await createLmdbDir(tombstones);
 	let jumpedMs = 0;
+	let wallJumpedMs = 0;
 	const clock: Clock = {
-		nowS: () => systemClock.nowS() + jumpedMs / 1000,
+		nowS: () => systemClock.nowS() + (jumpedMs + wallJumpedMs) / 1000,
 		monotonicMs: () => systemClock.monotonicMs() + jumpedMs,
 	};
 	let store: HeldStore | null = null;
 	const rig = await startRig(
 		{ sessionTtlS: RIG_TTL_S, maxSessionTtlS: RIG_TTL_S, ...overrides },
 		async () => {
-			store = new HeldStore(await dir.open(), points);
+			store = new HeldStore(dir === null ? createMemoryStore({ tombstones }) : await dir.open(), points);
 			return store;
 		},
 		(tito) => heldTito(tito, points),
@@ -68,6 +76,12 @@ export async function startRaceRig(
 		async noticed(): Promise<void> {
 			// Client and worker share one event loop: what was closed before these requests were sent is read before they are.
 			for (let trip = 0; trip < 3; trip++) await rig.request("GET", "/health");
+		},
+		jump(seconds: number): void {
+			jumpedMs += seconds * 1000;
+		},
+		jumpWall(seconds: number): void {
+			wallJumpedMs += seconds * 1000;
 		},
 		async expire(id: string): Promise<void> {
 			jumpedMs += (RIG_TTL_S + 1) * 1000;
@@ -91,7 +105,7 @@ export async function startRaceRig(
 			}),
 		async close(): Promise<void> {
 			await close();
-			await dir.remove();
+			await dir?.remove();
 		},
 	});
 }

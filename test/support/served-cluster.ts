@@ -15,6 +15,8 @@ export interface ServeOptions {
 	env?: Record<string, string>;
 	/** Without --store memory --backends 2 --log-format json in front of the arguments. */
 	bare?: boolean;
+	/** Another installation's program. */
+	program?: string;
 }
 
 export interface ReadyCluster {
@@ -52,7 +54,7 @@ export class ServedCluster {
 		const [command, commandArgs] =
 			options.throughNpm === true
 				? ["npm", ["start", "--silent", "--", ...all]]
-				: [process.execPath, [join(REPOSITORY, "bin", "rollpin.js"), "serve", ...all]];
+				: [process.execPath, [options.program ?? join(REPOSITORY, "bin", "rollpin.js"), "serve", ...all]];
 		this.child = spawn(command, commandArgs, {
 			cwd: REPOSITORY,
 			env: { ...Object.fromEntries(inherited), TMPDIR: this.tempDir, ...options.env },

@@ -110,6 +110,17 @@ describe("a chat turn", () => {
 		expect(sessions.map((session) => session.session_id)).not.toContain("never-seen");
 	});
 
+	it.each([
+		["half of a surrogate pair", { role: "user", content: "\ud83d" }],
+		["a tool call whose arguments are no JSON", { role: "assistant", content: "", tool_calls: [badCall()] }],
+	])("leaves no session behind when the first chat of an id is refused for %s", async (what, message) => {
+		const id = `refused-${what.length}`;
+		const refused = await rig.chat(id, say(user("x"), message, user("y")));
+		expect([refused.status, refused.json.error?.code]).toEqual([400, "invalid_messages"]);
+		expect(await read(id)).toEqual({ session_id: id, records: [], metadata: {} });
+		expect((await rig.chat(id, say(user("x")))).status).toBe(200);
+	});
+
 	it("takes a retry of the newest turn in its place, and logs the rollback", async () => {
 		const id = await rig.create();
 		const first = await rig.chat(id, say(user("one")));
@@ -121,13 +132,30 @@ describe("a chat turn", () => {
 		const { records } = await read(id);
 		expect(records.map((record) => record.request.messages.length)).toEqual([1, 3]);
 		expect(records[1]?.request.messages[2]).toEqual(user("other"));
+		expect(retried.headers["x-rollpin-discarded-turn"]).toBe("1");
 		expect(rig.events.find(({ event }) => event === "rollback")?.fields).toMatchObject({
 			discarded_turn: 1,
 			head: 0,
+			index: null,
 		});
 		const next = await rig.chat(id, say(...history, user("other"), reply(retried), user("three")));
 		expect(next.status).toBe(200);
 		expect((await read(id)).records).toHaveLength(3);
+	});
+
+	it("says so loudly when an answer that came back altered costs its turn", async () => {
+		const id = await rig.create();
+		const message = { role: "assistant", content: "x", reasoning_content: "because" };
+		await rig.control.script({ message });
+		await rig.chat(id, say(user("one")));
+		rig.events.length = 0;
+		const answer = await rig.chat(id, say(user("one"), { role: "assistant", content: "x" }, user("two")));
+		expect([answer.status, answer.headers["x-rollpin-discarded-turn"]]).toEqual([200, "0"]);
+		expect(rig.events.find(({ event }) => event === "rollback")?.fields).toMatchObject({
+			discarded_turn: 0,
+			index: 1,
+			difference: "reasoning_content differs (nothing sent, 7 characters stored)",
+		});
 	});
 
 	it("starts afresh on a retry of the first turn", async () => {
@@ -321,4 +349,8 @@ function foreignPrompt(): string {
 	const meta = { completion_tokens: 1, output_token_logprobs: [[-1, 5, null]] };
 	const message = { role: "assistant", content: "x" };
 	return JSON.stringify({ choices: [{ index: 0, message, prompt_token_ids: [1, 2], meta_info: meta }] });
+}
+
+function badCall(): object {
+	return { id: "c", type: "function", function: { name: "f", arguments: "{" } };
 }

@@ -1,0 +1,142 @@
+// Owns walking over one strict RFC 8259 value in a buffer by offsets. Builds no value; UTF-8 is the caller's to check.
+import { JsonSyntaxError } from "./parse.js";
+import { plainStringEnd } from "./string-bytes.js";
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Offset of the first byte at or behind `at` that is no JSON white space. */
+export function skipSpace(bytes: Buffer, at: number): number {
+	let next = at;
+	for (;;) {
+		const byte = bytes[next];
+		if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return next;
+		next++;
+	}
+}
+
+/** @throws JsonSyntaxError `unexpected end of JSON` at the end of the bytes, else `what` */
+export function syntaxError(bytes: Buffer, what: string, at: number): never {
+	if (at >= bytes.length) throw new JsonSyntaxError("unexpected end of JSON", bytes.length);
+	throw new JsonSyntaxError(what, at);
+}
+
+/**
+ * End of the value whose first byte is at `at`; `depth` containers are open around it.
+ * @throws JsonSyntaxError for anything that is not strict JSON, and for nesting deeper than `maxDepth`
+ */
+export function skipValue(bytes: Buffer, at: number, depth: number, maxDepth: number): number {
+	const byte = bytes[at];
+	if (byte === QUOTE) return skipString(bytes, at);
+	if (byte === 0x7b) return skipMembers(bytes, at, depth, maxDepth);
+	if (byte === 0x5b) return skipItems(bytes, at, depth, maxDepth);
+	if (byte === 0x74) return skipLiteral(bytes, at, "true");
+	if (byte === 0x66) return skipLiteral(bytes, at, "false");
+	if (byte === 0x6e) return skipLiteral(bytes, at, "null");
+	return skipNumber(bytes, at);
+}
+
+/** End (behind the closing quote) of the string whose opening quote is at `at`. */
+export function skipString(bytes: Buffer, at: number): number {
+	if (bytes[at] !== QUOTE) syntaxError(bytes, "expected a string", at);
+	let next = at + 1;
+	for (;;) {
+		next = plainStringEnd(bytes, next, bytes.length);
+		const byte = bytes[next];
+		if (byte === QUOTE) return next + 1;
+		if (byte !== BACKSLASH) syntaxError(bytes, "control character in a string", next);
+		const escaped = bytes[next + 1];
+		if (escaped === 0x75) {
+			for (let digit = next + 2; digit < next + 6; digit++) {
+				if (!isHexDigit(bytes[digit])) syntaxError(bytes, "bad escape in the string", digit);
+			}
+			next += 6;
+		} else if (escaped !== undefined && isSimpleEscape(escaped)) next += 2;
+		else syntaxError(bytes, "bad escape in the string", next + 1);
+	}
+}
+
+export function isHexDigit(byte: number | undefined): boolean {
+	return (
+		byte !== undefined &&
+		((byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66))
+	);
+}
+
+/** One of `" \ / b f n r t`. */
+export function isSimpleEscape(byte: number): boolean {
+	return (
+		byte === QUOTE ||
+		byte === BACKSLASH ||
+		byte === 0x2f ||
+		byte === 0x62 ||
+		byte === 0x66 ||
+		byte === 0x6e ||
+		byte === 0x72 ||
+		byte === 0x74
+	);
+}
+
+function isDigit(byte: number | undefined): boolean {
+	return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+/** The string whose quotes stand at `start` and `end - 1`, unescaped. */
+export function decodeString(bytes: Buffer, start: number, end: number): string {
+	const raw = bytes.toString("utf8", start + 1, end - 1);
+	return raw.includes("\\") ? (JSON.parse(`"${raw}"`) as string) : raw;
+}
+
+function skipLiteral(bytes: Buffer, at: number, text: string): number {
+	for (let index = 0; index < text.length; index++) {
+		if (bytes[at + index] !== text.charCodeAt(index)) syntaxError(bytes, "unknown literal", at + index);
+	}
+	return at + text.length;
+}
+
+function skipNumber(bytes: Buffer, at: number): number {
+	let next = bytes[at] === 0x2d ? at + 1 : at;
+	if (!isDigit(bytes[next])) syntaxError(bytes, "unexpected character", next);
+	next = bytes[next] === 0x30 ? next + 1 : skipDigits(bytes, next);
+	if (bytes[next] === 0x2e) next = skipDigits(bytes, next + 1);
+	const exponent = bytes[next];
+	if (exponent === 0x65 || exponent === 0x45) {
+		next++;
+		if (bytes[next] === 0x2b || bytes[next] === 0x2d) next++;
+		next = skipDigits(bytes, next);
+	}
+	return next;
+}
+
+function skipDigits(bytes: Buffer, at: number): number {
+	if (!isDigit(bytes[at])) syntaxError(bytes, "malformed number", at);
+	let next = at + 1;
+	while (isDigit(bytes[next])) next++;
+	return next;
+}
+
+function skipItems(bytes: Buffer, at: number, depth: number, maxDepth: number): number {
+	if (depth >= maxDepth) syntaxError(bytes, `nesting deeper than ${maxDepth}`, at);
+	let next = skipSpace(bytes, at + 1);
+	if (bytes[next] === 0x5d) return next + 1;
+	for (;;) {
+		next = skipSpace(bytes, skipValue(bytes, next, depth + 1, maxDepth));
+		if (bytes[next] === 0x5d) return next + 1;
+		if (bytes[next] !== 0x2c) syntaxError(bytes, "expected , or ]", next);
+		next = skipSpace(bytes, next + 1);
+	}
+}
+
+function skipMembers(bytes: Buffer, at: number, depth: number, maxDepth: number): number {
+	if (depth >= maxDepth) syntaxError(bytes, `nesting deeper than ${maxDepth}`, at);
+	let next = skipSpace(bytes, at + 1);
+	if (bytes[next] === 0x7d) return next + 1;
+	for (;;) {
+		next = skipSpace(bytes, skipString(bytes, next));
+		if (bytes[next] !== 0x3a) syntaxError(bytes, "expected :", next);
+		next = skipSpace(bytes, skipValue(bytes, skipSpace(bytes, next + 1), depth + 1, maxDepth));
+		if (bytes[next] === 0x7d) return next + 1;
+		if (bytes[next] !== 0x2c) syntaxError(bytes, "expected , or }", next);
+		next = skipSpace(bytes, next + 1);
+	}
+}

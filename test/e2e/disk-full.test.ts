@@ -1,0 +1,87 @@
+// A data dir on a medium that fills up: 507 without an ack, reads go on, recovery by itself. Needs the right to mount.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ServedCluster } from "../support/served-cluster.js";
+import { until } from "../support/wait.js";
+
+const MIB = 1024 * 1024;
+const root = mkdtempSync(join(tmpdir(), "rollpin-full-"));
+const medium = join(root, "medium");
+mkdirSync(medium);
+const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=160m", "tmpfs", medium]).status === 0;
+if (!mounted)
+	process.stderr.write("skipped: no right to mount a small tmpfs, so no medium that can be filled\n");
+
+let cluster: ServedCluster;
+let url: string;
+beforeAll(async () => {
+	if (!mounted) return;
+	const data = join(medium, "data");
+	const flags = ["--port", "0", "--backends", "2", "--log-format", "json", "--data-dir", data];
+	cluster = new ServedCluster(flags, { bare: true });
+	({ url } = await cluster.ready());
+});
+afterAll(async () => {
+	if (mounted) {
+		await cluster.stop();
+		spawnSync("umount", [medium]);
+	}
+	rmSync(root, { recursive: true, force: true });
+});
+
+type Message = { role: string; content: string };
+
+async function chat(
+	id: string,
+	messages: Message[],
+): Promise<{ status: number; code: unknown; message: Message }> {
+	const reply = await fetch(`${url}/sessions/${id}/v1/chat/completions`, {
+		method: "POST",
+		headers: { "content-type": "application/json" },
+		body: JSON.stringify({ model: "m", max_tokens: 8, messages }),
+	});
+	const body = (await reply.json()) as { choices?: Array<{ message: Message }>; error?: { code: string } };
+	return { status: reply.status, code: body.error?.code, message: body.choices?.[0]?.message as Message };
+}
+
+const recordsOf = async (id: string): Promise<unknown[]> => {
+	const reply = await fetch(`${url}/sessions/${id}`);
+	expect(reply.status).toBe(200);
+	return ((await reply.json()) as { records: unknown[] }).records;
+};
+
+test.skipIf(!mounted)(
+	"a full medium refuses turns with 507 and keeps none of them; reads go on; room brings it back by itself",
+	async () => {
+		const opening = { role: "user", content: "one" };
+		const first = await chat("full", [opening]);
+		expect(first.status).toBe(200);
+		const next = [opening, first.message, { role: "user", content: "two" }];
+		const ballast = join(medium, "ballast");
+		const { bavail, bsize } = statfsSync(medium);
+		writeFileSync(ballast, Buffer.alloc(bavail * bsize - 2 * MIB));
+		const refused = await until("507", 5_000, async () => {
+			const reply = await chat("full", next);
+			return reply.status === 507 && reply;
+		});
+		expect(refused.code).toBe("store_full");
+		const kept = await recordsOf("full");
+		expect((await chat("full", next)).status).toBe(507);
+		expect(await recordsOf("full")).toEqual(kept);
+		expect(cluster.all("worker_exit")).toEqual([]);
+
+		rmSync(ballast);
+		const back = await until("room again", 5_000, async () => {
+			const reply = await chat("full", next);
+			return reply.status === 200 && reply;
+		});
+		const third = [...next, back.message, { role: "user", content: "three" }];
+		expect((await chat("full", third)).status).toBe(200);
+		expect(await recordsOf("full")).toHaveLength(3);
+		expect(cluster.all("worker_exit")).toEqual([]);
+	},
+	60_000,
+);
