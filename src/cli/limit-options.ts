@@ -14,7 +14,7 @@ export const LIMIT_OPTIONS = {
 	}),
 	maxMessages: integer({
 		group: LIMITS,
-		description: "messages in one chat request; above it 400",
+		description: "messages in one chat request; above it 413",
 		min: 1,
 		max: 1_000_000,
 		fallback: 10_000,

@@ -2,7 +2,7 @@
 import { parseJson } from "../json/parse.js";
 import type { ByteRange } from "../json/scan.js";
 import { decodeString } from "../json/skip.js";
-import type { JsonObject } from "../json/value.js";
+import type { JsonObject, JsonValue } from "../json/value.js";
 import type { CutRange, Generation } from "./engine.js";
 import { invalidReply } from "./invalid-reply.js";
 import { parseLogprobs } from "./logprobs.js";
@@ -78,8 +78,16 @@ function readMessage(bytes: Buffer): JsonObject {
 	const content = message.get("content");
 	if (content === undefined || content === null) invalid("message.content is missing or null");
 	// A list of parts passes, as it does in the reference (section 6.6).
-	if (typeof content !== "string" && !Array.isArray(content)) invalid("message.content is not a string");
+	if (typeof content !== "string" && !isListOfObjects(content)) invalid("message.content is not a string");
+	// Sent back as it came, it must be let in again.
+	if (message.get("role") !== "assistant") invalid("message.role is not assistant");
+	const calls = message.get("tool_calls") ?? null;
+	if (calls !== null && !isListOfObjects(calls)) invalid("message.tool_calls is not a list of objects");
 	return message;
+}
+
+function isListOfObjects(value: JsonValue): boolean {
+	return Array.isArray(value) && value.every((item) => item instanceof Map);
 }
 
 function checkCount(rest: Buffer, range: ByteRange | undefined, count: number): void {

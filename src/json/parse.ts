@@ -19,6 +19,12 @@ export interface ParseOptions {
 	maxDepth?: number;
 	/** Refuse an object in which a key stands twice; otherwise the last value wins, as in Python. */
 	refuseDuplicateKeys?: boolean;
+	/** Values that may still be made, over several parses; each one costs memory and time of the event loop. */
+	budget?: ValueBudget;
+}
+
+export interface ValueBudget {
+	values: number;
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
@@ -38,12 +44,14 @@ class Parser {
 	readonly #text: string;
 	readonly #maxDepth: number;
 	readonly #refuseDuplicateKeys: boolean;
+	readonly #budget: ValueBudget;
 	#at = 0;
 
 	constructor(text: string, options: ParseOptions) {
 		this.#text = text;
 		this.#maxDepth = options.maxDepth ?? 64;
 		this.#refuseDuplicateKeys = options.refuseDuplicateKeys ?? false;
+		this.#budget = options.budget ?? { values: Number.POSITIVE_INFINITY };
 	}
 
 	document(): JsonValue {
@@ -54,6 +62,8 @@ class Parser {
 	}
 
 	#value(depth: number): JsonValue {
+		if (--this.#budget.values < 0)
+			throw this.#error("too many values; send fewer or shorter lists and objects");
 		this.#space();
 		switch (this.#text[this.#at]) {
 			case "{":

@@ -5,6 +5,8 @@ import { argumentsEqual, typedEqual } from "./tool-arguments.js";
 export type MatcherName = "strict" | "loose_tool_call" | "role_content_only";
 export type MessageMatcher = (stored: JsonObject, replayed: JsonObject) => boolean;
 
+/** Longer integers are larger than every double. */
+const MAX_DOUBLE_DIGITS = 320;
 const COMPARED_KEYS = ["role", "content", "reasoning_content"] as const;
 
 /** The matcher of that name (reference section 10). strict implies loose_tool_call implies role_content_only. */
@@ -110,22 +112,23 @@ function isNumeric(value: JsonValue): value is JsonNumber | boolean {
 }
 
 function pythonNumberEqual(a: JsonNumber | boolean, b: JsonNumber | boolean): boolean {
-	const left = integerValue(a);
-	const right = integerValue(b);
+	const left = integerText(a);
+	const right = integerText(b);
 	if (left !== null && right !== null) return left === right;
 	// One side is a Python float: the comparison of an int with a float is exact in Python.
-	return left !== null
-		? isExactly(left, b as JsonNumber)
-		: right !== null
-			? isExactly(right, a as JsonNumber)
-			: (a as JsonNumber).value === (b as JsonNumber).value;
+	if (left !== null) return isExactly(left, b as JsonNumber);
+	if (right !== null) return isExactly(right, a as JsonNumber);
+	return (a as JsonNumber).value === (b as JsonNumber).value;
 }
 
-function integerValue(value: JsonNumber | boolean): bigint | null {
-	if (typeof value === "boolean") return value ? 1n : 0n;
-	return value.isInteger ? BigInt(value.text) : null;
+/** The one spelling of an integer (JSON has no leading zeros; `-0` is 0), null for a float. */
+function integerText(value: JsonNumber | boolean): string | null {
+	if (typeof value === "boolean") return value ? "1" : "0";
+	if (!value.isInteger) return null;
+	return value.text === "-0" ? "0" : value.text;
 }
 
-function isExactly(integer: bigint, float: JsonNumber): boolean {
-	return Number.isInteger(float.value) && BigInt(float.value) === integer;
+function isExactly(integer: string, float: JsonNumber): boolean {
+	if (integer.length > MAX_DOUBLE_DIGITS || !Number.isInteger(float.value)) return false;
+	return BigInt(integer) === BigInt(float.value);
 }

@@ -50,7 +50,7 @@ export class PathState {
 		this.tokens.append(promptIds);
 		this.tokens.append(completionIds);
 		this.checkpoints.push({ turn: header.id, messageEnd: this.messages.length });
-		this.request = { content: turn.content, count: turn.requestCount };
+		this.request = { content: ownBytes(turn.content), count: turn.requestCount };
 		this.head = header.id;
 	}
 
@@ -133,4 +133,9 @@ export async function loadTurnMessages(
 		);
 	}
 	return messages;
+}
+
+/** The bytes without what else their buffer holds: a view of a request's body would keep all of it alive. */
+function ownBytes(bytes: Buffer): Buffer {
+	return bytes.buffer.byteLength > 2 * bytes.length ? Buffer.from(bytes) : bytes;
 }

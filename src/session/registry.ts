@@ -187,15 +187,18 @@ export class SessionRegistry {
 				{ param: "ttl_seconds" },
 			);
 		}
-		return session.write(async () => {
-			session.refuseWhenClosing();
-			const meta = { ...session.meta, expiresAt: now + ttlS };
-			await this.#store.commit([{ op: "put_session", meta }]);
-			session.meta = meta;
-			session.deadlineMs = this.#clock.monotonicMs() + ttlS * 1000;
-			this.#arm(session);
-			return meta;
-		});
+		const done = this.use(session);
+		return session
+			.write(async () => {
+				session.refuseWhenClosing();
+				const meta = { ...session.meta, expiresAt: now + ttlS };
+				await this.#store.commit([{ op: "put_session", meta }]);
+				session.meta = meta;
+				session.deadlineMs = this.#clock.monotonicMs() + ttlS * 1000;
+				this.#arm(session);
+				return meta;
+			})
+			.finally(done);
 	}
 
 	/** Tears down everything that is due. Timers do the same one by one; this catches what they missed. */

@@ -1,6 +1,6 @@
 // The messages of one chat request as bytes and lazily parsed values. Parses only what somebody asks for.
 import { RollpinError } from "../base/errors.js";
-import { parseJson } from "../json/parse.js";
+import { parseJson, type ValueBudget } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
 
 export interface ByteRange {
@@ -30,6 +30,7 @@ export class RequestMessages {
 	readonly #tail: readonly ByteRange[];
 	readonly #rescan: () => readonly ByteRange[];
 	readonly #maxDepth: number;
+	readonly #budget: ValueBudget;
 	#all: readonly ByteRange[] | null = null;
 	readonly #values = new Map<number, JsonObject>();
 
@@ -43,12 +44,14 @@ export class RequestMessages {
 		shared: SharedMessages | null;
 		rescan: () => readonly ByteRange[];
 		maxDepth: number;
+		budget: ValueBudget;
 	}) {
 		this.content = options.content;
 		this.shared = options.shared;
 		this.#tail = options.tail;
 		this.#rescan = options.rescan;
 		this.#maxDepth = options.maxDepth;
+		this.#budget = options.budget;
 		this.count = (options.shared?.count ?? 0) + options.tail.length;
 	}
 
@@ -74,7 +77,10 @@ export class RequestMessages {
 	value(index: number): JsonObject {
 		let value = this.#values.get(index);
 		if (value === undefined) {
-			value = checkMessage(parseJson(this.bytes(index), { maxDepth: this.#maxDepth }), index);
+			value = checkMessage(
+				parseJson(this.bytes(index), { maxDepth: this.#maxDepth, budget: this.#budget }),
+				index,
+			);
 			this.#values.set(index, value);
 		}
 		return value;

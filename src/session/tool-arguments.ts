@@ -2,6 +2,8 @@
 import { parseJson } from "../json/parse.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
 
+const MAX_EXPONENT_DIGITS = 1000;
+
 /**
  * Equal when both sides normalise to the same JSON object, else by typed raw equality.
  * Null and `""` mean the empty object; a string must parse to an object without duplicate keys.
@@ -47,11 +49,17 @@ export function typedEqual(a: JsonValue, b: JsonValue): boolean {
  */
 export function decimalKey(text: string): string {
 	const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
-	if (match === null) return `?${text}`;
-	const [, sign = "", whole = "", fraction = "", exponent = "0"] = match;
-	const digits = (whole + fraction).replace(/^0+/, "");
-	if (digits === "") return "0";
-	const significant = digits.replace(/0+$/, "");
-	const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - significant.length);
+	const [, sign = "", whole = "", fraction = "", exponent = "0"] = match ?? [];
+	// An exponent of more digits than any double or decimal has use for stays as it is spelled.
+	if (match === null || exponent.length > MAX_EXPONENT_DIGITS) return `?${text}`;
+	const all = whole + fraction;
+	// By hand: a pattern for trailing zeros takes the square of their number.
+	let start = 0;
+	while (start < all.length && all[start] === "0") start++;
+	if (start === all.length) return "0";
+	let end = all.length;
+	while (all[end - 1] === "0") end--;
+	const significant = all.slice(start, end);
+	const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(all.length - end);
 	return `${sign}${significant}e${power}`;
 }

@@ -15,6 +15,9 @@ export interface ChatBody {
 	stream: boolean;
 }
 
+/** JSON values of one request that are read as such: far more than any history has, and less than a second's work. */
+const MAX_VALUES = 1_000_000;
+
 export interface ChatBodyLimits {
 	maxMessages: number;
 	maxDepth: number;
@@ -34,6 +37,7 @@ export function parseChatBody(body: Buffer, shared: SharedMessages | null, limit
 	if (list === null)
 		throw invalidMessages("messages is missing or no list; send a list with at least one message");
 	const content = body.subarray(list.contentStart, list.contentEnd);
+	const budget = { values: MAX_VALUES };
 	const messages = new RequestMessages({
 		content,
 		tail: list.elements.map(({ start, end }) => ({
@@ -43,6 +47,7 @@ export function parseChatBody(body: Buffer, shared: SharedMessages | null, limit
 		shared: list.sharedBytes > 0 ? shared : null,
 		rescan: () => elementRanges(content),
 		maxDepth,
+		budget,
 	});
 	if (messages.count === 0) throw invalidMessages("messages is empty; send at least one message");
 	if (messages.count > limits.maxMessages) {
@@ -57,7 +62,7 @@ export function parseChatBody(body: Buffer, shared: SharedMessages | null, limit
 		const range = scan.fields.findLast((candidate) => candidate.key === key);
 		return range === undefined
 			? undefined
-			: parseJson(body.subarray(range.valueStart, range.valueEnd), { maxDepth });
+			: parseJson(body.subarray(range.valueStart, range.valueEnd), { maxDepth, budget });
 	};
 	const stream = field("stream") ?? false;
 	if (typeof stream !== "boolean") throw invalid("stream", "must be true or false");

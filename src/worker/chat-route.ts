@@ -20,7 +20,7 @@ import { type ChatBody, parseChatBody } from "./chat-body.js";
 import { CLIENT_GONE_STATUS, ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.js";
-import { readBody } from "./read-body.js";
+import { readBody, requireJson } from "./read-body.js";
 import { replayedReply, turnReply, type WireReply } from "./replies.js";
 import { requestIdOf, sendError, sendPieces } from "./respond.js";
 
@@ -63,6 +63,7 @@ export async function chat(
 		ticket = admission.enter();
 		const { hold } = ticket;
 		const body = await readBody(request, context.config.limits.maxBodyBytes, hold);
+		requireJson(request, body);
 		const key = idempotencyKey(request);
 		const known = await context.registry.find(id);
 		const parsed = parseChatBody(body, known?.sharedMessages ?? null, {

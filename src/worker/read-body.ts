@@ -3,6 +3,8 @@ import type { IncomingMessage } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import { ClientGone } from "./client-gone.js";
 
+const JSON_TYPE = /^\s*application\/([\w.-]+\+)?json\s*(;\s*charset="?utf-?8"?\s*)?$/i;
+
 /**
  * @param hold called with the size of each piece before it is kept; may throw
  * @throws RollpinError `body_too_large` over `maxBytes`, `unsupported_media_type` for a content-encoding;
@@ -56,4 +58,17 @@ export function readBody(
 		request.once("error", () => reject(new ClientGone()));
 		request.once("close", () => reject(new ClientGone()));
 	});
+}
+
+/**
+ * Refuses a body that says it is something else than JSON. One that says nothing is taken for it.
+ * @throws RollpinError `unsupported_media_type`
+ */
+export function requireJson(request: IncomingMessage, body: Buffer): void {
+	const type = request.headers["content-type"];
+	if (type === undefined || body.length === 0 || JSON_TYPE.test(type)) return;
+	throw new RollpinError(
+		"unsupported_media_type",
+		`content-type ${type} is not accepted; send content-type: application/json`,
+	);
 }

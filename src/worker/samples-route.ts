@@ -4,7 +4,7 @@ import type { SessionId } from "../base/ids.js";
 import { SampleError } from "../samples/sample.js";
 import { ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
-import { readBody } from "./read-body.js";
+import { readBody, requireJson } from "./read-body.js";
 import { sendPieces } from "./respond.js";
 import { parseSamplesBody } from "./samples-body.js";
 import { gatherJob, jobReads } from "./samples-job.js";
@@ -25,6 +25,7 @@ export async function collectSamples(
 	const done = registry.use(session);
 	try {
 		const bytes = await readBody(request, Math.min(MAX_BODY_BYTES, config.limits.maxBodyBytes), () => {});
+		requireJson(request, bytes);
 		const body = parseSamplesBody(bytes, config.limits.maxJsonDepth);
 		const pieces = await context.assembler.assemble(async () => {
 			if (response.destroyed) throw new ClientGone();

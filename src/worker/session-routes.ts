@@ -6,7 +6,7 @@ import { isSessionId, ownerOf, partitionOf } from "../base/partitions.js";
 import type { PayloadChoice } from "../session/records.js";
 import type { WorkerContext } from "./context.js";
 import { parseCreateBody, parseExtendBody } from "./create-body.js";
-import { readBody } from "./read-body.js";
+import { readBody, requireJson } from "./read-body.js";
 import { sendJson, sendPieces } from "./respond.js";
 import { sessionPieces, whileOpen } from "./session-json.js";
 
@@ -41,6 +41,7 @@ export async function createSession(
 ): Promise<void> {
 	const id = ownedId(context, String(request.headers["x-rollpin-session-id"] ?? ""));
 	const body = await readBody(request, MAX_SMALL_BODY_BYTES, () => {});
+	requireJson(request, body);
 	const options = parseCreateBody(body, context.config.maxSessionTtlS, context.config.limits.maxJsonDepth);
 	const { meta } = await context.registry.create(id, options);
 	sendJson(
@@ -62,6 +63,7 @@ export async function extendSession(
 	response: ServerResponse,
 ): Promise<void> {
 	const body = await readBody(request, MAX_SMALL_BODY_BYTES, () => {});
+	requireJson(request, body);
 	const ttlS = parseExtendBody(body, context.config.maxSessionTtlS, context.config.limits.maxJsonDepth);
 	const meta = await context.registry.extend(id, ttlS);
 	context.logger.event("session_extended", { session_id: id, expires_at: meta.expiresAt });

@@ -66,8 +66,8 @@ describe("readGeneration", () => {
 	});
 
 	it.each<[string, Parts]>([
-		["a content that is a list of parts", { message: '{"content":[]}' }],
-		["an empty content", { message: '{"content":""}' }],
+		["a content that is a list of parts", { message: '{"role":"assistant","content":[]}' }],
+		["an empty content", { message: '{"role":"assistant","content":""}' }],
 		["a completion of no tokens", { logprobs: "[ ]", count: "0" }],
 		["a finish_reason null", { finish: "null" }],
 		["further choices", { root: ',"choices2":[]' }],

@@ -181,7 +181,9 @@ describe("message matchers", () => {
 		["-0.0", "0"],
 		["10e998", "1e999"],
 		["-12.50", "-125e-1"],
-	])("gives %s its one spelling %s", (text, key) => {
+		[`1${"0".repeat(100_000)}1`, `1${"0".repeat(100_000)}1e0`],
+		[`1e${"9".repeat(5_000)}`, `?1e${"9".repeat(5_000)}`],
+	])("gives %.20s its one spelling %.20s", (text, key) => {
 		expect(decimalKey(text)).toBe(key);
 	});
 });

@@ -102,6 +102,13 @@ describe("a chat turn", () => {
 		expect(without?.response.choices[0]?.meta_info.routed_experts).toBe("");
 	});
 
+	it("refuses a body that is not JSON by its type", async () => {
+		const text = await rig.chat("typed", say(user("x")), { headers: { "content-type": "text/plain" } });
+		expect([text.status, text.json.error?.code]).toEqual([415, "unsupported_media_type"]);
+		const typed = { "content-type": 'application/json; charset="UTF-8"' };
+		expect((await rig.chat("typed", say(user("x")), { headers: typed })).status).toBe(200);
+	});
+
 	it("creates a never-seen id on its first chat, and reading one creates nothing", async () => {
 		expect(await read("never-seen")).toEqual({ session_id: "never-seen", records: [], metadata: {} });
 		expect((await rig.chat("brought-along", say(user("x")))).status).toBe(200);
@@ -316,6 +323,10 @@ describe("a chat turn", () => {
 	it.each([
 		["logprobs of another length", { metaInfo: { completion_tokens: 3 } }],
 		["content that is null", { message: { role: "assistant", content: null } }],
+		["a message without a role", { message: { content: "x" } }],
+		["a message of the user's", { message: { role: "user", content: "x" } }],
+		["tool calls that are no list", { message: { role: "assistant", content: "x", tool_calls: "y" } }],
+		["a content part that is no object", { message: { role: "assistant", content: [5] } }],
 		["no logprobs", { metaInfo: { output_token_logprobs: null } }],
 		[
 			"a token id that is text",

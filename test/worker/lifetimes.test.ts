@@ -67,6 +67,16 @@ describe("a lifetime", () => {
 		expect(told(await read("short"))).toEqual([404, "session_expired"]);
 	});
 
+	it("is not idle while somebody extends it", async () => {
+		await open({ sessionIdleTtlS: 100 });
+		await create({ ttl_seconds: 2000 }, "kept");
+		for (let round = 0; round < 3; round++) {
+			rig.jump(70);
+			expect((await extend("kept", { ttl_seconds: 1000 })).status).toBe(200);
+		}
+		expect((await read("kept")).status).toBe(200);
+	});
+
 	it("is moved by extend, counted from now, and never past the maximum since creation", async () => {
 		await open();
 		const made = (await create({ ttl_seconds: 100 }, "s")).json;
