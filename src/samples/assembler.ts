@@ -1,4 +1,5 @@
 // The event loop's side of the assembly thread: starts it when needed, feeds it, bounds how much runs at once.
+import { setImmediate as breathe } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ConfigError } from "../base/errors.js";
@@ -12,6 +13,9 @@ const BUILT_ENTRY = fileURLToPath(new URL("./thread.js", import.meta.url));
 
 /** Jobs on the thread at once: each may hold a session's payloads. The others wait in turn. */
 const MAX_JOBS = 2;
+
+/** Payloads cross in slices of this size, and other work gets its turn between two of them. */
+const SLICE_BYTES = 2 * 1024 * 1024;
 
 /** What a job reads while it runs. */
 export interface JobReads {
@@ -156,7 +160,12 @@ export class SampleAssembler {
 				return;
 			}
 			for await (const piece of job.reads.payload(message.turn, message.index)) {
-				if (piece.byteLength > 0) this.#tell(thread, { type: "payload", ask, piece: new Uint8Array(piece) });
+				for (let at = 0; at < piece.byteLength; at += SLICE_BYTES) {
+					// Copied, because a store's piece may be a view; then handed over without a second copy.
+					const slice = new Uint8Array(piece.subarray(at, at + SLICE_BYTES));
+					this.#tell(thread, { type: "payload", ask, piece: slice }, [slice.buffer]);
+					await breathe();
+				}
 			}
 			this.#tell(thread, { type: "payload", ask, piece: new Uint8Array(0) });
 		} catch (error) {
@@ -165,7 +174,7 @@ export class SampleAssembler {
 		}
 	}
 
-	#tell(thread: Thread, message: ToThread): void {
-		thread.worker.postMessage(message);
+	#tell(thread: Thread, message: ToThread, transfer: ArrayBuffer[] = []): void {
+		thread.worker.postMessage(message, transfer);
 	}
 }

@@ -12,6 +12,8 @@ import { gatherJob, jobReads } from "./samples-job.js";
 /** It carries a limit and what an agent says of its run. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
+const SLICE_BYTES = 1024 * 1024;
+
 export async function collectSamples(
 	context: WorkerContext,
 	id: SessionId,
@@ -36,7 +38,7 @@ export async function collectSamples(
 			"content-length",
 			pieces.reduce((sum, piece) => sum + piece.byteLength, 0),
 		);
-		await sendPieces(response, pieces.map(asBuffer));
+		await sendPieces(response, slices(pieces));
 	} catch (error) {
 		if (!(error instanceof SampleError)) throw error;
 		// Not JSON: trainers read the reason as text (reference section 13.2).
@@ -49,6 +51,11 @@ export async function collectSamples(
 	}
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Views of at most a MiB: a socket that cannot keep up stops us between two of them. */
+function* slices(pieces: readonly Uint8Array[]): Generator<Buffer> {
+	for (const { buffer, byteLength, byteOffset } of pieces) {
+		for (let at = 0; at < byteLength; at += SLICE_BYTES) {
+			yield Buffer.from(buffer, byteOffset + at, Math.min(SLICE_BYTES, byteLength - at));
+		}
+	}
 }
