@@ -7,6 +7,7 @@ import { type ClusterStage, snapshotOf, startProgress } from "./cluster-state.js
 import type { Fork } from "./fork.js";
 import type { FrontPort } from "./front-port.js";
 import { HeartbeatCollector } from "./heartbeat.js";
+import { reloadWorkers } from "./reload.js";
 import { Replacements } from "./replacements.js";
 import { ROUTER_RULES, WORKER_RULES } from "./restart-policy.js";
 import { logExit, logReady, logSpawn, logUnresponsive, nameOf } from "./slot-log.js";
@@ -161,28 +162,7 @@ export class Cluster {
 			log.event("reload_refused", { reason }, `no reload: ${reason}`);
 			return;
 		}
-		const startedMs = performance.now();
-		const total = this.workers.length;
-		log.event("reload_started", { workers: total }, `replacing ${total} workers, one by one`);
-		let replaced = 0;
-		let failed: number | null = null;
-		for (const slot of this.workers) {
-			if (!(await this.#replacements.replace(slot))) {
-				failed = slot.index;
-				break;
-			}
-			replaced += 1;
-		}
-		// The end of the cluster came in between: it says its own last words.
-		if (this.stage === "draining") return;
-		const elapsed_ms = Math.round(performance.now() - startedMs);
-		const fields = { replaced, workers: total, failed_worker: failed, elapsed_ms };
-		if (failed === null) {
-			log.event("reload_done", fields, `replaced ${replaced} workers in ${elapsed_ms} ms`);
-			return;
-		}
-		const msg = `replaced ${replaced} of ${total} workers; the new worker ${failed} did not come up, the others were left alone`;
-		log.event("reload_done", fields, msg, "error");
+		await reloadWorkers(this.workers, this.#replacements, log, () => this.stage === "draining");
 	}
 
 	stopHeartbeats(): void {

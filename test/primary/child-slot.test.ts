@@ -197,3 +197,36 @@ describe("an end that was asked for", () => {
 		expect(heard).toContain("exited 0 null planned true inflight 0");
 	});
 });
+
+test("a planned replacement drains only when told, and the slot is being replaced until the successor is ready", () => {
+	up();
+	expect(slot.replace()).toBe(true);
+	expect([slot.state, slot.replacing]).toEqual(["draining", true]);
+	const old = child();
+	expect(old.told).not.toContainEqual({ type: "drain", timeoutMs: 500 });
+	slot.drainForSuccessor(500, 700);
+	expect(old.told).toContainEqual({ type: "drain", timeoutMs: 500 });
+	old.exits(0, null);
+	expect([slot.state, slot.replacing]).toEqual(["down", true]);
+	vi.advanceTimersByTime(0);
+	expect([slot.state, slot.replacing, slot.epoch]).toEqual(["starting", true, 2]);
+	up();
+	expect([slot.state, slot.replacing]).toEqual(["ready", false]);
+	vi.advanceTimersByTime(1_000);
+	expect(old.signals).toEqual([]);
+});
+
+test("a child that does not end in its drain time is killed, and nobody is promised a successor any more", () => {
+	up();
+	slot.replace();
+	slot.drainForSuccessor(500, 700);
+	vi.advanceTimersByTime(700);
+	expect(child().signals).toEqual(["SIGKILL"]);
+	expect([slot.state, slot.replacing]).toEqual(["down", false]);
+});
+
+test("a slot that is not ready is not replaced: whoever comes up is new", () => {
+	expect(slot.replace()).toBe(false);
+	child().exits(1, null);
+	expect(slot.replace()).toBe(false);
+});
