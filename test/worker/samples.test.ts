@@ -343,6 +343,18 @@ describe("the mismatch report", () => {
 		expect(metadata).not.toHaveProperty("tito_mismatch_error");
 	});
 
+	it("is counted when it is hard", async () => {
+		const { id } = await talk(rig, "one");
+		const before = (await rig.worker.stats()).hardMismatches;
+		const { metadata } = await read(rig, id);
+		const hard = metadata.tito_session_mismatch?.some(({ type }) => type !== "assistant_text");
+		expect((await rig.worker.stats()).hardMismatches).toBe(before + (hard ? 1 : 0));
+		await rig.control.script({ finishReason: "length", text: "cut <|im_start|> off" });
+		const cut = await talk(rig, "two");
+		await read(rig, cut.id);
+		expect((await rig.worker.stats()).hardMismatches).toBe(before + (hard ? 2 : 1));
+	});
+
 	it("says why when it cannot be made", async () => {
 		const call = { id: "c", type: "function", function: { name: "f", arguments: "{not json" } };
 		await rig.control.script({ message: { role: "assistant", content: "", tool_calls: [call] } });
