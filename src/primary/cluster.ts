@@ -173,6 +173,8 @@ export class Cluster {
 			}
 			replaced += 1;
 		}
+		// The end of the cluster came in between: it says its own last words.
+		if (this.stage === "draining") return;
 		const elapsed_ms = Math.round(performance.now() - startedMs);
 		const fields = { replaced, workers: total, failed_worker: failed, elapsed_ms };
 		if (failed === null) {

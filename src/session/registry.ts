@@ -4,6 +4,7 @@ import { RollpinError } from "../base/errors.js";
 import type { SessionId, TurnId } from "../base/ids.js";
 import type { SessionMeta, Store } from "../store/store.js";
 import { type Due, nextDue } from "./deadlines.js";
+import { HotStates } from "./hot-states.js";
 import { type CloseReason, goneError, Session } from "./session.js";
 
 export interface RegistryOptions {
@@ -54,8 +55,7 @@ export class SessionRegistry {
 	/** Counts removals, so that a lookup that was overtaken by one can tell. */
 	#burials = 0;
 	readonly #beforeExpiry: BeforeExpiry;
-	#hotBytes = 0;
-	readonly #accounted = new WeakMap<Session, number>();
+	readonly #hotStates: HotStates;
 	#sweeper: NodeJS.Timeout | null = null;
 
 	constructor(
@@ -66,6 +66,7 @@ export class SessionRegistry {
 		beforeExpiry: BeforeExpiry = async () => {},
 	) {
 		this.#beforeExpiry = beforeExpiry;
+		this.#hotStates = new HotStates(options.hotBytesBudget);
 		this.#store = store;
 		this.#options = options;
 		this.#events = events;
@@ -156,7 +157,7 @@ export class SessionRegistry {
 			session.inflight--;
 			session.lastUsedMs = this.#clock.monotonicMs();
 			this.#arm(session);
-			if (session.inflight === 0) this.#keepCool(session);
+			if (session.inflight === 0) this.#hotStates.used(session);
 		};
 	}
 
@@ -313,27 +314,7 @@ export class SessionRegistry {
 		this.#burials++;
 		this.#sessions.delete(id);
 		this.#timers.delete(id);
-		this.#hotBytes -= this.#accounted.get(session) ?? 0;
+		this.#hotStates.forget(session);
 		return cancelled;
-	}
-
-	/** Keeps the rebuildable state of idle sessions within the budget, least recently used out first. */
-	#keepCool(used: Session): void {
-		// Re-inserting moves it to the end: the map's order is the order of last use.
-		if (this.#sessions.get(used.meta.id) === used) {
-			this.#sessions.delete(used.meta.id);
-			this.#sessions.set(used.meta.id, used);
-		}
-		this.#hotBytes += used.hotBytes - (this.#accounted.get(used) ?? 0);
-		this.#accounted.set(used, used.hotBytes);
-		if (this.#hotBytes <= this.#options.hotBytesBudget) return;
-		for (const session of this.#sessions.values()) {
-			if (this.#hotBytes <= this.#options.hotBytesBudget) break;
-			const held = this.#accounted.get(session) ?? 0;
-			if (held === 0 || session.inflight > 0) continue;
-			session.cool();
-			this.#hotBytes -= held;
-			this.#accounted.set(session, 0);
-		}
 	}
 }

@@ -17,6 +17,13 @@ export function goneError(id: string, reason: CloseReason | null, atS?: number):
 	return new RollpinError(code, `${text} (${reason})`, { status: 404, details });
 }
 
+/** About what a turn's header takes in memory. */
+const HEADER_BYTES = 600;
+
+function sizeOf(messages: readonly StoredMessage[]): number {
+	return messages.reduce((sum, { bytes }) => sum + bytes.length + 200, 0);
+}
+
 export class Session {
 	meta: SessionMeta;
 	/** Held by a chat from its match to its commit. */
@@ -38,6 +45,7 @@ export class Session {
 	#headers: Map<TurnId, TurnHeader> | null = null;
 	#state: PathState | null = null;
 	#turnMessages: Map<TurnId, StoredMessage[]> | null = null;
+	#turnMessageBytes = 0;
 	readonly #store: Store;
 
 	constructor(options: {
@@ -194,7 +202,10 @@ export class Session {
 
 	/** Every committed turn's own messages (appended and generated), for matching in tree mode. */
 	async turnMessages(): Promise<Map<TurnId, StoredMessage[]>> {
-		this.#turnMessages ??= await loadTurnMessages(this.#store, this.meta.id, await this.headers());
+		if (this.#turnMessages === null) {
+			this.#turnMessages = await loadTurnMessages(this.#store, this.meta.id, await this.headers());
+			for (const messages of this.#turnMessages.values()) this.#turnMessageBytes += sizeOf(messages);
+		}
 		return this.#turnMessages;
 	}
 
@@ -211,13 +222,16 @@ export class Session {
 		this.#state = state;
 		const made = headers.at(-1);
 		if (state !== null && made !== undefined && state.head === made.id && this.#turnMessages !== null) {
-			this.#turnMessages.set(made.id, state.messages.slice(-(made.appendedCount + 1)));
+			const own = state.messages.slice(-(made.appendedCount + 1));
+			this.#turnMessages.set(made.id, own);
+			this.#turnMessageBytes += sizeOf(own);
 		}
 	}
 
 	/** Bytes that `cool` would free. */
 	get hotBytes(): number {
-		return this.#state?.bytes ?? 0;
+		const headers = (this.#headers?.size ?? 0) * HEADER_BYTES;
+		return (this.#state?.bytes ?? 0) + headers + this.#turnMessageBytes;
 	}
 
 	/** Forgets everything that the store can give back. Only while nothing runs. */
@@ -225,5 +239,6 @@ export class Session {
 		this.#headers = null;
 		this.#state = null;
 		this.#turnMessages = null;
+		this.#turnMessageBytes = 0;
 	}
 }

@@ -8,6 +8,7 @@ import type { PositionPolicy } from "../../src/session/attach.js";
 import { type ChatDeps, emptyFacts, runChat } from "../../src/session/chat.js";
 import type { Generate, GeneratedReply } from "../../src/session/generation.js";
 import { messageMatcher } from "../../src/session/matcher.js";
+import { encodeFirstPrompt } from "../../src/session/prompt.js";
 import { planRead, recordPieces } from "../../src/session/records.js";
 import { SessionRegistry } from "../../src/session/registry.js";
 import { createMemoryStore } from "../../src/store/memory-store.js";
@@ -48,6 +49,7 @@ export interface SessionRead {
 }
 
 const TTL_S = 1000;
+const MAX_TOKENS = 1_000_000;
 const CLIENT_LEFT = new Error("client left");
 export const SESSION = "s" as SessionId;
 
@@ -209,6 +211,11 @@ export class Interleaving {
 		const body = Buffer.from(JSON.stringify({ messages: chat.messages }));
 		const known = await this.registry.find(SESSION);
 		const parsed = parseChatBody(body, known?.sharedMessages ?? null, { maxMessages: 1000, maxDepth: 64 });
+		const template = { tools: undefined, kwargs: undefined };
+		const tito = byteTito(() => this.step());
+		// As the route does: what the template refuses must not create a session.
+		const firstPrompt =
+			known === undefined ? await encodeFirstPrompt(parsed.messages, template, tito, MAX_TOKENS) : null;
 		const session = known ?? (await this.registry.findOrCreate(SESSION));
 		const done = this.registry.use(session);
 		try {
@@ -216,14 +223,14 @@ export class Interleaving {
 				session,
 				{
 					messages: parsed.messages,
-					template: { tools: undefined, kwargs: undefined },
-					firstPrompt: null,
+					template,
+					firstPrompt,
 					idempotency: chat.key === null ? null : { key: chat.key, body },
 					arrivedAt: this.#nowMs / 1000,
 					clientGone,
 				},
 				this.#engine(chat),
-				this.#deps(chat),
+				this.#deps(chat, tito),
 				emptyFacts(),
 			);
 			if (outcome.kind === "turn")
@@ -235,7 +242,7 @@ export class Interleaving {
 		}
 	}
 
-	#deps(chat: Chat): ChatDeps {
+	#deps(chat: Chat, tito: Tito): ChatDeps {
 		return {
 			policy: {
 				exclusive: this.#policy.exclusive,
@@ -246,8 +253,8 @@ export class Interleaving {
 			},
 			store: this.store,
 			clock: this.#clock(),
-			maxTokens: 1_000_000,
-			tito: byteTito(() => this.step()),
+			maxTokens: MAX_TOKENS,
+			tito,
 			matcher: messageMatcher("strict"),
 			maxTurns: 1000,
 			maxTreeNodes: 1000,

@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import type { SessionId } from "../../src/base/ids.js";
+import { HotStates } from "../../src/session/hot-states.js";
+import { Session } from "../../src/session/session.js";
+import { createMemoryStore } from "../../src/store/memory-store.js";
+
+/** A session that holds its (empty) path's state in memory. */
+async function hotSession(id: string): Promise<Session> {
+	const session = new Session({
+		meta: {
+			id: id as SessionId,
+			createdAt: 0,
+			expiresAt: 0,
+			lastUsedAt: 0,
+			metadataJson: null,
+			overridesJson: null,
+			head: null,
+			provisional: null,
+			nextTurn: 0 as never,
+			turnCount: 0,
+			tokenCount: 0,
+		},
+		store: createMemoryStore({ tombstones: 1 }),
+		maxQueue: 1,
+		deadlineMs: 0,
+		lastUsedMs: 0,
+	});
+	const state = await session.headState();
+	state.tokens.append(new Int32Array(100));
+	return session;
+}
+
+describe("the memory of idle sessions", () => {
+	it("stays within the budget: the least recently used is forgotten first, one in use never", async () => {
+		const [a, b, c] = [await hotSession("a"), await hotSession("b"), await hotSession("c")];
+		const one = a.hotBytes;
+		expect(one).toBeGreaterThan(0);
+		const states = new HotStates(2 * one);
+		states.used(a);
+		states.used(b);
+		states.used(a);
+		expect([a.hotBytes, b.hotBytes]).toEqual([one, one]);
+		states.used(c);
+		expect([a.hotBytes, b.hotBytes, c.hotBytes]).toEqual([one, 0, one]);
+		await b.headState().then((state) => state.tokens.append(new Int32Array(100)));
+		a.inflight = 1;
+		states.used(b);
+		expect([a.hotBytes, b.hotBytes, c.hotBytes]).toEqual([one, one, 0]);
+	});
+
+	it("does not count a session that has closed, or one that was forgotten", async () => {
+		const [a, b, c] = [await hotSession("a"), await hotSession("b"), await hotSession("c")];
+		const states = new HotStates(a.hotBytes);
+		await a.close("deleted", 0);
+		states.used(a);
+		states.used(b);
+		expect(b.hotBytes).toBeGreaterThan(0);
+		states.forget(b);
+		states.used(c);
+		expect([b.hotBytes > 0, c.hotBytes > 0]).toEqual([true, true]);
+	});
+});
