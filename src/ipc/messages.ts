@@ -10,6 +10,8 @@ export interface WorkerStats {
 	inflight: number;
 	reqsTotal: number;
 	turnsCompleted: number;
+	/** Mismatch reports of reads with more than an assistant's own text in them. */
+	hardMismatches: number;
 	sessions: number;
 	queueDepth: number;
 	storeBytes: number;

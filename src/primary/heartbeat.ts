@@ -86,6 +86,7 @@ function heartbeatOf(index: number, pid: number, stats: WorkerStats, usage: Proc
 		inflight: stats.inflight,
 		reqs_total: stats.reqsTotal,
 		turns_completed: stats.turnsCompleted,
+		hard_mismatches: stats.hardMismatches,
 		sessions: stats.sessions,
 		queue_depth: stats.queueDepth,
 		store_mb: round(stats.storeBytes / MIB, 2),

@@ -12,6 +12,8 @@ const HELP: Readonly<Record<string, string>> = {
 	inflight: "Chats under way",
 	reqs_total: "Requests since the worker started",
 	turns_completed: "Turns committed since the worker started",
+	hard_mismatches:
+		"Reads whose tito_session_mismatch held more than an assistant's own text, since the worker started",
 	sessions: "Live sessions",
 	queue_depth: "Chats waiting for their session's lock",
 	store_mb: "Size of the worker's part of the store in MiB",

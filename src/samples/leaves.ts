@@ -40,13 +40,19 @@ const SERVER_KEYS = new Set([
  * provisional turn pushes nothing out.
  */
 export function dropRetries(leaves: readonly LeafSample[], forest: readonly ForestNode[]): LeafSample[] {
+	return withoutRetried(leaves, forest).sort((a, b) => b.path.length - a.path.length || b.nodeId - a.nodeId);
+}
+
+/** The leaves that `dropRetries` keeps, in the order they were given; known before anything of them is read. */
+export function withoutRetried<Leaf extends { nodeId: number; parent: number | null }>(
+	leaves: readonly Leaf[],
+	forest: readonly ForestNode[],
+): Leaf[] {
 	const latest = new Map<number, number>();
 	for (const { id, parent } of forest) {
 		if (parent !== null) latest.set(parent, Math.max(latest.get(parent) ?? -1, id));
 	}
-	return leaves
-		.filter(({ nodeId, parent }) => parent === null || (latest.get(parent) ?? -1) <= nodeId)
-		.sort((a, b) => b.path.length - a.path.length || b.nodeId - a.nodeId);
+	return leaves.filter(({ nodeId, parent }) => parent === null || (latest.get(parent) ?? -1) <= nodeId);
 }
 
 /** Shared turns train once, in the kept leaf with the smallest id; agent metadata and reward are laid over. */

@@ -52,6 +52,7 @@ export interface EventFields {
 		inflight: number;
 		reqs_total: number;
 		turns_completed: number;
+		hard_mismatches: number;
 		sessions: number;
 		queue_depth: number;
 		store_mb: number;

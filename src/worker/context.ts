@@ -35,4 +35,6 @@ export interface WorkerContext {
 export interface WorkerCounters {
 	requests: number;
 	turnsCompleted: number;
+	/** Mismatch reports (one a read) with more than an assistant's own text in them. */
+	hardMismatches: number;
 }

@@ -7,13 +7,20 @@ import type { Session } from "../session/session.js";
 import type { Store } from "../store/store.js";
 import { findMismatches, type Mismatch } from "../tito/mismatch.js";
 import type { PromptInput, Tito } from "../tito/tito.js";
+import type { WorkerCounters } from "./context.js";
+
+export interface MismatchContext {
+	store: Store;
+	tito: Tito;
+	counters: Pick<WorkerCounters, "hardMismatches">;
+}
 
 /**
  * Members for a `metadata` object, JSON text of an object: `tito_session_mismatch`, or `tito_mismatch_error` when
  * the comparison cannot be made; neither without a turn.
  */
 export async function mismatchJson(
-	context: { store: Store; tito: Tito },
+	context: MismatchContext,
 	session: Session,
 	turn: TurnId | null,
 ): Promise<string> {
@@ -23,6 +30,7 @@ export async function mismatchJson(
 		const request = parseJson(await context.store.part(session.meta.id, turn, "request"), { maxDepth: 1024 });
 		const tools = request instanceof Map ? request.get("tools") : undefined;
 		const found = await compare(context.tito, state, Array.isArray(tools) ? tools : undefined);
+		if (found.some(({ type }) => type !== "assistant_text")) context.counters.hardMismatches++;
 		return JSON.stringify({ tito_session_mismatch: found });
 	} catch (error) {
 		// A read is worth more than its report: the trainer takes a missing report for a failure anyway.

@@ -4,6 +4,7 @@ import type { TurnId } from "../base/ids.js";
 import { tokenIdsText } from "../json/token-text.js";
 import type { JobReads } from "../samples/assembler.js";
 import type { LeafPlan, SampleJob, StoredTurn } from "../samples/job.js";
+import { withoutRetried } from "../samples/leaves.js";
 import { int32FromBytes } from "../session/binary.js";
 import type { Session } from "../session/session.js";
 import { describeTree } from "../session/tree.js";
@@ -13,7 +14,7 @@ import { mismatchJson } from "./mismatch.js";
 import type { SamplesBody } from "./samples-body.js";
 import { planSamples } from "./samples-plan.js";
 
-type Context = Pick<WorkerContext, "config" | "numLayers" | "store" | "tito">;
+type Context = Pick<WorkerContext, "config" | "counters" | "numLayers" | "store" | "tito">;
 
 /** A provisional turn may be superseded while it is read; that often in a row means a client that does nothing else. */
 const MAX_TRIES = 5;
@@ -66,10 +67,12 @@ async function tryGather(context: Context, session: Session, body: SamplesBody):
 	const { meta } = session;
 	const plan = planSamples(meta, live);
 	const tree = config.mode === "tree" ? describeTree(live.values()) : null;
-	const { active, provisional } = plan;
+	const { active, forest, provisional } = plan;
+	// The default picker drops tries that were repeated, whatever they hold: they need not even be read.
+	const chosen = config.samplePicker === null ? withoutRetried(plan.leaves, forest) : plan.leaves;
 	const named = new Map<TurnId, TurnHeader>();
 	const path = provisional === null ? active : [...active, provisional];
-	for (const header of tree === null ? path : plan.leaves.flatMap(({ turns }) => turns)) {
+	for (const header of tree === null ? path : chosen.flatMap(({ turns }) => turns)) {
 		named.set(header.id, header);
 	}
 	const turns = new Map<TurnId, StoredTurn>();
@@ -91,7 +94,7 @@ async function tryGather(context: Context, session: Session, body: SamplesBody):
 		"}",
 	];
 	const leaves: LeafPlan[] = [];
-	for (const leaf of tree === null ? [] : plan.leaves) {
+	for (const leaf of tree === null ? [] : chosen) {
 		const committed = leaf.provisional ? leaf.turns.slice(0, -1) : leaf.turns;
 		leaves.push({
 			nodeId: leaf.nodeId,
@@ -110,7 +113,7 @@ async function tryGather(context: Context, session: Session, body: SamplesBody):
 		plan:
 			tree === null
 				? { kind: "linear", turns: ids(path) }
-				: { kind: "tree", leaves, forest: plan.forest, agentJson: body.agentJson },
+				: { kind: "tree", leaves, forest, agentJson: body.agentJson },
 		options: {
 			maxTrimTokens: tito.family.maxTrimTokens,
 			maxSeqLen: body.maxSeqLen,

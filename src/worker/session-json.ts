@@ -5,7 +5,7 @@ import type { Session } from "../session/session.js";
 import type { WorkerContext } from "./context.js";
 import { mismatchJson } from "./mismatch.js";
 
-export type SessionJsonContext = Pick<WorkerContext, "config" | "index" | "store" | "tito">;
+export type SessionJsonContext = Pick<WorkerContext, "config" | "counters" | "index" | "store" | "tito">;
 
 export async function* sessionPieces(
 	context: SessionJsonContext,

@@ -16,7 +16,7 @@ import type { Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
 import { Admission } from "./admission.js";
-import type { WorkerContext } from "./context.js";
+import type { WorkerContext, WorkerCounters } from "./context.js";
 import { drainServer } from "./drain.js";
 import { dumpSession } from "./evict-dump.js";
 import { listen } from "./server.js";
@@ -49,7 +49,8 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 	const { config, logger, store } = parts;
 	const { limits } = config;
 	if (config.upstream === null) throw new Error("a worker starts when the engine's URL is known");
-	const registry = createRegistry(parts);
+	const counters: WorkerCounters = { requests: 0, turnsCompleted: 0, hardMismatches: 0 };
+	const registry = createRegistry(parts, counters);
 	// Before the first request: a session whose deadline passed while nobody ran must not be served once more.
 	await registry.start();
 	const context: WorkerContext = {
@@ -68,7 +69,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		admission: new Admission(limits.maxInflightPerWorker, limits.maxInflightBytesPerWorker),
 		assembler: await createAssembler(parts),
 		numLayers: readNumLayers(config.checkpointDir),
-		counters: { requests: 0, turnsCompleted: 0 },
+		counters,
 		logger,
 		clock: parts.clock,
 	};
@@ -77,8 +78,9 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		async stats() {
 			return {
 				inflight: context.admission.inflight,
-				reqsTotal: context.counters.requests,
-				turnsCompleted: context.counters.turnsCompleted,
+				reqsTotal: counters.requests,
+				turnsCompleted: counters.turnsCompleted,
+				hardMismatches: counters.hardMismatches,
 				sessions: registry.size,
 				queueDepth: registry.queueDepth,
 				storeBytes: await store.sizeBytes(),
@@ -115,7 +117,10 @@ function breakerLog(logger: Logger, url: string): BreakerListener {
 	};
 }
 
-function createRegistry({ clock, config, index, logger, store, tito }: WorkerParts): SessionRegistry {
+function createRegistry(
+	{ clock, config, index, logger, store, tito }: WorkerParts,
+	counters: WorkerCounters,
+): SessionRegistry {
 	const { limits } = config;
 	return new SessionRegistry(
 		store,
@@ -151,7 +156,7 @@ function createRegistry({ clock, config, index, logger, store, tito }: WorkerPar
 		clock,
 		async (session) => {
 			if (config.evictDumpDir !== null) {
-				await dumpSession(config.evictDumpDir, { config, index, store, tito }, session);
+				await dumpSession(config.evictDumpDir, { config, counters, index, store, tito }, session);
 			}
 		},
 	);

@@ -108,6 +108,7 @@ test("a crash tells code, signal and what was running, and the successor has the
 		inflight: 4,
 		reqsTotal: 0,
 		turnsCompleted: 0,
+		hardMismatches: 0,
 		sessions: 0,
 		queueDepth: 0,
 		storeBytes: 0,

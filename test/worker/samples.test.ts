@@ -215,6 +215,37 @@ describe("incremental routed experts", () => {
 	});
 });
 
+describe("modes that tell the same story", () => {
+	/** Two turns, the second tried twice, always with the same texts. */
+	async function story(overrides: Partial<ClusterConfig>): Promise<ReadSample> {
+		const rig = await start(overrides);
+		try {
+			await rig.control.script(
+				{ text: "first answer" },
+				{ text: "to be replaced" },
+				{ text: "second answer, longer" },
+			);
+			const { id, history } = await talk(rig, "one", "two");
+			expect((await rig.chat(id, say(...history.slice(0, 3)))).status).toBe(200);
+			return only(await collect(rig, id));
+		} finally {
+			await rig.close();
+		}
+	}
+	const tensors = ({ tokens, lossMask, logprobs, routedExperts, response, status }: ReadSample) => {
+		expect(routedExperts?.[1].length).toBeGreaterThan(0);
+		return { tokens, lossMask, logprobs, routedExperts, response, status };
+	};
+
+	it("give the same tensors: full and incremental experts, a line and a tree", async () => {
+		const full = tensors(await story({ r3: "full" }));
+		expect(full.response).toMatch(/^first answer.*second answer, longer/s);
+		expect(tensors(await story({ r3: "incremental" }))).toEqual(full);
+		expect(tensors(await story({ r3: "full", mode: "tree" }))).toEqual(full);
+		expect(tensors(await story({ r3: "incremental", mode: "tree" }))).toEqual(full);
+	});
+});
+
 describe("samples of a tree", () => {
 	let rig: WorkerRig;
 	beforeAll(async () => {
@@ -341,6 +372,18 @@ describe("the mismatch report", () => {
 		const same = JSON.stringify([...rendered]) === JSON.stringify(metadata.accumulated_token_ids);
 		expect(metadata.tito_session_mismatch?.length === 0).toBe(same);
 		expect(metadata).not.toHaveProperty("tito_mismatch_error");
+	});
+
+	it("is counted when it is hard", async () => {
+		const { id } = await talk(rig, "one");
+		const before = (await rig.worker.stats()).hardMismatches;
+		const { metadata } = await read(rig, id);
+		const hard = metadata.tito_session_mismatch?.some(({ type }) => type !== "assistant_text");
+		expect((await rig.worker.stats()).hardMismatches).toBe(before + (hard ? 1 : 0));
+		await rig.control.script({ finishReason: "length", text: "cut <|im_start|> off" });
+		const cut = await talk(rig, "two");
+		await read(rig, cut.id);
+		expect((await rig.worker.stats()).hardMismatches).toBe(before + (hard ? 2 : 1));
 	});
 
 	it("says why when it cannot be made", async () => {
