@@ -16,9 +16,15 @@ import {
 	turnKey,
 	turnRange,
 } from "./lmdb-keys.js";
-import { damagedPart, decodeRecord, type PartPlace, type TombstoneRecord } from "./lmdb-records.js";
+import {
+	damagedPart,
+	decodeRecord,
+	type PartPlace,
+	type TombstoneRecord,
+	type TurnRecord,
+} from "./lmdb-records.js";
 import type { PartName, SessionMeta, StoreOp, TurnHeader } from "./store.js";
-import { isFull, storeFull } from "./store-errors.js";
+import { isFull, isOutOfDescriptors, noDescriptors, storeFull, TurnGone } from "./store-errors.js";
 
 /** Sessions read in one go; between them the event loop runs and no read transaction is held. */
 const SESSIONS_PER_SCAN = 256;
@@ -80,8 +86,10 @@ export class PartitionStore {
 	}
 
 	session(id: SessionId): SessionMeta | undefined {
-		const value = this.#environment.get(sessionKey(id));
-		return value === undefined ? undefined : decodeRecord("session", value).meta;
+		return this.#environment.reading(() => {
+			const value = this.#environment.get(sessionKey(id));
+			return value === undefined ? undefined : decodeRecord("session", value).meta;
+		});
 	}
 
 	headers(id: SessionId): TurnHeader[] {
@@ -93,19 +101,32 @@ export class PartitionStore {
 	async part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer> {
 		const { blob, place } = this.#place(id, turn, part);
 		if (place === undefined) return Buffer.alloc(0);
-		if (blob !== null && place.blobOffset !== undefined) {
-			return this.#blobs.read(blob, place.blobOffset, place.length);
+		if (blob === null || place.blobOffset === undefined)
+			return this.#inlinePart(id, turn, part, place.length);
+		try {
+			return await this.#blobs.read(blob, place.blobOffset, place.length);
+		} catch (error) {
+			this.#checkStored(id, turn, blob);
+			throw error;
 		}
-		return this.#inlinePart(id, turn, part, place.length);
 	}
 
 	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
 		const { blob, place } = this.#place(id, turn, part);
 		if (place === undefined) return;
-		if (blob !== null && place.blobOffset !== undefined) {
-			yield* this.#blobs.stream(blob, place.blobOffset, place.length);
-		} else {
+		if (blob === null || place.blobOffset === undefined) {
 			yield this.#inlinePart(id, turn, part, place.length);
+			return;
+		}
+		try {
+			for await (const piece of this.#blobs.stream(blob, place.blobOffset, place.length)) {
+				this.#checkStored(id, turn, blob);
+				yield piece;
+			}
+		} catch (error) {
+			// The file of a turn that was dropped meanwhile is missing for a good reason.
+			this.#checkStored(id, turn, blob);
+			throw error;
 		}
 	}
 
@@ -134,11 +155,13 @@ export class PartitionStore {
 	}
 
 	async #commitNow(id: SessionId, ops: readonly StoreOp[], tombstoneOrder: number): Promise<CommitPlan> {
-		const plan = planCommit(id, ops, {
-			stored: this.#environment,
-			tombstoneOrder,
-			newBlobName: () => this.#blobs.newName(),
-		});
+		const plan = this.#environment.reading(() =>
+			planCommit(id, ops, {
+				stored: this.#environment,
+				tombstoneOrder,
+				newBlobName: () => this.#blobs.newName(),
+			}),
+		);
 		await this.#space.grant(bytesAdded(ops));
 		try {
 			for (const blob of plan.newBlobs) await this.#writeBlob(blob);
@@ -163,15 +186,27 @@ export class PartitionStore {
 		try {
 			await this.#blobs.write(blob.name, blob.pieces);
 		} catch (error) {
-			throw isFull(error) ? storeFull(error) : error;
+			if (isFull(error)) throw storeFull(error);
+			throw isOutOfDescriptors(error) ? noDescriptors(error) : error;
 		}
 	}
 
 	#place(id: SessionId, turn: TurnId, part: PartName): { blob: string | null; place: PartPlace | undefined } {
-		const value = this.#environment.get(turnKey(id, turn));
-		if (value === undefined) return { blob: null, place: undefined };
-		const record = decodeRecord("turn", value);
+		const record = this.#turn(id, turn);
 		return { blob: record.blob, place: record.parts[part] };
+	}
+
+	/** @throws TurnGone unless the turn that has this file is stored */
+	#checkStored(id: SessionId, turn: TurnId, blob: string): void {
+		if (this.#turn(id, turn).blob !== blob) throw new TurnGone(id, turn);
+	}
+
+	#turn(id: SessionId, turn: TurnId): TurnRecord {
+		return this.#environment.reading(() => {
+			const value = this.#environment.get(turnKey(id, turn));
+			if (value === undefined) throw new TurnGone(id, turn);
+			return decodeRecord("turn", value);
+		});
 	}
 
 	#inlinePart(id: SessionId, turn: TurnId, part: PartName, length: number): Buffer {

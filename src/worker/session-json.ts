@@ -40,8 +40,8 @@ export async function* sessionPieces(
 }
 
 /**
- * The pieces as long as the session is there. What is read of a buried session is empty, so nothing is handed on
- * that was read after the session began to close. Throws the 404 of a closed session.
+ * The pieces as long as the session is there: nothing is handed on that was read after it began to close. Throws
+ * the 404 of a closed session.
  */
 export async function* whileOpen(session: Session, pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 	try {
