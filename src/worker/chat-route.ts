@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { RequestId, SessionId } from "../base/ids.js";
+import { writeJson } from "../json/parse.js";
 import {
 	type ChatFacts,
 	type ChatOutcome,
@@ -47,6 +48,8 @@ export async function chat(
 	response.once("close", onClose);
 	let ticket: ReturnType<typeof admission.enter> | null = null;
 	let messages = 0;
+	/** Message text, which only `--log-content` lets into a log. */
+	const content: { asked?: string; answered?: string } = {};
 	const start = () =>
 		logger.event(
 			"chat_start",
@@ -56,6 +59,7 @@ export async function chat(
 				x_request_id: requestIdOf(request),
 				messages,
 				inflight_now: admission.inflight,
+				...(content.asked === undefined ? {} : { content: content.asked }),
 			},
 			`${messages} messages`,
 		);
@@ -73,6 +77,7 @@ export async function chat(
 			maxDepth: context.config.limits.maxJsonDepth,
 		});
 		messages = parsed.messages.count;
+		if (context.config.log.content) content.asked = parsed.messages.bytes(messages - 1).toString("utf8");
 		started = true;
 		start();
 		const { sseKeepaliveMs } = context.config;
@@ -100,6 +105,9 @@ export async function chat(
 			if (facts.rollback !== null && !response.headersSent)
 				response.setHeader("x-rollpin-discarded-turn", facts.rollback.discarded);
 			describe(end, outcome);
+			if (context.config.log.content && outcome.kind === "turn") {
+				content.answered = writeJson(outcome.generation.message);
+			}
 		} finally {
 			done();
 		}
@@ -126,7 +134,10 @@ export async function chat(
 		if (facts.rollback !== null) logRollback(logger, reqId, id, facts.rollback);
 		logger.event(
 			"chat_done",
-			chatDone(reqId, id, end, facts, clock.monotonicMs() - startedMs, admission.inflight),
+			{
+				...chatDone(reqId, id, end, facts, clock.monotonicMs() - startedMs, admission.inflight),
+				...(content.answered === undefined ? {} : { content: content.answered }),
+			},
 			endText(end, facts, clock.monotonicMs() - startedMs),
 		);
 	}
