@@ -1,4 +1,4 @@
-// Makes sure that a store's files can be opened before LMDB tries: without descriptors it may crash or hang.
+// Makes sure that a store's files can be opened before LMDB tries: without descriptors it may crash.
 import { closeSync, openSync } from "node:fs";
 import { devNull } from "node:os";
 import { ConfigError } from "../base/errors.js";
