@@ -145,6 +145,11 @@ export class PartitionStore {
 		return commit;
 	}
 
+	/** Throws when the partition has stopped serving. */
+	checkServing(): void {
+		this.#environment.checkServing();
+	}
+
 	sizeBytes(): number {
 		return this.#environment.sizeBytes() + this.#blobBytes;
 	}
