@@ -32,6 +32,8 @@ interface EngineChatRequest extends ReplyExpectation {
 	query: string;
 	/** Cancels the request: its connection is destroyed at once, and `chat` rejects with the signal's reason. */
 	signal: AbortSignal;
+	/** Told of the reply's bytes as they arrive; for those who account for them. */
+	onReplyBytes?: (bytes: number) => void;
 }
 
 export type EngineChatResult =
@@ -90,6 +92,7 @@ export class EngineClient {
 			maxReplyBytes: this.#maxReplyBytes,
 			signal: request.signal,
 			// The first piece is the stored prefix, and nearly all of a long prompt.
+			onReplyBytes: request.onReplyBytes,
 			sentIds: request.inputIdsText.find((piece) => piece.length > 0),
 		});
 		const headers = clientHeaders(reply.headers);

@@ -20,6 +20,7 @@ interface ExchangeOptions {
 	/** Bound on any reply. */
 	maxReplyBytes: number;
 	signal: AbortSignal;
+	onReplyBytes: ((bytes: number) => void) | undefined;
 	/** First of the ids that are sent, as text; the scanner does not parse what repeats them. */
 	sentIds: Buffer | undefined;
 }
@@ -120,6 +121,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 	onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
 		if (this.#settled) return;
 		this.#byteLength += chunk.length;
+		this.#options.onReplyBytes?.(chunk.length);
 		const { maxReplyBytes, maxRefusalBytes } = this.#options;
 		try {
 			if (this.#byteLength > maxReplyBytes) throw invalidReply(`it is larger than ${maxReplyBytes} bytes`);

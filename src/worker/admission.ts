@@ -46,6 +46,10 @@ export class Admission {
 				held += bytes;
 				this.#bytes += bytes;
 			},
+			grow: (bytes) => {
+				held += bytes;
+				this.#bytes += bytes;
+			},
 			leave: () => {
 				if (!open) return;
 				open = false;
@@ -59,5 +63,10 @@ export class Admission {
 export interface ChatTicket {
 	/** Accounts for bytes of this chat until it leaves. */
 	hold(bytes: number): void;
+	/**
+	 * The same for bytes that are not refused: a reply under way was paid for. While it stands over the limit no new body
+	 * is let in.
+	 */
+	grow(bytes: number): void;
 	leave(): void;
 }

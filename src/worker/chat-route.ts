@@ -67,7 +67,7 @@ export async function chat(
 	let keepalive: SseKeepalive | null = null;
 	try {
 		ticket = admission.enter();
-		const { hold } = ticket;
+		const { grow, hold } = ticket;
 		const body = await readBody(request, context.config.limits.maxBodyBytes, hold);
 		requireJson(request, body);
 		const key = idempotencyKey(request);
@@ -98,7 +98,8 @@ export async function chat(
 		const done = context.registry.use(session);
 		let reply: WireReply;
 		try {
-			const outcome = await turn(context, session, chatRequest, { parsed, query, request, reqId }, facts);
+			const via = { parsed, query, request, reqId, onReplyBytes: grow };
+			const outcome = await turn(context, session, chatRequest, via, facts);
 			reply = wireReply(outcome, parsed.stream);
 			if (outcome.kind === "turn") context.counters.turnsCompleted++;
 			keepalive?.stop();

@@ -19,6 +19,8 @@ export interface ChatVia {
 	query: string;
 	request: IncomingMessage;
 	reqId: RequestId;
+	/** Told of the engine's bytes as they arrive. */
+	onReplyBytes: (bytes: number) => void;
 }
 
 /** The `Generate` of one chat request. */
@@ -54,6 +56,7 @@ export function generateThrough(
 				inputIdsText: prompt.text,
 				vocabSize: context.tito.vocabSize,
 				signal,
+				onReplyBytes: via.onReplyBytes,
 			});
 			if (result.kind === "refused") return { kind: "refused", refusal: result.refusal };
 			return {

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { Limits } from "../../src/ipc/config.js";
 import { clusterConfig } from "../support/cluster-config.js";
 import { type RaceRig, startRaceRig } from "../support/race-rig.js";
+import { until } from "../support/wait.js";
 import type { Reply } from "../support/worker-rig.js";
 
 let rig: RaceRig;
@@ -19,6 +20,23 @@ const text = async (id: string) => (await rig.request("GET", `/sessions/${id}`))
 const seen = async () => (await rig.control.requests()).length;
 
 describe("a limit", () => {
+	it("on bytes in flight counts replies too: while one stands over it, no other chat's body is let in", async () => {
+		await open({ maxInflightBytesPerWorker: 100_000 });
+		const filler = { filler: "x".repeat(400_000) };
+		await rig.control.script({ gate: "half", gateAt: "inside", metaInfo: filler });
+		const large = rig.begin(await rig.create(), say(user("large")));
+		await rig.control.arrivedAtGate("half");
+		const other = await rig.create();
+		await until(
+			"a refusal for bytes",
+			10_000,
+			async () => (await rig.chat(other, say(user("x")))).status === 429,
+		);
+		await rig.control.release("half");
+		expect((await large.done)?.status).toBe(200);
+		expect((await rig.chat(other, say(user("x")))).status).toBe(200);
+	});
+
 	it("on chats waiting in one session answers 429 with Retry-After, and only there", async () => {
 		await open({ maxQueuePerSession: 2 });
 		const id = await rig.create();
