@@ -1,29 +1,16 @@
 // The sessions of one partition: reads, and commits in the order they were asked for. Knows no other partition.
-import type { Partition, SessionId, TurnId } from "../base/ids.js";
+import type { Partition, SessionId } from "../base/ids.js";
 import type { BlobFiles } from "./blob-files.js";
 import { type CommitPlan, planCommit } from "./commit-plan.js";
 import type { FreeSpace } from "./free-space.js";
 import type { LmdbEnvironment } from "./lmdb-environment.js";
-import {
-	after,
-	BLOBS,
-	nameOf,
-	partKey,
-	SESSIONS,
-	sessionKey,
-	TOMBSTONES,
-	tombstoneKey,
-	turnKey,
-	turnRange,
-} from "./lmdb-keys.js";
-import { damagedPart, decodeRecord, type PartPlace, type TombstoneRecord } from "./lmdb-records.js";
-import type { PartName, SessionMeta, StoreOp, TurnHeader } from "./store.js";
+import { BLOBS, nameOf, TOMBSTONES, tombstoneKey } from "./lmdb-keys.js";
+import { decodeRecord, type TombstoneRecord } from "./lmdb-records.js";
+import { PartitionReader } from "./partition-reader.js";
+import type { StoreOp } from "./store.js";
 import { isFull, storeFull } from "./store-errors.js";
 
-/** Sessions read in one go; between them the event loop runs and no read transaction is held. */
-const SESSIONS_PER_SCAN = 256;
-
-export class PartitionStore {
+export class PartitionStore extends PartitionReader {
 	readonly partition: Partition;
 	readonly #environment: LmdbEnvironment;
 	readonly #blobs: BlobFiles;
@@ -35,6 +22,7 @@ export class PartitionStore {
 	#blobBytes = 0;
 
 	constructor(partition: Partition, environment: LmdbEnvironment, blobs: BlobFiles, space: FreeSpace) {
+		super(environment, blobs);
 		this.#space = space;
 		this.partition = partition;
 		this.#environment = environment;
@@ -60,57 +48,6 @@ export class PartitionStore {
 	/** Forgets a stored tombstone, with the next commit or, failing that, at the next start. */
 	forget(id: SessionId): void {
 		this.#fallen.push(id);
-	}
-
-	async *sessions(): AsyncIterable<SessionMeta> {
-		for (let start: Buffer = SESSIONS.start; ; ) {
-			const metas: SessionMeta[] = [];
-			this.#environment.scan(
-				{ start, end: SESSIONS.end },
-				(key, value) => {
-					metas.push(decodeRecord("session", value).meta);
-					start = after(key);
-				},
-				SESSIONS_PER_SCAN,
-			);
-			yield* metas;
-			if (metas.length < SESSIONS_PER_SCAN) return;
-			await new Promise((resolve) => setImmediate(resolve));
-		}
-	}
-
-	session(id: SessionId): SessionMeta | undefined {
-		const value = this.#environment.get(sessionKey(id));
-		return value === undefined ? undefined : decodeRecord("session", value).meta;
-	}
-
-	headers(id: SessionId): TurnHeader[] {
-		const headers: TurnHeader[] = [];
-		this.#environment.scan(turnRange(id), (_key, value) => headers.push(decodeRecord("turn", value).header));
-		return headers;
-	}
-
-	async part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer> {
-		const { blob, place } = this.#place(id, turn, part);
-		if (place === undefined) return Buffer.alloc(0);
-		if (blob !== null && place.blobOffset !== undefined) {
-			return this.#blobs.read(blob, place.blobOffset, place.length);
-		}
-		return this.#inlinePart(id, turn, part, place.length);
-	}
-
-	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
-		const { blob, place } = this.#place(id, turn, part);
-		if (place === undefined) return;
-		if (blob !== null && place.blobOffset !== undefined) {
-			yield* this.#blobs.stream(blob, place.blobOffset, place.length);
-		} else {
-			yield this.#inlinePart(id, turn, part, place.length);
-		}
-	}
-
-	partLength(id: SessionId, turn: TurnId, part: PartName): number {
-		return this.#place(id, turn, part).place?.length ?? 0;
 	}
 
 	/** Commits behind the session's earlier commits; those of other sessions share a transaction with it. */
@@ -165,19 +102,6 @@ export class PartitionStore {
 		} catch (error) {
 			throw isFull(error) ? storeFull(error) : error;
 		}
-	}
-
-	#place(id: SessionId, turn: TurnId, part: PartName): { blob: string | null; place: PartPlace | undefined } {
-		const value = this.#environment.get(turnKey(id, turn));
-		if (value === undefined) return { blob: null, place: undefined };
-		const record = decodeRecord("turn", value);
-		return { blob: record.blob, place: record.parts[part] };
-	}
-
-	#inlinePart(id: SessionId, turn: TurnId, part: PartName, length: number): Buffer {
-		const value = this.#environment.get(partKey(id, turn, part));
-		if (value?.length !== length) throw damagedPart(id, turn, part);
-		return value;
 	}
 }
 
