@@ -32,6 +32,8 @@ export const ERROR_STATUS = {
 	upstream_unreachable: 502,
 	upstream_invalid: 502,
 	worker_unavailable: 503,
+	/** Until an operator mends it: never sent with `Retry-After`. */
+	partition_refused: 503,
 	draining: 503,
 	upstream_breaker_open: 503,
 	upstream_timeout: 504,

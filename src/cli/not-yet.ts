@@ -2,7 +2,7 @@
 import type { OptionKey } from "./options.js";
 
 /** Options that do nothing yet; hidden from --help. */
-export const NOT_YET_OPTIONS: readonly OptionKey[] = ["sseKeepalive", "logContent"];
+export const NOT_YET_OPTIONS: readonly OptionKey[] = [];
 
 /** Choices that do nothing yet; hidden from --help. */
 export const NOT_YET_CHOICES: { readonly [Key in OptionKey]?: readonly string[] } = {

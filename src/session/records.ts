@@ -1,5 +1,4 @@
 // The trainer's view of a session, as bytes, piece by piece: what GET answers. Never builds the whole as one string.
-import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { tokenIdsText } from "../json/token-text.js";
 import type { SessionMeta, Store, TurnHeader } from "../store/store.js";
@@ -11,7 +10,7 @@ import { describeTree } from "./tree.js";
 /** Which replay payloads a read carries: of every record, of the last one only, or of none. */
 export type PayloadChoice = "all" | "latest" | "none";
 
-/** What a read shows, taken at one moment; committed turns never change afterwards. */
+/** What a read shows, taken at one moment; committed turns stay as they are until the session is buried. */
 export interface ReadPlan {
 	id: SessionId;
 	meta: SessionMeta;
@@ -19,8 +18,6 @@ export interface ReadPlan {
 	provisional: TurnHeader | null;
 	/** `metadata.tree` */
 	tree: object;
-	/** Whether the provisional turn is still stored: the next commit drops it, also while this read goes on. */
-	provisionalStored: () => boolean;
 }
 
 export async function planRead(session: Session): Promise<ReadPlan> {
@@ -33,11 +30,14 @@ export async function planRead(session: Session): Promise<ReadPlan> {
 		path: pathTo(headers, meta.head),
 		provisional: (provisional === null ? undefined : headers.get(provisional)) ?? null,
 		tree: describeTree(headers.values()),
-		provisionalStored: () => session.meta.provisional === provisional,
 	};
 }
 
-/** The elements of `records`, comma-separated, then the accumulated token ids' text through `onTokens`. */
+/**
+ * The elements of `records`, comma-separated, then the accumulated token ids through `onTokens`.
+ * @throws TurnGone when the session is buried during the read, or the next commit drops its provisional turn: then
+ * what was handed on must not pass for a whole answer
+ */
 export async function* recordPieces(
 	store: Store,
 	plan: ReadPlan,
@@ -58,19 +58,11 @@ export async function* recordPieces(
 		promptIds.set(tokens.subarray(0, kept));
 		promptIds.set(prompt, kept);
 		const provisional = header.status === "provisional";
-		// Superseded since the plan was made: what was read of it may be empty.
-		if (provisional && !plan.provisionalStored()) break;
-		if (index > 0) yield Buffer.from(",");
+		yield index === 0 ? opening.first : opening.later;
 		const carry = payloads === "all" || (payloads === "latest" && index === turns.length - 1);
 		const filled = { request, reply, content, promptText: tokenIdsText(promptIds), carry };
 		yield* recordOf(store, plan.id, header, filled);
 		if (provisional) {
-			if (carry && header.replyHoles.length > 0 && !plan.provisionalStored()) {
-				throw new RollpinError(
-					"session_state_conflict",
-					"the provisional record was superseded during this read; read again",
-				);
-			}
 			break;
 		}
 		const completion = int32FromBytes(await store.part(plan.id, header.id, "completion"));
@@ -91,6 +83,7 @@ interface RecordBytes {
 	carry: boolean;
 }
 
+/** A record behind its opening brace. */
 async function* recordOf(
 	store: Store,
 	id: SessionId,
@@ -98,7 +91,7 @@ async function* recordOf(
 	filled: RecordBytes,
 ): AsyncGenerator<Buffer> {
 	yield Buffer.from(
-		`{"timestamp":${header.timestamp},"request_timestamp":${header.requestTimestamp},` +
+		`"timestamp":${header.timestamp},"request_timestamp":${header.requestTimestamp},` +
 			`"method":"POST","path":"/v1/chat/completions","request":`,
 	);
 	yield* fill(filled.request, [

@@ -7,6 +7,7 @@ import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { RollpinError } from "../base/errors.js";
 import { flushDirectory } from "./durable-file.js";
+import { isOutOfDescriptors, noDescriptors } from "./store-errors.js";
 
 /** Bytes a read hands over at once. */
 const PIECE_BYTES = 256 * 1024;
@@ -59,7 +60,7 @@ export class BlobFiles {
 
 	async *stream(name: string, offset: number, length: number): AsyncIterable<Buffer> {
 		const file = await open(this.#path(name), "r").catch((error: unknown) => {
-			throw lostBytes(name, error);
+			throw isOutOfDescriptors(error) ? noDescriptors(error) : lostBytes(name, error);
 		});
 		try {
 			for (let at = 0; at < length; ) {

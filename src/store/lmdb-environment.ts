@@ -9,7 +9,14 @@ import type { Partition } from "../base/ids.js";
 import { findDefect } from "./lmdb-file.js";
 import { EPOCHS, epochKey, epochOf, type KeyRange } from "./lmdb-keys.js";
 import { encodeRecord } from "./lmdb-records.js";
-import { isDamaged, isFull, partitionRefuses, storeFull } from "./store-errors.js";
+import {
+	isDamaged,
+	isFull,
+	isOutOfDescriptors,
+	isSystemError,
+	partitionRefuses,
+	storeFull,
+} from "./store-errors.js";
 
 export type Durability = "process" | "power";
 
@@ -32,12 +39,16 @@ export interface KeyChange {
 /** An environment that can't be served; the message holds the reason and the remedy. */
 export class DamagedEnvironment extends Error {}
 
+/** File descriptors of one open environment: the data file twice, and its lock file. */
+export const DESCRIPTORS_PER_ENVIRONMENT = 3;
+
 export type LmdbDatabase = RootDatabase<Buffer, Uint8Array>;
 
 /**
  * Opens, checks and takes over an environment. Blocks the thread while a living process holds its write lock: the
  * former owner must be dead.
- * @throws DamagedEnvironment when its file is missing, short, or not an environment
+ * @throws DamagedEnvironment when its file is missing, short, or not an environment, or can't be opened
+ * @throws what the system throws when no more files may be opened (`isOutOfDescriptors`)
  * @throws RollpinError `session_state_conflict` when an owner with this epoch or a later one has had it
  */
 export async function openEnvironment(options: EnvironmentOptions): Promise<LmdbEnvironment> {
@@ -49,8 +60,7 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Lmdb
 		return environment;
 	} catch (error) {
 		await db.close();
-		if (error instanceof RollpinError) throw error;
-		throw damaged(options.stem, error instanceof Error ? error.message : String(error));
+		throw unopened(options.stem, error);
 	}
 }
 
@@ -90,9 +100,19 @@ export class LmdbEnvironment {
 		}
 	}
 
+	/** Runs `read`; when what it reads proves damaged, the environment stops serving. */
+	reading<T>(read: () => T): T {
+		this.#checkServing();
+		try {
+			return read();
+		} catch (error) {
+			throw this.#explain(error);
+		}
+	}
+
 	/** A copy of the value, which belongs to the caller. */
 	get(key: Buffer): Buffer | undefined {
-		return this.#reading(() => this.#db.getBinary(key));
+		return this.reading(() => this.#db.getBinary(key));
 	}
 
 	/** Calls `visit` for up to `limit` entries of a range; the value may be used during the call only. */
@@ -101,14 +121,14 @@ export class LmdbEnvironment {
 		visit: (key: Uint8Array, value: Buffer) => void,
 		limit = Number.MAX_SAFE_INTEGER,
 	): void {
-		this.#reading(() => {
+		this.reading(() => {
 			for (const { key, value } of this.#db.getRange({ ...range, limit })) visit(key, value);
 		});
 	}
 
 	/** Keys of a range, without reading their values. */
 	keys(range: KeyRange): Buffer[] {
-		return this.#reading(() => Array.from(this.#db.getKeys(range), (key) => Buffer.from(key)));
+		return this.reading(() => Array.from(this.#db.getKeys(range), (key) => Buffer.from(key)));
 	}
 
 	/**
@@ -146,15 +166,6 @@ export class LmdbEnvironment {
 	async close(): Promise<void> {
 		this.#refused = true;
 		await this.#db.close();
-	}
-
-	#reading<T>(read: () => T): T {
-		this.#checkServing();
-		try {
-			return read();
-		} catch (error) {
-			throw this.#explain(error);
-		}
 	}
 
 	#checkServing(): void {
@@ -196,21 +207,21 @@ async function realError(error: unknown): Promise<unknown> {
 async function openChecked(options: EnvironmentOptions): Promise<LmdbDatabase> {
 	const { stem, durability } = options;
 	const path = dataFile(stem);
-	const marker = readMarker(stem);
-	if (marker === undefined) {
-		// The marker is written before the first ack: without it the file holds nothing anybody was told of.
-		rmSync(path, { force: true });
-		rmSync(`${path}-lock`, { force: true });
-	} else {
-		const defect = findDefect(path);
-		if (defect !== null) throw damaged(stem, defect);
-	}
 	try {
+		const marker = readMarker(stem);
+		if (marker === undefined) {
+			// The marker is written before the first ack: without it the file holds nothing anybody was told of.
+			rmSync(path, { force: true });
+			rmSync(`${path}-lock`, { force: true });
+		} else {
+			const defect = findDefect(path);
+			if (defect !== null) throw damaged(stem, defect);
+		}
 		// After a power loss only an overlapping open finds the last state that was flushed.
 		if (marker === "process" && durability === "power") await settle(path);
 		return openDatabase(path, durability === "process" && hasBootId());
 	} catch (error) {
-		throw damaged(stem, error instanceof Error ? error.message : String(error));
+		throw unopened(stem, error);
 	}
 }
 
@@ -259,6 +270,17 @@ export function damaged(stem: string, reason: string): DamagedEnvironment {
 	return new DamagedEnvironment(
 		`${dataFile(stem)} can't be served: ${reason}; restore the data dir from a copy, or remove this file together with ` +
 			`${markerFile(stem)} to give its sessions up`,
+	);
+}
+
+/** Never advises to give data up that may be whole: only what LMDB itself calls damaged is. */
+export function unopened(stem: string, error: unknown): unknown {
+	const explained = error instanceof RollpinError || error instanceof DamagedEnvironment;
+	if (explained || isOutOfDescriptors(error)) return error;
+	const reason = error instanceof Error ? error.message : String(error);
+	if (!isSystemError(error)) return damaged(stem, reason);
+	return new DamagedEnvironment(
+		`${dataFile(stem)} can't be opened: ${reason}; its data may well be whole: keep it, mend the cause, and start again`,
 	);
 }
 

@@ -27,13 +27,18 @@ interface Meta {
 	bootId: bigint;
 }
 
-/** What is wrong with the file, or null when it holds every page that its newest meta page needs. */
+/**
+ * What is wrong with the file, or null when it holds every page that its newest meta page needs. Throws what the
+ * system throws when it can't be opened.
+ */
 export function findDefect(path: string): string | null {
 	let file: number;
 	try {
 		file = openSync(path, "r");
 	} catch (error) {
-		return error instanceof Error ? error.message : String(error);
+		// Only a missing file is a defect: what else keeps it from being opened says nothing of what it holds.
+		if (error instanceof Error && "code" in error && error.code === "ENOENT") return error.message;
+		throw error;
 	}
 	try {
 		const { size } = fstatSync(file);

@@ -13,6 +13,7 @@ import {
 	type LmdbDatabase,
 	openDatabase,
 	readMarker,
+	unopened,
 } from "./lmdb-environment.js";
 import { findDefect, needsFallback } from "./lmdb-file.js";
 import type { KeyRange } from "./lmdb-keys.js";
@@ -23,7 +24,8 @@ const LOOK_PAUSE_MS = 50;
 
 /**
  * Null when nobody was ever told of anything in it. May be open once in a process.
- * @throws DamagedEnvironment when its file is missing, short, or not an environment
+ * @throws DamagedEnvironment when its file is missing, short, or not an environment, or can't be opened
+ * @throws what the system throws when no more files may be opened (`isOutOfDescriptors`)
  */
 export async function openForReading(stem: string): Promise<ReadEnvironment | null> {
 	const path = dataFile(stem);
@@ -39,7 +41,7 @@ export async function openForReading(stem: string): Promise<ReadEnvironment | nu
 		if (needsFallback(path, bootId())) return openCopy(path);
 		return new ReadEnvironment(openReadOnly(path), path, null);
 	} catch (error) {
-		throw damaged(stem, error instanceof Error ? error.message : String(error));
+		throw unopened(stem, error);
 	}
 }
 
@@ -58,7 +60,7 @@ export class ReadEnvironment {
 
 	/** A copy of the value, which belongs to the caller. */
 	get(key: Buffer): Buffer | undefined {
-		return this.#reading(() => this.#db.getBinary(key));
+		return this.reading(() => this.#db.getBinary(key));
 	}
 
 	/** Calls `visit` for up to `limit` entries of a range; the value may be used during the call only. */
@@ -67,7 +69,7 @@ export class ReadEnvironment {
 		visit: (key: Uint8Array, value: Buffer) => void,
 		limit = Number.MAX_SAFE_INTEGER,
 	): void {
-		this.#reading(() => {
+		this.reading(() => {
 			for (const { key, value } of this.#db.getRange({ ...range, limit })) visit(key, value);
 		});
 	}
@@ -81,7 +83,8 @@ export class ReadEnvironment {
 		if (this.#copyDir !== null) rmSync(this.#copyDir, { recursive: true, force: true });
 	}
 
-	#reading<T>(read: () => T): T {
+	/** Runs `read`, which reads and decodes. */
+	reading<T>(read: () => T): T {
 		try {
 			return read();
 		} finally {

@@ -2,6 +2,7 @@
 import { RollpinError } from "../base/errors.js";
 import type { SessionId, TurnId } from "../base/ids.js";
 import type { PartName, SessionMeta, Tombstone, TurnHeader } from "./store.js";
+import { UnreadableRecord } from "./store-errors.js";
 
 const RECORD_VERSION = 1;
 
@@ -38,26 +39,38 @@ export function encodeRecord<Kind extends keyof Records>(kind: Kind, record: Rec
 	return Buffer.from(JSON.stringify({ version: RECORD_VERSION, kind, ...record }));
 }
 
-/** @throws RollpinError `internal` when the bytes are no record of that kind and version */
+/** @throws UnreadableRecord when the bytes are no record of that kind and version */
 export function decodeRecord<Kind extends keyof Records>(kind: Kind, bytes: Uint8Array): Records[Kind] {
-	let record: (Records[Kind] & { version?: unknown; kind?: unknown }) | undefined;
+	let record: unknown;
 	try {
 		record = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
 	} catch (error) {
-		throw damagedRecord(kind, error);
+		throw new UnreadableRecord(`a stored ${kind} record is no JSON`, { cause: error });
 	}
-	if (record?.version !== RECORD_VERSION || record.kind !== kind) throw damagedRecord(kind, undefined);
-	return record;
+	const { version, kind: found } = (record ?? {}) as { version?: unknown; kind?: unknown };
+	if (typeof version === "number" && version !== RECORD_VERSION) {
+		throw new UnreadableRecord(
+			`a stored ${kind} record has version ${version}, and this Rollpin reads version ${RECORD_VERSION}: if another ` +
+				"release wrote it, start that one",
+		);
+	}
+	if (version !== RECORD_VERSION || found !== kind || !HOLDS[kind](record as never)) {
+		throw new UnreadableRecord(`a stored ${kind} record lacks what it must hold`);
+	}
+	return record as Records[Kind];
 }
 
-function damagedRecord(kind: string, cause: unknown): RollpinError {
-	return new RollpinError(
-		"internal",
-		`a stored ${kind} record is not readable as version ${RECORD_VERSION}: restore the data dir from a copy, or start ` +
-			"with a new one",
-		{ cause },
-	);
-}
+/** Of each kind, what would do harm when it was missing: a session without a deadline would count as expired. */
+const HOLDS: { [Kind in keyof Records]: (record: Partial<Records[Kind]>) => boolean } = {
+	session: ({ meta }) =>
+		typeof meta?.id === "string" &&
+		[meta.createdAt, meta.expiresAt, meta.lastUsedAt, meta.nextTurn].every(Number.isFinite),
+	turn: ({ header, parts, blob }) =>
+		Number.isInteger(header?.id) && typeof parts === "object" && parts !== null && blob !== undefined,
+	tombstone: ({ tombstone, order }) => typeof tombstone?.id === "string" && Number.isFinite(order),
+	blob: ({ length }) => Number.isFinite(length),
+	epoch: ({ epoch }) => Number.isFinite(epoch),
+};
 
 /** A part whose bytes aren't there as its turn's record says. */
 export function damagedPart(id: SessionId, turn: TurnId, part: PartName): RollpinError {

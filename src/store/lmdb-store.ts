@@ -1,17 +1,26 @@
 // The durable store of one worker: finds the partition of an id. Opens what this worker owns and nothing else.
-import { RollpinError } from "../base/errors.js";
+import { ConfigError, RollpinError } from "../base/errors.js";
+import { openFilesLimit } from "../base/fd-limit.js";
 import type { Partition, SessionId, TurnId, WorkerIndex } from "../base/ids.js";
 import { ownerOf, PARTITION_COUNT, partitionOf } from "../base/partitions.js";
 import { BlobFiles } from "./blob-files.js";
 import { checkCommit } from "./commit-rules.js";
 import { blobDirectory, checkFormat, partitionStem } from "./data-dir.js";
 import { FreeSpace } from "./free-space.js";
-import { DamagedEnvironment, type Durability, openEnvironment } from "./lmdb-environment.js";
+import {
+	DamagedEnvironment,
+	DESCRIPTORS_PER_ENVIRONMENT,
+	type Durability,
+	openEnvironment,
+} from "./lmdb-environment.js";
+import type { TombstoneRecord } from "./lmdb-records.js";
 import { PartitionStore } from "./partition-store.js";
 import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
-import { partitionRefuses } from "./store-errors.js";
+import { isOutOfDescriptors, partitionRefuses } from "./store-errors.js";
 import { TombstoneRing } from "./tombstone-ring.js";
 
+/** What a worker needs besides its partitions: itself, the engine, some connections and payloads. */
+const OTHER_DESCRIPTORS = 64;
 const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 
 export interface LmdbStoreOptions {
@@ -34,7 +43,7 @@ export interface LmdbStoreOptions {
 	onPartitionRefused?: (partition: Partition, reason: string) => void;
 }
 
-/** @throws ConfigError when the data dir is not prepared; RollpinError when a later epoch has taken over */
+/** @throws ConfigError when the data dir is not prepared, or too few files may be open; RollpinError when a later epoch has taken over */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
 	await checkFormat(options.dataDir);
 	const store = new LmdbStore(options);
@@ -62,12 +71,20 @@ class LmdbStore implements Store {
 	}
 
 	async open(): Promise<void> {
-		const { workerIndex, workerCount } = this.#options;
-		for (let index = 0; index < PARTITION_COUNT; index++) {
-			const partition = index as Partition;
-			if (ownerOf(partition, workerCount) === workerIndex) await this.#openPartition(partition);
+		const own = this.#ownPartitions();
+		const needed = own.length * DESCRIPTORS_PER_ENVIRONMENT + OTHER_DESCRIPTORS;
+		const limit = openFilesLimit();
+		// Found out while opening, it would leave a worker without descriptors for its connections.
+		if (limit < needed) throw outOfDescriptors(own.length, needed, limit);
+		try {
+			for (const partition of own) await this.#openPartition(partition);
+		} catch (error) {
+			throw isOutOfDescriptors(error) ? outOfDescriptors(own.length, needed, limit, error) : error;
 		}
-		const records = [...this.#partitions.values()].flatMap((partition) => partition.tombstones());
+		const records: TombstoneRecord[] = [];
+		for (const partition of this.#partitions.values()) {
+			records.push(...((await whileServing(() => partition.tombstones())) ?? []));
+		}
 		for (const { tombstone, order } of records.sort((left, right) => left.order - right.order)) {
 			this.#lastOrder = order;
 			this.#addTombstone(tombstone);
@@ -76,7 +93,10 @@ class LmdbStore implements Store {
 
 	async *sessions(): AsyncIterable<SessionMeta> {
 		this.#checkOpen();
-		for (const partition of this.#partitions.values()) yield* partition.sessions();
+		for (const partition of this.#partitions.values()) {
+			// Whole before the first is handed on: of a partition that refuses, nobody must hold a session.
+			yield* (await whileServing(() => allOf(partition.sessions()))) ?? [];
+		}
 	}
 
 	async session(id: SessionId): Promise<SessionMeta | undefined> {
@@ -124,6 +144,13 @@ class LmdbStore implements Store {
 		await Promise.all(Array.from(this.#partitions.values(), (partition) => partition.close()));
 	}
 
+	#ownPartitions(): Partition[] {
+		const { workerIndex, workerCount } = this.#options;
+		return Array.from({ length: PARTITION_COUNT }, (_, index) => index as Partition).filter(
+			(partition) => ownerOf(partition, workerCount) === workerIndex,
+		);
+	}
+
 	async #openPartition(partition: Partition): Promise<void> {
 		const { dataDir, durability, epoch } = this.#options;
 		const refuse = (reason: string) => this.#options.onPartitionRefused?.(partition, reason);
@@ -133,7 +160,7 @@ class LmdbStore implements Store {
 			const blobs = new BlobFiles(blobDirectory(dataDir, partition), epoch, durability === "power");
 			const store = new PartitionStore(partition, environment, blobs, this.#space);
 			this.#partitions.set(partition, store);
-			await store.sweep();
+			await whileServing(() => store.sweep());
 		} catch (error) {
 			if (!(error instanceof DamagedEnvironment)) throw error;
 			refuse(error.message);
@@ -166,4 +193,29 @@ class LmdbStore implements Store {
 	#checkOpen(): void {
 		if (this.#closed) throw new RollpinError("worker_unavailable", "the store is closed");
 	}
+}
+
+/** What `read` gives; undefined when its partition refuses to serve, which the log was told. */
+async function whileServing<T>(read: () => T | Promise<T>): Promise<T | undefined> {
+	try {
+		return await read();
+	} catch (error) {
+		if (error instanceof RollpinError && error.code === "partition_refused") return undefined;
+		throw error;
+	}
+}
+
+async function allOf<T>(values: AsyncIterable<T>): Promise<T[]> {
+	const all: T[] = [];
+	for await (const value of values) all.push(value);
+	return all;
+}
+
+function outOfDescriptors(partitions: number, needed: number, limit: number, cause?: unknown): ConfigError {
+	const allowed = Number.isFinite(limit) ? `${limit} are allowed` : "fewer are allowed";
+	return new ConfigError(
+		`the store of ${partitions} partitions needs ${needed} file descriptors, and more for connections, but ${allowed}: ` +
+			"raise the limit (ulimit -n); the data is untouched",
+		{ cause },
+	);
 }

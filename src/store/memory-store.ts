@@ -3,6 +3,7 @@ import { RollpinError } from "../base/errors.js";
 import type { SessionId, TurnId } from "../base/ids.js";
 import { checkCommit, staleCommit } from "./commit-rules.js";
 import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
+import { TurnGone } from "./store-errors.js";
 import { TombstoneRing } from "./tombstone-ring.js";
 
 export interface MemoryStoreOptions {
@@ -61,7 +62,9 @@ class MemoryStore implements Store {
 
 	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
 		this.#checkOpen();
-		for (const piece of this.#pieces(id, turn, part)) {
+		const parts = this.#parts(id, turn);
+		for (const piece of parts.get(part) ?? []) {
+			if (this.#parts(id, turn) !== parts) throw new TurnGone(id, turn);
 			if (piece.length > 0) yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
 		}
 	}
@@ -121,7 +124,13 @@ class MemoryStore implements Store {
 	}
 
 	#pieces(id: SessionId, turn: TurnId, part: PartName): readonly Uint8Array[] {
-		return this.#sessions.get(id)?.turns.get(turn)?.parts.get(part) ?? [];
+		return this.#parts(id, turn).get(part) ?? [];
+	}
+
+	#parts(id: SessionId, turn: TurnId): KeptTurn["parts"] {
+		const kept = this.#sessions.get(id)?.turns.get(turn);
+		if (kept === undefined) throw new TurnGone(id, turn);
+		return kept.parts;
 	}
 
 	#checkOpen(): void {

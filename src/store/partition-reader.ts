@@ -3,14 +3,15 @@ import type { SessionId, TurnId } from "../base/ids.js";
 import type { BlobFiles } from "./blob-files.js";
 import type { LmdbEnvironment } from "./lmdb-environment.js";
 import { after, partKey, SESSIONS, sessionKey, turnKey, turnRange } from "./lmdb-keys.js";
-import { damagedPart, decodeRecord, type PartPlace } from "./lmdb-records.js";
+import { damagedPart, decodeRecord, type PartPlace, type TurnRecord } from "./lmdb-records.js";
 import type { PartName, SessionMeta, TurnHeader } from "./store.js";
+import { TurnGone } from "./store-errors.js";
 
 /** Sessions read in one go; between them the event loop runs and no read transaction is held. */
 const SESSIONS_PER_SCAN = 256;
 
 /** What reading asks of an environment. */
-export type ReadableEnvironment = Pick<LmdbEnvironment, "get" | "scan">;
+export type ReadableEnvironment = Pick<LmdbEnvironment, "get" | "scan" | "reading">;
 
 export class PartitionReader {
 	readonly #environment: ReadableEnvironment;
@@ -39,8 +40,10 @@ export class PartitionReader {
 	}
 
 	session(id: SessionId): SessionMeta | undefined {
-		const value = this.#environment.get(sessionKey(id));
-		return value === undefined ? undefined : decodeRecord("session", value).meta;
+		return this.#environment.reading(() => {
+			const value = this.#environment.get(sessionKey(id));
+			return value === undefined ? undefined : decodeRecord("session", value).meta;
+		});
 	}
 
 	headers(id: SessionId): TurnHeader[] {
@@ -52,19 +55,32 @@ export class PartitionReader {
 	async part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer> {
 		const { blob, place } = this.#place(id, turn, part);
 		if (place === undefined) return Buffer.alloc(0);
-		if (blob !== null && place.blobOffset !== undefined) {
-			return this.#blobs.read(blob, place.blobOffset, place.length);
+		if (blob === null || place.blobOffset === undefined)
+			return this.#inlinePart(id, turn, part, place.length);
+		try {
+			return await this.#blobs.read(blob, place.blobOffset, place.length);
+		} catch (error) {
+			this.#checkStored(id, turn, blob);
+			throw error;
 		}
-		return this.#inlinePart(id, turn, part, place.length);
 	}
 
 	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
 		const { blob, place } = this.#place(id, turn, part);
 		if (place === undefined) return;
-		if (blob !== null && place.blobOffset !== undefined) {
-			yield* this.#blobs.stream(blob, place.blobOffset, place.length);
-		} else {
+		if (blob === null || place.blobOffset === undefined) {
 			yield this.#inlinePart(id, turn, part, place.length);
+			return;
+		}
+		try {
+			for await (const piece of this.#blobs.stream(blob, place.blobOffset, place.length)) {
+				this.#checkStored(id, turn, blob);
+				yield piece;
+			}
+		} catch (error) {
+			// The file of a turn that was dropped meanwhile is missing for a good reason.
+			this.#checkStored(id, turn, blob);
+			throw error;
 		}
 	}
 
@@ -73,10 +89,21 @@ export class PartitionReader {
 	}
 
 	#place(id: SessionId, turn: TurnId, part: PartName): { blob: string | null; place: PartPlace | undefined } {
-		const value = this.#environment.get(turnKey(id, turn));
-		if (value === undefined) return { blob: null, place: undefined };
-		const record = decodeRecord("turn", value);
+		const record = this.#turn(id, turn);
 		return { blob: record.blob, place: record.parts[part] };
+	}
+
+	/** @throws TurnGone unless the turn that has this file is stored */
+	#checkStored(id: SessionId, turn: TurnId, blob: string): void {
+		if (this.#turn(id, turn).blob !== blob) throw new TurnGone(id, turn);
+	}
+
+	#turn(id: SessionId, turn: TurnId): TurnRecord {
+		return this.#environment.reading(() => {
+			const value = this.#environment.get(turnKey(id, turn));
+			if (value === undefined) throw new TurnGone(id, turn);
+			return decodeRecord("turn", value);
+		});
 	}
 
 	#inlinePart(id: SessionId, turn: TurnId, part: PartName, length: number): Buffer {

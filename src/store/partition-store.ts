@@ -8,7 +8,7 @@ import { BLOBS, nameOf, TOMBSTONES, tombstoneKey } from "./lmdb-keys.js";
 import { decodeRecord, type TombstoneRecord } from "./lmdb-records.js";
 import { PartitionReader } from "./partition-reader.js";
 import type { StoreOp } from "./store.js";
-import { isFull, storeFull } from "./store-errors.js";
+import { isFull, isOutOfDescriptors, noDescriptors, storeFull } from "./store-errors.js";
 
 export class PartitionStore extends PartitionReader {
 	readonly partition: Partition;
@@ -71,11 +71,13 @@ export class PartitionStore extends PartitionReader {
 	}
 
 	async #commitNow(id: SessionId, ops: readonly StoreOp[], tombstoneOrder: number): Promise<CommitPlan> {
-		const plan = planCommit(id, ops, {
-			stored: this.#environment,
-			tombstoneOrder,
-			newBlobName: () => this.#blobs.newName(),
-		});
+		const plan = this.#environment.reading(() =>
+			planCommit(id, ops, {
+				stored: this.#environment,
+				tombstoneOrder,
+				newBlobName: () => this.#blobs.newName(),
+			}),
+		);
 		await this.#space.grant(bytesAdded(ops));
 		try {
 			for (const blob of plan.newBlobs) await this.#writeBlob(blob);
@@ -100,7 +102,8 @@ export class PartitionStore extends PartitionReader {
 		try {
 			await this.#blobs.write(blob.name, blob.pieces);
 		} catch (error) {
-			throw isFull(error) ? storeFull(error) : error;
+			if (isFull(error)) throw storeFull(error);
+			throw isOutOfDescriptors(error) ? noDescriptors(error) : error;
 		}
 	}
 }

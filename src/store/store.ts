@@ -131,11 +131,17 @@ export interface Store {
 	session(id: SessionId): Promise<SessionMeta | undefined>;
 	/** Headers of all turns of a session in id order; empty when it has none. */
 	headers(id: SessionId): Promise<TurnHeader[]>;
-	/** One part whole; an empty buffer when the turn has no such part. */
+	/**
+	 * One part whole; an empty buffer when the turn has no such part.
+	 * @throws TurnGone when the turn itself is not stored: what is read must never look like an empty part of it
+	 */
 	part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer>;
-	/** One part piece by piece, for payloads too large to hold. Pieces are valid until the next one is asked for. */
+	/**
+	 * One part piece by piece, for payloads too large to hold. Pieces are valid until the next one is asked for.
+	 * @throws TurnGone as `part`, also between two pieces
+	 */
 	streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer>;
-	/** Byte length of a part without reading it. */
+	/** Byte length of a part without reading it. Throws as `part`. */
 	partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number>;
 	/** The tombstone of an id, unless it fell out of the most recent `--tombstones`. */
 	tombstone(id: SessionId): Promise<Tombstone | undefined>;

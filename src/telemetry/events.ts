@@ -19,6 +19,8 @@ export interface ChatDone {
 	completion_tokens: number;
 	reply_bytes: number;
 	inflight_now: number;
+	/** The generated message, JSON text; only with --log-content. */
+	content?: string;
 }
 
 interface ChildExit {
@@ -64,6 +66,7 @@ export interface EventFields {
 		x_request_id: string;
 		messages: number;
 		inflight_now: number;
+		content?: string;
 	};
 	chat_done: ChatDone;
 	proxy_transport_error: { req_id: string; url: string; elapsed_ms: number; code: string };

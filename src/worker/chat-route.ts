@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { RequestId, SessionId } from "../base/ids.js";
+import { writeJson } from "../json/parse.js";
 import {
 	type ChatFacts,
 	type ChatOutcome,
@@ -23,6 +24,7 @@ import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.j
 import { readBody, requireJson } from "./read-body.js";
 import { replayedReply, turnReply, type WireReply } from "./replies.js";
 import { requestIdOf, sendError, sendPieces } from "./respond.js";
+import { SseKeepalive } from "./sse-keepalive.js";
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
@@ -46,6 +48,8 @@ export async function chat(
 	response.once("close", onClose);
 	let ticket: ReturnType<typeof admission.enter> | null = null;
 	let messages = 0;
+	/** Message text, which only `--log-content` lets into a log. */
+	const content: { asked?: string; answered?: string } = {};
 	const start = () =>
 		logger.event(
 			"chat_start",
@@ -55,10 +59,12 @@ export async function chat(
 				x_request_id: requestIdOf(request),
 				messages,
 				inflight_now: admission.inflight,
+				...(content.asked === undefined ? {} : { content: content.asked }),
 			},
 			`${messages} messages`,
 		);
 	let started = false;
+	let keepalive: SseKeepalive | null = null;
 	try {
 		ticket = admission.enter();
 		const { hold } = ticket;
@@ -71,8 +77,11 @@ export async function chat(
 			maxDepth: context.config.limits.maxJsonDepth,
 		});
 		messages = parsed.messages.count;
+		if (context.config.log.content) content.asked = parsed.messages.bytes(messages - 1).toString("utf8");
 		started = true;
 		start();
+		const { sseKeepaliveMs } = context.config;
+		if (parsed.stream && sseKeepaliveMs > 0) keepalive = new SseKeepalive(response, sseKeepaliveMs);
 		const template = { tools: parsed.tools, kwargs: parsed.kwargs };
 		// A request that is refused must not create a session, and the template may be the one to refuse it.
 		const firstPrompt = known === undefined ? await firstPromptOf(context, parsed, template, facts) : null;
@@ -92,31 +101,43 @@ export async function chat(
 			const outcome = await turn(context, session, chatRequest, { parsed, query, request, reqId }, facts);
 			reply = wireReply(outcome, parsed.stream);
 			if (outcome.kind === "turn") context.counters.turnsCompleted++;
-			if (facts.rollback !== null) response.setHeader("x-rollpin-discarded-turn", facts.rollback.discarded);
+			keepalive?.stop();
+			if (facts.rollback !== null && !response.headersSent)
+				response.setHeader("x-rollpin-discarded-turn", facts.rollback.discarded);
 			describe(end, outcome);
+			if (context.config.log.content && outcome.kind === "turn") {
+				content.answered = writeJson(outcome.generation.message);
+			}
 		} finally {
 			done();
 		}
 		end.status = reply.status;
+		if (keepalive?.begun && reply.status !== 200) throw refusedInStream(reply.status);
 		await send(response, reply, end);
 	} catch (error) {
+		keepalive?.stop();
 		if (error instanceof ClientGone || gone.signal.aborted) {
 			end.status = CLIENT_GONE_STATUS;
 			end.code = "client_gone";
 			response.destroy();
 		} else {
-			const shown = sendError(request, response, error, logger);
+			const inStream = keepalive?.begun === true && !response.writableEnded ? keepalive : null;
+			const shown = sendError(request, response, error, logger, inStream);
 			end.status = shown.status;
 			end.code = shown.code;
 		}
 	} finally {
 		response.off("close", onClose);
+		keepalive?.stop();
 		if (!started) start();
 		ticket?.leave();
 		if (facts.rollback !== null) logRollback(logger, reqId, id, facts.rollback);
 		logger.event(
 			"chat_done",
-			chatDone(reqId, id, end, facts, clock.monotonicMs() - startedMs, admission.inflight),
+			{
+				...chatDone(reqId, id, end, facts, clock.monotonicMs() - startedMs, admission.inflight),
+				...(content.answered === undefined ? {} : { content: content.answered }),
+			},
 			endText(end, facts, clock.monotonicMs() - startedMs),
 		);
 	}
@@ -212,10 +233,20 @@ function describe(end: ChatEnd, outcome: ChatOutcome<EngineTurn, RefusedTurn>): 
 	end.turn = outcome.header.id;
 }
 
+/** The engine's own answer came when the stream's status was already out (`--sse-keepalive`). */
+function refusedInStream(status: number): RollpinError {
+	return new RollpinError(
+		"upstream_invalid",
+		`the engine answered with status ${status}; nothing was recorded`,
+	);
+}
+
 async function send(response: ServerResponse, reply: WireReply, end: ChatEnd): Promise<void> {
-	response.statusCode = reply.status;
-	for (const [name, value] of reply.headers) response.setHeader(name, value);
-	response.setHeader("content-length", reply.byteLength);
+	if (!response.headersSent) {
+		response.statusCode = reply.status;
+		for (const [name, value] of reply.headers) response.setHeader(name, value);
+		response.setHeader("content-length", reply.byteLength);
+	}
 	end.replyBytes = reply.byteLength;
 	await sendPieces(response, reply.pieces);
 }

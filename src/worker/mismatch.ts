@@ -5,6 +5,7 @@ import { parseJson } from "../json/parse.js";
 import { type PathState, storedValue } from "../session/path-state.js";
 import type { Session } from "../session/session.js";
 import type { Store } from "../store/store.js";
+import { TurnGone } from "../store/store-errors.js";
 import { findMismatches, type Mismatch } from "../tito/mismatch.js";
 import type { PromptInput, Tito } from "../tito/tito.js";
 import type { WorkerCounters } from "./context.js";
@@ -17,7 +18,7 @@ export interface MismatchContext {
 
 /**
  * Members for a `metadata` object, JSON text of an object: `tito_session_mismatch`, or `tito_mismatch_error` when
- * the comparison cannot be made; neither without a turn.
+ * the comparison cannot be made; neither without a turn. Throws TurnGone when the path is no longer stored.
  */
 export async function mismatchJson(
 	context: MismatchContext,
@@ -33,6 +34,7 @@ export async function mismatchJson(
 		if (found.some(({ type }) => type !== "assistant_text")) context.counters.hardMismatches++;
 		return JSON.stringify({ tito_session_mismatch: found });
 	} catch (error) {
+		if (error instanceof TurnGone) throw error;
 		// A read is worth more than its report: the trainer takes a missing report for a failure anyway.
 		const reason = error instanceof RollpinError ? error.message : "internal error during the comparison";
 		return JSON.stringify({ tito_mismatch_error: reason });

@@ -29,12 +29,16 @@ function toRollpinError(error: unknown): RollpinError {
 	});
 }
 
-/** Answers with the error, or cuts the connection when an answer is under way already. */
+/**
+ * Answers with the error, or cuts the connection when an answer is under way already.
+ * @param inStream takes the error instead when the reply is an event stream that has only had comments so far
+ */
 export function sendError(
 	request: IncomingMessage,
 	response: ServerResponse,
 	error: unknown,
 	logger: Logger,
+	inStream: { fail(error: RollpinError): void } | null = null,
 ): RollpinError {
 	const shown = toRollpinError(error);
 	if (shown.code === "internal" && !(error instanceof ClientGone)) {
@@ -44,6 +48,10 @@ export function sendError(
 			path: pathOnly(request.url ?? ""),
 			err: error,
 		});
+	}
+	if (inStream !== null && !response.destroyed) {
+		inStream.fail(shown);
+		return shown;
 	}
 	if (response.headersSent || response.destroyed) {
 		// Half an answer must never look like a whole one.

@@ -9,43 +9,56 @@ import { int32FromBytes } from "../session/binary.js";
 import type { Session } from "../session/session.js";
 import { describeTree } from "../session/tree.js";
 import type { TurnHeader } from "../store/store.js";
+import { TurnGone } from "../store/store-errors.js";
 import type { WorkerContext } from "./context.js";
 import { mismatchJson } from "./mismatch.js";
 import type { SamplesBody } from "./samples-body.js";
 import { planSamples } from "./samples-plan.js";
 
-type Context = Pick<WorkerContext, "config" | "counters" | "numLayers" | "store" | "tito">;
+export type SamplesContext = Pick<WorkerContext, "counters" | "numLayers" | "store" | "tito"> & {
+	config: Pick<WorkerContext["config"], "mode" | "samplePicker" | "r3">;
+};
 
 /** A provisional turn may be superseded while it is read; that often in a row means a client that does nothing else. */
 const MAX_TRIES = 5;
 
 /** @throws RollpinError `session_state_conflict`; the 404 of a session that closes meanwhile */
-export async function gatherJob(context: Context, session: Session, body: SamplesBody): Promise<SampleJob> {
+export async function gatherJob(
+	context: SamplesContext,
+	session: Session,
+	body: SamplesBody,
+): Promise<SampleJob> {
 	for (let tries = 0; tries < MAX_TRIES; tries++) {
-		const job = await tryGather(context, session, body);
-		// What is read of a buried session is empty.
-		session.refuseWhenClosing();
-		if (job !== null) return job;
+		try {
+			const job = await tryGather(context, session, body);
+			session.refuseWhenClosing();
+			if (job !== null) return job;
+		} catch (error) {
+			session.refuseWhenClosing();
+			if (!(error instanceof TurnGone)) throw error;
+		}
 	}
 	throw superseded();
 }
 
 /** The job's later reads, checked in the same way. */
-export function jobReads(context: Context, session: Session, job: SampleJob): JobReads {
+export function jobReads(context: SamplesContext, session: Session, job: SampleJob): JobReads {
 	return {
 		decode: (lists) => context.tito.decodeMany(lists),
 		async *payload(turn, index) {
 			const stored = job.turns.find((one) => one.turn === turn);
 			const expected = stored?.payloads.find((one) => one.index === index)?.length;
+			const pieces = context.store.streamPart(session.meta.id, turn as TurnId, `payload:${index}`);
 			let length = 0;
-			for await (const piece of context.store.streamPart(
-				session.meta.id,
-				turn as TurnId,
-				`payload:${index}`,
-			)) {
+			try {
+				for await (const piece of pieces) {
+					session.refuseWhenClosing();
+					length += piece.length;
+					yield piece;
+				}
+			} catch (error) {
 				session.refuseWhenClosing();
-				length += piece.length;
-				yield piece;
+				throw error instanceof TurnGone ? superseded() : error;
 			}
 			session.refuseWhenClosing();
 			if (length !== expected) throw superseded();
@@ -60,7 +73,11 @@ function superseded(): RollpinError {
 	);
 }
 
-async function tryGather(context: Context, session: Session, body: SamplesBody): Promise<SampleJob | null> {
+async function tryGather(
+	context: SamplesContext,
+	session: Session,
+	body: SamplesBody,
+): Promise<SampleJob | null> {
 	const { config, tito } = context;
 	const live = await session.headers();
 	// From here to the copies nothing else runs: one moment of the session.
@@ -124,8 +141,12 @@ async function tryGather(context: Context, session: Session, body: SamplesBody):
 	};
 }
 
-/** Null when the turn is not stored any more. */
-async function readTurn(context: Context, session: Session, header: TurnHeader): Promise<StoredTurn | null> {
+/** Null when what is stored is not what the header says. */
+async function readTurn(
+	context: SamplesContext,
+	session: Session,
+	header: TurnHeader,
+): Promise<StoredTurn | null> {
 	const { store } = context;
 	const { id } = session.meta;
 	const [prompt, completion, logprobs, reply] = await Promise.all([

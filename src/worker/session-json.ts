@@ -5,7 +5,9 @@ import type { Session } from "../session/session.js";
 import type { WorkerContext } from "./context.js";
 import { mismatchJson } from "./mismatch.js";
 
-export type SessionJsonContext = Pick<WorkerContext, "config" | "counters" | "index" | "store" | "tito">;
+export type SessionJsonContext = Pick<WorkerContext, "counters" | "index" | "store" | "tito"> & {
+	config: Pick<WorkerContext["config"], "mode">;
+};
 
 export async function* sessionPieces(
 	context: SessionJsonContext,
@@ -40,8 +42,8 @@ export async function* sessionPieces(
 }
 
 /**
- * The pieces as long as the session is there. What is read of a buried session is empty, so nothing is handed on
- * that was read after the session began to close. Throws the 404 of a closed session.
+ * The pieces as long as the session is there: nothing is handed on that was read after it began to close. Throws
+ * the 404 of a closed session.
  */
 export async function* whileOpen(session: Session, pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 	try {

@@ -183,8 +183,7 @@ describe("bad settings get one line with flag, rule and remedy", () => {
 			{ mode: "tree", samplePostprocessor: "/p.mjs" },
 			/^--sample-postprocessor \/p\.mjs: no such file; give an ES module/,
 		],
-		[{ sseKeepalive: "15" }, /^--sse-keepalive: not in this version yet/],
-		[{ logContent: true }, /^--log-content: not in this version yet/],
+		[{ sseKeepalive: "-1" }, /^--sse-keepalive -1: must be/],
 		[
 			{ sessionTtl: "100", maxSessionTtl: "50" },
 			/^--session-ttl 100: must not be above --max-session-ttl \(50\)/,

@@ -27,7 +27,8 @@ function serve(backends: number): ServedCluster {
 
 async function create(url: string, ttl: number): Promise<string> {
 	const body = JSON.stringify({ ttl_seconds: ttl });
-	const made = await fetch(`${url}/sessions`, { method: "POST", body });
+	const headers = { "content-type": "application/json" };
+	const made = await fetch(`${url}/sessions`, { method: "POST", headers, body });
 	return ((await made.json()) as { session_id: string }).session_id;
 }
 

@@ -1,6 +1,7 @@
 // What every store must do, whatever its medium. Called by one test file per implementation.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Store } from "../../src/store/store.js";
+import { TurnGone } from "../../src/store/store-errors.js";
 import {
 	append,
 	bury,
@@ -34,10 +35,56 @@ export function describeStore(name: string, open: (tombstones: number) => Promis
 			expect(await store.session(s)).toBeUndefined();
 			expect(await store.tombstone(s)).toBeUndefined();
 			expect(await store.headers(s)).toEqual([]);
-			expect(await store.part(s, tid(0), "prompt")).toEqual(Buffer.alloc(0));
-			expect(await store.partLength(s, tid(0), "prompt")).toBe(0);
-			expect(await streamed(store, s, 0, "prompt")).toEqual([]);
 			expect(await liveIds(store)).toEqual([]);
+		});
+
+		it("has no part, not even an empty one, of a turn that isn't stored", async () => {
+			const expectGone = async (turn: number) => {
+				for (const attempt of [
+					() => store.part(s, tid(turn), "prompt"),
+					() => store.partLength(s, tid(turn), "prompt"),
+					() => streamed(store, s, turn, "prompt"),
+				]) {
+					await expect(attempt()).rejects.toBeInstanceOf(TurnGone);
+					await expect(attempt()).rejects.toMatchObject({ code: "session_not_found", status: 404 });
+				}
+			};
+			await expectGone(0);
+			await store.commit([putSession(s), append(s, 0)]);
+			expect(await store.part(s, tid(0), "prompt")).toEqual(Buffer.alloc(0));
+			await expectGone(1);
+			await store.commit([append(s, 1), { op: "drop_turn", session: s, turn: tid(0) }]);
+			await expectGone(0);
+			await store.commit([bury(s)]);
+			await expectGone(1);
+		});
+
+		for (const [how, change] of [
+			["dropped", { op: "drop_turn", session: s, turn: tid(0) }],
+			["buried with its session", bury(s)],
+		] as const) {
+			it(`ends a read of a large part with an error when its turn is ${how} between two pieces`, async () => {
+				await store.commit([
+					putSession(s),
+					append(s, 0, { "payload:0": [bytes(MIB), bytes(MIB, 1), bytes(MIB, 2)] }),
+				]);
+				const reading = store.streamPart(s, tid(0), "payload:0")[Symbol.asyncIterator]();
+				expect((await reading.next()).value?.length).toBeGreaterThan(0);
+				await store.commit([change]);
+				await expect(reading.next()).rejects.toBeInstanceOf(TurnGone);
+			});
+		}
+
+		it("reads a large part on when only its turn's header is replaced", async () => {
+			const whole = [bytes(MIB), bytes(MIB, 1)];
+			await store.commit([putSession(s), append(s, 0, { "payload:0": whole })]);
+			const pieces: Buffer[] = [];
+			for await (const piece of store.streamPart(s, tid(0), "payload:0")) {
+				pieces.push(Buffer.from(piece));
+				if (pieces.length > 1) continue;
+				await store.commit([{ op: "put_header", session: s, header: header(0, { status: "superseded" }) }]);
+			}
+			expect(sha256(pieces)).toBe(sha256(whole));
 		});
 
 		it("gives back a session exactly as it was put", async () => {
@@ -129,7 +176,7 @@ export function describeStore(name: string, open: (tombstones: number) => Promis
 				putSession(s, { head: tid(2), turnCount: 1 }),
 			]);
 			expect(await store.headers(s)).toEqual([header(0, { status: "superseded" }), header(2)]);
-			expect(await store.part(s, tid(1), "prompt")).toEqual(Buffer.alloc(0));
+			await expect(store.part(s, tid(1), "prompt")).rejects.toBeInstanceOf(TurnGone);
 			expect(await store.part(s, tid(2), "prompt")).toEqual(bytes(40_000));
 			expect((await store.session(s))?.head).toBe(2);
 		});
@@ -192,7 +239,7 @@ export function describeStore(name: string, open: (tombstones: number) => Promis
 			expect(await store.tombstone(s)).toEqual({ id: s, reason: "deleted", at: 9.5 });
 			await store.commit([putSession(s), append(s, 1)]);
 			expect(await store.headers(s)).toEqual([header(1)]);
-			expect(await store.part(s, tid(0), "prompt")).toEqual(Buffer.alloc(0));
+			await expect(store.part(s, tid(0), "prompt")).rejects.toBeInstanceOf(TurnGone);
 			expect(await store.part(s, tid(1), "payload:0")).toEqual(Buffer.alloc(0));
 			for (const id of near) {
 				expect(await store.part(id, tid(0), "prompt")).toEqual(bytes(9));

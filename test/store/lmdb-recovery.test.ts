@@ -1,5 +1,5 @@
 // What a new owner of a data dir finds: restarts, other numbers of workers, epochs, damaged files.
-import { mkdtemp, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -137,10 +137,10 @@ describe("A new owner of a data dir", () => {
 	});
 });
 
-describe("A partition whose file is damaged", () => {
-	const lost = sid(`00${"b".repeat(30)}`);
-	const kept = sid(`01${"b".repeat(30)}`);
+const lost = sid(`00${"b".repeat(30)}`);
+const kept = sid(`01${"b".repeat(30)}`);
 
+describe("A partition whose file is damaged", () => {
 	async function damageAndReopen(damage: (file: string) => Promise<void>): Promise<[Store, string[]]> {
 		const first = await openStore();
 		for (const id of [lost, kept]) {
@@ -176,7 +176,7 @@ describe("A partition whose file is damaged", () => {
 				store.commit([putSession(lost)]),
 				store.tombstone(lost),
 			]) {
-				await expect(attempt).rejects.toMatchObject({ code: "worker_unavailable", status: 503 });
+				await expect(attempt).rejects.toMatchObject({ code: "partition_refused", status: 503 });
 			}
 			expect(await store.headers(kept)).toHaveLength(40);
 			await store.commit([append(kept, 40)]);
@@ -184,4 +184,78 @@ describe("A partition whose file is damaged", () => {
 			expect(await store.sizeBytes()).toBeGreaterThan(0);
 		});
 	}
+});
+
+describe("A partition with a record that cannot be read", () => {
+	const unknown = '"version":9';
+	const at = (kind: string) => `"version":1,"kind":"${kind}"`;
+
+	/** Overwrites text in the file of partition 0 by text of the same length. */
+	async function rewrite(from: string, to: string): Promise<void> {
+		const file = join(dataDir.path, "partitions", "00.mdb");
+		const content = await readFile(file, "latin1");
+		expect(to).toHaveLength(from.length);
+		expect(content).toContain(from);
+		await writeFile(file, content.replaceAll(from, to), "latin1");
+	}
+
+	async function reopenAfter(change: () => Promise<void>): Promise<[Store, string[]]> {
+		const first = await openStore();
+		for (const id of [lost, kept]) {
+			await first.commit([putSession(id), append(id, 0, { reply: [bytes(40_000)] })]);
+		}
+		await first.commit([bury(sid(`00${"c".repeat(30)}`))]);
+		await first.close();
+		await change();
+		const reasons: string[] = [];
+		const store = await openStore({
+			onPartitionRefused: (partition, reason) => reasons.push(`${partition}: ${reason}`),
+		});
+		return [store, reasons];
+	}
+
+	for (const kind of ["session", "tombstone", "blob"]) {
+		it(`refuses from the start when a ${kind} record has another version, while others serve`, async () => {
+			const [store, reasons] = await reopenAfter(() => rewrite(at(kind), `${unknown},"kind":"${kind}"`));
+			expect(await liveIds(store)).toEqual([kept]);
+			expect(reasons).toEqual([
+				expect.stringMatching(
+					new RegExp(
+						`^0: .*00\\.mdb can't be served: a stored ${kind} record has version 9, .*start that one; restore`,
+					),
+				),
+			]);
+			await expect(store.session(lost)).rejects.toMatchObject({ code: "partition_refused", status: 503 });
+			await store.commit([append(kept, 1)]);
+			expect(await store.headers(kept)).toHaveLength(2);
+		});
+	}
+
+	for (const [what, from, to] of [
+		["of another version", at("turn"), `${unknown},"kind":"turn"`],
+		["no JSON", at("turn"), `"version" 1,"kind":"turn"`],
+	] as const) {
+		it(`refuses once a turn record that is ${what} is read, and says so once`, async () => {
+			const [store, reasons] = await reopenAfter(() => rewrite(from, to));
+			expect(await liveIds(store)).toEqual([lost, kept]);
+			expect(reasons).toEqual([]);
+			for (const attempt of [
+				() => store.headers(lost),
+				() => store.part(lost, tid(0), "reply"),
+				() => store.commit([bury(lost)]),
+			]) {
+				await expect(attempt()).rejects.toMatchObject({ code: "partition_refused", status: 503 });
+			}
+			expect(reasons).toEqual([
+				expect.stringMatching(/^0: .*00\.mdb can't be served: a stored turn record /),
+			]);
+			expect(await store.headers(kept)).toHaveLength(1);
+		});
+	}
+
+	it("refuses a session without its deadline, which would pass for an expired one", async () => {
+		const [store, reasons] = await reopenAfter(() => rewrite('"expiresAt"', '"expiresBt"'));
+		expect(await liveIds(store)).toEqual([kept]);
+		expect(reasons).toHaveLength(1);
+	});
 });

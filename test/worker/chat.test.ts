@@ -320,6 +320,23 @@ describe("a chat turn", () => {
 		expect(of("request_error")).toHaveLength(0);
 	});
 
+	it("logs the last message and the answer with --log-content, and no text without it", async () => {
+		const talkative = await startRig({ log: { format: "json", level: "info", content: true } });
+		try {
+			await talkative.chat("s", say(user("first secret"), user("second secret")));
+			await rig.chat("quiet", say(user("first secret")));
+			const fields = (which: WorkerRig, name: string) =>
+				which.events.findLast(({ event }) => event === name)?.fields;
+			expect(fields(talkative, "chat_start")?.content).toBe('{"role":"user","content":"second secret"}');
+			expect(JSON.parse(String(fields(talkative, "chat_done")?.content))).toMatchObject({
+				role: "assistant",
+			});
+			expect(JSON.stringify(rig.events)).not.toContain("secret");
+		} finally {
+			await talkative.close();
+		}
+	});
+
 	it.each([
 		["logprobs of another length", { metaInfo: { completion_tokens: 3 } }],
 		["content that is null", { message: { role: "assistant", content: null } }],
