@@ -33,8 +33,16 @@ export async function planRead(session: Session): Promise<ReadPlan> {
 	};
 }
 
+/** How a record's object begins: that of the first one, and that of each later one. */
+export interface RecordOpening {
+	first: Buffer;
+	later: Buffer;
+}
+
+const ELEMENTS: RecordOpening = { first: Buffer.from("{"), later: Buffer.from(",{") };
+
 /**
- * The elements of `records`, comma-separated, then the accumulated token ids through `onTokens`.
+ * The elements of `records`, comma-separated (unless another `opening` is given), then the accumulated token ids through `onTokens`.
  * @throws TurnGone when the session is buried during the read, or the next commit drops its provisional turn: then
  * what was handed on must not pass for a whole answer
  */
@@ -43,6 +51,7 @@ export async function* recordPieces(
 	plan: ReadPlan,
 	payloads: PayloadChoice,
 	onTokens: (ids: Int32Array) => void,
+	opening: RecordOpening = ELEMENTS,
 ): AsyncGenerator<Buffer> {
 	const turns = plan.provisional === null ? plan.path : [...plan.path, plan.provisional];
 	let content: Buffer = Buffer.alloc(0);

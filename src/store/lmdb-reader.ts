@@ -1,6 +1,6 @@
 // A data dir as a second process reads it, beside a running cluster or after one. Takes no lock, changes nothing.
 import { statSync } from "node:fs";
-import { RollpinError } from "../base/errors.js";
+import { ConfigError, RollpinError } from "../base/errors.js";
 import type { Partition, SessionId, TurnId } from "../base/ids.js";
 import { PARTITION_COUNT, partitionOf } from "../base/partitions.js";
 import { BlobFiles } from "./blob-files.js";
@@ -11,7 +11,7 @@ import { openForReading, type ReadEnvironment } from "./lmdb-read-environment.js
 import { decodeRecord } from "./lmdb-records.js";
 import { PartitionReader } from "./partition-reader.js";
 import type { PartName, SessionMeta, Store, Tombstone, TurnHeader } from "./store.js";
-import { partitionRefuses } from "./store-errors.js";
+import { isDamaged, isOutOfDescriptors, partitionRefuses } from "./store-errors.js";
 
 export interface LmdbReaderOptions {
 	dataDir: string;
@@ -41,24 +41,39 @@ export async function openLmdbReader(options: LmdbReaderOptions): Promise<Store>
 			const blobs = new BlobFiles(blobDirectory(options.dataDir, partition), 0, false);
 			partitions.set(partition, { environment, reader: new PartitionReader(environment, blobs) });
 		} catch (error) {
+			if (isOutOfDescriptors(error)) throw outOfDescriptors(error);
 			if (!(error instanceof DamagedEnvironment)) throw error;
 			partitions.set(partition, null);
 			options.onPartitionRefused(partition, error.message);
 		}
 	}
-	return new LmdbReader(partitions);
+	return new LmdbReader(partitions, options.onPartitionRefused);
 }
 
 class LmdbReader implements Store {
 	/** Null for one that can't be read; absent for one that was never used. */
 	readonly #partitions: ReadonlyMap<Partition, Opened | null>;
 
-	constructor(partitions: ReadonlyMap<Partition, Opened | null>) {
+	readonly #onRefused: LmdbReaderOptions["onPartitionRefused"];
+
+	constructor(
+		partitions: ReadonlyMap<Partition, Opened | null>,
+		onRefused: LmdbReaderOptions["onPartitionRefused"],
+	) {
 		this.#partitions = partitions;
+		this.#onRefused = onRefused;
 	}
 
 	async *sessions(): AsyncIterable<SessionMeta> {
-		for (const opened of this.#partitions.values()) if (opened !== null) yield* opened.reader.sessions();
+		for (const [partition, opened] of this.#partitions) {
+			if (opened === null) continue;
+			try {
+				yield* opened.reader.sessions();
+			} catch (error) {
+				if (!isDamaged(error)) throw error;
+				this.#onRefused(partition, `${opened.environment.path} can't be read: ${reasonOf(error)}`);
+			}
+		}
 	}
 
 	async session(id: SessionId): Promise<SessionMeta | undefined> {
@@ -110,4 +125,15 @@ class LmdbReader implements Store {
 		if (opened === null) throw partitionRefuses(partition);
 		return opened;
 	}
+}
+
+function outOfDescriptors(cause: unknown): ConfigError {
+	return new ConfigError(
+		"this process may not open enough files for a whole data dir; raise the limit (ulimit -n 1024)",
+		{ cause },
+	);
+}
+
+function reasonOf(error: unknown): string {
+	return error instanceof Error ? error.message : String(error);
 }
