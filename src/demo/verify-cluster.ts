@@ -122,6 +122,9 @@ function report(id: string, session: ReadSession, run: Run): VerifyResult {
 		problems.length === 0
 			? `every recorded token is what was sent and sampled: ${session.metadata.accumulated_token_ids.length} ids`
 			: problems.map((problem) => `PROBLEM ${problem}`).join("\n"),
+		...(hard.some(({ type }) => type.startsWith("special_token"))
+			? ["boundary tokens differ: --tito-model does not fit the checkpoint's template; see docs/tito.md"]
+			: []),
 		...mismatchLines(mismatches, session.metadata.tito_mismatch_error),
 	];
 	return {
