@@ -39,7 +39,7 @@ export const LIMIT_OPTIONS = {
 		description: "tokens one session may hold, prompt and generated; above it 413",
 		min: 1,
 		max: 100_000_000,
-		fallback: 2_097_152,
+		fallback: 1_048_576,
 	}),
 	maxSessions: integer({
 		group: LIMITS,

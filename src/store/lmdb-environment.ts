@@ -39,9 +39,6 @@ export interface KeyChange {
 /** An environment that can't be served; the message holds the reason and the remedy. */
 export class DamagedEnvironment extends Error {}
 
-/** File descriptors of one open environment: the data file twice, and its lock file. */
-export const DESCRIPTORS_PER_ENVIRONMENT = 3;
-
 export type LmdbDatabase = RootDatabase<Buffer, Uint8Array>;
 
 /**
@@ -102,7 +99,7 @@ export class LmdbEnvironment {
 
 	/** Runs `read`; when what it reads proves damaged, the environment stops serving. */
 	reading<T>(read: () => T): T {
-		this.#checkServing();
+		this.checkServing();
 		try {
 			return read();
 		} catch (error) {
@@ -136,7 +133,7 @@ export class LmdbEnvironment {
 	 * (durability `process`) or flushed (`power`). On any error none of the changes was made.
 	 */
 	async write(changes: readonly KeyChange[]): Promise<void> {
-		this.#checkServing();
+		this.checkServing();
 		let held: boolean;
 		try {
 			held = await this.#db.ifVersion(this.#epochKey, IF_EXISTS, () => {
@@ -168,7 +165,8 @@ export class LmdbEnvironment {
 		await this.#db.close();
 	}
 
-	#checkServing(): void {
+	/** Throws when it has stopped serving. */
+	checkServing(): void {
 		if (this.#fenced) throw this.#fencedError();
 		if (this.#refused) throw partitionRefuses(this.#options.partition);
 	}

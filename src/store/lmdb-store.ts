@@ -1,26 +1,19 @@
 // The durable store of one worker: finds the partition of an id. Opens what this worker owns and nothing else.
-import { ConfigError, RollpinError } from "../base/errors.js";
-import { openFilesLimit } from "../base/fd-limit.js";
+import { RollpinError } from "../base/errors.js";
 import type { Partition, SessionId, TurnId, WorkerIndex } from "../base/ids.js";
 import { ownerOf, PARTITION_COUNT, partitionOf } from "../base/partitions.js";
 import { BlobFiles } from "./blob-files.js";
 import { checkCommit } from "./commit-rules.js";
 import { blobDirectory, checkFormat, partitionStem } from "./data-dir.js";
+import { checkDescriptors, outOfDescriptors } from "./descriptors.js";
 import { FreeSpace } from "./free-space.js";
-import {
-	DamagedEnvironment,
-	DESCRIPTORS_PER_ENVIRONMENT,
-	type Durability,
-	openEnvironment,
-} from "./lmdb-environment.js";
+import { DamagedEnvironment, type Durability, openEnvironment } from "./lmdb-environment.js";
 import type { TombstoneRecord } from "./lmdb-records.js";
 import { PartitionStore } from "./partition-store.js";
 import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
 import { isOutOfDescriptors, partitionRefuses } from "./store-errors.js";
 import { TombstoneRing } from "./tombstone-ring.js";
 
-/** What a worker needs besides its partitions: itself, the engine, some connections and payloads. */
-const OTHER_DESCRIPTORS = 64;
 const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 
 export interface LmdbStoreOptions {
@@ -72,14 +65,11 @@ class LmdbStore implements Store {
 
 	async open(): Promise<void> {
 		const own = this.#ownPartitions();
-		const needed = own.length * DESCRIPTORS_PER_ENVIRONMENT + OTHER_DESCRIPTORS;
-		const limit = openFilesLimit();
-		// Found out while opening, it would leave a worker without descriptors for its connections.
-		if (limit < needed) throw outOfDescriptors(own.length, needed, limit);
+		const limit = checkDescriptors(own.length);
 		try {
 			for (const partition of own) await this.#openPartition(partition);
 		} catch (error) {
-			throw isOutOfDescriptors(error) ? outOfDescriptors(own.length, needed, limit, error) : error;
+			throw isOutOfDescriptors(error) ? outOfDescriptors(own.length, limit, error) : error;
 		}
 		const records: TombstoneRecord[] = [];
 		for (const partition of this.#partitions.values()) {
@@ -120,7 +110,8 @@ class LmdbStore implements Store {
 	}
 
 	async tombstone(id: SessionId): Promise<Tombstone | undefined> {
-		this.#partition(id);
+		// An id is never-seen only to a partition that can tell.
+		this.#partition(id).checkServing();
 		return this.#tombstones.get(id);
 	}
 
@@ -209,13 +200,4 @@ async function allOf<T>(values: AsyncIterable<T>): Promise<T[]> {
 	const all: T[] = [];
 	for await (const value of values) all.push(value);
 	return all;
-}
-
-function outOfDescriptors(partitions: number, needed: number, limit: number, cause?: unknown): ConfigError {
-	const allowed = Number.isFinite(limit) ? `${limit} are allowed` : "fewer are allowed";
-	return new ConfigError(
-		`the store of ${partitions} partitions needs ${needed} file descriptors, and more for connections, but ${allowed}: ` +
-			"raise the limit (ulimit -n); the data is untouched",
-		{ cause },
-	);
 }

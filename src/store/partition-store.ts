@@ -61,6 +61,11 @@ export class PartitionStore extends PartitionReader {
 		return commit;
 	}
 
+	/** Throws when the partition has stopped serving. */
+	checkServing(): void {
+		this.#environment.checkServing();
+	}
+
 	sizeBytes(): number {
 		return this.#environment.sizeBytes() + this.#blobBytes;
 	}

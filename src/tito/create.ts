@@ -21,6 +21,8 @@ export interface TitoOptions {
 	chatTemplateKwargs: JsonObject;
 	/** `--tito-model`. */
 	titoModel: string;
+	/** Longest text that is encoded, in UTF-8 bytes; no bound by default. */
+	maxTextBytes?: number;
 }
 
 /** @throws ConfigError naming the flag, the rule and the remedy */
@@ -33,7 +35,7 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const checkpoint = loadCheckpoint(options.checkpointDir, { chatTemplateFile: options.chatTemplateFile });
 	const kwargs = launchKwargs(options.chatTemplateKwargs, family);
 	const template = compile(family.fixedTemplate ?? checkpoint.chatTemplate, checkpoint, options);
-	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize);
+	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes);
 	const renderer = new PromptRenderer(template, checkpoint.specialTokens);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
 	const joinBoundary = await resolveBoundary(family, encoder);

@@ -1,14 +1,18 @@
 // Text to token ids and back, on the thread pool. Adds no special token and cuts nothing.
 import { Tokenizer } from "tokenizers";
-import { ConfigError } from "../base/errors.js";
+import { ConfigError, RollpinError } from "../base/errors.js";
+import { LargeTextGate } from "./large-text-gate.js";
 
 export class Encoder {
 	readonly #tokenizer: Tokenizer;
+	readonly #maxTextBytes: number;
+	readonly #large = new LargeTextGate();
 	/** Ids a model may sample are below it: the largest token id + 1, or the output layer's size if that is more. */
 	readonly vocabSize: number;
 
 	/** Reads and builds the tokenizer, which blocks for up to a second. @throws ConfigError */
-	constructor(file: string, outputSize = 0) {
+	constructor(file: string, outputSize = 0, maxTextBytes = Number.POSITIVE_INFINITY) {
+		this.#maxTextBytes = maxTextBytes;
 		this.#tokenizer = load(file);
 		this.#tokenizer.disableTruncation();
 		this.#tokenizer.disablePadding();
@@ -17,9 +21,20 @@ export class Encoder {
 		this.vocabSize = Math.max(largest + 1, outputSize);
 	}
 
+	/** @throws RollpinError `session_too_large` for a text over `maxTextBytes`, which is not encoded */
 	async encode(text: string): Promise<Int32Array> {
 		if (text === "") return new Int32Array(0);
-		const encoding = await this.#tokenizer.encode(text, null, { addSpecialTokens: false });
+		const bytes = Buffer.byteLength(text);
+		if (bytes > this.#maxTextBytes) {
+			throw new RollpinError(
+				"session_too_large",
+				`the rendered messages have ${bytes} bytes, over the limit of ${this.#maxTextBytes} for one prompt; ` +
+					"shorten them or raise --max-session-tokens",
+			);
+		}
+		const encoding = await this.#large.pass(text, () =>
+			this.#tokenizer.encode(text, null, { addSpecialTokens: false }),
+		);
 		return Int32Array.from(encoding.getIds());
 	}
 

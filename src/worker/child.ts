@@ -15,6 +15,12 @@ import { startWorker, type Worker } from "./worker.js";
 /** Beyond the drain time so long for the primary's `drain`; without it the worker ends by itself. */
 const NO_ANSWER_MS = 2_000;
 
+/**
+ * No text has more bytes than this per token on average (English has about 4), runs of spaces aside: a longer one can't
+ * fit its session, and encoding it first would cost gigabytes.
+ */
+const TEXT_BYTES_PER_TOKEN = 8;
+
 const startedMs = systemClock.monotonicMs();
 const loopLag = createLoopLag();
 let worker: Worker | null = null;
@@ -64,6 +70,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 			chatTemplateFile: config.chatTemplateFile,
 			chatTemplateKwargs: parseJson(config.chatTemplateKwargsJson) as JsonObject,
 			titoModel: config.titoModel,
+			maxTextBytes: config.limits.maxTokensPerSession * TEXT_BYTES_PER_TOKEN,
 		}),
 		openStore(config, index, message.storeEpoch, logger),
 	]);

@@ -59,7 +59,7 @@ describe("defaults", () => {
 				maxMessages: 10_000,
 				maxJsonDepth: 64,
 				maxTurnsPerSession: 10_000,
-				maxTokensPerSession: 2_097_152,
+				maxTokensPerSession: 1_048_576,
 				maxSessionsPerWorker: 20_000,
 				maxQueuePerSession: 16,
 				maxInflightPerWorker: 4096,

@@ -225,7 +225,9 @@ describe("A partition with a record that cannot be read", () => {
 					),
 				),
 			]);
-			await expect(store.session(lost)).rejects.toMatchObject({ code: "partition_refused", status: 503 });
+			for (const attempt of [() => store.session(lost), () => store.tombstone(lost)]) {
+				await expect(attempt()).rejects.toMatchObject({ code: "partition_refused", status: 503 });
+			}
 			await store.commit([append(kept, 1)]);
 			expect(await store.headers(kept)).toHaveLength(2);
 		});
@@ -241,6 +243,7 @@ describe("A partition with a record that cannot be read", () => {
 			expect(reasons).toEqual([]);
 			for (const attempt of [
 				() => store.headers(lost),
+				() => store.tombstone(lost),
 				() => store.part(lost, tid(0), "reply"),
 				() => store.commit([bury(lost)]),
 			]) {
