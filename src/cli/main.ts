@@ -2,11 +2,13 @@
 import { CommanderError } from "commander";
 import { ConfigError, RollpinError } from "../base/errors.js";
 import { demo } from "./demo.js";
+import { exportSessions } from "./export.js";
 import { packageVersion } from "./machine.js";
 import { createProgram } from "./program.js";
 import { reload } from "./reload.js";
 import { serve } from "./serve.js";
 import { sim } from "./sim.js";
+import { verify } from "./verify.js";
 
 /**
  * Runs one command line (without node and script).
@@ -26,6 +28,12 @@ export async function main(argv: readonly string[]): Promise<number> {
 		},
 		reload: async (flags) => {
 			exitCode = await reload(flags);
+		},
+		export: async (flags) => {
+			exitCode = await exportSessions(flags);
+		},
+		verify: async (flags) => {
+			exitCode = await verify(flags);
 		},
 	});
 	try {
@@ -67,7 +75,7 @@ function usageLine(message: string, command: string | undefined): string {
 		.replace(/\s*\n\s*/g, " ")
 		.replace(/\.$/, "");
 	const helpOf =
-		command !== undefined && ["serve", "sim", "demo", "reload"].includes(command)
+		command !== undefined && ["serve", "sim", "demo", "reload", "export", "verify"].includes(command)
 			? `rollpin ${command} --help`
 			: "rollpin --help";
 	return `${line}; see ${helpOf}`;

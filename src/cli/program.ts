@@ -1,6 +1,7 @@
 // The command tree: names, flags, help. Actions are handed in; parsing throws CommanderError and never exits.
 import { Command, Option } from "commander";
 import { DEMO_FLAGS } from "./demo-options.js";
+import { EXPORT_FLAGS } from "./export-options.js";
 import { addFlag, collect } from "./flags.js";
 import { NOT_YET_OPTIONS, workingChoices } from "./not-yet.js";
 import type { OptionSpec } from "./option-types.js";
@@ -8,12 +9,15 @@ import { OPTION_KEYS, SERVE_OPTIONS } from "./options.js";
 import { RELOAD_FLAGS } from "./reload.js";
 import type { RawFlags } from "./settings.js";
 import { SIM_FLAGS } from "./sim-options.js";
+import { VERIFY_FLAGS } from "./verify-options.js";
 
 export interface Actions {
 	serve: (flags: RawFlags) => Promise<void>;
 	sim: (flags: RawFlags) => Promise<void>;
 	demo: (flags: RawFlags) => Promise<void>;
 	reload: (flags: RawFlags) => Promise<void>;
+	export: (flags: RawFlags) => Promise<void>;
+	verify: (flags: RawFlags) => Promise<void>;
 }
 
 /** Width of --help when it does not go to a terminal; the README shows it so. */
@@ -98,5 +102,33 @@ export function createProgram(version: string, actions: Actions): Command {
 		.helpOption("-h, --help", "print this help")
 		.action((flags: RawFlags) => actions.reload(flags));
 	for (const [key, spec] of RELOAD_FLAGS) addFlag(reload, { key, spec, choices: undefined, hidden: false });
+	const exporting = program
+		.command("export")
+		.summary("write the sessions of a data dir out, cluster running or not")
+		.description(
+			[
+				"Reads the sessions of a data dir and writes them out. A running cluster is not disturbed: nothing in the data dir is",
+				"changed, no lock is taken. Each session is whole, as of the moment it was read; a file appears under its name when it",
+				"is complete. Exit codes: 0 all exported, 1 a session could not be, 2 bad usage or configuration.",
+			].join("\n"),
+		)
+		.helpOption("-h, --help", "print this help")
+		.action((flags: RawFlags) => actions.export(flags));
+	for (const [key, spec] of EXPORT_FLAGS) {
+		addFlag(exporting, { key, spec, choices: spec.choices, hidden: false });
+	}
+	const verify = program
+		.command("verify")
+		.summary("run one session against a running cluster and show what became of every token")
+		.description(
+			[
+				"Runs one multi-turn session with tools against a running cluster and its engine, reads it back, checks every",
+				"recorded token, and prints the mismatch report (docs/tito.md explains both).",
+				"Exit codes: 0 as it should be, 1 a check or the report says otherwise, 2 bad usage or no cluster.",
+			].join("\n"),
+		)
+		.helpOption("-h, --help", "print this help")
+		.action((flags: RawFlags) => actions.verify(flags));
+	for (const [key, spec] of VERIFY_FLAGS) addFlag(verify, { key, spec, choices: undefined, hidden: false });
 	return program;
 }

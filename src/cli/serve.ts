@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.js";
+import type { ClusterConfig } from "../ipc/config.js";
 import { createLogger, type Logger } from "../telemetry/logger.js";
 import { type Compiled, compileConfig } from "./compile-config.js";
 import { effectiveConfig } from "./effective-config.js";
@@ -29,6 +30,7 @@ export async function serve(flags: RawFlags): Promise<number> {
 	const { prepareDataDir } = await import("../store/data-dir.js");
 	// Before anything is forked: a data dir in use or of another format is one line.
 	const dataDir = config.store === "lmdb" ? await prepareDataDir(config.dataDir) : null;
+	if (dataDir !== null) await writeLaunchDown(config);
 	const exitCode = await runCluster(config, {
 		log: forPeople ? withWelcome(log, compiled) : log,
 		version: packageVersion(),
@@ -37,6 +39,17 @@ export async function serve(flags: RawFlags): Promise<number> {
 	await dataDir?.release();
 	// At once: after a second signal work may be left that would keep the process.
 	process.exit(exitCode);
+}
+
+/** For `rollpin export`. Serving is worth more: without it the export asks for the settings. */
+async function writeLaunchDown(config: ClusterConfig): Promise<void> {
+	const { recordLaunch } = await import("../export/launch.js");
+	try {
+		await recordLaunch(config);
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		process.stderr.write(`rollpin: warning: launch.json could not be written: ${reason}\n`);
+	}
 }
 
 function readConfigFile(flags: RawFlags, cwd: string): { path: string; text: string } | null {

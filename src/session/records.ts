@@ -33,8 +33,16 @@ export async function planRead(session: Session): Promise<ReadPlan> {
 	};
 }
 
+/** How a record's object begins: that of the first one, and that of each later one. */
+export interface RecordOpening {
+	first: Buffer;
+	later: Buffer;
+}
+
+const ELEMENTS: RecordOpening = { first: Buffer.from("{"), later: Buffer.from(",{") };
+
 /**
- * The elements of `records`, comma-separated, then the accumulated token ids through `onTokens`.
+ * The elements of `records`, comma-separated (unless another `opening` is given), then the accumulated token ids through `onTokens`.
  * @throws TurnGone when the session is buried during the read, or the next commit drops its provisional turn: then
  * what was handed on must not pass for a whole answer
  */
@@ -43,6 +51,7 @@ export async function* recordPieces(
 	plan: ReadPlan,
 	payloads: PayloadChoice,
 	onTokens: (ids: Int32Array) => void,
+	opening: RecordOpening = ELEMENTS,
 ): AsyncGenerator<Buffer> {
 	const turns = plan.provisional === null ? plan.path : [...plan.path, plan.provisional];
 	let content: Buffer = Buffer.alloc(0);
@@ -58,7 +67,7 @@ export async function* recordPieces(
 		promptIds.set(tokens.subarray(0, kept));
 		promptIds.set(prompt, kept);
 		const provisional = header.status === "provisional";
-		if (index > 0) yield Buffer.from(",");
+		yield index === 0 ? opening.first : opening.later;
 		const carry = payloads === "all" || (payloads === "latest" && index === turns.length - 1);
 		const filled = { request, reply, content, promptText: tokenIdsText(promptIds), carry };
 		yield* recordOf(store, plan.id, header, filled);
@@ -83,6 +92,7 @@ interface RecordBytes {
 	carry: boolean;
 }
 
+/** A record behind its opening brace. */
 async function* recordOf(
 	store: Store,
 	id: SessionId,
@@ -90,7 +100,7 @@ async function* recordOf(
 	filled: RecordBytes,
 ): AsyncGenerator<Buffer> {
 	yield Buffer.from(
-		`{"timestamp":${header.timestamp},"request_timestamp":${header.requestTimestamp},` +
+		`"timestamp":${header.timestamp},"request_timestamp":${header.requestTimestamp},` +
 			`"method":"POST","path":"/v1/chat/completions","request":`,
 	);
 	yield* fill(filled.request, [

@@ -1,6 +1,7 @@
 // One partition's LMDB environment: opening, checking, fencing by epoch, atomic batches. Knows no sessions.
 //
 // Traps of lmdb-js that decide what is here are listed in docs/store.md.
+import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { IF_EXISTS, open, type RootDatabase } from "lmdb";
 import { RollpinError } from "../base/errors.js";
@@ -38,7 +39,7 @@ export interface KeyChange {
 /** An environment that can't be served; the message holds the reason and the remedy. */
 export class DamagedEnvironment extends Error {}
 
-type LmdbDatabase = RootDatabase<Buffer, Uint8Array>;
+export type LmdbDatabase = RootDatabase<Buffer, Uint8Array>;
 
 /**
  * Opens, checks and takes over an environment. Blocks the thread while a living process holds its write lock: the
@@ -222,7 +223,7 @@ async function openChecked(options: EnvironmentOptions): Promise<LmdbDatabase> {
 	}
 }
 
-function openDatabase(path: string, overlappingSync: boolean): LmdbDatabase {
+export function openDatabase(path: string, overlappingSync: boolean): LmdbDatabase {
 	return open<Buffer, Uint8Array>(path, {
 		keyEncoding: "binary",
 		encoding: "binary",
@@ -242,20 +243,28 @@ async function settle(path: string): Promise<void> {
 	await db.close();
 }
 
+/** This machine's boot id; null where the platform doesn't tell. */
+export function bootId(): string | null {
+	try {
+		const text =
+			process.platform === "darwin"
+				? execFileSync("sysctl", ["-n", "kern.bootsessionuuid"], { encoding: "utf8" })
+				: readFileSync("/proc/sys/kernel/random/boot_id", "utf8");
+		return text.trim() === "" ? null : text.trim();
+	} catch {
+		return null;
+	}
+}
+
 /**
  * Without the boot id LMDB can't tell a killed process from a lost machine, and an overlapping open falls back to
  * what was flushed: acknowledged turns would be lost. Then every commit is flushed.
  */
 function hasBootId(): boolean {
-	if (process.platform === "darwin") return true;
-	try {
-		return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim().length > 0;
-	} catch {
-		return false;
-	}
+	return process.platform === "darwin" || bootId() !== null;
 }
 
-function damaged(stem: string, reason: string): DamagedEnvironment {
+export function damaged(stem: string, reason: string): DamagedEnvironment {
 	return new DamagedEnvironment(
 		`${dataFile(stem)} can't be served: ${reason}; restore the data dir from a copy, or remove this file together with ` +
 			`${markerFile(stem)} to give its sessions up`,
@@ -263,7 +272,7 @@ function damaged(stem: string, reason: string): DamagedEnvironment {
 }
 
 /** Never advises to give data up that may be whole: only what LMDB itself calls damaged is. */
-function unopened(stem: string, error: unknown): unknown {
+export function unopened(stem: string, error: unknown): unknown {
 	const explained = error instanceof RollpinError || error instanceof DamagedEnvironment;
 	if (explained || isOutOfDescriptors(error)) return error;
 	const reason = error instanceof Error ? error.message : String(error);
@@ -273,11 +282,11 @@ function unopened(stem: string, error: unknown): unknown {
 	);
 }
 
-const dataFile = (stem: string) => `${stem}.mdb`;
+export const dataFile = (stem: string) => `${stem}.mdb`;
 const markerFile = (stem: string) => `${stem}.created`;
 const markerText = (durability: Durability) => `${durability}\n`;
 
-function readMarker(stem: string): string | undefined {
+export function readMarker(stem: string): string | undefined {
 	try {
 		return readFileSync(markerFile(stem), "utf8").trim();
 	} catch (error) {

@@ -5,10 +5,14 @@ import { missingPagesAreFree } from "./lmdb-free-pages.js";
 /** Layout of MDB_meta in the bundled lmdb.h / mdb.c (MDB_data version 2, 64-bit), in bytes behind its magic. */
 const MAGIC = 0xbeefc0de;
 const PAGE_SIZE_AT = 24;
+const FLAGS_AT = 28;
 const FREE_ROOT_AT = 64;
 const LAST_PAGE_AT = 120;
 const TXN_ID_AT = 128;
-const META_BYTES = 136;
+const BOOT_ID_AT = 136;
+const META_BYTES = 144;
+/** lmdb.h's MDB_OVERLAPPINGSYNC: the transaction was not flushed when its meta page was written. */
+const UNFLUSHED = 0x1000;
 /** The magic stands behind a page header of 16 or 24 bytes. */
 const HEADER_BYTES = [16, 24];
 
@@ -18,6 +22,9 @@ interface Meta {
 	freeRoot: number;
 	lastPage: number;
 	txnId: bigint;
+	unflushed: boolean;
+	/** First group of the boot id under which it was written; 0 where that could not be read. */
+	bootId: bigint;
 }
 
 /**
@@ -52,6 +59,34 @@ export function findDefect(path: string): string | null {
 	}
 }
 
+/**
+ * True when its newest transaction was written under another boot and may never have reached the medium whole: only an
+ * owner's open, which falls back to the last flushed one, may read it. For a file without a defect.
+ * @param bootId the machine's own boot id; null when it can't be read
+ */
+export function needsFallback(path: string, bootId: string | null): boolean {
+	const file = openSync(path, "r");
+	try {
+		const first = readMeta(file, 0);
+		const second = first === null ? null : readMeta(file, first.pageSize);
+		if (first === null || second === null) return false;
+		const newest = second.txnId > first.txnId ? second : first;
+		if (!newest.unflushed) return false;
+		if (bootId !== null && newest.bootId === bootIdNumber(bootId)) return false;
+		// The third meta page, of the last flush, stands in the middle of the first.
+		const flushed = readMeta(file, first.pageSize / 2);
+		return flushed === null || flushed.txnId < newest.txnId;
+	} finally {
+		closeSync(file);
+	}
+}
+
+/** As LMDB keeps it: the hexadecimal digits before the first dash. */
+function bootIdNumber(bootId: string): bigint {
+	const digits = /^[0-9a-f]{1,16}/i.exec(bootId)?.[0];
+	return digits === undefined ? 0n : BigInt(`0x${digits}`);
+}
+
 function readMeta(file: number, at: number): Meta | null {
 	const bytes = Buffer.alloc(Math.max(...HEADER_BYTES) + META_BYTES);
 	if (readSync(file, bytes, 0, bytes.length, at) < bytes.length) return null;
@@ -65,5 +100,7 @@ function readMeta(file: number, at: number): Meta | null {
 		freeRoot: Number(bytes.readBigUInt64LE(header + FREE_ROOT_AT)),
 		lastPage: Number(bytes.readBigUInt64LE(header + LAST_PAGE_AT)),
 		txnId: bytes.readBigUInt64LE(header + TXN_ID_AT),
+		unflushed: (bytes.readUInt16LE(header + FLAGS_AT) & UNFLUSHED) !== 0,
+		bootId: bytes.readBigUInt64LE(header + BOOT_ID_AT),
 	};
 }

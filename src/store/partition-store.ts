@@ -1,35 +1,16 @@
 // The sessions of one partition: reads, and commits in the order they were asked for. Knows no other partition.
-import type { Partition, SessionId, TurnId } from "../base/ids.js";
+import type { Partition, SessionId } from "../base/ids.js";
 import type { BlobFiles } from "./blob-files.js";
 import { type CommitPlan, planCommit } from "./commit-plan.js";
 import type { FreeSpace } from "./free-space.js";
 import type { LmdbEnvironment } from "./lmdb-environment.js";
-import {
-	after,
-	BLOBS,
-	nameOf,
-	partKey,
-	SESSIONS,
-	sessionKey,
-	TOMBSTONES,
-	tombstoneKey,
-	turnKey,
-	turnRange,
-} from "./lmdb-keys.js";
-import {
-	damagedPart,
-	decodeRecord,
-	type PartPlace,
-	type TombstoneRecord,
-	type TurnRecord,
-} from "./lmdb-records.js";
-import type { PartName, SessionMeta, StoreOp, TurnHeader } from "./store.js";
-import { isFull, isOutOfDescriptors, noDescriptors, storeFull, TurnGone } from "./store-errors.js";
+import { BLOBS, nameOf, TOMBSTONES, tombstoneKey } from "./lmdb-keys.js";
+import { decodeRecord, type TombstoneRecord } from "./lmdb-records.js";
+import { PartitionReader } from "./partition-reader.js";
+import type { StoreOp } from "./store.js";
+import { isFull, isOutOfDescriptors, noDescriptors, storeFull } from "./store-errors.js";
 
-/** Sessions read in one go; between them the event loop runs and no read transaction is held. */
-const SESSIONS_PER_SCAN = 256;
-
-export class PartitionStore {
+export class PartitionStore extends PartitionReader {
 	readonly partition: Partition;
 	readonly #environment: LmdbEnvironment;
 	readonly #blobs: BlobFiles;
@@ -41,6 +22,7 @@ export class PartitionStore {
 	#blobBytes = 0;
 
 	constructor(partition: Partition, environment: LmdbEnvironment, blobs: BlobFiles, space: FreeSpace) {
+		super(environment, blobs);
 		this.#space = space;
 		this.partition = partition;
 		this.#environment = environment;
@@ -66,72 +48,6 @@ export class PartitionStore {
 	/** Forgets a stored tombstone, with the next commit or, failing that, at the next start. */
 	forget(id: SessionId): void {
 		this.#fallen.push(id);
-	}
-
-	async *sessions(): AsyncIterable<SessionMeta> {
-		for (let start: Buffer = SESSIONS.start; ; ) {
-			const metas: SessionMeta[] = [];
-			this.#environment.scan(
-				{ start, end: SESSIONS.end },
-				(key, value) => {
-					metas.push(decodeRecord("session", value).meta);
-					start = after(key);
-				},
-				SESSIONS_PER_SCAN,
-			);
-			yield* metas;
-			if (metas.length < SESSIONS_PER_SCAN) return;
-			await new Promise((resolve) => setImmediate(resolve));
-		}
-	}
-
-	session(id: SessionId): SessionMeta | undefined {
-		return this.#environment.reading(() => {
-			const value = this.#environment.get(sessionKey(id));
-			return value === undefined ? undefined : decodeRecord("session", value).meta;
-		});
-	}
-
-	headers(id: SessionId): TurnHeader[] {
-		const headers: TurnHeader[] = [];
-		this.#environment.scan(turnRange(id), (_key, value) => headers.push(decodeRecord("turn", value).header));
-		return headers;
-	}
-
-	async part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer> {
-		const { blob, place } = this.#place(id, turn, part);
-		if (place === undefined) return Buffer.alloc(0);
-		if (blob === null || place.blobOffset === undefined)
-			return this.#inlinePart(id, turn, part, place.length);
-		try {
-			return await this.#blobs.read(blob, place.blobOffset, place.length);
-		} catch (error) {
-			this.#checkStored(id, turn, blob);
-			throw error;
-		}
-	}
-
-	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
-		const { blob, place } = this.#place(id, turn, part);
-		if (place === undefined) return;
-		if (blob === null || place.blobOffset === undefined) {
-			yield this.#inlinePart(id, turn, part, place.length);
-			return;
-		}
-		try {
-			for await (const piece of this.#blobs.stream(blob, place.blobOffset, place.length)) {
-				this.#checkStored(id, turn, blob);
-				yield piece;
-			}
-		} catch (error) {
-			// The file of a turn that was dropped meanwhile is missing for a good reason.
-			this.#checkStored(id, turn, blob);
-			throw error;
-		}
-	}
-
-	partLength(id: SessionId, turn: TurnId, part: PartName): number {
-		return this.#place(id, turn, part).place?.length ?? 0;
 	}
 
 	/** Commits behind the session's earlier commits; those of other sessions share a transaction with it. */
@@ -194,30 +110,6 @@ export class PartitionStore {
 			if (isFull(error)) throw storeFull(error);
 			throw isOutOfDescriptors(error) ? noDescriptors(error) : error;
 		}
-	}
-
-	#place(id: SessionId, turn: TurnId, part: PartName): { blob: string | null; place: PartPlace | undefined } {
-		const record = this.#turn(id, turn);
-		return { blob: record.blob, place: record.parts[part] };
-	}
-
-	/** @throws TurnGone unless the turn that has this file is stored */
-	#checkStored(id: SessionId, turn: TurnId, blob: string): void {
-		if (this.#turn(id, turn).blob !== blob) throw new TurnGone(id, turn);
-	}
-
-	#turn(id: SessionId, turn: TurnId): TurnRecord {
-		return this.#environment.reading(() => {
-			const value = this.#environment.get(turnKey(id, turn));
-			if (value === undefined) throw new TurnGone(id, turn);
-			return decodeRecord("turn", value);
-		});
-	}
-
-	#inlinePart(id: SessionId, turn: TurnId, part: PartName, length: number): Buffer {
-		const value = this.#environment.get(partKey(id, turn, part));
-		if (value?.length !== length) throw damagedPart(id, turn, part);
-		return value;
 	}
 }
 

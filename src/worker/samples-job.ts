@@ -15,13 +15,19 @@ import { mismatchJson } from "./mismatch.js";
 import type { SamplesBody } from "./samples-body.js";
 import { planSamples } from "./samples-plan.js";
 
-type Context = Pick<WorkerContext, "config" | "counters" | "numLayers" | "store" | "tito">;
+export type SamplesContext = Pick<WorkerContext, "counters" | "numLayers" | "store" | "tito"> & {
+	config: Pick<WorkerContext["config"], "mode" | "samplePicker" | "r3">;
+};
 
 /** A provisional turn may be superseded while it is read; that often in a row means a client that does nothing else. */
 const MAX_TRIES = 5;
 
 /** @throws RollpinError `session_state_conflict`; the 404 of a session that closes meanwhile */
-export async function gatherJob(context: Context, session: Session, body: SamplesBody): Promise<SampleJob> {
+export async function gatherJob(
+	context: SamplesContext,
+	session: Session,
+	body: SamplesBody,
+): Promise<SampleJob> {
 	for (let tries = 0; tries < MAX_TRIES; tries++) {
 		try {
 			const job = await tryGather(context, session, body);
@@ -36,7 +42,7 @@ export async function gatherJob(context: Context, session: Session, body: Sample
 }
 
 /** The job's later reads, checked in the same way. */
-export function jobReads(context: Context, session: Session, job: SampleJob): JobReads {
+export function jobReads(context: SamplesContext, session: Session, job: SampleJob): JobReads {
 	return {
 		decode: (lists) => context.tito.decodeMany(lists),
 		async *payload(turn, index) {
@@ -67,7 +73,11 @@ function superseded(): RollpinError {
 	);
 }
 
-async function tryGather(context: Context, session: Session, body: SamplesBody): Promise<SampleJob | null> {
+async function tryGather(
+	context: SamplesContext,
+	session: Session,
+	body: SamplesBody,
+): Promise<SampleJob | null> {
 	const { config, tito } = context;
 	const live = await session.headers();
 	// From here to the copies nothing else runs: one moment of the session.
@@ -132,7 +142,11 @@ async function tryGather(context: Context, session: Session, body: SamplesBody):
 }
 
 /** Null when what is stored is not what the header says. */
-async function readTurn(context: Context, session: Session, header: TurnHeader): Promise<StoredTurn | null> {
+async function readTurn(
+	context: SamplesContext,
+	session: Session,
+	header: TurnHeader,
+): Promise<StoredTurn | null> {
 	const { store } = context;
 	const { id } = session.meta;
 	const [prompt, completion, logprobs, reply] = await Promise.all([

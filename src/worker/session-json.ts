@@ -5,7 +5,9 @@ import type { Session } from "../session/session.js";
 import type { WorkerContext } from "./context.js";
 import { mismatchJson } from "./mismatch.js";
 
-export type SessionJsonContext = Pick<WorkerContext, "config" | "counters" | "index" | "store" | "tito">;
+export type SessionJsonContext = Pick<WorkerContext, "counters" | "index" | "store" | "tito"> & {
+	config: Pick<WorkerContext["config"], "mode">;
+};
 
 export async function* sessionPieces(
 	context: SessionJsonContext,

@@ -8,6 +8,7 @@ import { openLmdbStore } from "../../src/store/lmdb-store.js";
 import type { Store } from "../../src/store/store.js";
 
 export interface LmdbDir {
+	readonly path: string;
 	/** Opens it for the only worker, with an epoch newer than every earlier one. */
 	open(): Promise<Store>;
 	/** Gives the lock back and removes everything. */
@@ -18,6 +19,7 @@ export async function createLmdbDir(tombstones = 100): Promise<LmdbDir> {
 	const path = await mkdtemp(join(tmpdir(), "rollpin-store-"));
 	const dataDir = await prepareDataDir(path);
 	return {
+		path,
 		async open() {
 			return openLmdbStore({
 				dataDir: path,

@@ -1,0 +1,82 @@
+// The bytes of one session in each format of `rollpin export`. Uses what the routes use, so that both say the same.
+import { ownerOf, partitionOf } from "../base/partitions.js";
+import { SampleAssembler } from "../samples/assembler.js";
+import { readNumLayers } from "../samples/model-layers.js";
+import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
+import type { Store } from "../store/store.js";
+import type { Tito } from "../tito/tito.js";
+import { gatherJob, jobReads } from "../worker/samples-job.js";
+import { sessionPieces } from "../worker/session-json.js";
+import type { Launch } from "./launch.js";
+import type { Produce } from "./session-export.js";
+
+/** `records`: the JSON of GET; `samples`: the container of POST samples; `jsonl`: one record a line. */
+export type ExportFormat = "records" | "samples" | "jsonl";
+
+export interface LineParts {
+	store: Store;
+	payloads: PayloadChoice;
+	/** Tokens; null for no limit. */
+	maxSeqLen: number | null;
+}
+
+export interface FormatParts extends LineParts {
+	launch: Launch;
+}
+
+/** As the JSON of GET, for a session without a chat in flight. */
+export function recordsFormat({ store, launch, payloads }: FormatParts, tito: Tito): Produce {
+	return (session) => {
+		const index = ownerOf(partitionOf(session.meta.id), launch.backends);
+		const counters = { requests: 0, turnsCompleted: 0, hardMismatches: 0 };
+		return sessionPieces({ config: launch, counters, index, store, tito }, session, payloads);
+	};
+}
+
+/** Needs no tokenizer: records are stored as they are read. */
+export function linesFormat({ store, payloads }: LineParts): Produce {
+	return async function* lines(session) {
+		const id = JSON.stringify(session.meta.id);
+		const opening = {
+			first: Buffer.from(`{"session_id":${id},`),
+			later: Buffer.from(`\n{"session_id":${id},`),
+		};
+		let any = false;
+		const plan = await planRead(session);
+		for await (const piece of recordPieces(store, plan, payloads, () => undefined, opening)) {
+			any = true;
+			yield piece === opening.later ? piece : withoutBreaks(piece);
+		}
+		if (any) yield Buffer.from("\n");
+	};
+}
+
+/** Close the assembler behind the last session. */
+export function samplesFormat(
+	{ store, launch, maxSeqLen }: FormatParts,
+	tito: Tito,
+): { produce: Produce; assembler: SampleAssembler } {
+	const { samplePicker: picker, samplePostprocessor: postprocessor } = launch;
+	const assembler = new SampleAssembler({ picker, postprocessor });
+	const numLayers = readNumLayers(launch.checkpointDir);
+	const context = {
+		config: launch,
+		counters: { requests: 0, turnsCompleted: 0, hardMismatches: 0 },
+		numLayers,
+		store,
+		tito,
+	};
+	const produce: Produce = async function* samples(session) {
+		yield* await assembler.assemble(async () => {
+			const input = await gatherJob(context, session, { maxSeqLen, agentJson: null });
+			return { input, reads: jobReads(context, session, input) };
+		});
+	};
+	return { produce, assembler };
+}
+
+/** A raw line break in JSON is white space: inside a string it can't stand. */
+function withoutBreaks(piece: Buffer): Buffer {
+	if (!piece.includes(0x0a) && !piece.includes(0x0d)) return piece;
+	return piece.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)) as Buffer;
+}

@@ -1,0 +1,89 @@
+// One session, read from outside its worker, to a draft. Keeps it only when all of it was stored from first to last.
+import { setTimeout as pause } from "node:timers/promises";
+import { RollpinError } from "../base/errors.js";
+import type { SessionId, TurnId } from "../base/ids.js";
+import { SampleError } from "../samples/sample.js";
+import { Session } from "../session/session.js";
+import type { SessionMeta, Store, TurnHeader } from "../store/store.js";
+import { UnreadableRecord } from "../store/store-errors.js";
+import type { Draft, Sink } from "./sinks.js";
+
+/** A session's bytes in the format asked for. */
+export type Produce = (session: Session) => AsyncIterable<Uint8Array>;
+
+export type Outcome =
+	| { kind: "done"; turns: number }
+	/** Deleted, or expired, before all of it was read. */
+	| { kind: "gone" }
+	| { kind: "failed"; reason: string };
+
+/** A chat may replace an aborted turn while it is read; that often in a row means something else is wrong. */
+const MAX_TRIES = 20;
+const TRY_PAUSE_MS = 20;
+
+/** Throws what the sink throws, and bugs; whatever is wrong with the session itself is an outcome. */
+export async function exportSession(
+	store: Store,
+	id: SessionId,
+	produce: Produce,
+	sink: Sink,
+): Promise<Outcome> {
+	for (let tries = 0; tries < MAX_TRIES; tries++) {
+		if (tries > 0) await pause(TRY_PAUSE_MS);
+		const meta = await store.session(id);
+		if (meta === undefined) return { kind: "gone" };
+		const session = new Session({ meta, store, maxQueue: 0, deadlineMs: 0, lastUsedMs: 0 });
+		const headers = await session.headers();
+		// Two reads are two moments: a commit may have come between them.
+		if (!isSame(meta, await store.session(id))) continue;
+		const draft = await sink.begin(id);
+		let kept = false;
+		try {
+			const failure = await fill(draft, produce(session));
+			const now = await store.session(id);
+			if (now === undefined) return { kind: "gone" };
+			const whole = now.createdAt === meta.createdAt && hasAll(await store.headers(id), headers.keys());
+			// What was dropped meanwhile explains a failure, and spoils what was read without one.
+			if (!whole) continue;
+			if (failure !== null) return { kind: "failed", reason: reasonOf(failure.error) };
+			kept = true;
+			await draft.keep();
+			return { kind: "done", turns: meta.turnCount };
+		} finally {
+			if (!kept) await draft.drop();
+		}
+	}
+	return { kind: "failed", reason: "it changed again and again while it was read; export it again" };
+}
+
+/** Null when all of it was written. What reading throws is returned, what writing throws is thrown. */
+async function fill(draft: Draft, pieces: AsyncIterable<Uint8Array>): Promise<{ error: unknown } | null> {
+	const reading = pieces[Symbol.asyncIterator]();
+	for (;;) {
+		let next: IteratorResult<Uint8Array>;
+		try {
+			next = await reading.next();
+		} catch (error) {
+			return { error };
+		}
+		if (next.done === true) return null;
+		await draft.write(next.value);
+	}
+}
+
+/** Throws what is no fault of the stored session: a bug of ours, a setting. */
+function reasonOf(error: unknown): string {
+	const told =
+		error instanceof SampleError || error instanceof RollpinError || error instanceof UnreadableRecord;
+	if (!told) throw error;
+	return error.message;
+}
+
+function isSame(before: SessionMeta, now: SessionMeta | undefined): boolean {
+	return JSON.stringify(before) === JSON.stringify(now);
+}
+
+function hasAll(stored: readonly TurnHeader[], wanted: Iterable<TurnId>): boolean {
+	const ids = new Set(stored.map(({ id }) => id));
+	return [...wanted].every((id) => ids.has(id));
+}

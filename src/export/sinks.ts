@@ -1,0 +1,147 @@
+// Where an export goes: a file for each session, or one file or stream for all. A half-written file is never seen.
+import { randomBytes } from "node:crypto";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { ConfigError } from "../base/errors.js";
+import { flushDirectory } from "../store/durable-file.js";
+
+/** One session on its way out: all of it is kept, or nothing. */
+export interface Draft {
+	write(piece: Uint8Array): Promise<void>;
+	keep(): Promise<void>;
+	drop(): Promise<void>;
+}
+
+export interface Sink {
+	begin(id: string): Promise<Draft>;
+	/** Makes what was kept durable and visible. */
+	finish(): Promise<void>;
+	/** After a failure: leaves no temporary file. */
+	abandon(): Promise<void>;
+	bytes(): number;
+}
+
+const PIECE_BYTES = 256 * 1024;
+
+/** A new file beside `path` that takes its name when it is whole. */
+class HiddenFile {
+	readonly #path: string;
+	readonly #temporary: string;
+	readonly #file: FileHandle;
+	length = 0;
+
+	static async create(path: string): Promise<HiddenFile> {
+		const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+		return new HiddenFile(path, temporary, await open(temporary, "wx+", 0o600));
+	}
+
+	private constructor(path: string, temporary: string, file: FileHandle) {
+		this.#path = path;
+		this.#temporary = temporary;
+		this.#file = file;
+	}
+
+	async write(piece: Uint8Array): Promise<void> {
+		await this.#file.writeFile(piece);
+		this.length += piece.byteLength;
+	}
+
+	async *pieces(): AsyncIterable<Buffer> {
+		for (let at = 0; at < this.length; ) {
+			const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(PIECE_BYTES), 0, PIECE_BYTES, at);
+			if (bytesRead === 0) return;
+			at += bytesRead;
+			yield buffer.subarray(0, bytesRead);
+		}
+	}
+
+	async show(): Promise<void> {
+		await this.#file.sync();
+		await this.#file.close();
+		await rename(this.#temporary, this.#path);
+	}
+
+	async remove(): Promise<void> {
+		await this.#file.close();
+		await rm(this.#temporary, { force: true });
+	}
+}
+
+/** A file `<id><ending>` for each session; one of an earlier export is replaced. */
+export async function directorySink(path: string, ending: string): Promise<Sink> {
+	await asTarget(path, () => mkdir(path, { recursive: true }));
+	let bytes = 0;
+	return {
+		async begin(id) {
+			const file = await HiddenFile.create(join(path, `${id}${ending}`));
+			return {
+				write: (piece) => file.write(piece),
+				drop: () => file.remove(),
+				async keep() {
+					await file.show();
+					bytes += file.length;
+				},
+			};
+		},
+		finish: () => flushDirectory(path),
+		abandon: async () => undefined,
+		bytes: () => bytes,
+	};
+}
+
+/** All sessions in one file. */
+export async function fileSink(path: string): Promise<Sink> {
+	const whole = await asTarget(path, () => HiddenFile.create(resolve(path)));
+	return spooled(dirname(resolve(path)), (piece) => whole.write(piece), {
+		async finish() {
+			await whole.show();
+			await flushDirectory(dirname(resolve(path)));
+		},
+		abandon: () => whole.remove(),
+	});
+}
+
+/** All sessions to a stream, each when it is whole. `emit` resolves when the next piece may come. */
+export function streamSink(emit: (piece: Uint8Array) => Promise<void>): Sink {
+	const nothing = async () => undefined;
+	return spooled(tmpdir(), emit, { finish: nothing, abandon: nothing });
+}
+
+function spooled(
+	directory: string,
+	emit: (piece: Uint8Array) => Promise<void>,
+	ends: Pick<Sink, "finish" | "abandon">,
+): Sink {
+	let bytes = 0;
+	return {
+		async begin() {
+			const spool = await HiddenFile.create(join(directory, "rollpin-export"));
+			return {
+				write: (piece) => spool.write(piece),
+				drop: () => spool.remove(),
+				async keep() {
+					try {
+						for await (const piece of spool.pieces()) await emit(piece);
+						bytes += spool.length;
+					} finally {
+						await spool.remove();
+					}
+				},
+			};
+		},
+		...ends,
+		bytes: () => bytes,
+	};
+}
+
+async function asTarget<T>(path: string, make: () => Promise<T>): Promise<T> {
+	try {
+		return await make();
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		throw new ConfigError(`--out ${path}: cannot be written (${reason}); name a place this user may write`, {
+			cause: error,
+		});
+	}
+}
