@@ -4,6 +4,7 @@ import { Breaker, type BreakerListener } from "./breaker.js";
 import type { EngineRefusal, Generation } from "./engine.js";
 import { exchange } from "./exchange.js";
 import { clientHeaders, headerValue } from "./headers.js";
+import { invalidReply } from "./invalid-reply.js";
 import { openPassThrough, type PassThroughReply, type PassThroughRequest } from "./pass-through.js";
 import { type ReplyExpectation, readGeneration } from "./reply.js";
 
@@ -97,6 +98,8 @@ export class EngineClient {
 		});
 		const headers = clientHeaders(reply.headers);
 		if (reply.scanned === undefined) {
+			// Nobody behind us reads such a status as an answer.
+			if (reply.status > 599) throw invalidReply(`its status is ${reply.status}`);
 			const body = reply.body ?? Buffer.alloc(0);
 			// The bytes go on as they are: without this header an encoded text would be garbage.
 			const encoding = headerValue(reply.headers, "content-encoding");

@@ -355,6 +355,7 @@ describe("a chat turn", () => {
 		],
 		["a truncated body", { fault: "truncate-length" as const }],
 		["garbage", { fault: "garbage" as const }],
+		["a status that is none", { status: 700, body: "{}" }],
 		["no choices", { body: '{"choices":[]}' }],
 		["a list", { body: "[]" }],
 		["NaN", { body: '{"choices":[{"x":NaN}]}' }],
