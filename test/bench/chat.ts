@@ -1,0 +1,15 @@
+// `npm run bench:chat`: plain turns through one worker, the naive server, and at the engine itself.
+import { compare } from "./compare.js";
+import { numberFlag } from "./output.js";
+
+await compare(
+	"chat",
+	{
+		sessions: numberFlag("sessions", 16),
+		turns: numberFlag("turns", 8),
+		wordsIn: numberFlag("words-in", 100),
+		tokensOut: numberFlag("tokens-out", 200),
+	},
+	0,
+	process.argv.includes("--memory") ? "memory" : "lmdb",
+);
