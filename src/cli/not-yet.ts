@@ -9,10 +9,7 @@ export const NOT_YET_CHOICES: { readonly [Key in OptionKey]?: readonly string[] 
 	titoModel: [
 		"qwen35",
 		"qwennext",
-		"glm47",
-		"nemotron3",
 		"kimi25",
-		"kimi26",
 		"minimax_m25",
 		"minimax_m27",
 		"deepseekv32",

@@ -5,7 +5,7 @@ import { type Join, resolveBoundary } from "./boundary.js";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
 import { Encoder } from "./encoder.js";
 import { familyNamed } from "./families/registry.js";
-import type { Family } from "./family.js";
+import type { ConversationRenderer, Family } from "./family.js";
 import { ChatTemplate } from "./jinja/template.js";
 import { launchKwargs, requestKwargs } from "./kwargs.js";
 import type { Segmentation } from "./mismatch.js";
@@ -28,18 +28,23 @@ export interface TitoOptions {
 /** @throws ConfigError naming the flag, the rule and the remedy */
 export async function createTito(options: TitoOptions): Promise<Tito> {
 	const family = familyNamed(options.titoModel);
-	if (family.fixedTemplate !== null && options.chatTemplateFile !== null)
+	if (family.prompts.kind !== "checkpoint" && options.chatTemplateFile !== null)
 		throw new ConfigError(
 			`--chat-template cannot be used with --tito-model ${family.name}, which brings its own template; leave one of them out`,
 		);
 	const checkpoint = loadCheckpoint(options.checkpointDir, { chatTemplateFile: options.chatTemplateFile });
 	const kwargs = launchKwargs(options.chatTemplateKwargs, family);
-	const template = compile(family.fixedTemplate ?? checkpoint.chatTemplate, checkpoint, options);
+	const renderer = rendererOf(family, checkpoint, options);
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes);
-	const renderer = new PromptRenderer(template, checkpoint.specialTokens);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
 	const joinBoundary = await resolveBoundary(family, encoder);
-	return new JinjaTito(family, kwargs, renderer, encoder, joinBoundary, segmentation);
+	return new CheckpointTito(family, kwargs, renderer, encoder, joinBoundary, segmentation);
+}
+
+function rendererOf({ prompts }: Family, checkpoint: Checkpoint, options: TitoOptions): ConversationRenderer {
+	if (prompts.kind === "encoder") return prompts.encoder;
+	const source = prompts.kind === "template" ? prompts.template : checkpoint.chatTemplate;
+	return new PromptRenderer(compile(source, checkpoint, options), checkpoint.specialTokens);
 }
 
 function compile(source: string | null, checkpoint: Checkpoint, options: TitoOptions): ChatTemplate {
@@ -58,18 +63,18 @@ function compile(source: string | null, checkpoint: Checkpoint, options: TitoOpt
 	}
 }
 
-class JinjaTito implements Tito {
+class CheckpointTito implements Tito {
 	readonly family: FamilyFacts;
 	readonly joinBoundary: (lastTokenId: number | undefined) => Join;
 	readonly segmentation: Segmentation;
 	readonly #kwargs: TemplateKwargs;
-	readonly #renderer: PromptRenderer;
+	readonly #renderer: ConversationRenderer;
 	readonly #encoder: Encoder;
 
 	constructor(
 		family: Family,
 		kwargs: TemplateKwargs,
-		renderer: PromptRenderer,
+		renderer: ConversationRenderer,
 		encoder: Encoder,
 		joinBoundary: (lastTokenId: number | undefined) => Join,
 		segmentation: Segmentation,

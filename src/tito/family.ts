@@ -1,5 +1,5 @@
-// The shape of what a model family says of itself. Facts only: no family runs code.
-import type { FamilyFacts } from "./tito.js";
+// The shape of what a model family says of itself. Facts only: no family file runs code but an encoder of its own.
+import type { FamilyFacts, PromptInput, SuffixInput } from "./tito.js";
 
 /** What happens between stored tokens and appended ones, decided by the last stored id alone. */
 type Boundary =
@@ -9,10 +9,31 @@ type Boundary =
 	/** These tokens end a turn and start the next one: the stored one goes. */
 	| { kind: "drop"; tokens: readonly string[] };
 
+/** Conversations to prompt text. Methods throw RollpinError `invalid_messages` or `invalid_request`. */
+export interface ConversationRenderer {
+	/** Text of a whole conversation. */
+	prompt(input: PromptInput, addGenerationPrompt?: boolean): string;
+	/** Text of the appended messages and the generation prompt, history not rendered. */
+	suffix(input: SuffixInput): string;
+}
+
+/** Where a family's prompt text comes from. */
+type PromptSource =
+	| { kind: "checkpoint" }
+	/** Replaces the checkpoint's template, which would not keep history as it was sampled. */
+	| { kind: "template"; template: string }
+	/** A model whose prompt format is published as code, without a template. */
+	| { kind: "encoder"; encoder: ConversationRenderer };
+
 export interface Family extends FamilyFacts {
-	/** Replaces the checkpoint's template, which would not keep history as it was sampled; null for the checkpoint's own. */
-	fixedTemplate: string | null;
+	prompts: PromptSource;
 	boundary: Boundary;
+	/** Tokens that count for nothing at the end of a sequence; without it those that `boundary` adds or drops. */
+	trailing?: readonly string[];
+	/** Which special tokens part segments; without it all. */
+	segmentTokens?: { only: readonly string[] } | { except: readonly string[] };
 	/** How an assistant's text begins in the template, boundary token included; without it none is told apart. */
 	assistantStart?: string;
+	/** What the engine must be started with so that its messages are those the template writes. */
+	parsers: { reasoning: string | null; toolCall: string | null };
 }

@@ -3,6 +3,7 @@ import { RollpinError } from "../base/errors.js";
 import { writeJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import { BoundedCache } from "./bounded-cache.js";
+import type { ConversationRenderer } from "./family.js";
 import type { ChatTemplate } from "./jinja/template.js";
 import { fromJson, TemplateError, type Value } from "./jinja/values.js";
 import { normaliseMessage, stubToolCalls } from "./messages.js";
@@ -13,7 +14,7 @@ const MAX_CACHED = 64;
 const MAX_KEY_LENGTH = 256 * 1024;
 const LONE_SURROGATE = /\p{Cs}/u;
 
-export class PromptRenderer {
+export class PromptRenderer implements ConversationRenderer {
 	readonly #template: ChatTemplate;
 	readonly #specialTokens: ReadonlyMap<string, string>;
 	/** By identity for one request, by text for the next one of the same agent. */

@@ -10,21 +10,25 @@ export async function resolveSegmentation(
 	encoder: Encoder,
 	checkpoint: Checkpoint,
 ): Promise<Segmentation> {
-	const boundaries = new Set<number>();
-	for (const text of checkpoint.specialTokens.values()) {
-		const id = encoder.tokenId(text);
-		if (id !== null) boundaries.add(id);
-	}
-	for (const id of flaggedSpecial(checkpoint)) boundaries.add(id);
 	return {
-		boundaries,
+		boundaries: boundaryIds(family, encoder, checkpoint),
 		trailing: new Set(await trailingIds(family, encoder)),
 		assistantStart: family.assistantStart ?? null,
 	};
 }
 
-/** What may or may not stand at the end of a sequence is what happens at the boundary between two turns. */
-async function trailingIds({ boundary }: Family, encoder: Encoder): Promise<number[]> {
+function boundaryIds({ segmentTokens }: Family, encoder: Encoder, checkpoint: Checkpoint): Set<number> {
+	const ids = (tokens: readonly string[]) => tokens.flatMap((token) => encoder.tokenId(token) ?? []);
+	if (segmentTokens !== undefined && "only" in segmentTokens) return new Set(ids(segmentTokens.only));
+	const boundaries = new Set(ids([...checkpoint.specialTokens.values()]));
+	for (const id of flaggedSpecial(checkpoint)) boundaries.add(id);
+	for (const id of ids(segmentTokens?.except ?? [])) boundaries.delete(id);
+	return boundaries;
+}
+
+/** What may or may not stand at the end of a sequence is, unless a family says otherwise, what its boundary is about. */
+async function trailingIds({ boundary, trailing }: Family, encoder: Encoder): Promise<number[]> {
+	if (trailing !== undefined) return trailing.flatMap((token) => encoder.tokenId(token) ?? []);
 	if (boundary.kind === "newline") return [...(await encoder.encode("\n"))];
 	if (boundary.kind === "none") return [];
 	return boundary.tokens.flatMap((token) => encoder.tokenId(token) ?? []);

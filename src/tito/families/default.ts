@@ -6,6 +6,7 @@ export const defaultFamily: Family = {
 	pinnedKwargs: {},
 	appendRoles: ["tool", "user", "system", "assistant"],
 	maxTrimTokens: 0,
-	fixedTemplate: null,
+	prompts: { kind: "checkpoint" },
 	boundary: { kind: "none" },
+	parsers: { reasoning: null, toolCall: null },
 };

@@ -7,7 +7,8 @@ export const qwen3: Family = {
 	pinnedKwargs: { clear_thinking: false },
 	appendRoles: ["tool", "user", "system", "assistant"],
 	maxTrimTokens: 0,
-	fixedTemplate: QWEN3_TEMPLATE,
+	prompts: { kind: "template", template: QWEN3_TEMPLATE },
 	boundary: { kind: "newline", after: "<|im_end|>" },
 	assistantStart: "<|im_start|>assistant",
+	parsers: { reasoning: "qwen3", toolCall: "qwen25" },
 };

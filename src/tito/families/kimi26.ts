@@ -1,0 +1,14 @@
+// Family `kimi26`: Kimi K2.6, whose own template keeps reasoning when told to. Facts only.
+import type { Family } from "../family.js";
+
+export const kimi26: Family = {
+	name: "kimi26",
+	pinnedKwargs: { preserve_thinking: true },
+	appendRoles: ["tool", "user", "system", "assistant"],
+	maxTrimTokens: 0,
+	prompts: { kind: "checkpoint" },
+	boundary: { kind: "none" },
+	segmentTokens: { except: ["<|im_middle|>"] },
+	assistantStart: "<|im_assistant|>",
+	parsers: { reasoning: "kimi_k2", toolCall: "kimi_k2_raw_id" },
+};
