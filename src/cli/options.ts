@@ -83,6 +83,14 @@ export const SERVE_OPTIONS = {
 		choices: ["off", "full", "incremental"],
 		fallback: "off",
 	}),
+	r3Keep: choice({
+		group: ENGINE,
+		description:
+			"replay payloads of every record, or of the latest ones only: those that may still be the last of their path",
+		placeholder: "which",
+		choices: ["all", "latest"],
+		fallback: "all",
+	}),
 	forwardAuthorization: onOff({
 		group: ENGINE,
 		description: "hand the client's authorization header on to the engine",

@@ -55,6 +55,8 @@ export interface ClusterConfig {
 	heartbeatIntervalMs: number;
 	drainTimeoutMs: number;
 	r3: "off" | "full" | "incremental";
+	/** Replay payloads of every record, or only of those that may be a path's last. */
+	r3Keep: "all" | "latest";
 	/** Bearer token every request must carry, or null. */
 	authToken: string | null;
 	forwardAuthorization: boolean;

@@ -74,6 +74,11 @@ export async function readFull(
 	const what = `${field === "routedExperts" ? "routed_experts" : "indexer_topk"} of turn ${turn.number}`;
 	const layers = layersOf(layersOrNull, what);
 	const topk = inferTopk(ref, fullRows(turn), layers, what);
+	if (ref.dropped === true) {
+		throw new SampleError(
+			`${what} was given up by --r3-keep latest, but the sample ends with that turn; start the cluster with --r3-keep all`,
+		);
+	}
 	const rows = Math.max(0, turn.promptLength + turn.outLength - 1);
 	const values = decodePayload(await read(turn.source.turn, ref.index), what);
 	return { values: values.slice(0, rows * layers * topk), shape: [rows, layers, topk] };

@@ -8,7 +8,7 @@ import { type Fingerprint, fingerprintOf, type IdempotentRequest, isRepeat } fro
 import { encodeTurn, type Prompt } from "./prompt.js";
 import type { RequestMessages } from "./request-messages.js";
 import type { Session } from "./session.js";
-import { buildTurn, commitOps } from "./turn-builder.js";
+import { buildTurn, commitOps, outdatedBy } from "./turn-builder.js";
 
 export interface ChatRequest {
 	messages: RequestMessages;
@@ -68,6 +68,8 @@ export interface ChatDeps extends AttachDeps {
 	store: Store;
 	clock: Clock;
 	maxTokens: number;
+	/** Whether each record keeps its replay payloads, or only those that may be a path's last (`--r3-keep`). */
+	keepPayloads: "all" | "latest";
 }
 
 export function emptyFacts(): ChatFacts {
@@ -219,7 +221,11 @@ async function commitTurn(
 		routedExpertsStartLen: finished.sent.routedExpertsStartLen,
 	});
 	const depth = attach.state.checkpoints.length;
-	const change = commitOps(session.meta, built, attach.discarded, depth, deps.clock.nowS());
+	const outdated =
+		deps.keepPayloads === "all"
+			? []
+			: outdatedBy(built.header.status, attach.parent, attach.discarded, await session.headers());
+	const change = commitOps(session.meta, built, attach.discarded, depth, deps.clock.nowS(), outdated);
 	await deps.store.commit(change.ops);
 	if (!aborted) {
 		attach.state.push(

@@ -35,6 +35,7 @@ describe("defaults", () => {
 			heartbeatIntervalMs: 30_000,
 			drainTimeoutMs: 30_000,
 			r3: "off",
+			r3Keep: "all",
 			authToken: null,
 			forwardAuthorization: false,
 			passThroughPaths: [

@@ -24,6 +24,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 		heartbeatIntervalMs: 30_000,
 		drainTimeoutMs: 5_000,
 		r3: "off",
+		r3Keep: "all",
 		authToken: null,
 		forwardAuthorization: false,
 		passThroughPaths: ["/v1/models"],

@@ -254,6 +254,7 @@ export class Interleaving {
 			store: this.store,
 			clock: this.#clock(),
 			maxTokens: MAX_TOKENS,
+			keepPayloads: "all",
 			tito,
 			matcher: messageMatcher("strict"),
 			maxTurns: 1000,
