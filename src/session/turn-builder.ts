@@ -54,7 +54,9 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 		if (cut.field === "prompt_token_ids") return { offset: cut.offset, part: "prompt_token_ids" };
 		const part: `payload:${number}` = `payload:${payloads++}`;
 		parts.set(part, cut.bytes);
-		if (parent !== null && parentParts.includes(part)) bases.set(part, { turn: parent.id, part });
+		if (parent !== null && parentParts.includes(part)) {
+			bases.set(part, { turn: parent.id, part, shared: cut.shared });
+		}
 		return { offset: cut.offset, part };
 	});
 	const appendedCount = messages.count - input.appendedFrom;
@@ -86,8 +88,8 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 	return { header, parts, bases };
 }
 
-/** Stored payloads of a turn. */
-function payloadParts({ replyHoles, payloadsDropped }: TurnHeader): Array<`payload:${number}`> {
+/** Stored payloads of a turn, in the order in which they stood. */
+export function payloadParts({ replyHoles, payloadsDropped }: TurnHeader): Array<`payload:${number}`> {
 	if (payloadsDropped === true) return [];
 	return replyHoles.flatMap(({ part }) => (part === "prompt_token_ids" ? [] : part));
 }

@@ -52,17 +52,28 @@ export class BlobFiles {
 		}
 	}
 
-	/** @param scratch filled anew for every piece; without it each piece is the caller's */
-	async *stream(name: string, offset: number, length: number, scratch?: Buffer): AsyncIterable<Buffer> {
-		const file = await open(this.#path(name), "r").catch((error: unknown) => {
+	/** For reading with `fill`; the caller closes it. */
+	async open(name: string): Promise<FileHandle> {
+		return open(this.#path(name), "r").catch((error: unknown) => {
 			throw isOutOfDescriptors(error) ? noDescriptors(error) : lostBytes(name, error);
 		});
+	}
+
+	/** Reads some bytes, at least one. */
+	async fill(file: FileHandle, name: string, into: Buffer, offset: number): Promise<number> {
+		const { bytesRead } = await file.read(into, 0, into.length, offset);
+		if (bytesRead === 0) throw lostBytes(name, undefined);
+		return bytesRead;
+	}
+
+	/** @param scratch filled anew for every piece; without it each piece is the caller's */
+	async *stream(name: string, offset: number, length: number, scratch?: Buffer): AsyncIterable<Buffer> {
+		const file = await this.open(name);
 		try {
 			for (let at = 0; at < length; ) {
 				const piece = scratch ?? Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, length - at));
 				const bytes = Math.min(piece.length, length - at);
-				const { bytesRead } = await file.read(piece, 0, bytes, offset + at);
-				if (bytesRead === 0) throw lostBytes(name, undefined);
+				const bytesRead = await this.fill(file, name, piece.subarray(0, bytes), offset + at);
 				at += bytesRead;
 				yield piece.subarray(0, bytesRead);
 			}

@@ -1,6 +1,6 @@
 // What a commit changes, key by key, worked out against what is stored. Pure but for the reads it is handed.
 import type { SessionId, TurnId } from "../base/ids.js";
-import { LENT, staleCommit } from "./commit-rules.js";
+import { BASE_GONE, LENT, staleCommit } from "./commit-rules.js";
 import type { KeyChange } from "./lmdb-environment.js";
 import type { KeyRange } from "./lmdb-keys.js";
 import { blobKey, partKey, partRange, sessionKey, tombstoneKey, turnKey, turnRange } from "./lmdb-keys.js";
@@ -36,7 +36,7 @@ export interface PlanContext {
 	/** Order number for a tombstone of this commit. */
 	tombstoneOrder: number;
 	newBlobName(): string;
-	/** How many bytes an appended turn's part shares with its base; 0 for none. */
+	/** How many of the given bytes of an appended turn's part the base has too, behind those that were known. */
 	shared(turn: TurnId, part: PartName): number;
 }
 
@@ -92,10 +92,11 @@ class Planner {
 		const pieces: Uint8Array[] = [];
 		let blobLength = 0;
 		for (const [name, given] of op.parts) {
-			const length = byteLength(given);
+			const known = op.bases?.get(name)?.shared ?? 0;
+			const length = known + byteLength(given);
 			if (length === 0) continue;
-			const base = this.#borrow(op, name);
-			const own = base === null ? given : sliceOf(given, base.length);
+			const base = this.#borrow(op, name, known);
+			const own = base === null ? given : sliceOf(given, base.length - known);
 			const place: PartPlace = base === null ? { length } : { length, base };
 			parts[name] = place;
 			const bytes = ownLength(place);
@@ -120,18 +121,22 @@ class Planner {
 	#borrow(
 		op: Extract<StoreOp, { op: "append_turn" }>,
 		name: PartName,
+		known: number,
 	): NonNullable<PartPlace["base"]> | null {
-		const length = this.#context.shared(op.header.id, name);
 		const base = op.bases?.get(name);
+		const length = known + this.#context.shared(op.header.id, name);
 		if (length === 0 || base === undefined) return null;
 		const record = this.#turn(base.turn);
 		const lender = record?.parts[base.part];
-		if (record === undefined || lender === undefined || lender.dropped === true) return null;
+		if (record === undefined || lender === undefined || lender.dropped === true || lender.length < length) {
+			if (known > 0) throw staleCommit(op, BASE_GONE);
+			return null;
+		}
 		const lent = Math.max(length, lender.lent ?? 0);
 		if (lent !== lender.lent) {
 			this.#putTurn({ ...record, parts: { ...record.parts, [base.part]: { ...lender, lent } } });
 		}
-		return { ...base, length };
+		return { turn: base.turn, part: base.part, length };
 	}
 
 	#dropPart(record: TurnRecord, part: PartName): void {

@@ -6,6 +6,9 @@ import type { StoreOp } from "./store.js";
 /** A shorter common prefix is not worth what it takes to put a part together again. */
 export const MIN_SHARED_BYTES = 4096;
 
+/** Why a turn whose beginning is another turn's is not appended. */
+export const BASE_GONE = "the turn it begins with is gone";
+
 /** Why a turn that lends bytes is not dropped. */
 export const LENT = "another turn begins with its bytes";
 

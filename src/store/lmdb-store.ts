@@ -10,7 +10,7 @@ import { FreeSpace } from "./free-space.js";
 import { DamagedEnvironment, type Durability, openEnvironment } from "./lmdb-environment.js";
 import type { TombstoneRecord } from "./lmdb-records.js";
 import { PartitionStore } from "./partition-store.js";
-import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
+import type { PartCursor, PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
 import { isOutOfDescriptors, partitionRefuses } from "./store-errors.js";
 import { TombstoneRing } from "./tombstone-ring.js";
 
@@ -103,6 +103,10 @@ class LmdbStore implements Store {
 
 	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
 		yield* this.#partition(id).streamPart(id, turn, part);
+	}
+
+	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
+		return this.#partition(id).openPart(id, turn, part);
 	}
 
 	async partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {

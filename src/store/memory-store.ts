@@ -1,9 +1,9 @@
 // Sessions on the heap of one process, for tests and throw-away runs. Keeps nothing across a restart.
 import { RollpinError } from "../base/errors.js";
 import type { SessionId, TurnId } from "../base/ids.js";
-import { checkCommit, LENT, MIN_SHARED_BYTES, staleCommit } from "./commit-rules.js";
+import { BASE_GONE, checkCommit, LENT, MIN_SHARED_BYTES, staleCommit } from "./commit-rules.js";
 import { byteLength, PrefixMatch, sliceOf } from "./pieces.js";
-import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
+import type { PartCursor, PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
 import { TurnGone } from "./store-errors.js";
 import { TombstoneRing } from "./tombstone-ring.js";
 
@@ -73,6 +73,24 @@ class MemoryStore implements Store {
 			if (this.#pieces(id, turn, part) !== pieces) throw new TurnGone(id, turn);
 			if (piece.length > 0) yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
 		}
+	}
+
+	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
+		this.#checkOpen();
+		this.#pieces(id, turn, part);
+		let at = 0;
+		return {
+			read: async (buffer) => {
+				let filled = 0;
+				for (const piece of sliceOf(this.#pieces(id, turn, part), at, at + buffer.length)) {
+					buffer.set(piece, filled);
+					filled += piece.length;
+				}
+				at += filled;
+				return filled;
+			},
+			close: async () => undefined,
+		};
 	}
 
 	async partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {
@@ -175,15 +193,16 @@ function applyToTurns(turns: Map<TurnId, KeptTurn>, op: TurnOp): void {
 
 function appended(turns: Map<TurnId, KeptTurn>, op: Extract<StoreOp, { op: "append_turn" }>): KeptTurn {
 	const parts = new Map(op.parts);
-	for (const [name, { turn, part }] of op.bases ?? []) {
+	for (const [name, { turn, part, shared = 0 }] of op.bases ?? []) {
 		const base = turns.get(turn);
-		const given = parts.get(name);
-		const earlier = base?.parts.get(part);
-		if (base === undefined || given === undefined || earlier === undefined) continue;
+		const given = parts.get(name) ?? [];
+		const earlier = base?.parts.get(part) ?? [];
+		if (byteLength(earlier) < shared) throw staleCommit(op, BASE_GONE);
 		const match = new PrefixMatch(given);
-		earlier.every((piece) => match.take(piece));
-		if (match.shared < MIN_SHARED_BYTES) continue;
-		parts.set(name, [...sliceOf(earlier, 0, match.shared), ...sliceOf(given, match.shared)]);
+		sliceOf(earlier, shared).every((piece) => match.take(piece));
+		const more = match.shared < MIN_SHARED_BYTES ? 0 : match.shared;
+		if (base === undefined || shared + more === 0) continue;
+		parts.set(name, [...sliceOf(earlier, 0, shared + more), ...sliceOf(given, more)]);
 		turns.set(turn, { ...base, lends: true });
 	}
 	return { header: JSON.stringify(op.header), parts, dropped: new Map(), lends: false };

@@ -1,10 +1,11 @@
 // The sessions of one partition, read only: records by key, parts from their place. Writes nothing.
 import type { SessionId, TurnId } from "../base/ids.js";
 import type { BlobFiles } from "./blob-files.js";
+import { behind, type Extent, ExtentCursor } from "./extents.js";
 import type { LmdbEnvironment } from "./lmdb-environment.js";
 import { after, partKey, SESSIONS, sessionKey, turnKey, turnRange } from "./lmdb-keys.js";
 import { damagedPart, decodeRecord, ownLength, type PartPlace, type TurnRecord } from "./lmdb-records.js";
-import type { PartName, SessionMeta, TurnHeader } from "./store.js";
+import type { PartCursor, PartName, SessionMeta, TurnHeader } from "./store.js";
 import { TurnGone } from "./store-errors.js";
 
 /** Sessions read in one go; between them the event loop runs and no read transaction is held. */
@@ -18,9 +19,9 @@ export type ReadableEnvironment = Pick<LmdbEnvironment, "get" | "scan" | "readin
 
 export class PartitionReader {
 	readonly #environment: ReadableEnvironment;
-	readonly #blobs: Pick<BlobFiles, "stream">;
+	readonly #blobs: Pick<BlobFiles, "fill" | "open" | "stream">;
 
-	constructor(environment: ReadableEnvironment, blobs: Pick<BlobFiles, "stream">) {
+	constructor(environment: ReadableEnvironment, blobs: Pick<BlobFiles, "fill" | "open" | "stream">) {
 		this.#environment = environment;
 		this.#blobs = blobs;
 	}
@@ -71,10 +72,18 @@ export class PartitionReader {
 		yield* this.#stream(id, record, part, extents);
 	}
 
-	/** As `streamPart`, through one buffer: a piece is valid until the next one is asked for. */
-	protected async *skim(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
+	/** The bytes behind `start`, through one buffer: a piece is valid until the next one is asked for. */
+	protected async *skim(id: SessionId, turn: TurnId, part: PartName, start: number): AsyncIterable<Buffer> {
 		const { record, extents } = this.#extents(id, turn, part);
-		yield* this.#stream(id, record, part, extents, Buffer.allocUnsafeSlow(SKIM_BYTES));
+		yield* this.#stream(id, record, part, behind(extents, start), Buffer.allocUnsafeSlow(SKIM_BYTES));
+	}
+
+	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
+		const { record, extents } = this.#extents(id, turn, part);
+		return new ExtentCursor(extents, this.#blobs, {
+			check: () => this.#checkStored(id, record, part),
+			inline: (extent) => this.#inlineBytes(id, extent),
+		});
 	}
 
 	partLength(id: SessionId, turn: TurnId, part: PartName): number {
@@ -146,24 +155,11 @@ export class PartitionReader {
 		});
 	}
 
-	#inlineBytes(id: SessionId, { turn, part, length, ownBytes }: Extent): Buffer {
+	#inlineBytes(id: SessionId, { turn, part, offset, length, ownBytes }: Extent): Buffer {
 		const value = this.#environment.get(partKey(id, turn, part));
 		if (value?.length !== ownBytes) throw damagedPart(id, turn, part);
-		return value.subarray(0, length);
+		return value.subarray(offset, offset + length);
 	}
-}
-
-/** Bytes that stand together: in a file, or under a part's key. */
-interface Extent {
-	turn: TurnId;
-	part: PartName;
-	/** Null for bytes under the part's key. */
-	blob: string | null;
-	/** Where they start in the file. */
-	offset: number;
-	length: number;
-	/** Bytes that the part stores in all, of which these are the first. */
-	ownBytes: number;
 }
 
 function extentOf({ header, blob }: TurnRecord, part: PartName, place: PartPlace, length: number): Extent {

@@ -131,7 +131,9 @@ export class PartitionStore extends PartitionReader {
 		if (byteLength(pieces) < MIN_SHARED_BYTES) return 0;
 		const match = new PrefixMatch(pieces);
 		try {
-			for await (const piece of this.skim(id, base.turn, base.part)) if (!match.take(piece)) break;
+			for await (const piece of this.skim(id, base.turn, base.part, base.shared ?? 0)) {
+				if (!match.take(piece)) break;
+			}
 		} catch (error) {
 			if (error instanceof TurnGone) return 0;
 			throw error;

@@ -94,10 +94,22 @@ export interface Tombstone {
 	at: number;
 }
 
-/** A part that another one is compared with. */
+/** A part that another one is likely to begin as. */
 export interface PartBase {
 	turn: TurnId;
 	part: PartName;
+	/**
+	 * So many bytes are known to be the base's, byte for byte, and are not among the given ones, which follow them. The
+	 * commit is refused when the base is gone. Without it nothing is known.
+	 */
+	shared?: number;
+}
+
+/** Reads one part from its beginning. */
+export interface PartCursor {
+	/** Fills `buffer` from its start; fewer bytes only at the end, 0 behind it. @throws TurnGone as `part` */
+	read(buffer: Buffer): Promise<number>;
+	close(): Promise<void>;
 }
 
 /**
@@ -160,6 +172,8 @@ export interface Store {
 	 * @throws TurnGone as `part`, also between two pieces
 	 */
 	streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer>;
+	/** The part for reading into the caller's own memory. @throws TurnGone as `part` */
+	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor;
 	/** Byte length of a part, also of one that was dropped. @throws TurnGone when the turn is not stored */
 	partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number>;
 	/** The tombstone of an id, unless it fell out of the most recent `--tombstones`. */
