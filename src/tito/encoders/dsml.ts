@@ -8,7 +8,7 @@ export const BEGIN = "<｜begin▁of▁sentence｜>";
 export const END = "<｜end▁of▁sentence｜>";
 export const USER = "<｜User｜>";
 export const ASSISTANT = "<｜Assistant｜>";
-export const THINK = "<think>";
+const THINK = "<think>";
 export const THOUGHT = "</think>";
 
 /** What stands before a reply: thinking begins, or is over before it began. */
