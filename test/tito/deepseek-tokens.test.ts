@@ -83,6 +83,14 @@ describeWithShared("DeepSeek families on DeepSeek-V3.1's tokenizer", () => {
 		});
 	});
 
+	it("refuses launch kwargs that the format does not know", async () => {
+		const options = { checkpointDir, chatTemplateFile: null, titoModel: "deepseekv4" };
+		const chatTemplateKwargs: JsonObject = new Map([["clear_thinking", false]]);
+		await expect(createTito({ ...options, chatTemplateKwargs })).rejects.toThrow(
+			/^--chat-template-kwargs: clear_thinking is not known to the model's prompt format/,
+		);
+	});
+
 	it("V3.2 agrees with llama.cpp's template where that renders the same format", () => {
 		const source = readFileSync(join(checkpointDir, "chat_template.v3.2.jinja"), "utf8");
 		const template = new PromptRenderer(

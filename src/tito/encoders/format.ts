@@ -85,7 +85,7 @@ export class EncodedConversation implements ConversationRenderer {
 }
 
 function badKwarg(name: string, what: string): RollpinError {
-	return new RollpinError("invalid_request", `chat_template_kwargs: ${name} ${what}`, {
+	return new RollpinError("invalid_request", `${name} ${what}`, {
 		param: `chat_template_kwargs.${name}`,
 	});
 }
