@@ -1,5 +1,5 @@
 // Builds the Tito of one checkpoint and one family. Reads files and refuses bad settings; later calls read nothing.
-import { ConfigError } from "../base/errors.js";
+import { ConfigError, RollpinError } from "../base/errors.js";
 import type { JsonObject } from "../json/value.js";
 import { type Join, resolveBoundary } from "./boundary.js";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
@@ -34,6 +34,7 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 		);
 	const checkpoint = loadCheckpoint(options.checkpointDir, { chatTemplateFile: options.chatTemplateFile });
 	const kwargs = launchKwargs(options.chatTemplateKwargs, family);
+	refuseUnknownKwargs(family, kwargs);
 	const renderer = rendererOf(family, checkpoint, options);
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
@@ -45,6 +46,17 @@ function rendererOf({ prompts }: Family, checkpoint: Checkpoint, options: TitoOp
 	if (prompts.kind === "encoder") return prompts.encoder;
 	const source = prompts.kind === "template" ? prompts.template : checkpoint.chatTemplate;
 	return new PromptRenderer(compile(source, checkpoint, options), checkpoint.specialTokens);
+}
+
+/** A template may look at any variable; an encoder knows its own, and would refuse each request for another. */
+function refuseUnknownKwargs({ prompts }: Family, kwargs: TemplateKwargs): void {
+	if (prompts.kind !== "encoder") return;
+	try {
+		prompts.encoder.prompt({ messages: [], tools: undefined, kwargs });
+	} catch (error) {
+		if (!(error instanceof RollpinError)) throw error;
+		throw new ConfigError(`--chat-template-kwargs: ${error.message}`, { cause: error });
+	}
 }
 
 function compile(source: string | null, checkpoint: Checkpoint, options: TitoOptions): ChatTemplate {

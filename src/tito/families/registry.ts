@@ -1,6 +1,8 @@
 // Every family by the name that `--tito-model` takes. To add one: a facts file beside this one, and a line here.
 import { ConfigError } from "../../base/errors.js";
 import type { Family } from "../family.js";
+import { deepseekv4 } from "./deepseekv4.js";
+import { deepseekv32 } from "./deepseekv32.js";
 import { defaultFamily } from "./default.js";
 import { glm47 } from "./glm47.js";
 import { kimi26 } from "./kimi26.js";
@@ -8,7 +10,10 @@ import { nemotron3 } from "./nemotron3.js";
 import { qwen3 } from "./qwen3.js";
 
 const FAMILIES: ReadonlyMap<string, Family> = new Map(
-	[defaultFamily, qwen3, glm47, nemotron3, kimi26].map((family) => [family.name, family]),
+	[defaultFamily, qwen3, glm47, nemotron3, kimi26, deepseekv32, deepseekv4].map((family) => [
+		family.name,
+		family,
+	]),
 );
 
 /** @throws ConfigError for a name that is not in the registry */
