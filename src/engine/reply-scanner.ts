@@ -326,6 +326,8 @@ export class ReplyScanner {
 	 * backslash is among them they are scanned again, for the state that they leave.
 	 */
 	#passKnown(from: number): number {
+		// They are being scanned again.
+		if (from < this.#from) return from;
 		this.#handOver(from);
 		const same = this.#recorder.takeKnown(this.#chunk.subarray(from));
 		if (same === 0) return from;

@@ -215,6 +215,61 @@ export function describeStore(
 				for (const turn of [1, 2]) await expectPayload(turn, bytes(70_000));
 			});
 
+			/** Gives only what is behind the first `shared` bytes, which are known to be the base's. */
+			const behind = (turn: number, on: number, payload: Buffer, shared: number): StoreOp => {
+				const bases = new Map([["payload:0", { turn: tid(on), part: "payload:0", shared }]] as const);
+				return { ...append(s, turn, { "payload:0": [payload.subarray(shared)] }), bases } as StoreOp;
+			};
+
+			it("reads as the whole when its beginning was never handed in", async () => {
+				const whole = bytes(900_000, 4);
+				await store.commit([putSession(s), append(s, 0, { "payload:0": [whole.subarray(0, 300_000)] })]);
+				await store.commit([behind(1, 0, whole.subarray(0, 600_000), 300_000)]);
+				await store.commit([behind(2, 1, whole, 100)]);
+				await store.commit([behind(3, 2, whole, 900_000)]);
+				await store.commit([behind(4, 3, Buffer.concat([whole.subarray(0, 5), bytes(3, 9)]), 5)]);
+				for (const turn of [2, 3]) await expectPayload(turn, whole);
+				await expectPayload(4, Buffer.concat([whole.subarray(0, 5), bytes(3, 9)]));
+				expect(await store.sizeBytes()).toBeLessThan(room(2 * MIB, 4 * MIB));
+			});
+
+			it("is refused when the beginning that was never handed in is gone, or was never there", async () => {
+				const whole = bytes(90_000, 4);
+				await store.commit([putSession(s), append(s, 0, { "payload:0": [whole.subarray(0, 50_000)] })]);
+				for (const op of [behind(1, 0, whole, 50_001), behind(1, 7, whole, 10)]) {
+					await expect(store.commit([op])).rejects.toMatchObject({ code: "session_state_conflict" });
+				}
+				await store.commit([drop(0)]);
+				const refused = store.commit([behind(1, 0, whole, 50_000)]);
+				await expect(refused).rejects.toMatchObject({ code: "session_state_conflict" });
+				expect((await store.headers(s)).map(({ id }) => id)).toEqual([0]);
+			});
+
+			it("is read into the caller's memory, however large or small that is", async () => {
+				const whole = bytes(500_000, 6);
+				await store.commit([putSession(s), append(s, 0, { "payload:0": [whole.subarray(0, 200_000)] })]);
+				await store.commit([onto(1, 0, whole.subarray(0, 205_000))]);
+				await store.commit([onto(2, 1, whole)]);
+				for (const size of [7, 4096, 65_536, 1_000_000]) {
+					const cursor = store.openPart(s, tid(2), "payload:0");
+					const read: Buffer[] = [];
+					for (;;) {
+						const buffer = Buffer.alloc(size);
+						const filled = await cursor.read(buffer);
+						read.push(buffer.subarray(0, filled));
+						if (filled < size) break;
+					}
+					await cursor.close();
+					expect(sha256(read)).toBe(sha256([whole]));
+					if (size === 7) expect(read.slice(0, -1).every(({ length }) => length === size)).toBe(true);
+				}
+				const cursor = store.openPart(s, tid(2), "payload:0");
+				expect(await cursor.read(Buffer.alloc(10))).toBe(10);
+				await store.commit([bury(s)]);
+				await expect(cursor.read(Buffer.alloc(10))).rejects.toBeInstanceOf(TurnGone);
+				await cursor.close();
+			});
+
 			it("keeps the turn it begins with from being dropped, and lets the session be buried", async () => {
 				await store.commit([putSession(s), append(s, 0, { "payload:0": [bytes(70_000)] })]);
 				await store.commit([onto(1, 0, bytes(80_000))]);
