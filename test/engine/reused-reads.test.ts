@@ -1,9 +1,11 @@
 // Replies through the client's reused buffers: large, in many transfer chunks, held back at any moment. No byte moves.
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { PayloadCursor } from "../../src/engine/known-payload.js";
+import { reusedReadsConnector } from "../../src/engine/reused-reads.js";
 import { chatRequest, clientOf } from "./client-support.js";
 
 const MIB = 1024 * 1024;
@@ -74,3 +76,32 @@ it("payloads come as they were sent, compared with a slowly read one or not, sev
 		await Promise.all(all);
 	}
 }, 60_000);
+
+it("what is not taken at once, as behind a parser that paused, is not overwritten by what comes later", async () => {
+	const tcp = createTcpServer();
+	tcp.listen(0, "127.0.0.1");
+	await once(tcp, "listening");
+	const { port } = tcp.address() as AddressInfo;
+	const accepted = once(tcp, "connection") as Promise<[Socket]>;
+	const ours = await new Promise<Socket>((resolve, reject) => {
+		const target = { hostname: "127.0.0.1", protocol: "http:", port: String(port) };
+		reusedReadsConnector(10_000)(target, (error, socket) =>
+			error === null ? resolve(socket) : reject(error),
+		);
+	});
+	const [theirs] = await accepted;
+	// Nobody reads, but for the first byte of the first piece: the rest is given back, as a parser does.
+	ours.on("readable", () => undefined);
+	const pieces = ["first", "second", "third", "fourth", "fifth"].map((word) => `${word} `.repeat(100));
+	let sent = 0;
+	for (const piece of pieces) {
+		theirs.write(piece);
+		sent += piece.length;
+		await expect.poll(() => ours.readableLength).toBe(sent);
+		if (sent === piece.length) ours.unshift(ours.read() as Buffer);
+	}
+	expect(String(ours.read())).toBe(pieces.join(""));
+	ours.destroy();
+	theirs.destroy();
+	tcp.close();
+});
