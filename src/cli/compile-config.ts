@@ -104,6 +104,7 @@ function assemble(values: SettledValues, authToken: string | null, machine: Mach
 		chatTemplateFile: values.chatTemplate,
 		chatTemplateKwargsJson: values.chatTemplateKwargs,
 		titoModel: values.titoModel,
+		toolSchemaVersion: values.toolSchemaVersion === "2" ? 2 : 1,
 		mode: values.mode,
 		messageMatcher: values.messageMatcher,
 		dataDir: values.dataDir,

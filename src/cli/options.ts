@@ -158,6 +158,14 @@ export const SERVE_OPTIONS = {
 		],
 		fallback: "default",
 	}),
+	toolSchemaVersion: choice({
+		group: TOKENS,
+		description:
+			"how the engine spells tools to the chat template: 2 has defer_loading (newer SGLang), 1 has not; ask its version",
+		placeholder: "version",
+		choices: ["1", "2"],
+		fallback: "1",
+	}),
 	chatTemplate: path({
 		group: TOKENS,
 		description: "Jinja file that replaces the checkpoint's template; only with the default family",

@@ -41,6 +41,8 @@ export interface ClusterConfig {
 	/** JSON text of an object. */
 	chatTemplateKwargsJson: string;
 	titoModel: string;
+	/** Of the engine: how it spells tools to the chat template. */
+	toolSchemaVersion: 1 | 2;
 	mode: "linear" | "tree";
 	messageMatcher: "strict" | "loose_tool_call" | "role_content_only";
 	/** Absolute path. */

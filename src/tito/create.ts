@@ -12,6 +12,7 @@ import type { Segmentation } from "./mismatch.js";
 import { PromptRenderer } from "./renderer.js";
 import { resolveSegmentation } from "./segmentation.js";
 import type { FamilyFacts, PromptInput, SuffixInput, TemplateKwargs, Tito } from "./tito.js";
+import type { ToolSchemaVersion } from "./tools.js";
 
 export interface TitoOptions {
 	checkpointDir: string;
@@ -21,6 +22,8 @@ export interface TitoOptions {
 	chatTemplateKwargs: JsonObject;
 	/** `--tito-model`. */
 	titoModel: string;
+	/** `--tool-schema-version`; 1 by default. */
+	toolSchemaVersion?: ToolSchemaVersion;
 	/** Longest text that is encoded, in UTF-8 bytes; no bound by default. */
 	maxTextBytes?: number;
 }
@@ -43,9 +46,10 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 }
 
 function rendererOf({ prompts }: Family, checkpoint: Checkpoint, options: TitoOptions): ConversationRenderer {
-	if (prompts.kind === "encoder") return prompts.encoder;
+	const version = options.toolSchemaVersion ?? 1;
+	if (prompts.kind === "encoder") return prompts.encoder.forToolSchema(version);
 	const source = prompts.kind === "template" ? prompts.template : checkpoint.chatTemplate;
-	return new PromptRenderer(compile(source, checkpoint, options), checkpoint.specialTokens);
+	return new PromptRenderer(compile(source, checkpoint, options), checkpoint.specialTokens, version);
 }
 
 /** A template may look at any variable; an encoder knows its own, and would refuse each request for another. */

@@ -8,7 +8,7 @@ import type { ChatTemplate } from "./jinja/template.js";
 import { fromJson, TemplateError, type Value } from "./jinja/values.js";
 import { normaliseMessage, stubToolCalls } from "./messages.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "./tito.js";
-import { type CanonicalTools, canonicalTools } from "./tools.js";
+import { type CanonicalTools, canonicalTools, type ToolSchemaVersion } from "./tools.js";
 import { wellFormed } from "./well-formed.js";
 
 const MAX_CACHED = 64;
@@ -16,13 +16,19 @@ const MAX_KEY_LENGTH = 256 * 1024;
 
 export class PromptRenderer implements ConversationRenderer {
 	readonly #template: ChatTemplate;
+	readonly #toolSchemaVersion: ToolSchemaVersion;
 	readonly #specialTokens: ReadonlyMap<string, string>;
 	/** By identity for one request, by text for the next one of the same agent. */
 	readonly #toolsOfList = new WeakMap<readonly JsonValue[], { key: string; tools: CanonicalTools | null }>();
 	readonly #toolsOfText = new BoundedCache<CanonicalTools | null>(MAX_CACHED, MAX_KEY_LENGTH);
 	readonly #bases = new BoundedCache<string>(MAX_CACHED, MAX_KEY_LENGTH);
 
-	constructor(template: ChatTemplate, specialTokens: ReadonlyMap<string, string>) {
+	constructor(
+		template: ChatTemplate,
+		specialTokens: ReadonlyMap<string, string>,
+		toolSchemaVersion: ToolSchemaVersion = 1,
+	) {
+		this.#toolSchemaVersion = toolSchemaVersion;
 		this.#template = template;
 		this.#specialTokens = specialTokens;
 	}
@@ -64,7 +70,10 @@ export class PromptRenderer implements ConversationRenderer {
 		const known = this.#toolsOfList.get(list);
 		if (known !== undefined) return known;
 		const key = writeJson([...list]);
-		const found = { key, tools: this.#toolsOfText.getOrMake(key, () => canonicalTools(list)) };
+		const found = {
+			key,
+			tools: this.#toolsOfText.getOrMake(key, () => canonicalTools(list, this.#toolSchemaVersion)),
+		};
 		this.#toolsOfList.set(list, found);
 		return found;
 	}

@@ -70,6 +70,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 			chatTemplateFile: config.chatTemplateFile,
 			chatTemplateKwargs: parseJson(config.chatTemplateKwargsJson) as JsonObject,
 			titoModel: config.titoModel,
+			toolSchemaVersion: config.toolSchemaVersion,
 			maxTextBytes: config.limits.maxTokensPerSession * TEXT_BYTES_PER_TOKEN,
 		}),
 		openStore(config, index, message.storeEpoch, logger),

@@ -11,6 +11,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 		checkpointDir: "/nonexistent",
 		chatTemplateFile: null,
 		chatTemplateKwargsJson: "{}",
+		toolSchemaVersion: 1,
 		titoModel: "default",
 		mode: "linear",
 		messageMatcher: "strict",

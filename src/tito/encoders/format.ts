@@ -2,10 +2,10 @@
 import { RollpinError } from "../../base/errors.js";
 import { writeJson } from "../../json/parse.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
-import type { ConversationRenderer } from "../family.js";
+import type { ConversationEncoder, ConversationRenderer } from "../family.js";
 import { jsonText } from "../jinja/spelling.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "../tito.js";
-import { canonicalTools } from "../tools.js";
+import { canonicalTools, type ToolSchemaVersion } from "../tools.js";
 import { wellFormed } from "../well-formed.js";
 import { BEGIN } from "./dsml.js";
 import type { Placed } from "./fields.js";
@@ -40,17 +40,23 @@ const COMMON_KWARGS: ReadonlyMap<string, readonly JsonValue[]> = new Map([
 ]);
 
 /** Renders conversations in one format. Its kwargs must have their aliases resolved to `thinking`. */
-export class EncodedConversation implements ConversationRenderer {
+export class EncodedConversation implements ConversationEncoder {
 	readonly #format: PromptFormat;
+	readonly #toolSchemaVersion: ToolSchemaVersion;
 
-	constructor(format: PromptFormat) {
+	constructor(format: PromptFormat, toolSchemaVersion: ToolSchemaVersion = 1) {
 		this.#format = format;
+		this.#toolSchemaVersion = toolSchemaVersion;
+	}
+
+	forToolSchema(version: ToolSchemaVersion): ConversationRenderer {
+		return new EncodedConversation(this.#format, version);
 	}
 
 	prompt({ messages, tools, kwargs }: PromptInput, addGenerationPrompt = true): string {
 		const thinking = this.#thinking(kwargs);
 		const placed = messages.map((message, at) => ({ message, where: `messages[${at}]` }));
-		const schemas = toolSchemas(tools);
+		const schemas = toolSchemas(tools, this.#toolSchemaVersion);
 		if (schemas.length > 0 && messages[0]?.get("role") !== "system") placed.unshift(emptySystem());
 		const section = schemas.length > 0 ? `\n\n${this.#format.toolSection(schemas.join("\n"))}` : "";
 		const texts = this.#format.texts(placed, { thinking, addGenerationPrompt }, section);
@@ -64,7 +70,7 @@ export class EncodedConversation implements ConversationRenderer {
 	 */
 	suffix({ lastAssistant, appended, tools, kwargs }: SuffixInput): string {
 		const thinking = this.#thinking(kwargs);
-		toolSchemas(tools);
+		toolSchemas(tools, this.#toolSchemaVersion);
 		const placed = appended.map((message, at) => ({ message, where: `appended message ${at}` }));
 		const conversation = [standIn(lastAssistant), ...placed];
 		const [, ...texts] = this.#format.texts(conversation, { thinking, addGenerationPrompt: true }, "");
@@ -91,7 +97,7 @@ function badKwarg(name: string, what: string): RollpinError {
 }
 
 /** The functions as the engine's schema spells them. A bare function is refused, as the engine does for these models. */
-function toolSchemas(tools: readonly JsonValue[] | undefined): string[] {
+function toolSchemas(tools: readonly JsonValue[] | undefined, version: ToolSchemaVersion): string[] {
 	const bare = (tools ?? []).findIndex((tool) => tool instanceof Map && !tool.has("function"));
 	if (bare !== -1)
 		throw new RollpinError(
@@ -99,7 +105,7 @@ function toolSchemas(tools: readonly JsonValue[] | undefined): string[] {
 			`tools[${bare}] has no function; send {"type": "function", "function": {"name": ..., "parameters": ...}}`,
 			{ param: `tools[${bare}]` },
 		);
-	return (canonicalTools(tools)?.bare ?? []).map((described) => jsonText(described));
+	return (canonicalTools(tools, version)?.bare ?? []).map((described) => jsonText(described));
 }
 
 function emptySystem(): Placed {
