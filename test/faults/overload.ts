@@ -6,6 +6,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../../src/base/package-root.js";
+import { createLoopLag } from "../../src/telemetry/loop-lag.js";
 import { numberFlag, printResult, round } from "../bench/output.js";
 import { RunningRollpin } from "../support/run-rollpin.js";
 import { ServedCluster } from "../support/served-cluster.js";
@@ -60,7 +61,10 @@ async function run(): Promise<boolean> {
 	await openLoad(all, offeredPerS, WARM_UP_MS);
 	const pids = [...workerPids, routerPid, cluster.primaryPid];
 	const watch = watchCluster(url, pids);
+	const ownLag = createLoopLag();
 	const over = summary(await openLoad(all, offeredPerS, seconds * 1000), seconds);
+	const ownLagP99Ms = ownLag.takeP99Ms();
+	ownLag.stop();
 	const { healthMs, healthFailures, rssMib } = await watch.stop();
 	let wrongTurns = 0;
 	for (const conversations of all) wrongTurns += await conversations.wrongTurns();
@@ -98,6 +102,7 @@ async function run(): Promise<boolean> {
 			["offered, per s", round(over.offeredPerS, 1), "", ""],
 			["admitted, per s", round(over.admittedPerS, 1), "", ""],
 			["admitted p50 / p99 ms", `${over.admittedP50Ms} / ${over.admittedP99Ms}`, "", ""],
+			["the load generator's own lag, p99 ms", ownLagP99Ms, "", ""],
 			...kept.map(([what, measured, wanted, isKept]) => [what, measured, wanted, isKept ? "kept" : "MISSED"]),
 			...memory.map(({ start, end }, index) => [`RSS MiB of ${name(index)}`, `${start} to ${end}`, "", ""]),
 		],
