@@ -4,8 +4,15 @@ import type { Partition, SessionId, TurnId, WorkerIndex } from "../base/ids.js";
 import { ownerOf, PARTITION_COUNT, partitionOf } from "../base/partitions.js";
 import { BlobFiles } from "./blob-files.js";
 import { checkCommit } from "./commit-rules.js";
-import { blobDirectory, checkFormat, partitionStem } from "./data-dir.js";
+import {
+	blobDirectory,
+	blobsDirectory,
+	checkFormat,
+	partitionStem,
+	partitionsDirectory,
+} from "./data-dir.js";
 import { checkDescriptors, outOfDescriptors } from "./descriptors.js";
+import { flushDirectory } from "./durable-file.js";
 import { FreeSpace } from "./free-space.js";
 import { DamagedEnvironment, type Durability, openEnvironment } from "./lmdb-environment.js";
 import type { TombstoneRecord } from "./lmdb-records.js";
@@ -64,10 +71,13 @@ class LmdbStore implements Store {
 	}
 
 	async open(): Promise<void> {
+		const { dataDir } = this.#options;
 		const own = this.#ownPartitions();
 		const limit = checkDescriptors(own.length);
 		try {
 			for (const partition of own) await this.#openPartition(partition);
+			// Names made just now: an acknowledged turn needs its partition's.
+			for (const path of [partitionsDirectory(dataDir), blobsDirectory(dataDir)]) await flushDirectory(path);
 		} catch (error) {
 			throw isOutOfDescriptors(error) ? outOfDescriptors(own.length, limit, error) : error;
 		}

@@ -60,7 +60,7 @@ const worker = await startWorker({
 	index: 0 as WorkerIndex,
 	config,
 	socketPath,
-	store: await openStore(config, 0 as WorkerIndex, await dataDir.nextEpoch(), logger),
+	store: await openStore(config, 0 as WorkerIndex, await dataDir.nextEpoch(), logger, () => undefined),
 	tito: await createTito({
 		checkpointDir: TOY_CHECKPOINT,
 		chatTemplateFile: null,
