@@ -111,7 +111,9 @@ function asJson(message: Message): JsonObject {
 }
 
 const loopLag = createLoopLag();
-process.on("message", () => {
+process.on("message", (message) => {
+	// Where the process was started with --expose-gc.
+	if (message === "gc") globalThis.gc?.();
 	const usage: WorkerUsage = {
 		loopLagP99Ms: loopLag.takeP99Ms(),
 		peakRssBytes: process.resourceUsage().maxRSS * 1024,
