@@ -14,6 +14,8 @@ export interface Shape {
 	tokensOut: number;
 	/** Sessions at once, each from its first turn to its last; all unless told. */
 	atOnce?: number;
+	/** Whether a session is deleted behind its last turn. */
+	deleted?: boolean;
 }
 
 export interface AgentsRun {
@@ -36,7 +38,8 @@ export async function runAgents(target: Target, shape: Shape): Promise<AgentsRun
 	const turnMs: number[] = [];
 	const extra = target.kind === "direct" ? target.extra : "";
 	const session = async (post: Post, index: number) => {
-		const path = target.kind === "direct" ? "/v1/chat/completions" : await open(post);
+		const id = target.kind === "direct" ? null : await open(post);
+		const path = `${id === null ? "" : `/sessions/${id}`}/v1/chat/completions`;
 		const conversation = new Conversation();
 		for (let turn = 0; turn < shape.turns; turn++) {
 			conversation.user(words(shape.wordsIn, index * shape.turns + turn));
@@ -46,6 +49,7 @@ export async function runAgents(target: Target, shape: Shape): Promise<AgentsRun
 			replyBytes += answer.bytes.length;
 			turnMs.push(answer.elapsedMs);
 		}
+		if (id !== null && shape.deleted) await post.remove(`/sessions/${id}`);
 	};
 	let next = 0;
 	await Promise.all(
@@ -66,7 +70,7 @@ async function open(post: Post): Promise<string> {
 	const partition = (minted % PARTITION_COUNT).toString(16).padStart(2, "0");
 	const id = `${partition}${(minted++).toString(16).padStart(30, "0")}`;
 	await post.send("/sessions", Buffer.from("{}"), { "x-rollpin-session-id": id });
-	return `/sessions/${id}/v1/chat/completions`;
+	return id;
 }
 
 export function figuresOf({ turns, elapsedS, replyBytes, turnMs }: AgentsRun) {

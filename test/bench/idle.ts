@@ -20,8 +20,8 @@ const shape: Shape = {
 };
 /** The naive server keeps everything on its heap, which ends at about 4 GiB: its figure per session needs fewer. */
 const naiveShape: Shape = { ...shape, sessions: Math.min(shape.sessions, numberFlag("naive-sessions", 500)) };
-/** A few sessions, so that code and buffers that every process needs once are there before the first reading. */
-const WARM_UP: Shape = { ...shape, sessions: 64 };
+/** A few sessions, gone again before the first reading: code and buffers that every process needs once are there then. */
+const WARM_UP: Shape = { ...shape, sessions: 64, turns: Math.min(4, shape.turns), deleted: true };
 // Read with and without: what a collection frees was garbage, and no session's.
 const EXPOSE_GC = ["--expose-gc"];
 const profile = process.argv.includes("--heap-prof") ? ["--heap-prof", "--heap-prof-interval=16384"] : [];
