@@ -229,6 +229,12 @@ async function openChecked(options: EnvironmentOptions): Promise<LmdbDatabase> {
 	}
 }
 
+/**
+ * Address space reserved for one environment's map; it still grows beyond when the file does. lmdb-js begins with 128 KiB
+ * and doubles, and keeps every outgrown map: the same pages would then count in the process's RSS several times.
+ */
+const MAP_BYTES = 1024 ** 3;
+
 export function openDatabase(path: string, overlappingSync: boolean): LmdbDatabase {
 	return open<Buffer, Uint8Array>(path, {
 		keyEncoding: "binary",
@@ -236,6 +242,7 @@ export function openDatabase(path: string, overlappingSync: boolean): LmdbDataba
 		noSubdir: true,
 		maxDbs: 1,
 		overlappingSync,
+		mapSize: MAP_BYTES,
 		// With it, lmdb-js drops a promise of its own, which a failed commit rejects.
 		eventTurnBatching: false,
 	});
