@@ -6,16 +6,7 @@ export const NOT_YET_OPTIONS: readonly OptionKey[] = [];
 
 /** Choices that do nothing yet; hidden from --help. */
 export const NOT_YET_CHOICES: { readonly [Key in OptionKey]?: readonly string[] } = {
-	titoModel: [
-		"qwen35",
-		"qwennext",
-		"kimi25",
-		"minimax_m25",
-		"minimax_m27",
-		"deepseekv32",
-		"deepseekv4",
-		"inkling",
-	],
+	titoModel: ["deepseekv32", "deepseekv4"],
 };
 
 /** The choices of an option that work in this version. */
