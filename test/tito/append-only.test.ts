@@ -42,7 +42,7 @@ function properties(rig: () => FamilyRig, numRuns: number): void {
 				const decode = (lists: readonly Int32Array[]) => tito.decodeMany(lists);
 				expect(await findMismatches(expected, ids, tito.segmentation, decode)).toEqual([]);
 			}),
-			{ numRuns },
+			{ numRuns }, 
 		);
 	});
 }
@@ -64,6 +64,6 @@ describeWithShared("on the models' own tokenizers", () => {
 		beforeAll(async () => {
 			rig = await familyRig(titoModel, realCheckpoint(checkpoint));
 		});
-		properties(() => rig, 40);
+		properties(() => rig, 100);
 	});
 });

@@ -149,10 +149,11 @@ describeWithShared("fixed templates and the models' own", () => {
 		});
 
 		test("are the same on random conversations but for think blocks", () => {
-			const { appendRoles } = familyNamed(family);
+			// M2's template refuses a result that no call asked for.
+			const roles = familyNamed(family).appendRoles.filter((role) => role !== "tool");
 			fc.assert(
 				fc.property(
-					conversations({ roles: appendRoles, reasoned: false }),
+					conversations({ roles, reasoned: false }),
 					fc.boolean(),
 					fc.boolean(),
 					(turns, withTools, generates) => {

@@ -56,7 +56,13 @@ const minimaxTemplate = (identity: string): string => String.raw`${TEXT_OF}
 		{{- '[e~[\n' -}}
 	{%- elif message.role == 'tool' -%}
 		{{- '' if loop.previtem is defined and loop.previtem.role == 'tool' else ']~b]tool' -}}
-		{{- '\n<response>' + content + '</response>' -}}
+		{%- if message.content is string or message.content is none -%}
+			{{- '\n<response>' + content + '</response>' -}}
+		{%- else -%}
+			{%- for part in message.content -%}
+				{{- '\n<response>' + text_of([part]) + '\n</response>' -}}
+			{%- endfor -%}
+		{%- endif -%}
 		{{- '' if loop.nextitem is defined and loop.nextitem.role == 'tool' else '[e~[\n' -}}
 	{%- elif message.role != 'system' -%}
 		{{- raise_exception('this model has no role ' ~ message.role) -}}
