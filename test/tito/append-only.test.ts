@@ -6,7 +6,7 @@ import { findMismatches } from "../../src/tito/mismatch.js";
 import { continued } from "./continued.js";
 import { conversations, TOOLS, type Turn } from "./conversations.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
-import { REAL_RIGS, realCheckpoint, TOY_RIGS } from "./rigs.js";
+import { REAL_RIGS, realRig, TOY_RIGS } from "./rigs.js";
 import { describeWithShared } from "./shared.js";
 
 /** A session whose engine samples just what the template writes for each answer. */
@@ -42,7 +42,7 @@ function properties(rig: () => FamilyRig, numRuns: number): void {
 				const decode = (lists: readonly Int32Array[]) => tito.decodeMany(lists);
 				expect(await findMismatches(expected, ids, tito.segmentation, decode)).toEqual([]);
 			}),
-			{ numRuns }, 
+			{ numRuns },
 		);
 	});
 }
@@ -59,10 +59,10 @@ describe.each(TOY_RIGS)("family $titoModel on the toy tokenizer", ({ titoModel, 
 });
 
 describeWithShared("on the models' own tokenizers", () => {
-	describe.each(REAL_RIGS)("family $titoModel on $checkpoint", ({ titoModel, checkpoint }) => {
+	describe.each(REAL_RIGS)("family $titoModel on $checkpoint $template", (real) => {
 		let rig: FamilyRig;
 		beforeAll(async () => {
-			rig = await familyRig(titoModel, realCheckpoint(checkpoint));
+			rig = await realRig(real);
 		});
 		properties(() => rig, 100);
 	});

@@ -4,12 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JsonObject } from "../../src/json/value.js";
 import { createTito } from "../../src/tito/create.js";
+import { Encoder } from "../../src/tito/encoder.js";
 import { familyNamed } from "../../src/tito/families/registry.js";
 import type { PromptInput, Tito } from "../../src/tito/tito.js";
 import { TOY_DIR } from "./toy.js";
 
 export interface FamilyRig {
 	tito: Tito;
+	/** Ids of a text as it is. */
+	encode(text: string): Promise<Int32Array>;
 	/** Id of a token by its text. @throws Error for a token the tokenizer lacks */
 	id(token: string): number;
 	/** A conversation that ends in an answer, as a session has stored it when the engine sampled just that answer. */
@@ -21,6 +24,17 @@ interface AddedToken {
 	content: string;
 }
 
+/** One for each tokenizer of a test file: the large ones take seconds to build. */
+const encoders = new Map<string, Encoder>();
+
+function encoderOf(checkpointDir: string): Encoder {
+	const known = encoders.get(checkpointDir);
+	if (known !== undefined) return known;
+	const made = new Encoder(join(checkpointDir, "tokenizer.json"));
+	encoders.set(checkpointDir, made);
+	return made;
+}
+
 /** What an engine stops at, where the template does not write it behind the answer. */
 function stopOf(titoModel: string, answer: JsonObject | undefined): string | null {
 	if (titoModel !== "glm47") return null;
@@ -28,10 +42,14 @@ function stopOf(titoModel: string, answer: JsonObject | undefined): string | nul
 }
 
 /** @param checkpointDir with tokenizer.json and tokenizer_config.json */
-export async function familyRig(titoModel: string, checkpointDir: string): Promise<FamilyRig> {
+export async function familyRig(
+	titoModel: string,
+	checkpointDir: string,
+	chatTemplateFile: string | null = null,
+): Promise<FamilyRig> {
 	const tito = await createTito({
 		checkpointDir,
-		chatTemplateFile: null,
+		chatTemplateFile,
 		chatTemplateKwargs: new Map(),
 		titoModel,
 	});
@@ -46,6 +64,7 @@ export async function familyRig(titoModel: string, checkpointDir: string): Promi
 	const { boundary } = familyNamed(titoModel);
 	return {
 		tito,
+		encode: (text) => encoderOf(checkpointDir).encode(text),
 		id,
 		async stored(input) {
 			const canonical = await tito.encodeConversation(input);

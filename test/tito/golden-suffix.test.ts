@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "vitest";
 import type { JsonObject } from "../../src/json/value.js";
 import { continued } from "./continued.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
-import { REAL_RIGS, realCheckpoint, TOY_RIGS } from "./rigs.js";
+import { REAL_RIGS, realRig, TOY_RIGS } from "./rigs.js";
 import { describeWithShared, type GoldenCase, goldenCases } from "./shared.js";
 
 /** Kwargs of a case that a family does not pin itself; a case that contradicts a pin is none of that family's. */
@@ -38,15 +38,12 @@ describeWithShared("golden conversations turn by turn", () => {
 	const tokensOf = new Map(TOY_RIGS.map(({ titoModel, tokens }) => [titoModel, tokens]));
 	afterAll(() => toys.forEach(removeToy));
 
-	test.each(REAL_RIGS)(
-		"family $titoModel on $checkpoint's tokenizer",
-		async ({ titoModel, checkpoint, goldens }) => {
-			const rig = await familyRig(titoModel, realCheckpoint(checkpoint));
-			const count = await continuations(rig, goldens);
-			expect(count).toBeGreaterThan(0);
-			console.log(`${titoModel}: ${count} continuations of golden conversations equal`);
-		},
-	);
+	test.each(REAL_RIGS)("family $titoModel on the tokenizer of $checkpoint $template", async (real) => {
+		const count = await continuations(await realRig(real), real.goldens);
+		expect(count).toBeGreaterThan(0);
+		const template = real.template ?? "the family's template";
+		console.log(`${real.titoModel}, ${template}: ${count} continuations of golden conversations equal`);
+	});
 
 	test.each(["minimax_m25", "minimax_m27", "inkling"])("family %s on a toy tokenizer", async (titoModel) => {
 		const dir = toyWith(tokensOf.get(titoModel) ?? []);

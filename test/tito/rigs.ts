@@ -1,5 +1,6 @@
 // Every family with a checkpoint to test it on. DeepSeek's are tested beside their encoders.
 import { join } from "node:path";
+import { type FamilyRig, familyRig } from "./family-rig.js";
 import { sharedDir } from "./shared.js";
 
 const KIMI_TOKENS = [
@@ -42,16 +43,45 @@ export const TOY_RIGS: ReadonlyArray<{ titoModel: string; tokens: readonly strin
 ];
 
 /** Families on a model's own tokenizer, and its own template where the family says so. */
-export const REAL_RIGS: ReadonlyArray<{ titoModel: string; checkpoint: string; goldens: string }> = [
+export interface RealRig {
+	titoModel: string;
+	/** Under the shared checkpoints, like `template`. */
+	checkpoint: string;
+	/** Another published template than the one beside the tokenizer. */
+	template?: string;
+	goldens: string;
+}
+
+export const REAL_RIGS: readonly RealRig[] = [
 	{ titoModel: "qwen3", checkpoint: "qwen3", goldens: "qwen3" },
 	{ titoModel: "qwen35", checkpoint: "qwen3", goldens: "qwen3" },
 	{ titoModel: "qwennext", checkpoint: "qwen3", goldens: "qwen3" },
 	{ titoModel: "glm47", checkpoint: "glm-4.7", goldens: "glm-4.7" },
+	{
+		titoModel: "glm47",
+		checkpoint: "glm-4.7",
+		template: "glm-4.7/chat_template.glm-5.2.jinja",
+		goldens: "glm-4.7",
+	},
 	{ titoModel: "nemotron3", checkpoint: "nemotron-3", goldens: "nemotron-3" },
+	{
+		titoModel: "nemotron3",
+		checkpoint: "nemotron-3",
+		template: "nemotron-3/chat_template.super.jinja",
+		goldens: "nemotron-3",
+	},
 	{ titoModel: "kimi25", checkpoint: "kimi-k2", goldens: "kimi-k2" },
 	{ titoModel: "kimi26", checkpoint: "kimi-k2", goldens: "kimi-k2" },
 ];
 
-export function realCheckpoint(name: string): string {
-	return join(sharedDir ?? "", "checkpoints", name);
+export function realRig({ titoModel, checkpoint, template }: RealRig): Promise<FamilyRig> {
+	return familyRig(
+		titoModel,
+		sharedCheckpoint(checkpoint),
+		template === undefined ? null : sharedCheckpoint(template),
+	);
+}
+
+export function sharedCheckpoint(path: string): string {
+	return join(sharedDir ?? "", "checkpoints", path);
 }
