@@ -24,7 +24,8 @@ export async function resolveBoundary(
 	return (lastTokenId) => (lastTokenId !== undefined && ids.has(lastTokenId) ? join : AS_IS);
 }
 
-function tokenId(token: string, family: Family, encoder: Encoder): number {
+/** @throws ConfigError when the checkpoint's tokenizer lacks a token that its family must have */
+export function tokenId(token: string, family: Family, encoder: Encoder): number {
 	const id = encoder.tokenId(token);
 	if (id !== null) return id;
 	throw new ConfigError(

@@ -1,10 +1,12 @@
 // Which ids part a conversation into segments, from a family's facts and a tokenizer's special tokens. Resolved once.
 import { readFileSync } from "node:fs";
+import { tokenId } from "./boundary.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { Encoder } from "./encoder.js";
 import type { Family } from "./family.js";
 import type { Segmentation } from "./mismatch.js";
 
+/** @throws ConfigError when the checkpoint lacks a token that the family parts segments by */
 export async function resolveSegmentation(
 	family: Family,
 	encoder: Encoder,
@@ -17,11 +19,12 @@ export async function resolveSegmentation(
 	};
 }
 
-function boundaryIds({ segmentTokens }: Family, encoder: Encoder, checkpoint: Checkpoint): Set<number> {
-	const ids = (tokens: readonly string[]) => tokens.flatMap((token) => encoder.tokenId(token) ?? []);
+function boundaryIds(family: Family, encoder: Encoder, checkpoint: Checkpoint): Set<number> {
+	const { segmentTokens } = family;
+	const ids = (tokens: readonly string[]) => tokens.map((token) => tokenId(token, family, encoder));
 	if (segmentTokens !== undefined && "only" in segmentTokens) return new Set(ids(segmentTokens.only));
-	const boundaries = new Set(ids([...checkpoint.specialTokens.values()]));
-	for (const id of flaggedSpecial(checkpoint)) boundaries.add(id);
+	const named = [...checkpoint.specialTokens.values()].flatMap((token) => encoder.tokenId(token) ?? []);
+	const boundaries = new Set([...named, ...flaggedSpecial(checkpoint)]);
 	for (const id of ids(segmentTokens?.except ?? [])) boundaries.delete(id);
 	return boundaries;
 }

@@ -6,7 +6,7 @@ import { findMismatches } from "../../src/tito/mismatch.js";
 import { continued } from "./continued.js";
 import { conversations, TOOLS } from "./conversations.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
-import { REAL_RIGS, realRig, TOY_RIGS } from "./rigs.js";
+import { REAL_RIGS, realRig, sharedCheckpoint, TOY_RIGS } from "./rigs.js";
 import { describeWithShared } from "./shared.js";
 import { message } from "./toy.js";
 
@@ -105,5 +105,33 @@ describeWithShared("on the models' own tokenizers", () => {
 			rig = await realRig(real);
 		});
 		spelling(real.titoModel, real.template ?? "", () => rig, 15);
+	});
+
+	it("a template that forgets reasoning, under kimi26, is told by soft differences; stored tokens stay", async () => {
+		const template = sharedCheckpoint("kimi-k2/chat_template.thinking.jinja");
+		const rig = await familyRig("kimi26", sharedCheckpoint("kimi-k2"), template);
+		const { tito } = rig;
+		const kwargs = tito.effectiveKwargs(undefined);
+		const input = (messages: JsonObject[]) => ({ messages, tools: undefined, kwargs });
+		const question = message("user", "Which?");
+		const call = message(
+			'{"role":"assistant","content":"","reasoning_content":"Hm.","tool_calls":[{"id":"f:0","type":"function","function":{"name":"f","arguments":"{}"}}]}',
+		);
+		const result = message('{"role":"tool","tool_call_id":"f:0","content":"two"}');
+		const prompt = await tito.encodePrompt(input([question]));
+		const called =
+			"<think>Hm.</think><|tool_calls_section_begin|><|tool_call_begin|>f:0<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|><|im_end|>";
+		const first = Int32Array.from([...prompt, ...(await rig.encode(called))]);
+		const next = await continued(tito, first, {
+			lastAssistant: call,
+			appended: [result],
+			tools: undefined,
+			kwargs,
+		});
+		expect([...next.subarray(0, first.length)]).toEqual([...first]);
+		const stored = Int32Array.from([...next, ...(await rig.encode("<think>Hm.</think>Two.<|im_end|>"))]);
+		const answer = message('{"role":"assistant","content":"Two.","reasoning_content":"Hm."}');
+		const found = await report(rig, [question, call, result, answer], undefined, stored);
+		expect(found).toEqual(["assistant_text", "assistant_text"]);
 	});
 });

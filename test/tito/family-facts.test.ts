@@ -7,6 +7,7 @@ import type { AppendRole } from "../../src/tito/tito.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
 import { REAL_RIGS, sharedCheckpoint, TOY_RIGS } from "./rigs.js";
 import { describeWithShared, sharedDir } from "./shared.js";
+import { TOY_DIR } from "./toy.js";
 
 const ALL: AppendRole[] = ["tool", "user", "system", "assistant"];
 const NO_SYSTEM: AppendRole[] = ["tool", "user", "assistant"];
@@ -117,6 +118,21 @@ function onTokenizer(titoModel: string, rigOf: () => FamilyRig, dirOf: () => str
 		expect(start).toBe(assistantStart);
 	});
 }
+
+describe("a family on another model's checkpoint", () => {
+	// Those that share the toy checkpoint's tokens, or need none.
+	const CHATML = ["default", "qwen3", "qwen35", "qwennext", "nemotron3"];
+	const strangers = ROWS.filter(({ titoModel }) => !CHATML.includes(titoModel));
+
+	it.each(strangers)(
+		"$titoModel refuses to start, naming the token that is missing",
+		async ({ titoModel }) => {
+			await expect(familyRig(titoModel, TOY_DIR)).rejects.toThrow(
+				new RegExp(`--tito-model ${titoModel} needs the token .*, which the checkpoint's tokenizer lacks`),
+			);
+		},
+	);
+});
 
 describe.each(TOY_RIGS)("family $titoModel on the toy tokenizer", ({ titoModel, tokens }) => {
 	let dir = "";

@@ -25,7 +25,7 @@ export const INKLING_TEMPLATE = `{%- macro text(role, name, content) -%}
 
 {%- macro thinking_effort() -%}
 	{%- set levels = {'none': 0.0, 'minimal': 0.1, 'low': 0.2, 'medium': 0.7, 'high': 0.9, 'xhigh': 0.99, 'max': 0.99} -%}
-	{%- set asked = reasoning_effort | default('high', true) -%}
+	{%- set asked = reasoning_effort if reasoning_effort is number or reasoning_effort else 'high' -%}
 	{%- set effort = levels[asked] if asked in levels else asked -%}
 	{%- if effort is not number or effort < 0 or effort > 0.99 -%}
 		{{- raise_exception('reasoning_effort must be the name of a level or a number from 0 to 0.99') -}}

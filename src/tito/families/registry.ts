@@ -28,6 +28,11 @@ const FAMILIES: ReadonlyMap<string, Family> = new Map(
 	].map((family) => [family.name, family]),
 );
 
+/** Each once, in the order of `--tito-model`'s help. */
+export function allFamilies(): Family[] {
+	return [...FAMILIES.values()];
+}
+
 /** @throws ConfigError for a name that is not in the registry */
 export function familyNamed(name: string): Family {
 	const family = FAMILIES.get(name);
