@@ -76,7 +76,7 @@ describe("help", () => {
 
 	it("shows nothing that this version refuses", async () => {
 		const { stdout } = await runRollpin(["serve", "--help"]);
-		expect(stdout).not.toMatch(/inkling/);
+		expect(stdout).not.toMatch(/deepseekv4/);
 		expect(stdout).toMatch(/--r3 <mode>[\s\S]*off \| full \| incremental;\s+default: off/);
 	});
 

@@ -28,7 +28,7 @@ const FAMILIES: ReadonlyMap<string, Family> = new Map(
 	].map((family) => [family.name, family]),
 );
 
-/** Each once, in the order of `--tito-model`'s help. */
+/** Each once. */
 export function allFamilies(): Family[] {
 	return [...FAMILIES.values()];
 }
