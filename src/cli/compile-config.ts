@@ -8,6 +8,7 @@ import {
 	checkHooks,
 	checkLifetimes,
 	checkLimits,
+	checkReplay,
 	checkStorage,
 	readToken,
 } from "./config-rules.js";
@@ -56,6 +57,7 @@ export function compileConfig(settings: RawSettings, machine: Machine): Compiled
 	checkStorage(values, label, machine);
 	checkLimits(values, label);
 	checkHooks(values, label, machine);
+	checkReplay(values, label);
 	const authToken = readToken(values, label, machine);
 	checkExposure(values, label, authToken);
 	return { values, config: assemble(values, authToken, machine) };
@@ -102,6 +104,7 @@ function assemble(values: SettledValues, authToken: string | null, machine: Mach
 		chatTemplateFile: values.chatTemplate,
 		chatTemplateKwargsJson: values.chatTemplateKwargs,
 		titoModel: values.titoModel,
+		toolSchemaVersion: values.toolSchemaVersion === "2" ? 2 : 1,
 		mode: values.mode,
 		messageMatcher: values.messageMatcher,
 		dataDir: values.dataDir,
@@ -114,6 +117,7 @@ function assemble(values: SettledValues, authToken: string | null, machine: Mach
 		heartbeatIntervalMs: Math.round(values.heartbeatInterval * 1000),
 		drainTimeoutMs: Math.round(values.drainTimeout * 1000),
 		r3: values.r3,
+		r3Keep: values.r3Keep,
 		authToken,
 		forwardAuthorization: values.forwardAuthorization,
 		passThroughPaths: values.passThrough,

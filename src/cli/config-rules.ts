@@ -79,6 +79,14 @@ export function checkHooks(values: SettledValues, label: Label, machine: Machine
 	}
 }
 
+export function checkReplay(values: SettledValues, label: Label): void {
+	if (values.r3 === "incremental" && values.r3Keep === "latest") {
+		throw new ConfigError(
+			`${label("r3Keep")} latest: with ${label("r3")} incremental every turn's payload is needed; leave out the one or give ${label("r3")} full`,
+		);
+	}
+}
+
 export function checkLimits(values: SettledValues, label: Label): void {
 	if (values.maxInflightMib < values.maxBodyMib) {
 		throw new ConfigError(

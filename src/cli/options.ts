@@ -83,6 +83,14 @@ export const SERVE_OPTIONS = {
 		choices: ["off", "full", "incremental"],
 		fallback: "off",
 	}),
+	r3Keep: choice({
+		group: ENGINE,
+		description:
+			"replay payloads of every record, or of the latest ones only: those that may still be the last of their path",
+		placeholder: "which",
+		choices: ["all", "latest"],
+		fallback: "all",
+	}),
 	forwardAuthorization: onOff({
 		group: ENGINE,
 		description: "hand the client's authorization header on to the engine",
@@ -149,6 +157,14 @@ export const SERVE_OPTIONS = {
 			"inkling",
 		],
 		fallback: "default",
+	}),
+	toolSchemaVersion: choice({
+		group: TOKENS,
+		description:
+			"how the engine spells tools to the chat template: 2 has defer_loading (newer SGLang), 1 has not; ask its version",
+		placeholder: "version",
+		choices: ["1", "2"],
+		fallback: "1",
 	}),
 	chatTemplate: path({
 		group: TOKENS,

@@ -5,8 +5,10 @@ import type { EngineRefusal, Generation } from "./engine.js";
 import { exchange } from "./exchange.js";
 import { clientHeaders, headerValue } from "./headers.js";
 import { invalidReply } from "./invalid-reply.js";
+import { KnownPayload, type PayloadCursor } from "./known-payload.js";
 import { openPassThrough, type PassThroughReply, type PassThroughRequest } from "./pass-through.js";
 import { type ReplyExpectation, readGeneration } from "./reply.js";
+import { reusedReadsConnector } from "./reused-reads.js";
 
 export interface EngineClientOptions {
 	/** Base URL; a path in it is kept in front of every path. */
@@ -33,8 +35,10 @@ interface EngineChatRequest extends ReplyExpectation {
 	query: string;
 	/** Cancels the request: its connection is destroyed at once, and `chat` rejects with the signal's reason. */
 	signal: AbortSignal;
-	/** Told of the reply's bytes as they arrive; for those who account for them. */
+	/** Told of the reply's bytes that are held, as they arrive; for those who account for them. */
 	onReplyBytes?: (bytes: number) => void;
+	/** Payloads that those of the reply are likely to begin as, in their order; what they share is not held. */
+	knownPayloads?: readonly PayloadCursor[];
 }
 
 export type EngineChatResult =
@@ -49,6 +53,8 @@ const KEEP_ALIVE_MS = 4_000;
 
 export class EngineClient {
 	readonly #pool: Pool;
+	/** The pass-through keeps what it reads until its client has taken it, so it reads into buffers of its own. */
+	readonly #passThroughPool: Pool;
 	readonly #basePath: string;
 	readonly #timeoutMs: number;
 	readonly #maxRefusalBytes: number;
@@ -62,15 +68,17 @@ export class EngineClient {
 		this.#maxRefusalBytes = options.maxRefusalBytes ?? 16 * 1024 * 1024;
 		this.#maxReplyBytes = options.maxReplyBytes ?? 4 * 1024 ** 3;
 		this.#breaker = new Breaker(options.baseUrl, options.breaker);
-		this.#pool = new Pool(url.origin, {
+		const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
+		const settings: Pool.Options = {
 			pipelining: 1,
 			allowH2: false,
 			keepAliveTimeout: KEEP_ALIVE_MS,
 			keepAliveMaxTimeout: KEEP_ALIVE_MS,
 			headersTimeout: options.timeoutMs,
 			bodyTimeout: options.timeoutMs,
-			connect: { timeout: options.connectTimeoutMs ?? 10_000 },
-		});
+		};
+		this.#pool = new Pool(url.origin, { ...settings, connect: reusedReadsConnector(connectTimeoutMs) });
+		this.#passThroughPool = new Pool(url.origin, { ...settings, connect: { timeout: connectTimeoutMs } });
 	}
 
 	/**
@@ -94,6 +102,7 @@ export class EngineClient {
 			signal: request.signal,
 			// The first piece is the stored prefix, and nearly all of a long prompt.
 			onReplyBytes: request.onReplyBytes,
+			knownPayloads: (request.knownPayloads ?? []).map((cursor) => new KnownPayload(cursor)),
 			sentIds: request.inputIdsText.find((piece) => piece.length > 0),
 		});
 		const headers = clientHeaders(reply.headers);
@@ -119,11 +128,11 @@ export class EngineClient {
 	 */
 	passThrough(request: PassThroughRequest): Promise<PassThroughReply> {
 		const below = { ...request, path: this.#basePath + request.path };
-		return this.#breaker.guard(() => openPassThrough(this.#pool, below, this.#timeoutMs));
+		return this.#breaker.guard(() => openPassThrough(this.#passThroughPool, below, this.#timeoutMs));
 	}
 
 	/** Cancels what runs and closes every connection. */
 	async close(): Promise<void> {
-		await this.#pool.destroy();
+		await Promise.all([this.#pool.destroy(), this.#passThroughPool.destroy()]);
 	}
 }

@@ -7,8 +7,11 @@ export interface CutRange {
 	offset: number;
 	field: "routed_experts" | "indexer_topk" | "prompt_token_ids";
 	choice: number;
-	/** The cut bytes, without quotes for a string, without brackets for a list; large ones in several chunks. */
+	/** Its first bytes are so many of the known payload's, which were compared and not kept. */
+	shared: number;
+	/** The cut bytes behind those, without quotes for a string, without brackets for a list; large ones in several chunks. */
 	bytes: readonly Buffer[];
+	/** Of both. */
 	byteLength: number;
 }
 

@@ -4,6 +4,7 @@ import type { Dispatcher } from "undici";
 import { JsonSyntaxError } from "../json/parse.js";
 import { headerValue, rawHeaderList } from "./headers.js";
 import { invalidReply } from "./invalid-reply.js";
+import type { KnownPayload } from "./known-payload.js";
 import { ReplyScanner, type ScannedReply } from "./reply-scanner.js";
 import { deadlineError, transportError } from "./transport-errors.js";
 
@@ -20,7 +21,10 @@ interface ExchangeOptions {
 	/** Bound on any reply. */
 	maxReplyBytes: number;
 	signal: AbortSignal;
+	/** Told of the bytes that are held. */
 	onReplyBytes: ((bytes: number) => void) | undefined;
+	/** What the reply's payloads are likely to begin as, in their order; used up by this exchange. */
+	knownPayloads: readonly KnownPayload[];
 	/** First of the ids that are sent, as text; the scanner does not parse what repeats them. */
 	sentIds: Buffer | undefined;
 }
@@ -67,6 +71,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 	#scanner: ReplyScanner | undefined;
 	readonly #body: Buffer[] = [];
 	#byteLength = 0;
+	#keptBytes = 0;
 
 	constructor(
 		options: ExchangeOptions,
@@ -115,23 +120,44 @@ class Exchange implements Dispatcher.DispatchHandler {
 			this.#fail(invalidReply("it has a content-encoding, though none was asked for"));
 			return;
 		}
-		this.#scanner = new ReplyScanner({ sentIds: this.#options.sentIds });
+		const { knownPayloads, sentIds } = this.#options;
+		this.#scanner = new ReplyScanner({ sentIds, knownPayloads });
+		this.#holdBack(controller);
 	}
 
-	onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+	onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
 		if (this.#settled) return;
 		this.#byteLength += chunk.length;
-		this.#options.onReplyBytes?.(chunk.length);
 		const { maxReplyBytes, maxRefusalBytes } = this.#options;
 		try {
 			if (this.#byteLength > maxReplyBytes) throw invalidReply(`it is larger than ${maxReplyBytes} bytes`);
-			if (this.#scanner !== undefined) this.#scanner.push(chunk);
-			else if (this.#byteLength <= maxRefusalBytes) this.#body.push(chunk);
-			else
+			if (this.#scanner !== undefined) {
+				this.#scanner.push(chunk);
+				this.#count(this.#scanner.keptBytes);
+				this.#holdBack(controller);
+			} else if (this.#byteLength <= maxRefusalBytes) {
+				this.#body.push(Buffer.from(chunk));
+				this.#count(this.#byteLength);
+			} else
 				throw invalidReply(`its status is ${this.#status}, and it is larger than ${maxRefusalBytes} bytes`);
 		} catch (error) {
 			this.#fail(scanFailure(error));
 		}
+	}
+
+	/** The engine waits while what its payloads are compared with is read. */
+	#holdBack(controller: Dispatcher.DispatchController): void {
+		const waits = this.#options.knownPayloads.flatMap((known) => known.ready() ?? []);
+		if (waits.length === 0) return;
+		controller.pause();
+		void Promise.all(waits).then(() => {
+			if (!this.#settled) controller.resume();
+		});
+	}
+
+	#count(keptBytes: number): void {
+		this.#options.onReplyBytes?.(keptBytes - this.#keptBytes);
+		this.#keptBytes = keptBytes;
 	}
 
 	onResponseEnd(): void {
@@ -161,6 +187,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 	#settle(): boolean {
 		if (this.#settled) return false;
 		this.#settled = true;
+		for (const known of this.#options.knownPayloads) known.stop();
 		clearTimeout(this.#timer);
 		this.#options.signal.removeEventListener("abort", this.#onAbort);
 		return true;

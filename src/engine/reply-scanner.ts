@@ -7,6 +7,7 @@ import { isHexDigit, isSimpleEscape } from "../json/skip.js";
 import { plainStringEnd } from "../json/string-bytes.js";
 import { CutRecorder } from "./cut-recorder.js";
 import type { CutRange } from "./engine.js";
+import type { KnownPayload } from "./known-payload.js";
 import {
 	firstNumberState,
 	isCompleteNumber,
@@ -34,6 +35,8 @@ export interface ReplyScannerOptions {
 	maxRestBytes?: number;
 	/** First of the ids that were sent, as text: where a reply's prompt_token_ids repeat them they are not parsed again. */
 	sentIds?: Buffer | undefined;
+	/** What the reply's payloads are likely to begin as, in their order. */
+	knownPayloads?: readonly KnownPayload[] | undefined;
 }
 
 // What is due next.
@@ -93,11 +96,11 @@ export class ReplyScanner {
 	constructor(options: ReplyScannerOptions = {}) {
 		this.#maxDepth = options.maxDepth ?? 64;
 		this.#sentIds = options.sentIds ?? null;
-		this.#recorder = new CutRecorder(options.maxRestBytes ?? 128 * 1024 * 1024);
+		this.#recorder = new CutRecorder(options.maxRestBytes ?? 128 * 1024 * 1024, options.knownPayloads);
 	}
 
 	/**
-	 * Takes the next bytes. They are kept, not copied, where they belong to a payload: the caller must not change them.
+	 * Takes the next bytes. They are copied where they are kept: the caller may use them for something else.
 	 * @throws JsonSyntaxError as soon as the bytes cannot be strict JSON any more
 	 * @throws RollpinError `upstream_invalid` when the rest passes its bound
 	 */
@@ -157,6 +160,11 @@ export class ReplyScanner {
 		this.#consumed += end;
 	}
 
+	/** Bytes that are held so far. */
+	get keptBytes(): number {
+		return this.#recorder.keptBytes;
+	}
+
 	/** @throws JsonSyntaxError when the reply ended early or is not UTF-8 */
 	end(): ScannedReply {
 		this.#chunk = Buffer.alloc(0);
@@ -175,7 +183,8 @@ export class ReplyScanner {
 
 	/** Gives the recorder everything before `to`. */
 	#handOver(to: number): void {
-		if (to > this.#from) this.#recorder.add(this.#chunk.subarray(this.#from, to));
+		if (to <= this.#from) return;
+		this.#recorder.add(this.#chunk.subarray(this.#from, to));
 		this.#from = to;
 	}
 
@@ -296,7 +305,7 @@ export class ReplyScanner {
 
 	#string(from: number): number {
 		const chunk = this.#chunk;
-		const at = plainStringEnd(chunk, from, chunk.length);
+		const at = plainStringEnd(chunk, this.#cutsString ? this.#passKnown(from) : from, chunk.length);
 		if (at === chunk.length) return at;
 		const byte = chunk[at];
 		if (byte === BACKSLASH) this.#state = ESCAPE;
@@ -310,6 +319,20 @@ export class ReplyScanner {
 			this.#valueDone(at + 1);
 		}
 		return at + 1;
+	}
+
+	/**
+	 * Behind the bytes that the payload has in common with the known one: those went through a scanner before. Where a
+	 * backslash is among them they are scanned again, for the state that they leave.
+	 */
+	#passKnown(from: number): number {
+		// They are being scanned again.
+		if (from < this.#from) return from;
+		this.#handOver(from);
+		const same = this.#recorder.takeKnown(this.#chunk.subarray(from));
+		if (same === 0) return from;
+		this.#from = from + same;
+		return this.#chunk.subarray(from, this.#from).includes(BACKSLASH) ? from : this.#from;
 	}
 
 	#keyDone(at: number): void {

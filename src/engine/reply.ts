@@ -165,6 +165,7 @@ function replaceNullPromptIds(
 		field: "prompt_token_ids",
 		choice: 0,
 		bytes: inputIds,
+		shared: 0,
 		byteLength: inputIds.reduce((sum, piece) => sum + piece.length, 0),
 	};
 	return {

@@ -11,6 +11,7 @@ const KEYS = [
 	"chatTemplateFile",
 	"chatTemplateKwargsJson",
 	"titoModel",
+	"toolSchemaVersion",
 	"mode",
 	"r3",
 	"samplePicker",

@@ -115,6 +115,7 @@ async function launchOf({ dataDir, overrides }: ExportOptions): Promise<Launch> 
 		chatTemplateFile: null,
 		chatTemplateKwargsJson: "{}",
 		titoModel: "default",
+		toolSchemaVersion: 1,
 		mode: "linear",
 		r3: "off",
 		samplePicker: null,
@@ -139,6 +140,7 @@ async function producer(
 		chatTemplateFile: launch.chatTemplateFile,
 		chatTemplateKwargs: kwargs instanceof Map ? kwargs : new Map(),
 		titoModel: launch.titoModel,
+		toolSchemaVersion: launch.toolSchemaVersion,
 	});
 	if (options.format === "records") return { produce: recordsFormat(parts, tito), close: nothing };
 	const { produce, assembler } = samplesFormat(parts, tito);

@@ -41,6 +41,8 @@ export interface ClusterConfig {
 	/** JSON text of an object. */
 	chatTemplateKwargsJson: string;
 	titoModel: string;
+	/** Of the engine: how it spells tools to the chat template. */
+	toolSchemaVersion: 1 | 2;
 	mode: "linear" | "tree";
 	messageMatcher: "strict" | "loose_tool_call" | "role_content_only";
 	/** Absolute path. */
@@ -55,6 +57,8 @@ export interface ClusterConfig {
 	heartbeatIntervalMs: number;
 	drainTimeoutMs: number;
 	r3: "off" | "full" | "incremental";
+	/** Replay payloads of every record, or only of those that may be a path's last. */
+	r3Keep: "all" | "latest";
 	/** Bearer token every request must carry, or null. */
 	authToken: string | null;
 	forwardAuthorization: boolean;

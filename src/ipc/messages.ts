@@ -15,6 +15,8 @@ export interface WorkerStats {
 	sessions: number;
 	queueDepth: number;
 	storeBytes: number;
+	/** Its partitions that are not served, each named in the log. */
+	partitionsRefused: number;
 }
 
 export interface WorkerStatus {

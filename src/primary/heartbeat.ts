@@ -90,6 +90,7 @@ function heartbeatOf(index: number, pid: number, stats: WorkerStats, usage: Proc
 		sessions: stats.sessions,
 		queue_depth: stats.queueDepth,
 		store_mb: round(stats.storeBytes / MIB, 2),
+		partitions_refused: stats.partitionsRefused,
 	};
 }
 

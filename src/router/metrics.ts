@@ -17,6 +17,7 @@ const HELP: Readonly<Record<string, string>> = {
 	sessions: "Live sessions",
 	queue_depth: "Chats waiting for their session's lock",
 	store_mb: "Size of the worker's part of the store in MiB",
+	partitions_refused: "Parts of the data dir that the worker owns and does not serve",
 };
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;

@@ -92,10 +92,15 @@ export function healthOf(snapshot: ClusterSnapshot): { status: number; body: str
 	// While the only worker is replaced requests wait, they do not fail.
 	const replacing = snapshot.workers.some((worker) => worker.replacing);
 	const serving = (ready > 0 || replacing) && snapshot.phase !== "draining";
+	const refused = snapshot.workers.reduce(
+		(sum, { heartbeat }) => sum + (heartbeat?.["partitions_refused"] ?? 0),
+		0,
+	);
 	const body = JSON.stringify({
 		status: serving ? "ok" : snapshot.phase === "ok" ? "degraded" : snapshot.phase,
 		session_server_instance_id: snapshot.instanceId,
 		workers: { ready, total: snapshot.workers.length },
+		partitions_refused: refused,
 	});
 	return { status: serving ? 200 : 503, body };
 }

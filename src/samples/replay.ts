@@ -3,8 +3,8 @@
 import { type PathTurn, type PayloadRef, type ReplayTensor, SampleError } from "./sample.js";
 import type { KeptTurn } from "./truncate.js";
 
-/** Reads the base64 text of one payload. */
-export type ReadPayload = (turn: number, index: number) => Promise<Uint8Array>;
+/** Hands over the base64 text of one payload, in order; resolves behind the last piece. */
+export type ReadPayload = (turn: number, index: number, take: (piece: Uint8Array) => void) => Promise<void>;
 
 /** Length of the decoded bytes, which are int32: of three possible paddings one gives a multiple of four. */
 function decodedLength(base64Length: number): number | null {
@@ -34,15 +34,40 @@ function inferTopk(ref: PayloadRef, rows: number, layers: number, what: string):
 }
 
 /** @throws SampleError when it is not base64 of whole int32 values */
-function decodePayload(base64: Uint8Array, what: string): Int32Array {
-	const text = Buffer.from(base64.buffer, base64.byteOffset, base64.byteLength).toString("latin1");
-	const bytes = Buffer.from(text, "base64");
-	if (bytes.length !== decodedLength(base64.byteLength)) {
+async function decodePayload(
+	read: ReadPayload,
+	turn: number,
+	ref: PayloadRef,
+	what: string,
+): Promise<Int32Array> {
+	const values = new Int32Array((decodedLength(ref.length) ?? 0) / 4);
+	const bytes = Buffer.from(values.buffer);
+	let taken = 0;
+	let decoded = 0;
+	let valid = true;
+	/** One to four characters: whether the last four are padded is known at the end. */
+	let carried: Uint8Array = new Uint8Array(0);
+	await read(turn, ref.index, (piece) => {
+		taken += piece.length;
+		// Decoded as it comes: text and values of a whole payload at once would be more than twice the memory.
+		const joined = carried.length === 0 ? piece : Buffer.concat([carried, piece]);
+		const whole = Math.max(0, Math.floor((joined.length - 1) / 4) * 4);
+		const written = bytes.write(textOf(joined.subarray(0, whole)), decoded, "base64");
+		// A character that is none of base64's gives too few bytes.
+		valid &&= written === (whole / 4) * 3;
+		decoded += written;
+		carried = joined.slice(whole);
+	});
+	const last = Buffer.from(textOf(carried), "base64");
+	if (!valid || taken !== ref.length || decoded + last.length !== bytes.length) {
 		throw new SampleError(`${what} is not base64 of int32 values`);
 	}
-	const values = new Int32Array(bytes.length / 4);
-	Buffer.from(values.buffer).set(bytes);
+	bytes.set(last, decoded);
 	return values;
+}
+
+function textOf(base64: Uint8Array): string {
+	return Buffer.from(base64.buffer, base64.byteOffset, base64.byteLength).toString("latin1");
 }
 
 /** Rows of a turn's whole sequence as the engine saw it; the last sampled id was never an input. */
@@ -74,9 +99,18 @@ export async function readFull(
 	const what = `${field === "routedExperts" ? "routed_experts" : "indexer_topk"} of turn ${turn.number}`;
 	const layers = layersOf(layersOrNull, what);
 	const topk = inferTopk(ref, fullRows(turn), layers, what);
+	if (ref.dropped === true) {
+		throw new SampleError(
+			`${what} was given up by --r3-keep latest, but the sample ends with that turn; start the cluster with --r3-keep all`,
+		);
+	}
 	const rows = Math.max(0, turn.promptLength + turn.outLength - 1);
-	const values = decodePayload(await read(turn.source.turn, ref.index), what);
-	return { values: values.slice(0, rows * layers * topk), shape: [rows, layers, topk] };
+	const values = await decodePayload(read, turn.source.turn, ref, what);
+	const length = rows * layers * topk;
+	return {
+		values: length === values.length ? values : values.slice(0, length),
+		shape: [rows, layers, topk],
+	};
 }
 
 /**
@@ -114,7 +148,7 @@ export async function readIncremental(
 		const own = inferTopk(ref, end - start, layers, what);
 		if (topk !== 0 && own !== topk) throw refuse(`has top-k ${own}, the turns before it have ${topk}`);
 		topk = own;
-		pieces.push(decodePayload(await read(turn.source.turn, ref.index), what));
+		pieces.push(await decodePayload(read, turn.source.turn, ref, what));
 		covered = end;
 	}
 	if (covered < needed) throw new SampleError(`additional R3: ${covered} rows are covered of ${needed}`);

@@ -1,12 +1,12 @@
 // Reads from a stored engine reply what a sample needs of it. Pure; payloads are only located, never looked into.
 import { JsonNumber, type JsonValue } from "../json/value.js";
-import { type ReplyFacts, SampleError } from "./sample.js";
+import { type PayloadRef, type ReplyFacts, SampleError } from "./sample.js";
 
 export interface StoredReply {
 	/** The engine's reply without what was cut out of it. */
 	reply: Uint8Array;
 	/** Places of the payloads in `reply`, ascending; each is between the quotes of an empty string. */
-	payloads: ReadonlyArray<{ offset: number; index: number; length: number }>;
+	payloads: ReadonlyArray<PayloadRef & { offset: number }>;
 }
 
 type Plain = Readonly<Record<string, unknown>>;
@@ -23,7 +23,7 @@ export function readReplyFacts(stored: StoredReply): ReplyFacts {
 		if (value === undefined || value === null) return null;
 		const found = stored.payloads.find(({ index }) => value === `${MARK}${index}`);
 		if (found === undefined) throw new SampleError(`meta_info.${field} is not a base64 string`);
-		return { index: found.index, length: found.length };
+		return { index: found.index, length: found.length, dropped: found.dropped === true };
 	};
 	const version = member(meta, "weight_version");
 	return {

@@ -17,6 +17,8 @@ export interface PayloadRef {
 	index: number;
 	/** Characters of base64. */
 	length: number;
+	/** Its bytes were given up (`--r3-keep latest`). */
+	dropped?: boolean;
 }
 
 /** What an engine's reply says of its turn, apart from ids and logprobs. */

@@ -10,8 +10,9 @@ if (parentPort === null) throw new Error("this module runs on a thread of its ow
 const port = parentPort;
 
 interface Question {
-	pieces: Uint8Array[];
-	resolve(answer: string[] | Uint8Array): void;
+	/** Of a payload. */
+	take(piece: Uint8Array): void;
+	resolve(texts: string[]): void;
 	reject(error: Error): void;
 }
 
@@ -22,10 +23,14 @@ function tell(message: FromThread, transfer: ArrayBuffer[] = []): void {
 	port.postMessage(message, transfer);
 }
 
-function ask(make: (ask: number) => FromThread): Promise<string[] | Uint8Array> {
+/** Resolves with the texts that were asked for; a payload's pieces go to `take` before. */
+function ask(
+	make: (ask: number) => FromThread,
+	take: (piece: Uint8Array) => void = () => undefined,
+): Promise<string[]> {
 	return new Promise((resolve, reject) => {
 		const number = asked++;
-		questions.set(number, { pieces: [], resolve, reject });
+		questions.set(number, { take, resolve, reject });
 		tell(make(number));
 	});
 }
@@ -36,15 +41,16 @@ async function run(job: number, input: SampleJob, hooks: Hooks): Promise<void> {
 			input,
 			{
 				// Copied: a view would take its whole buffer along.
-				decode: async (lists) =>
-					(await ask((number) => ({
+				decode: (lists) =>
+					ask((number) => ({
 						type: "ask_decode",
 						job,
 						ask: number,
 						lists: lists.map((list) => list.slice()),
-					}))) as string[],
-				payload: async (turn, index) =>
-					(await ask((number) => ({ type: "ask_payload", job, ask: number, turn, index }))) as Uint8Array,
+					})),
+				payload: async (turn, index, takePiece) => {
+					await ask((number) => ({ type: "ask_payload", job, ask: number, turn, index }), takePiece);
+				},
 			},
 			hooks,
 		);
@@ -67,12 +73,12 @@ function take(message: Exclude<ToThread, { type: "assemble" }>): void {
 	const question = questions.get(message.ask);
 	if (question === undefined) return;
 	if (message.type === "payload" && message.piece.byteLength > 0) {
-		question.pieces.push(message.piece);
+		question.take(message.piece);
 		return;
 	}
 	questions.delete(message.ask);
 	if (message.type === "texts") question.resolve(message.texts);
-	else if (message.type === "payload") question.resolve(Buffer.concat(question.pieces));
+	else if (message.type === "payload") question.resolve([]);
 	else question.reject(new Error("the event loop could not answer; it knows why"));
 }
 

@@ -3,12 +3,19 @@ import type { Clock } from "../base/clock.js";
 import type { TurnId } from "../base/ids.js";
 import type { Store, TurnHeader } from "../store/store.js";
 import type { AttachDeps, Attachment, PositionPolicy } from "./attach.js";
-import type { EnginePrompt, Generate, GeneratedReply, SentRequest, TemplateInput } from "./generation.js";
+import type {
+	EnginePrompt,
+	Generate,
+	GeneratedReply,
+	SentRequest,
+	StoredPayload,
+	TemplateInput,
+} from "./generation.js";
 import { type Fingerprint, fingerprintOf, type IdempotentRequest, isRepeat } from "./idempotency.js";
 import { encodeTurn, type Prompt } from "./prompt.js";
 import type { RequestMessages } from "./request-messages.js";
 import type { Session } from "./session.js";
-import { buildTurn, commitOps } from "./turn-builder.js";
+import { buildTurn, commitOps, outdatedBy, payloadParts } from "./turn-builder.js";
 
 export interface ChatRequest {
 	messages: RequestMessages;
@@ -68,6 +75,8 @@ export interface ChatDeps extends AttachDeps {
 	store: Store;
 	clock: Clock;
 	maxTokens: number;
+	/** Whether each record keeps its replay payloads, or only those that may be a path's last (`--r3-keep`). */
+	keepPayloads: "all" | "latest";
 }
 
 export function emptyFacts(): ChatFacts {
@@ -127,7 +136,7 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		const generating = stopwatch(clock);
 		let outcome: Awaited<ReturnType<typeof generate>>;
 		try {
-			outcome = await generate(prompt.engine, signal);
+			outcome = await generate(prompt.engine, signal, storedPayloads(session, attach.parent, deps));
 		} finally {
 			timings.proxyElapsedMs = generating();
 		}
@@ -183,6 +192,15 @@ async function acquireLocks(
 	}
 }
 
+/**
+ * What the reply's payloads are compared with while they arrive. With a tree that gives payloads up, the parent's could
+ * be gone by the commit: there the store compares, at the commit.
+ */
+function storedPayloads(session: Session, parent: TurnHeader | null, deps: ChatDeps): StoredPayload[] {
+	if (parent === null || (deps.keepPayloads === "latest" && !deps.policy.exclusive)) return [];
+	return payloadParts(parent).map((part) => deps.store.openPart(session.meta.id, parent.id, part));
+}
+
 interface FinishedGeneration {
 	attach: Attachment;
 	prompt: Prompt;
@@ -219,7 +237,11 @@ async function commitTurn(
 		routedExpertsStartLen: finished.sent.routedExpertsStartLen,
 	});
 	const depth = attach.state.checkpoints.length;
-	const change = commitOps(session.meta, built, attach.discarded, depth, deps.clock.nowS());
+	const outdated =
+		deps.keepPayloads === "all"
+			? []
+			: outdatedBy(built.header.status, attach.parent, attach.discarded, await session.headers());
+	const change = commitOps(session.meta, built, attach.discarded, depth, deps.clock.nowS(), outdated);
 	await deps.store.commit(change.ops);
 	if (!aborted) {
 		attach.state.push(

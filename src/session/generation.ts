@@ -12,6 +12,13 @@ export interface EnginePrompt {
 	kwargs: JsonObject;
 }
 
+/** Reads a stored payload from its beginning, into the caller's memory. */
+export interface StoredPayload {
+	/** Fills `buffer` from its start; fewer bytes only at the end, 0 behind it. */
+	read(buffer: Buffer): Promise<number>;
+	close(): Promise<void>;
+}
+
 /** What was sent, for the record: the body without the contents of `messages` and `input_ids`. */
 export interface SentRequest {
 	bytes: readonly Uint8Array[];
@@ -24,6 +31,9 @@ export interface SentRequest {
 export interface ReplyCut {
 	offset: number;
 	field: "routed_experts" | "indexer_topk" | "prompt_token_ids";
+	/** So many bytes, its first ones, are those of the stored payload that it was compared with. */
+	shared: number;
+	/** The others. */
 	bytes: readonly Buffer[];
 }
 
@@ -45,10 +55,14 @@ export type GenerateOutcome<Generated extends GeneratedReply, Refused> =
 	/** The engine answered something else than 200: its business with the client, nothing is recorded. */
 	| { kind: "refused"; refusal: Refused };
 
-/** Sends the prompt and waits for the validated reply. Must end at once when `signal` fires. */
+/**
+ * Sends the prompt and waits for the validated reply. Must end at once when `signal` fires.
+ * @param stored payloads of the turn built upon, which those of the reply are likely to begin as; closed by the callee
+ */
 export type Generate<Generated extends GeneratedReply, Refused> = (
 	prompt: EnginePrompt,
 	signal: AbortSignal,
+	stored: readonly StoredPayload[],
 ) => Promise<GenerateOutcome<Generated, Refused>>;
 
 /** The template-relevant rest of a chat request. */

@@ -68,7 +68,8 @@ export async function* recordPieces(
 		promptIds.set(prompt, kept);
 		const provisional = header.status === "provisional";
 		yield index === 0 ? opening.first : opening.later;
-		const carry = payloads === "all" || (payloads === "latest" && index === turns.length - 1);
+		const wanted = payloads === "all" || (payloads === "latest" && index === turns.length - 1);
+		const carry = wanted && header.payloadsDropped !== true;
 		const filled = { request, reply, content, promptText: tokenIdsText(promptIds), carry };
 		yield* recordOf(store, plan.id, header, filled);
 		if (provisional) {

@@ -1,6 +1,7 @@
 // From a finished generation to what the store keeps of the turn: only what it adds. Pure.
+import { commonPrefix } from "../base/common-prefix.js";
 import type { TurnId } from "../base/ids.js";
-import type { PartName, SessionMeta, StoreOp, TurnHeader, TurnStatus } from "../store/store.js";
+import type { PartBase, PartName, SessionMeta, StoreOp, TurnHeader, TurnStatus } from "../store/store.js";
 import { bytesOf } from "./binary.js";
 import type { GeneratedReply, SentRequest } from "./generation.js";
 import type { RequestMessages } from "./request-messages.js";
@@ -28,6 +29,8 @@ export interface TurnInput {
 export interface BuiltTurn {
 	header: TurnHeader;
 	parts: Map<PartName, readonly Uint8Array[]>;
+	/** Payloads are cumulative as a rule: each begins as the parent's does. The store compares them. */
+	bases: Map<PartName, PartBase>;
 }
 
 export function buildTurn(input: TurnInput): BuiltTurn {
@@ -44,11 +47,16 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 		["request", input.sent.bytes],
 		["reply", [generation.reply]],
 	]);
+	const bases = new Map<PartName, PartBase>();
+	const parentParts = parent === null ? [] : payloadParts(parent);
 	let payloads = 0;
 	const replyHoles: TurnHeader["replyHoles"] = generation.cuts.map((cut) => {
 		if (cut.field === "prompt_token_ids") return { offset: cut.offset, part: "prompt_token_ids" };
 		const part: `payload:${number}` = `payload:${payloads++}`;
 		parts.set(part, cut.bytes);
+		if (parent !== null && parentParts.includes(part)) {
+			bases.set(part, { turn: parent.id, part, shared: cut.shared });
+		}
 		return { offset: cut.offset, part };
 	});
 	const appendedCount = messages.count - input.appendedFrom;
@@ -77,13 +85,20 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 		idempotency: input.idempotency,
 		routedExpertsStartLen: input.routedExpertsStartLen,
 	};
-	return { header, parts };
+	return { header, parts, bases };
+}
+
+/** Stored payloads of a turn, in the order in which they stood. */
+export function payloadParts({ replyHoles, payloadsDropped }: TurnHeader): Array<`payload:${number}`> {
+	if (payloadsDropped === true) return [];
+	return replyHoles.flatMap(({ part }) => (part === "prompt_token_ids" ? [] : part));
 }
 
 /**
  * The one atomic change that a finished generation makes: the turn, what it supersedes, and the session's new facts.
  * @param discarded turns that a rollback throws away; they stay stored as superseded
  * @param depth committed turns on the path up to the parent
+ * @param outdated turns whose payloads are given up
  */
 export function commitOps(
 	meta: SessionMeta,
@@ -91,9 +106,20 @@ export function commitOps(
 	discarded: readonly TurnHeader[],
 	depth: number,
 	usedAt: number,
+	outdated: readonly TurnHeader[],
 ): { ops: StoreOp[]; meta: SessionMeta; headers: TurnHeader[]; dropped: TurnId | null } {
 	const provisional = built.header.status === "provisional";
-	const superseded = discarded.map((header): TurnHeader => ({ ...header, status: "superseded" }));
+	const changed = new Map(
+		discarded.map((header) => [header.id, { ...header, status: "superseded" as TurnStatus }]),
+	);
+	const drops: StoreOp[] = [];
+	for (const header of outdated) {
+		const parts = payloadParts(header);
+		if (parts.length === 0) continue;
+		changed.set(header.id, { ...(changed.get(header.id) ?? header), payloadsDropped: true });
+		for (const part of parts) drops.push({ op: "drop_part", session: meta.id, turn: header.id, part });
+	}
+	const headers = [...changed.values()];
 	const next: SessionMeta = {
 		...meta,
 		lastUsedAt: usedAt,
@@ -109,25 +135,27 @@ export function commitOps(
 			: built.header.tokenCount,
 	};
 	const ops: StoreOp[] = [
-		{ op: "append_turn", session: meta.id, header: built.header, parts: built.parts },
-		...superseded.map((header): StoreOp => ({ op: "put_header", session: meta.id, header })),
+		{ op: "append_turn", session: meta.id, header: built.header, parts: built.parts, bases: built.bases },
+		...headers.map((header): StoreOp => ({ op: "put_header", session: meta.id, header })),
+		...drops,
 		{ op: "put_session", meta: next },
 	];
 	// At most one provisional record, always the last one (contract section 5).
 	if (meta.provisional !== null) ops.push({ op: "drop_turn", session: meta.id, turn: meta.provisional });
-	return { ops, meta: next, headers: [...superseded, built.header], dropped: meta.provisional };
+	return { ops, meta: next, headers: [...headers, built.header], dropped: meta.provisional };
 }
 
-/** Length of the longest common prefix, found by halving over native comparisons. */
-function commonPrefix(a: Buffer, b: Buffer): number {
-	const limit = Math.min(a.length, b.length);
-	if (a.compare(b, 0, limit, 0, limit) === 0) return limit;
-	let equal = 0;
-	let different = limit;
-	while (different - equal > 1) {
-		const middle = (equal + different) >>> 1;
-		if (a.compare(b, equal, middle, equal, middle) === 0) equal = middle;
-		else different = middle;
-	}
-	return equal;
+/**
+ * Turns whose payloads `--r3-keep latest` gives up with a new turn: those that can't become a path's last turn again.
+ * The parent still can, by a retry of the new turn.
+ */
+export function outdatedBy(
+	status: TurnStatus,
+	parent: TurnHeader | null,
+	discarded: readonly TurnHeader[],
+	headers: ReadonlyMap<TurnId, TurnHeader>,
+): TurnHeader[] {
+	if (status === "provisional") return [];
+	const grandparent = parent?.parent == null ? undefined : headers.get(parent.parent);
+	return grandparent === undefined ? [...discarded] : [grandparent, ...discarded];
 }

@@ -3,10 +3,11 @@
 // They stay out of LMDB so that neither its dirty pages nor its memory map count against a worker: a payload of
 // 100 MiB passes from the caller's buffers to the page cache, and back in pieces, by plain file I/O off the loop.
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { RollpinError } from "../base/errors.js";
 import { flushDirectory } from "./durable-file.js";
+import { sliceOf } from "./pieces.js";
 import { isOutOfDescriptors, noDescriptors } from "./store-errors.js";
 
 /** Bytes a read hands over at once. */
@@ -51,28 +52,39 @@ export class BlobFiles {
 		}
 	}
 
-	async read(name: string, offset: number, length: number): Promise<Buffer> {
-		const whole = Buffer.allocUnsafeSlow(length);
-		let at = 0;
-		for await (const piece of this.stream(name, offset, length)) at += piece.copy(whole, at);
-		return whole;
-	}
-
-	async *stream(name: string, offset: number, length: number): AsyncIterable<Buffer> {
-		const file = await open(this.#path(name), "r").catch((error: unknown) => {
+	/** For reading with `fill`; the caller closes it. */
+	async open(name: string): Promise<FileHandle> {
+		return open(this.#path(name), "r").catch((error: unknown) => {
 			throw isOutOfDescriptors(error) ? noDescriptors(error) : lostBytes(name, error);
 		});
+	}
+
+	/** Reads some bytes, at least one. */
+	async fill(file: FileHandle, name: string, into: Buffer, offset: number): Promise<number> {
+		const { bytesRead } = await file.read(into, 0, into.length, offset);
+		if (bytesRead === 0) throw lostBytes(name, undefined);
+		return bytesRead;
+	}
+
+	/** @param scratch filled anew for every piece; without it each piece is the caller's */
+	async *stream(name: string, offset: number, length: number, scratch?: Buffer): AsyncIterable<Buffer> {
+		const file = await this.open(name);
 		try {
 			for (let at = 0; at < length; ) {
-				const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, length - at));
-				const { bytesRead } = await file.read(piece, 0, piece.length, offset + at);
-				if (bytesRead === 0) throw lostBytes(name, undefined);
+				const piece = scratch ?? Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, length - at));
+				const bytes = Math.min(piece.length, length - at);
+				const bytesRead = await this.fill(file, name, piece.subarray(0, bytes), offset + at);
 				at += bytesRead;
 				yield piece.subarray(0, bytesRead);
 			}
 		} finally {
 			await file.close();
 		}
+	}
+
+	/** Gives up what is behind the first `length` bytes; what can't be given up now stays, and harms nothing. */
+	async cut(name: string, length: number): Promise<void> {
+		await truncate(this.#path(name), length).catch(() => undefined);
 	}
 
 	/** Removes a file; one that can't be removed now goes with the next `sweep`. */
@@ -98,20 +110,9 @@ async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promis
 		let batch = pieces.slice(first, first + PIECES_PER_WRITE);
 		while (batch.length > 0) {
 			const { bytesWritten } = await file.writev(batch);
-			batch = behind(batch, bytesWritten);
+			batch = sliceOf(batch, bytesWritten);
 		}
 	}
-}
-
-/** What is left of `pieces` behind their first `bytes` bytes. */
-function behind(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
-	const left: Uint8Array[] = [];
-	let skip = bytes;
-	for (const piece of pieces) {
-		if (skip < piece.length) left.push(piece.subarray(skip));
-		skip = Math.max(0, skip - piece.length);
-	}
-	return left;
 }
 
 function lostBytes(name: string, cause: unknown): RollpinError {

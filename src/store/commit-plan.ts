@@ -1,10 +1,11 @@
 // What a commit changes, key by key, worked out against what is stored. Pure but for the reads it is handed.
 import type { SessionId, TurnId } from "../base/ids.js";
-import { staleCommit } from "./commit-rules.js";
+import { BASE_GONE, LENT, staleCommit } from "./commit-rules.js";
 import type { KeyChange } from "./lmdb-environment.js";
 import type { KeyRange } from "./lmdb-keys.js";
 import { blobKey, partKey, partRange, sessionKey, tombstoneKey, turnKey, turnRange } from "./lmdb-keys.js";
-import { decodeRecord, encodeRecord, type PartPlace, type TurnRecord } from "./lmdb-records.js";
+import { decodeRecord, encodeRecord, ownLength, type PartPlace, type TurnRecord } from "./lmdb-records.js";
+import { byteLength, sliceOf } from "./pieces.js";
 import type { PartName, StoreOp, Tombstone } from "./store.js";
 
 /** Parts longer than this go to the turn's blob file. */
@@ -24,6 +25,8 @@ export interface CommitPlan {
 	newBlobs: Array<{ name: string; pieces: Uint8Array[]; length: number }>;
 	/** Files to be removed once the changes are made. */
 	oldBlobs: Array<{ name: string; length: number }>;
+	/** Files whose bytes behind `length` are to be given up once the changes are made. */
+	cutBlobs: Array<{ name: string; length: number; freed: number }>;
 	/** What becomes of the id's tombstone. */
 	tombstone: "keep" | "remove" | Tombstone;
 }
@@ -33,6 +36,8 @@ export interface PlanContext {
 	/** Order number for a tombstone of this commit. */
 	tombstoneOrder: number;
 	newBlobName(): string;
+	/** How many of the given bytes of an appended turn's part the base has too, behind those that were known. */
+	shared(turn: TurnId, part: PartName): number;
 }
 
 /** @throws RollpinError `session_state_conflict` when an op doesn't fit the stored state */
@@ -43,7 +48,7 @@ export function planCommit(id: SessionId, ops: readonly StoreOp[], context: Plan
 }
 
 class Planner {
-	plan: CommitPlan = { changes: [], newBlobs: [], oldBlobs: [], tombstone: "keep" };
+	plan: CommitPlan = emptyPlan("keep");
 	readonly #id: SessionId;
 	readonly #context: PlanContext;
 	/** Turns as this commit leaves them so far; null for one that it dropped. */
@@ -71,11 +76,14 @@ class Planner {
 			if (this.#turn(op.header.id) !== undefined) throw staleCommit(op, "the turn is already there");
 			this.#append(op);
 		} else {
-			const turn = op.op === "drop_turn" ? op.turn : op.header.id;
+			const turn = op.op === "put_header" ? op.header.id : op.turn;
 			const record = this.#turn(turn);
 			if (record === undefined) throw staleCommit(op, "the session has no such turn");
-			if (op.op === "drop_turn") this.#drop(turn, record);
-			else this.#putTurn({ ...record, header: op.header });
+			if (op.op === "put_header") this.#putTurn({ ...record, header: op.header });
+			else if (op.op === "drop_part") this.#dropPart(record, op.part);
+			else if (Object.values(record.parts).some((place) => (place?.lent ?? 0) > 0))
+				throw staleCommit(op, LENT);
+			else this.#drop(turn, record);
 		}
 	}
 
@@ -84,15 +92,20 @@ class Planner {
 		const pieces: Uint8Array[] = [];
 		let blobLength = 0;
 		for (const [name, given] of op.parts) {
-			const length = given.reduce((sum, piece) => sum + piece.length, 0);
+			const known = op.bases?.get(name)?.shared ?? 0;
+			const length = known + byteLength(given);
 			if (length === 0) continue;
-			if (length <= INLINE_BYTES) {
-				parts[name] = { length };
-				this.#change(partKey(this.#id, op.header.id, name), Buffer.concat(given));
-			} else {
-				parts[name] = { length, blobOffset: blobLength };
-				for (const piece of given) pieces.push(piece);
-				blobLength += length;
+			const base = this.#borrow(op, name, known);
+			const own = base === null ? given : sliceOf(given, base.length - known);
+			const place: PartPlace = base === null ? { length } : { length, base };
+			parts[name] = place;
+			const bytes = ownLength(place);
+			if (bytes > INLINE_BYTES) {
+				place.blobOffset = blobLength;
+				for (const piece of own) pieces.push(piece);
+				blobLength += bytes;
+			} else if (bytes > 0) {
+				this.#change(partKey(this.#id, op.header.id, name), Buffer.concat(own));
 			}
 		}
 		let blob: string | null = null;
@@ -102,6 +115,50 @@ class Planner {
 			this.#change(blobKey(blob), encodeRecord("blob", { length: blobLength }));
 		}
 		this.#putTurn({ header: op.header, parts, blob });
+	}
+
+	/** What the part begins with of its base, which from now on must keep so much of it. */
+	#borrow(
+		op: Extract<StoreOp, { op: "append_turn" }>,
+		name: PartName,
+		known: number,
+	): NonNullable<PartPlace["base"]> | null {
+		const base = op.bases?.get(name);
+		const length = known + this.#context.shared(op.header.id, name);
+		if (length === 0 || base === undefined) return null;
+		const record = this.#turn(base.turn);
+		const lender = record?.parts[base.part];
+		if (record === undefined || lender === undefined || lender.dropped === true || lender.length < length) {
+			if (known > 0) throw staleCommit(op, BASE_GONE);
+			return null;
+		}
+		const lent = Math.max(length, lender.lent ?? 0);
+		if (lent !== lender.lent) {
+			this.#putTurn({ ...record, parts: { ...record.parts, [base.part]: { ...lender, lent } } });
+		}
+		return { turn: base.turn, part: base.part, length };
+	}
+
+	#dropPart(record: TurnRecord, part: PartName): void {
+		const turn = record.header.id;
+		const place = record.parts[part];
+		if (place === undefined || place.dropped === true) return;
+		const parts: TurnRecord["parts"] = { ...record.parts, [part]: { ...place, dropped: true } };
+		const left: TurnRecord = { ...record, parts };
+		const needed = (place.lent ?? 0) > (place.base?.length ?? 0);
+		if (!needed && place.blobOffset === undefined) this.#change(partKey(this.#id, turn, part), null);
+		if (record.blob !== null) {
+			const before = blobLength(record);
+			const length = blobLength(left);
+			if (length === 0) {
+				this.#dropBlob(record);
+				left.blob = null;
+			} else if (length < before) {
+				this.#change(blobKey(record.blob), encodeRecord("blob", { length }));
+				this.plan.cutBlobs.push({ name: record.blob, length, freed: before - length });
+			}
+		}
+		this.#putTurn(left);
 	}
 
 	#drop(turn: TurnId, record: TurnRecord): void {
@@ -115,7 +172,7 @@ class Planner {
 
 	#bury(tombstone: Tombstone): void {
 		// Whatever the commit did before is buried too, so the plan starts again from what is stored.
-		this.plan = { changes: [], newBlobs: [], oldBlobs: [], tombstone };
+		this.plan = emptyPlan(tombstone);
 		this.#turns.clear();
 		const { stored } = this.#context;
 		stored.scan(turnRange(this.#id), (_key, value) => this.#dropBlob(decodeRecord("turn", value)));
@@ -154,8 +211,17 @@ class Planner {
 	}
 }
 
+function emptyPlan(tombstone: CommitPlan["tombstone"]): CommitPlan {
+	return { changes: [], newBlobs: [], oldBlobs: [], cutBlobs: [], tombstone };
+}
+
+/** Up to the end of the last part that is still needed. */
 function blobLength(record: TurnRecord): number {
-	let bytes = 0;
-	for (const place of Object.values(record.parts)) if (place?.blobOffset !== undefined) bytes += place.length;
-	return bytes;
+	let end = 0;
+	for (const place of Object.values(record.parts)) {
+		if (place?.blobOffset === undefined) continue;
+		const needed = place.dropped !== true || (place.lent ?? 0) > (place.base?.length ?? 0);
+		if (needed) end = Math.max(end, place.blobOffset + ownLength(place));
+	}
+	return end;
 }

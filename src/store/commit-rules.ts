@@ -3,6 +3,15 @@ import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import type { StoreOp } from "./store.js";
 
+/** A shorter common prefix is not worth what it takes to put a part together again. */
+export const MIN_SHARED_BYTES = 4096;
+
+/** Why a turn whose beginning is another turn's is not appended. */
+export const BASE_GONE = "the turn it begins with is gone";
+
+/** Why a turn that lends bytes is not dropped. */
+export const LENT = "another turn begins with its bytes";
+
 /** The session an op is about. */
 function sessionOf(op: StoreOp): SessionId {
 	switch (op.op) {
@@ -36,7 +45,8 @@ export function checkCommit(ops: readonly StoreOp[]): SessionId | undefined {
 /** The refusal of an op that doesn't fit what is stored; nothing of its commit is kept. */
 export function staleCommit(op: StoreOp, why: string): RollpinError {
 	const turn = op.op === "append_turn" || op.op === "put_header" ? op.header.id : undefined;
-	const what = op.op === "drop_turn" ? ` of turn ${op.turn}` : turn === undefined ? "" : ` of turn ${turn}`;
+	const dropped = op.op === "drop_turn" || op.op === "drop_part" ? op.turn : turn;
+	const what = dropped === undefined ? "" : ` of turn ${dropped}`;
 	return new RollpinError(
 		"session_state_conflict",
 		`${op.op}${what} refused for session ${sessionOf(op)}: ${why}; nothing was changed`,

@@ -53,8 +53,8 @@ async function prepare(path: string): Promise<DataDir> {
 	await takeLock(lockFile(path));
 	try {
 		if (format === undefined) {
-			await mkdir(join(path, "partitions"), { recursive: true, mode: 0o700 });
-			await mkdir(join(path, "blobs"), { recursive: true, mode: 0o700 });
+			await mkdir(partitionsDirectory(path), { recursive: true, mode: 0o700 });
+			await mkdir(blobsDirectory(path), { recursive: true, mode: 0o700 });
 			const created = { format: FORMAT_VERSION, partitions: PARTITION_COUNT };
 			await replaceFile(formatFile(path), `${JSON.stringify(created)}\n`);
 		}
@@ -107,14 +107,16 @@ export async function checkFormat(path: string): Promise<void> {
 
 /** Path of a partition's file without its ending: `partitions/07`. */
 export function partitionStem(path: string, partition: Partition): string {
-	return join(path, "partitions", String(partition).padStart(2, "0"));
+	return join(partitionsDirectory(path), String(partition).padStart(2, "0"));
 }
 
 /** Directory of a partition's blob files. */
 export function blobDirectory(path: string, partition: Partition): string {
-	return join(path, "blobs", String(partition).padStart(2, "0"));
+	return join(blobsDirectory(path), String(partition).padStart(2, "0"));
 }
 
+export const partitionsDirectory = (path: string) => join(path, "partitions");
+export const blobsDirectory = (path: string) => join(path, "blobs");
 const formatFile = (path: string) => join(path, "format.json");
 const epochFile = (path: string) => join(path, "epoch");
 const lockFile = (path: string) => join(path, LOCK_NAME);

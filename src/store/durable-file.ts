@@ -5,6 +5,12 @@ import { dirname } from "node:path";
 
 /** Replaces `path` by `text` so that a crash at any moment leaves the old content or the new, never a part. */
 export async function replaceFile(path: string, text: string): Promise<void> {
+	await replaceContent(path, text);
+	await flushDirectory(dirname(path));
+}
+
+/** As `replaceFile`, but what a power loss leaves is the new content for sure only once the directory is flushed. */
+export async function replaceContent(path: string, text: string): Promise<void> {
 	const temporary = await writeBeside(path, text);
 	try {
 		await rename(temporary, path);
@@ -12,7 +18,6 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 		await rm(temporary, { force: true });
 		throw error;
 	}
-	await flushDirectory(dirname(path));
 }
 
 /** Writes and flushes a new file next to `path` and returns its name. */

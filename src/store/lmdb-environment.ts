@@ -2,11 +2,12 @@
 //
 // Traps of lmdb-js that decide what is here are listed in docs/store.md.
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import { IF_EXISTS, open, type RootDatabase } from "lmdb";
 import { RollpinError } from "../base/errors.js";
 import type { Partition } from "../base/ids.js";
-import { findDefect } from "./lmdb-file.js";
+import { replaceContent } from "./durable-file.js";
+import { findDefect, isUnflushed } from "./lmdb-file.js";
 import { EPOCHS, epochKey, epochOf, type KeyRange } from "./lmdb-keys.js";
 import { encodeRecord } from "./lmdb-records.js";
 import {
@@ -43,7 +44,8 @@ export type LmdbDatabase = RootDatabase<Buffer, Uint8Array>;
 
 /**
  * Opens, checks and takes over an environment. Blocks the thread while a living process holds its write lock: the
- * former owner must be dead.
+ * former owner must be dead. The caller flushes the directory before anything is acknowledged: without the mark there,
+ * or the file's name, a power loss takes everything.
  * @throws DamagedEnvironment when its file is missing, short, or not an environment, or can't be opened
  * @throws what the system throws when no more files may be opened (`isOutOfDescriptors`)
  * @throws RollpinError `session_state_conflict` when an owner with this epoch or a later one has had it
@@ -53,7 +55,8 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Lmdb
 	try {
 		const environment = new LmdbEnvironment(db, options);
 		await environment.takeOver();
-		writeFileSync(markerFile(options.stem), markerText(options.durability), { mode: 0o600 });
+		const { stem, durability } = options;
+		if (readMarker(stem) !== durability) await replaceContent(markerFile(stem), `${durability}\n`);
 		return environment;
 	} catch (error) {
 		await db.close();
@@ -92,6 +95,8 @@ export class LmdbEnvironment {
 				for (const key of earlier) this.#db.remove(key);
 				this.#db.put(this.#epochKey, encodeRecord("epoch", { partition, epoch }));
 			});
+			// Before the mark that a file must be there.
+			await this.#db.flushed;
 		} catch (error) {
 			throw this.#explain(await realError(error));
 		}
@@ -212,16 +217,23 @@ async function openChecked(options: EnvironmentOptions): Promise<LmdbDatabase> {
 			rmSync(path, { force: true });
 			rmSync(`${path}-lock`, { force: true });
 		} else {
-			const defect = findDefect(path);
+			const defect = findDefect(path, bootId());
 			if (defect !== null) throw damaged(stem, defect);
 		}
+		const overlapping = durability === "process" && hasBootId();
 		// After a power loss only an overlapping open finds the last state that was flushed.
-		if (marker === "process" && durability === "power") await settle(path);
-		return openDatabase(path, durability === "process" && hasBootId());
+		if (marker !== undefined && !overlapping && isUnflushed(path)) await settle(path);
+		return openDatabase(path, overlapping);
 	} catch (error) {
 		throw unopened(stem, error);
 	}
 }
+
+/**
+ * Address space reserved for one environment's map; it still grows beyond when the file does. lmdb-js begins with 128 KiB
+ * and doubles, and keeps every outgrown map: the same pages would then count in the process's RSS several times.
+ */
+const MAP_BYTES = 1024 ** 3;
 
 export function openDatabase(path: string, overlappingSync: boolean): LmdbDatabase {
 	return open<Buffer, Uint8Array>(path, {
@@ -230,6 +242,7 @@ export function openDatabase(path: string, overlappingSync: boolean): LmdbDataba
 		noSubdir: true,
 		maxDbs: 1,
 		overlappingSync,
+		mapSize: MAP_BYTES,
 		// With it, lmdb-js drops a promise of its own, which a failed commit rejects.
 		eventTurnBatching: false,
 	});
@@ -243,8 +256,15 @@ async function settle(path: string): Promise<void> {
 	await db.close();
 }
 
-/** This machine's boot id; null where the platform doesn't tell. */
+/** This machine's boot id, asked for once; null where the platform doesn't tell. */
 export function bootId(): string | null {
+	knownBootId ??= { text: readBootId() };
+	return knownBootId.text;
+}
+
+let knownBootId: { text: string | null } | undefined;
+
+function readBootId(): string | null {
 	try {
 		const text =
 			process.platform === "darwin"
@@ -284,7 +304,6 @@ export function unopened(stem: string, error: unknown): unknown {
 
 export const dataFile = (stem: string) => `${stem}.mdb`;
 const markerFile = (stem: string) => `${stem}.created`;
-const markerText = (durability: Durability) => `${durability}\n`;
 
 export function readMarker(stem: string): string | undefined {
 	try {

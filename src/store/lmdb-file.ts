@@ -28,10 +28,11 @@ interface Meta {
 }
 
 /**
- * What is wrong with the file, or null when it holds every page that its newest meta page needs. Throws what the
- * system throws when it can't be opened.
+ * What is wrong with the file, or null when it holds every page that an owner's open needs. Throws what the system
+ * throws when it can't be opened.
+ * @param bootId the machine's own boot id; null when it can't be read
  */
-export function findDefect(path: string): string | null {
+export function findDefect(path: string, bootId: string | null): string | null {
 	let file: number;
 	try {
 		file = openSync(path, "r");
@@ -41,18 +42,15 @@ export function findDefect(path: string): string | null {
 		throw error;
 	}
 	try {
+		const metas = readMetas(file);
+		if (typeof metas === "string") return metas;
 		const { size } = fstatSync(file);
-		const first = readMeta(file, 0);
-		if (first === null) return "it does not begin like an environment";
-		const second = readMeta(file, first.pageSize);
-		if (second === null) return "its second page is missing or overwritten";
-		const newest = second.txnId > first.txnId ? second : first;
-		const needed = (newest.lastPage + 1) * first.pageSize;
+		const { pageSize, headerBytes, freeRoot, lastPage } = usedMeta(metas, bootId);
+		const needed = (lastPage + 1) * pageSize;
 		if (size >= needed) return null;
-		const { pageSize } = first;
 		const pages = Math.floor(size / pageSize);
-		const whole = { descriptor: file, pageSize, headerBytes: newest.headerBytes, pages };
-		if (missingPagesAreFree(whole, newest.freeRoot, newest.lastPage)) return null;
+		const whole = { descriptor: file, pageSize, headerBytes, pages };
+		if (missingPagesAreFree(whole, freeRoot, lastPage)) return null;
 		return `it has ${size} bytes of ${needed}`;
 	} finally {
 		closeSync(file);
@@ -65,20 +63,55 @@ export function findDefect(path: string): string | null {
  * @param bootId the machine's own boot id; null when it can't be read
  */
 export function needsFallback(path: string, bootId: string | null): boolean {
+	return withMetas(path, (metas) => usedMeta(metas, bootId).txnId !== newestMeta(metas).txnId);
+}
+
+/** True when its newest transaction was not flushed before its meta page was written. For a file without a defect. */
+export function isUnflushed(path: string): boolean {
+	return withMetas(path, (metas) => newestMeta(metas).unflushed);
+}
+
+function withMetas(path: string, judge: (metas: Metas) => boolean): boolean {
 	const file = openSync(path, "r");
 	try {
-		const first = readMeta(file, 0);
-		const second = first === null ? null : readMeta(file, first.pageSize);
-		if (first === null || second === null) return false;
-		const newest = second.txnId > first.txnId ? second : first;
-		if (!newest.unflushed) return false;
-		if (bootId !== null && newest.bootId === bootIdNumber(bootId)) return false;
-		// The third meta page, of the last flush, stands in the middle of the first.
-		const flushed = readMeta(file, first.pageSize / 2);
-		return flushed === null || flushed.txnId < newest.txnId;
+		const metas = readMetas(file);
+		return typeof metas !== "string" && judge(metas);
 	} finally {
 		closeSync(file);
 	}
+}
+
+interface Metas {
+	first: Meta;
+	second: Meta;
+	/** Of the last flush; null before the first one. It stands in the middle of the first page. */
+	flushed: Meta | null;
+}
+
+/** What is wrong instead, as a sentence's end. */
+function readMetas(file: number): Metas | string {
+	const first = readMeta(file, 0);
+	if (first === null) return "it does not begin like an environment";
+	const second = readMeta(file, first.pageSize);
+	if (second === null) return "its second page is missing or overwritten";
+	return { first, second, flushed: readMeta(file, first.pageSize / 2) };
+}
+
+function newestMeta({ first, second }: Metas): Meta {
+	return second.txnId > first.txnId ? second : first;
+}
+
+/** The one that an overlapping open goes on from, as mdb_pick_meta and mdb_env_pick_meta of the bundled mdb.c choose it. */
+function usedMeta(metas: Metas, bootId: string | null): Meta {
+	const { first, second, flushed } = metas;
+	const own = bootId === null ? 0n : bootIdNumber(bootId);
+	const isSafe = (meta: Meta) => !meta.unflushed || (meta.bootId !== 0n && meta.bootId === own);
+	const newest = newestMeta(metas);
+	if (isSafe(newest)) return newest;
+	const older = newest === first ? second : first;
+	if (flushed === null) return older;
+	const [low, high] = flushed.txnId > older.txnId ? [older, flushed] : [flushed, older];
+	return isSafe(high) ? high : low;
 }
 
 /** As LMDB keeps it: the hexadecimal digits before the first dash. */

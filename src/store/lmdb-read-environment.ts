@@ -32,7 +32,7 @@ export async function openForReading(stem: string): Promise<ReadEnvironment | nu
 	if (readMarker(stem) === undefined) return null;
 	let defect: string | null = null;
 	for (let look = 0; look < LOOKS; look++) {
-		defect = findDefect(path);
+		defect = findDefect(path, bootId());
 		if (defect === null) break;
 		await pause(LOOK_PAUSE_MS);
 	}

@@ -10,8 +10,8 @@ import { tombstoneKey } from "./lmdb-keys.js";
 import { openForReading, type ReadEnvironment } from "./lmdb-read-environment.js";
 import { decodeRecord } from "./lmdb-records.js";
 import { PartitionReader } from "./partition-reader.js";
-import type { PartName, SessionMeta, Store, Tombstone, TurnHeader } from "./store.js";
-import { isDamaged, isOutOfDescriptors, partitionRefuses } from "./store-errors.js";
+import type { PartCursor, PartName, SessionMeta, Store, Tombstone, TurnHeader } from "./store.js";
+import { isDamaged, isOutOfDescriptors, partitionRefuses, TurnGone } from "./store-errors.js";
 
 export interface LmdbReaderOptions {
 	dataDir: string;
@@ -91,6 +91,12 @@ class LmdbReader implements Store {
 	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
 		const opened = this.#of(id);
 		if (opened !== undefined) yield* opened.reader.streamPart(id, turn, part);
+	}
+
+	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
+		const opened = this.#of(id);
+		if (opened === undefined) throw new TurnGone(id, turn);
+		return opened.reader.openPart(id, turn, part);
 	}
 
 	async partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {

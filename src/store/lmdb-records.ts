@@ -1,16 +1,30 @@
 // Values of one partition's environment: JSON text under a version number. Refuses what it doesn't know.
 import { RollpinError } from "../base/errors.js";
 import type { SessionId, TurnId } from "../base/ids.js";
-import type { PartName, SessionMeta, Tombstone, TurnHeader } from "./store.js";
+import type { PartBase, PartName, SessionMeta, Tombstone, TurnHeader } from "./store.js";
 import { UnreadableRecord } from "./store-errors.js";
 
 const RECORD_VERSION = 1;
 
-/** Where one part of a turn is: under its own key, or at an offset of the turn's blob file. */
+/**
+ * Where one part of a turn is. Its own bytes, which are those behind its base, are under its own key or at an offset of
+ * the turn's blob file.
+ */
 export interface PartPlace {
+	/** Of the whole part, what it begins with included. */
 	length: number;
-	/** Offset in the blob file; absent when the part has its own key. */
+	/** Offset in the blob file; absent when the part's own bytes have a key. */
 	blobOffset?: number;
+	/** The part begins with the first `length` bytes of this one. */
+	base?: PartBase & { length: number };
+	/** The most that another part begins with of this one: so much stays stored, whatever is dropped. */
+	lent?: number;
+	dropped?: true;
+}
+
+/** Bytes of a part that are stored with its own turn. */
+export function ownLength({ length, base }: PartPlace): number {
+	return length - (base?.length ?? 0);
 }
 
 export interface TurnRecord {

@@ -4,13 +4,20 @@ import type { Partition, SessionId, TurnId, WorkerIndex } from "../base/ids.js";
 import { ownerOf, PARTITION_COUNT, partitionOf } from "../base/partitions.js";
 import { BlobFiles } from "./blob-files.js";
 import { checkCommit } from "./commit-rules.js";
-import { blobDirectory, checkFormat, partitionStem } from "./data-dir.js";
+import {
+	blobDirectory,
+	blobsDirectory,
+	checkFormat,
+	partitionStem,
+	partitionsDirectory,
+} from "./data-dir.js";
 import { checkDescriptors, outOfDescriptors } from "./descriptors.js";
+import { flushDirectory } from "./durable-file.js";
 import { FreeSpace } from "./free-space.js";
 import { DamagedEnvironment, type Durability, openEnvironment } from "./lmdb-environment.js";
 import type { TombstoneRecord } from "./lmdb-records.js";
 import { PartitionStore } from "./partition-store.js";
-import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
+import type { PartCursor, PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
 import { isOutOfDescriptors, partitionRefuses } from "./store-errors.js";
 import { TombstoneRing } from "./tombstone-ring.js";
 
@@ -64,10 +71,13 @@ class LmdbStore implements Store {
 	}
 
 	async open(): Promise<void> {
+		const { dataDir } = this.#options;
 		const own = this.#ownPartitions();
 		const limit = checkDescriptors(own.length);
 		try {
 			for (const partition of own) await this.#openPartition(partition);
+			// Names made just now: an acknowledged turn needs its partition's.
+			for (const path of [partitionsDirectory(dataDir), blobsDirectory(dataDir)]) await flushDirectory(path);
 		} catch (error) {
 			throw isOutOfDescriptors(error) ? outOfDescriptors(own.length, limit, error) : error;
 		}
@@ -103,6 +113,10 @@ class LmdbStore implements Store {
 
 	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
 		yield* this.#partition(id).streamPart(id, turn, part);
+	}
+
+	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
+		return this.#partition(id).openPart(id, turn, part);
 	}
 
 	async partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {

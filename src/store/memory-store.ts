@@ -1,8 +1,9 @@
 // Sessions on the heap of one process, for tests and throw-away runs. Keeps nothing across a restart.
 import { RollpinError } from "../base/errors.js";
 import type { SessionId, TurnId } from "../base/ids.js";
-import { checkCommit, staleCommit } from "./commit-rules.js";
-import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
+import { BASE_GONE, checkCommit, LENT, MIN_SHARED_BYTES, staleCommit } from "./commit-rules.js";
+import { byteLength, PrefixMatch, sliceOf } from "./pieces.js";
+import type { PartCursor, PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
 import { TurnGone } from "./store-errors.js";
 import { TombstoneRing } from "./tombstone-ring.js";
 
@@ -15,6 +16,10 @@ interface KeptTurn {
 	/** JSON text, so that neither the caller's object nor a reader's can reach what is kept. */
 	header: string;
 	parts: ReadonlyMap<PartName, readonly Uint8Array[]>;
+	/** Lengths of parts that were dropped. */
+	dropped: ReadonlyMap<PartName, number>;
+	/** Another turn's part begins as one of this turn's does. */
+	lends: boolean;
 }
 
 interface KeptSession {
@@ -62,16 +67,35 @@ class MemoryStore implements Store {
 
 	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
 		this.#checkOpen();
-		const parts = this.#parts(id, turn);
-		for (const piece of parts.get(part) ?? []) {
-			if (this.#parts(id, turn) !== parts) throw new TurnGone(id, turn);
+		const pieces = this.#pieces(id, turn, part);
+		for (const piece of pieces) {
+			// A turn's pieces are one list as long as it is the same turn.
+			if (this.#pieces(id, turn, part) !== pieces) throw new TurnGone(id, turn);
 			if (piece.length > 0) yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
 		}
 	}
 
+	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
+		this.#checkOpen();
+		this.#pieces(id, turn, part);
+		let at = 0;
+		return {
+			read: async (buffer) => {
+				let filled = 0;
+				for (const piece of sliceOf(this.#pieces(id, turn, part), at, at + buffer.length)) {
+					buffer.set(piece, filled);
+					filled += piece.length;
+				}
+				at += filled;
+				return filled;
+			},
+			close: async () => undefined,
+		};
+	}
+
 	async partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {
 		this.#checkOpen();
-		return byteLength(this.#pieces(id, turn, part));
+		return this.#turn(id, turn).dropped.get(part) ?? byteLength(this.#pieces(id, turn, part));
 	}
 
 	async tombstone(id: SessionId): Promise<Tombstone | undefined> {
@@ -124,13 +148,15 @@ class MemoryStore implements Store {
 	}
 
 	#pieces(id: SessionId, turn: TurnId, part: PartName): readonly Uint8Array[] {
-		return this.#parts(id, turn).get(part) ?? [];
+		const kept = this.#turn(id, turn);
+		if (kept.dropped.has(part)) throw new TurnGone(id, turn);
+		return kept.parts.get(part) ?? NO_PIECES;
 	}
 
-	#parts(id: SessionId, turn: TurnId): KeptTurn["parts"] {
+	#turn(id: SessionId, turn: TurnId): KeptTurn {
 		const kept = this.#sessions.get(id)?.turns.get(turn);
 		if (kept === undefined) throw new TurnGone(id, turn);
-		return kept.parts;
+		return kept;
 	}
 
 	#checkOpen(): void {
@@ -138,21 +164,46 @@ class MemoryStore implements Store {
 	}
 }
 
-type TurnOp = Extract<StoreOp, { op: "append_turn" | "put_header" | "drop_turn" }>;
+const NO_PIECES: readonly Uint8Array[] = [];
+
+type TurnOp = Extract<StoreOp, { op: "append_turn" | "put_header" | "drop_part" | "drop_turn" }>;
 
 function applyToTurns(turns: Map<TurnId, KeptTurn>, op: TurnOp): void {
 	if (op.op === "append_turn") {
 		if (turns.has(op.header.id)) throw staleCommit(op, "the turn is already there");
-		turns.set(op.header.id, { header: JSON.stringify(op.header), parts: new Map(op.parts) });
+		turns.set(op.header.id, appended(turns, op));
 		return;
 	}
-	const turn = op.op === "drop_turn" ? op.turn : op.header.id;
+	const turn = op.op === "put_header" ? op.header.id : op.turn;
 	const kept = turns.get(turn);
 	if (kept === undefined) throw staleCommit(op, "the session has no such turn");
-	if (op.op === "drop_turn") turns.delete(turn);
-	else turns.set(turn, { header: JSON.stringify(op.header), parts: kept.parts });
+	if (op.op === "put_header") {
+		turns.set(turn, { ...kept, header: JSON.stringify(op.header) });
+	} else if (op.op === "drop_turn") {
+		if (kept.lends) throw staleCommit(op, LENT);
+		turns.delete(turn);
+	} else {
+		const parts = new Map(kept.parts);
+		const dropped = new Map(kept.dropped);
+		dropped.set(op.part, dropped.get(op.part) ?? byteLength(parts.get(op.part) ?? []));
+		parts.delete(op.part);
+		turns.set(turn, { ...kept, parts, dropped });
+	}
 }
 
-function byteLength(pieces: readonly Uint8Array[]): number {
-	return pieces.reduce((sum, piece) => sum + piece.length, 0);
+function appended(turns: Map<TurnId, KeptTurn>, op: Extract<StoreOp, { op: "append_turn" }>): KeptTurn {
+	const parts = new Map(op.parts);
+	for (const [name, { turn, part, shared = 0 }] of op.bases ?? []) {
+		const base = turns.get(turn);
+		const given = parts.get(name) ?? [];
+		const earlier = base?.parts.get(part) ?? [];
+		if (byteLength(earlier) < shared) throw staleCommit(op, BASE_GONE);
+		const match = new PrefixMatch(given);
+		sliceOf(earlier, shared).every((piece) => match.take(piece));
+		const more = match.shared < MIN_SHARED_BYTES ? 0 : match.shared;
+		if (base === undefined || shared + more === 0) continue;
+		parts.set(name, [...sliceOf(earlier, 0, shared + more), ...sliceOf(given, more)]);
+		turns.set(turn, { ...base, lends: true });
+	}
+	return { header: JSON.stringify(op.header), parts, dropped: new Map(), lends: false };
 }

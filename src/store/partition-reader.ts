@@ -1,23 +1,27 @@
 // The sessions of one partition, read only: records by key, parts from their place. Writes nothing.
 import type { SessionId, TurnId } from "../base/ids.js";
 import type { BlobFiles } from "./blob-files.js";
+import { behind, type Extent, ExtentCursor } from "./extents.js";
 import type { LmdbEnvironment } from "./lmdb-environment.js";
 import { after, partKey, SESSIONS, sessionKey, turnKey, turnRange } from "./lmdb-keys.js";
-import { damagedPart, decodeRecord, type PartPlace, type TurnRecord } from "./lmdb-records.js";
-import type { PartName, SessionMeta, TurnHeader } from "./store.js";
+import { damagedPart, decodeRecord, ownLength, type PartPlace, type TurnRecord } from "./lmdb-records.js";
+import type { PartCursor, PartName, SessionMeta, TurnHeader } from "./store.js";
 import { TurnGone } from "./store-errors.js";
 
 /** Sessions read in one go; between them the event loop runs and no read transaction is held. */
 const SESSIONS_PER_SCAN = 256;
+
+/** Bytes that are compared at once. */
+const SKIM_BYTES = 1024 * 1024;
 
 /** What reading asks of an environment. */
 export type ReadableEnvironment = Pick<LmdbEnvironment, "get" | "scan" | "reading">;
 
 export class PartitionReader {
 	readonly #environment: ReadableEnvironment;
-	readonly #blobs: Pick<BlobFiles, "read" | "stream">;
+	readonly #blobs: Pick<BlobFiles, "fill" | "open" | "stream">;
 
-	constructor(environment: ReadableEnvironment, blobs: Pick<BlobFiles, "read" | "stream">) {
+	constructor(environment: ReadableEnvironment, blobs: Pick<BlobFiles, "fill" | "open" | "stream">) {
 		this.#environment = environment;
 		this.#blobs = blobs;
 	}
@@ -53,49 +57,94 @@ export class PartitionReader {
 	}
 
 	async part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer> {
-		const { blob, place } = this.#place(id, turn, part);
-		if (place === undefined) return Buffer.alloc(0);
-		if (blob === null || place.blobOffset === undefined)
-			return this.#inlinePart(id, turn, part, place.length);
-		try {
-			return await this.#blobs.read(blob, place.blobOffset, place.length);
-		} catch (error) {
-			this.#checkStored(id, turn, blob);
-			throw error;
-		}
+		const { record, extents, length } = this.#extents(id, turn, part);
+		const [only] = extents;
+		if (only === undefined) return Buffer.alloc(0);
+		if (extents.length === 1 && only.blob === null) return this.#inlineBytes(id, only);
+		const whole = Buffer.allocUnsafeSlow(length);
+		let at = 0;
+		for await (const piece of this.#stream(id, record, part, extents)) at += piece.copy(whole, at);
+		return whole;
 	}
 
 	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
-		const { blob, place } = this.#place(id, turn, part);
-		if (place === undefined) return;
-		if (blob === null || place.blobOffset === undefined) {
-			yield this.#inlinePart(id, turn, part, place.length);
-			return;
-		}
-		try {
-			for await (const piece of this.#blobs.stream(blob, place.blobOffset, place.length)) {
-				this.#checkStored(id, turn, blob);
-				yield piece;
-			}
-		} catch (error) {
-			// The file of a turn that was dropped meanwhile is missing for a good reason.
-			this.#checkStored(id, turn, blob);
-			throw error;
-		}
+		const { record, extents } = this.#extents(id, turn, part);
+		yield* this.#stream(id, record, part, extents);
+	}
+
+	/** The bytes behind `start`, through one buffer: a piece is valid until the next one is asked for. */
+	protected async *skim(id: SessionId, turn: TurnId, part: PartName, start: number): AsyncIterable<Buffer> {
+		const { record, extents } = this.#extents(id, turn, part);
+		yield* this.#stream(id, record, part, behind(extents, start), Buffer.allocUnsafeSlow(SKIM_BYTES));
+	}
+
+	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
+		const { record, extents } = this.#extents(id, turn, part);
+		return new ExtentCursor(extents, this.#blobs, {
+			check: () => this.#checkStored(id, record, part),
+			inline: (extent) => this.#inlineBytes(id, extent),
+		});
 	}
 
 	partLength(id: SessionId, turn: TurnId, part: PartName): number {
-		return this.#place(id, turn, part).place?.length ?? 0;
+		return this.#turn(id, turn).parts[part]?.length ?? 0;
 	}
 
-	#place(id: SessionId, turn: TurnId, part: PartName): { blob: string | null; place: PartPlace | undefined } {
-		const record = this.#turn(id, turn);
-		return { blob: record.blob, place: record.parts[part] };
+	async *#stream(
+		id: SessionId,
+		record: TurnRecord,
+		part: PartName,
+		extents: readonly Extent[],
+		scratch?: Buffer,
+	): AsyncIterable<Buffer> {
+		for (const extent of extents) {
+			if (extent.blob === null) {
+				this.#checkStored(id, record, part);
+				yield this.#inlineBytes(id, extent);
+				continue;
+			}
+			try {
+				for await (const piece of this.#blobs.stream(extent.blob, extent.offset, extent.length, scratch)) {
+					this.#checkStored(id, record, part);
+					yield piece;
+				}
+			} catch (error) {
+				// The file of a turn that was dropped meanwhile is missing for a good reason.
+				this.#checkStored(id, record, part);
+				throw error;
+			}
+		}
 	}
 
-	/** @throws TurnGone unless the turn that has this file is stored */
-	#checkStored(id: SessionId, turn: TurnId, blob: string): void {
-		if (this.#turn(id, turn).blob !== blob) throw new TurnGone(id, turn);
+	/** Where the bytes of a part are, from its beginning: those of the turns that it begins with, then its own. */
+	#extents(
+		id: SessionId,
+		turn: TurnId,
+		part: PartName,
+	): { record: TurnRecord; extents: Extent[]; length: number } {
+		const first = this.#turn(id, turn);
+		const length = first.parts[part]?.length ?? 0;
+		if (first.parts[part]?.dropped === true) throw new TurnGone(id, turn);
+		const extents: Extent[] = [];
+		let [record, name, end] = [first, part, length];
+		while (end > 0) {
+			const place = record.parts[name];
+			if (place === undefined || place.length < end) throw damagedPart(id, turn, part);
+			const start = place.base?.length ?? 0;
+			if (end > start) extents.push(extentOf(record, name, place, end - start));
+			if (place.base === undefined) break;
+			end = Math.min(end, start);
+			name = place.base.part;
+			record = this.#turn(id, place.base.turn);
+		}
+		return { record: first, extents: extents.reverse(), length };
+	}
+
+	/** @throws TurnGone unless this very turn, with this part, is stored */
+	#checkStored(id: SessionId, { header, blob }: TurnRecord, part: PartName): void {
+		const stored = this.#turn(id, header.id);
+		const same = stored.blob === blob && stored.header.timestamp === header.timestamp;
+		if (!same || stored.parts[part]?.dropped === true) throw new TurnGone(id, header.id);
 	}
 
 	#turn(id: SessionId, turn: TurnId): TurnRecord {
@@ -106,9 +155,21 @@ export class PartitionReader {
 		});
 	}
 
-	#inlinePart(id: SessionId, turn: TurnId, part: PartName, length: number): Buffer {
+	#inlineBytes(id: SessionId, { turn, part, offset, length, ownBytes }: Extent): Buffer {
 		const value = this.#environment.get(partKey(id, turn, part));
-		if (value?.length !== length) throw damagedPart(id, turn, part);
-		return value;
+		if (value?.length !== ownBytes) throw damagedPart(id, turn, part);
+		return value.subarray(offset, offset + length);
 	}
+}
+
+function extentOf({ header, blob }: TurnRecord, part: PartName, place: PartPlace, length: number): Extent {
+	const inFile = place.blobOffset !== undefined;
+	return {
+		turn: header.id,
+		part,
+		blob: inFile ? blob : null,
+		offset: place.blobOffset ?? 0,
+		length,
+		ownBytes: ownLength(place),
+	};
 }

@@ -2,13 +2,15 @@
 import type { Partition, SessionId } from "../base/ids.js";
 import type { BlobFiles } from "./blob-files.js";
 import { type CommitPlan, planCommit } from "./commit-plan.js";
+import { MIN_SHARED_BYTES } from "./commit-rules.js";
 import type { FreeSpace } from "./free-space.js";
 import type { LmdbEnvironment } from "./lmdb-environment.js";
 import { BLOBS, nameOf, TOMBSTONES, tombstoneKey } from "./lmdb-keys.js";
 import { decodeRecord, type TombstoneRecord } from "./lmdb-records.js";
 import { PartitionReader } from "./partition-reader.js";
-import type { StoreOp } from "./store.js";
-import { isFull, isOutOfDescriptors, noDescriptors, storeFull } from "./store-errors.js";
+import { byteLength, PrefixMatch } from "./pieces.js";
+import type { PartBase, StoreOp } from "./store.js";
+import { isFull, isOutOfDescriptors, noDescriptors, storeFull, TurnGone } from "./store-errors.js";
 
 export class PartitionStore extends PartitionReader {
 	readonly partition: Partition;
@@ -76,14 +78,16 @@ export class PartitionStore extends PartitionReader {
 	}
 
 	async #commitNow(id: SessionId, ops: readonly StoreOp[], tombstoneOrder: number): Promise<CommitPlan> {
+		const shared = await this.#sharedPrefixes(id, ops);
 		const plan = this.#environment.reading(() =>
 			planCommit(id, ops, {
 				stored: this.#environment,
 				tombstoneOrder,
 				newBlobName: () => this.#blobs.newName(),
+				shared: (turn, part) => shared.get(`${turn} ${part}`) ?? 0,
 			}),
 		);
-		await this.#space.grant(bytesAdded(ops));
+		await this.#space.grant(bytesAdded(plan));
 		try {
 			for (const blob of plan.newBlobs) await this.#writeBlob(blob);
 			// Taken in the same tick as the write is queued: a later commit may bury one of them anew.
@@ -100,7 +104,41 @@ export class PartitionStore extends PartitionReader {
 			this.#blobBytes -= blob.length;
 			await this.#blobs.remove(blob.name);
 		}
+		for (const { name, length, freed } of plan.cutBlobs) {
+			this.#blobBytes -= freed;
+			await this.#blobs.cut(name, length);
+		}
 		return plan;
+	}
+
+	/**
+	 * What appended parts have in common with their bases, by `<turn> <part>`. No other commit of the session comes
+	 * between this and the plan that uses it.
+	 */
+	async #sharedPrefixes(id: SessionId, ops: readonly StoreOp[]): Promise<Map<string, number>> {
+		const found = new Map<string, number>();
+		for (const op of ops) {
+			if (op.op !== "append_turn") continue;
+			for (const [name, base] of op.bases ?? []) {
+				const shared = await this.#sharedPrefix(id, op.parts.get(name) ?? [], base);
+				if (shared >= MIN_SHARED_BYTES) found.set(`${op.header.id} ${name}`, shared);
+			}
+		}
+		return found;
+	}
+
+	async #sharedPrefix(id: SessionId, pieces: readonly Uint8Array[], base: PartBase): Promise<number> {
+		if (byteLength(pieces) < MIN_SHARED_BYTES) return 0;
+		const match = new PrefixMatch(pieces);
+		try {
+			for await (const piece of this.skim(id, base.turn, base.part, base.shared ?? 0)) {
+				if (!match.take(piece)) break;
+			}
+		} catch (error) {
+			if (error instanceof TurnGone) return 0;
+			throw error;
+		}
+		return match.shared;
 	}
 
 	async #writeBlob(blob: CommitPlan["newBlobs"][number]): Promise<void> {
@@ -115,11 +153,9 @@ export class PartitionStore extends PartitionReader {
 
 function ignore(): void {}
 
-function bytesAdded(ops: readonly StoreOp[]): number {
+function bytesAdded({ changes, newBlobs }: CommitPlan): number {
 	let bytes = 0;
-	for (const op of ops) {
-		if (op.op !== "append_turn") continue;
-		for (const pieces of op.parts.values()) for (const piece of pieces) bytes += piece.length;
-	}
+	for (const { length } of newBlobs) bytes += length;
+	for (const { value } of changes) bytes += value?.length ?? 0;
 	return bytes;
 }

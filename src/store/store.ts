@@ -83,6 +83,8 @@ export interface TurnHeader {
 	idempotency: { key: string; requestSha256: string } | null;
 	/** Rows the routed-experts payload starts at (`--r3 incremental`), else null. */
 	routedExpertsStartLen: number | null;
+	/** Its payload parts were given up (`--r3-keep latest`). */
+	payloadsDropped?: true;
 }
 
 export interface Tombstone {
@@ -90,6 +92,24 @@ export interface Tombstone {
 	reason: "deleted" | "expired";
 	/** Float Unix seconds. */
 	at: number;
+}
+
+/** A part that another one is likely to begin as. */
+export interface PartBase {
+	turn: TurnId;
+	part: PartName;
+	/**
+	 * So many bytes are known to be the base's, byte for byte, and are not among the given ones, which follow them. The
+	 * commit is refused when the base is gone. Without it nothing is known.
+	 */
+	shared?: number;
+}
+
+/** Reads one part from its beginning. */
+export interface PartCursor {
+	/** Fills `buffer` from its start; fewer bytes only at the end, 0 behind it. @throws TurnGone as `part` */
+	read(buffer: Buffer): Promise<number>;
+	close(): Promise<void>;
 }
 
 /**
@@ -105,10 +125,20 @@ export type StoreOp =
 			session: SessionId;
 			header: TurnHeader;
 			parts: ReadonlyMap<PartName, readonly Uint8Array[]>;
+			/**
+			 * Parts that are likely to begin as a part of another turn does. Only what stands behind their longest common
+			 * prefix, found by comparing every byte, takes up room; reads give the whole. A base that is not stored is none.
+			 */
+			bases?: ReadonlyMap<PartName, PartBase>;
 	  }
 	/** Replaces the header of a turn that is there; its parts stay. */
 	| { op: "put_header"; session: SessionId; header: TurnHeader }
-	/** Removes a turn that is there, with all its parts. */
+	/**
+	 * Gives one part of a turn up: from then on reading it is `TurnGone`, its length stays known. Bytes that later turns
+	 * begin with stay stored for them.
+	 */
+	| { op: "drop_part"; session: SessionId; turn: TurnId; part: PartName }
+	/** Removes a turn that is there, with all its parts; refused while another turn's part begins with one of them. */
 	| { op: "drop_turn"; session: SessionId; turn: TurnId }
 	/** Removes the session and all its turns, if it is there, and leaves the tombstone as the newest. */
 	| { op: "bury"; tombstone: Tombstone };
@@ -133,7 +163,8 @@ export interface Store {
 	headers(id: SessionId): Promise<TurnHeader[]>;
 	/**
 	 * One part whole; an empty buffer when the turn has no such part.
-	 * @throws TurnGone when the turn itself is not stored: what is read must never look like an empty part of it
+	 * @throws TurnGone when the turn is not stored, or the part was dropped: what is read must never look like an empty
+	 * part of it
 	 */
 	part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer>;
 	/**
@@ -141,7 +172,9 @@ export interface Store {
 	 * @throws TurnGone as `part`, also between two pieces
 	 */
 	streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer>;
-	/** Byte length of a part without reading it. Throws as `part`. */
+	/** The part for reading into the caller's own memory. @throws TurnGone as `part` */
+	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor;
+	/** Byte length of a part, also of one that was dropped. @throws TurnGone when the turn is not stored */
 	partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number>;
 	/** The tombstone of an id, unless it fell out of the most recent `--tombstones`. */
 	tombstone(id: SessionId): Promise<Tombstone | undefined>;

@@ -58,6 +58,7 @@ export interface EventFields {
 		sessions: number;
 		queue_depth: number;
 		store_mb: number;
+		partitions_refused: number;
 	};
 	heartbeat_missed: { worker: number; worker_pid: number; missed: number };
 	chat_start: {

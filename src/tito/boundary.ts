@@ -19,13 +19,13 @@ export async function resolveBoundary(
 	const { boundary } = family;
 	if (boundary.kind === "none") return () => AS_IS;
 	const tokens = boundary.kind === "newline" ? [boundary.after] : boundary.tokens;
-	const ids = new Set(tokens.map((token) => tokenId(token, family, encoder)));
+	const ids = new Set(tokens.map((token) => requiredTokenId(token, family, encoder)));
 	const join = boundary.kind === "newline" ? await newlineJoin(family, encoder) : DROP;
 	return (lastTokenId) => (lastTokenId !== undefined && ids.has(lastTokenId) ? join : AS_IS);
 }
 
-/** @throws ConfigError when the checkpoint's tokenizer lacks a token that its family must have */
-export function tokenId(token: string, family: Family, encoder: Encoder): number {
+/** @throws ConfigError when the checkpoint lacks it */
+export function requiredTokenId(token: string, family: Family, encoder: Encoder): number {
 	const id = encoder.tokenId(token);
 	if (id !== null) return id;
 	throw new ConfigError(

@@ -1,5 +1,5 @@
 // Builds the Tito of one checkpoint and one family. Reads files and refuses bad settings; later calls read nothing.
-import { ConfigError } from "../base/errors.js";
+import { ConfigError, RollpinError } from "../base/errors.js";
 import type { JsonObject } from "../json/value.js";
 import { type Join, resolveBoundary } from "./boundary.js";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
@@ -12,6 +12,7 @@ import type { Segmentation } from "./mismatch.js";
 import { PromptRenderer } from "./renderer.js";
 import { resolveSegmentation } from "./segmentation.js";
 import type { FamilyFacts, PromptInput, SuffixInput, TemplateKwargs, Tito } from "./tito.js";
+import type { ToolSchemaVersion } from "./tools.js";
 
 export interface TitoOptions {
 	checkpointDir: string;
@@ -21,6 +22,8 @@ export interface TitoOptions {
 	chatTemplateKwargs: JsonObject;
 	/** `--tito-model`. */
 	titoModel: string;
+	/** `--tool-schema-version`; 1 by default. */
+	toolSchemaVersion?: ToolSchemaVersion;
 	/** Longest text that is encoded, in UTF-8 bytes; no bound by default. */
 	maxTextBytes?: number;
 }
@@ -34,6 +37,7 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 		);
 	const checkpoint = loadCheckpoint(options.checkpointDir, { chatTemplateFile: options.chatTemplateFile });
 	const kwargs = launchKwargs(options.chatTemplateKwargs, family);
+	refuseUnknownKwargs(family, kwargs);
 	const renderer = rendererOf(family, checkpoint, options);
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
@@ -42,9 +46,21 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 }
 
 function rendererOf({ prompts }: Family, checkpoint: Checkpoint, options: TitoOptions): ConversationRenderer {
-	if (prompts.kind === "encoder") return prompts.encoder;
+	const version = options.toolSchemaVersion ?? 1;
+	if (prompts.kind === "encoder") return prompts.encoder.forToolSchema(version);
 	const source = prompts.kind === "template" ? prompts.template : checkpoint.chatTemplate;
-	return new PromptRenderer(compile(source, checkpoint, options), checkpoint.specialTokens);
+	return new PromptRenderer(compile(source, checkpoint, options), checkpoint.specialTokens, version);
+}
+
+/** A template may look at any variable; an encoder knows its own, and would refuse each request for another. */
+function refuseUnknownKwargs({ prompts }: Family, kwargs: TemplateKwargs): void {
+	if (prompts.kind !== "encoder") return;
+	try {
+		prompts.encoder.prompt({ messages: [], tools: undefined, kwargs });
+	} catch (error) {
+		if (!(error instanceof RollpinError)) throw error;
+		throw new ConfigError(`--chat-template-kwargs: ${error.message}`, { cause: error });
+	}
 }
 
 function compile(source: string | null, checkpoint: Checkpoint, options: TitoOptions): ChatTemplate {

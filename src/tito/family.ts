@@ -1,5 +1,6 @@
 // The shape of what a model family says of itself. Facts only: no family file runs code but an encoder of its own.
 import type { FamilyFacts, PromptInput, SuffixInput } from "./tito.js";
+import type { ToolSchemaVersion } from "./tools.js";
 
 /** What happens between stored tokens and appended ones, decided by the last stored id alone. */
 type Boundary =
@@ -17,13 +18,18 @@ export interface ConversationRenderer {
 	suffix(input: SuffixInput): string;
 }
 
+/** A prompt format that is published as code. */
+export interface ConversationEncoder extends ConversationRenderer {
+	forToolSchema(version: ToolSchemaVersion): ConversationRenderer;
+}
+
 /** Where a family's prompt text comes from. */
 type PromptSource =
 	| { kind: "checkpoint" }
 	/** Replaces the checkpoint's template, which would not keep history as it was sampled. */
 	| { kind: "template"; template: string }
 	/** A model whose prompt format is published as code, without a template. */
-	| { kind: "encoder"; encoder: ConversationRenderer };
+	| { kind: "encoder"; encoder: ConversationEncoder };
 
 export interface Family extends FamilyFacts {
 	prompts: PromptSource;

@@ -2,12 +2,13 @@
 import { ConfigError, RollpinError } from "../base/errors.js";
 import { writeJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
+import { resolveAliases } from "./kwarg-aliases.js";
 import type { FamilyFacts, TemplateKwargs } from "./tito.js";
 
 /** Variables that the renderer sets itself. */
 const RESERVED = new Set(["messages", "tools", "add_generation_prompt"]);
 
-/** Launch kwargs under the family's pins. @throws ConfigError on a conflict */
+/** Launch kwargs under the family's pins, aliases resolved. @throws ConfigError on a conflict or an alias's value */
 export function launchKwargs(launch: JsonObject, family: FamilyFacts): TemplateKwargs {
 	const merged: TemplateKwargs = new Map(launch);
 	for (const name of launch.keys()) {
@@ -22,10 +23,12 @@ export function launchKwargs(launch: JsonObject, family: FamilyFacts): TemplateK
 			);
 		merged.set(name, pinned);
 	}
+	const fault = family.kwargAliases && resolveAliases(merged, launch, family.kwargAliases);
+	if (fault) throw new ConfigError(`--chat-template-kwargs: ${fault.reason}; choose one of them`);
 	return merged;
 }
 
-/** @throws RollpinError `invalid_request` for a reserved name or a pin that is contradicted */
+/** @throws RollpinError `invalid_request` for a reserved name, a pin that is contradicted or an alias's value */
 export function requestKwargs(
 	base: TemplateKwargs,
 	request: JsonObject | undefined,
@@ -50,5 +53,10 @@ export function requestKwargs(
 			);
 		merged.set(name, value);
 	}
+	const fault = family.kwargAliases && resolveAliases(merged, request, family.kwargAliases);
+	if (fault)
+		throw new RollpinError("invalid_request", `chat_template_kwargs: ${fault.reason}; send one of them`, {
+			param: `chat_template_kwargs.${fault.name}`,
+		});
 	return merged;
 }

@@ -4,7 +4,7 @@ import { JsonSyntaxError, parseJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 
 /** As in a recursion-limited Python parser, far beyond any tool's arguments. */
-const MAX_ARGUMENTS_DEPTH = 200;
+export const MAX_ARGUMENTS_DEPTH = 200;
 
 /** @throws RollpinError `invalid_messages` naming the message whose tool arguments are not JSON */
 export function normaliseMessage(message: JsonObject, where: string): JsonObject {

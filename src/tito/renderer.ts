@@ -8,21 +8,27 @@ import type { ChatTemplate } from "./jinja/template.js";
 import { fromJson, TemplateError, type Value } from "./jinja/values.js";
 import { normaliseMessage, stubToolCalls } from "./messages.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "./tito.js";
-import { type CanonicalTools, canonicalTools } from "./tools.js";
+import { type CanonicalTools, canonicalTools, type ToolSchemaVersion } from "./tools.js";
+import { wellFormed } from "./well-formed.js";
 
 const MAX_CACHED = 64;
 const MAX_KEY_LENGTH = 256 * 1024;
-const LONE_SURROGATE = /\p{Cs}/u;
 
 export class PromptRenderer implements ConversationRenderer {
 	readonly #template: ChatTemplate;
+	readonly #toolSchemaVersion: ToolSchemaVersion;
 	readonly #specialTokens: ReadonlyMap<string, string>;
 	/** By identity for one request, by text for the next one of the same agent. */
 	readonly #toolsOfList = new WeakMap<readonly JsonValue[], { key: string; tools: CanonicalTools | null }>();
 	readonly #toolsOfText = new BoundedCache<CanonicalTools | null>(MAX_CACHED, MAX_KEY_LENGTH);
 	readonly #bases = new BoundedCache<string>(MAX_CACHED, MAX_KEY_LENGTH);
 
-	constructor(template: ChatTemplate, specialTokens: ReadonlyMap<string, string>) {
+	constructor(
+		template: ChatTemplate,
+		specialTokens: ReadonlyMap<string, string>,
+		toolSchemaVersion: ToolSchemaVersion = 1,
+	) {
+		this.#toolSchemaVersion = toolSchemaVersion;
 		this.#template = template;
 		this.#specialTokens = specialTokens;
 	}
@@ -33,7 +39,7 @@ export class PromptRenderer implements ConversationRenderer {
 			fromJson(normaliseMessage(message, `messages[${at}]`)),
 		);
 		const { tools } = this.#tools(input.tools);
-		return checked(this.#render(messages, tools, input.kwargs, addGenerationPrompt));
+		return wellFormed(this.#render(messages, tools, input.kwargs, addGenerationPrompt));
 	}
 
 	/**
@@ -56,7 +62,7 @@ export class PromptRenderer implements ConversationRenderer {
 				"invalid_messages",
 				"the chat template renders earlier turns differently when messages follow, so stored tokens cannot be kept; use a template that only appends, or the model's family",
 			);
-		return checked(after.slice(before.length));
+		return wellFormed(after.slice(before.length));
 	}
 
 	#tools(list: readonly JsonValue[] | undefined): { key: string; tools: CanonicalTools | null } {
@@ -64,7 +70,10 @@ export class PromptRenderer implements ConversationRenderer {
 		const known = this.#toolsOfList.get(list);
 		if (known !== undefined) return known;
 		const key = writeJson([...list]);
-		const found = { key, tools: this.#toolsOfText.getOrMake(key, () => canonicalTools(list)) };
+		const found = {
+			key,
+			tools: this.#toolsOfText.getOrMake(key, () => canonicalTools(list, this.#toolSchemaVersion)),
+		};
 		this.#toolsOfList.set(list, found);
 		return found;
 	}
@@ -131,12 +140,4 @@ function dummyConversation(toolCalls: JsonValue[]): Value[] {
 		["tool_calls", toolCalls],
 	]);
 	return [fromJson(system), fromJson(assistant)];
-}
-
-function checked(text: string): string {
-	if (!LONE_SURROGATE.test(text)) return text;
-	throw new RollpinError(
-		"invalid_messages",
-		"the messages hold half of a surrogate pair, which has no UTF-8 form; send whole characters",
-	);
 }

@@ -1,6 +1,6 @@
 // Which ids part a conversation into segments, from a family's facts and a tokenizer's special tokens. Resolved once.
 import { readFileSync } from "node:fs";
-import { tokenId } from "./boundary.js";
+import { requiredTokenId } from "./boundary.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { Encoder } from "./encoder.js";
 import type { Family } from "./family.js";
@@ -21,7 +21,7 @@ export async function resolveSegmentation(
 
 function boundaryIds(family: Family, encoder: Encoder, checkpoint: Checkpoint): Set<number> {
 	const { segmentTokens } = family;
-	const ids = (tokens: readonly string[]) => tokens.map((token) => tokenId(token, family, encoder));
+	const ids = (tokens: readonly string[]) => tokens.map((token) => requiredTokenId(token, family, encoder));
 	if (segmentTokens !== undefined && "only" in segmentTokens) return new Set(ids(segmentTokens.only));
 	const named = [...checkpoint.specialTokens.values()].flatMap((token) => encoder.tokenId(token) ?? []);
 	const boundaries = new Set([...named, ...flaggedSpecial(checkpoint)]);

@@ -4,11 +4,23 @@ import type { Segmentation } from "./mismatch.js";
 
 export type AppendRole = "tool" | "user" | "system" | "assistant";
 
+/** One on-off template kwarg that goes by several names. */
+export interface KwargAliases {
+	/** The name under which it is rendered and sent to the engine; never beside another of the group. */
+	flag: string;
+	/** Every name it is known by, `flag` included, with its two values; of several in one layer the first counts. */
+	names: readonly { name: string; on: string | boolean; off: string | boolean }[];
+	/** Its value where no name of it is given; an explicit null gives none. */
+	absent: boolean;
+}
+
 /** What a model family says of itself; facts only (reference section 11.3). */
 export interface FamilyFacts {
 	name: string;
 	/** Template kwargs that may not be contradicted. */
 	pinnedKwargs: Readonly<Record<string, boolean>>;
+	/** Without it each kwarg stands for itself. */
+	kwargAliases?: KwargAliases;
 	appendRoles: readonly AppendRole[];
 	/** Most ids that `joinBoundary` may drop; 1 for glm47, else 0. */
 	maxTrimTokens: 0 | 1;

@@ -213,6 +213,7 @@ function turn(
 			maxTurns: limits.maxTurnsPerSession,
 			maxTreeNodes: limits.maxTreeNodes,
 			maxTokens: limits.maxTokensPerSession,
+			keepPayloads: context.config.r3Keep,
 		},
 		facts,
 	);

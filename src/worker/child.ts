@@ -1,7 +1,7 @@
 // Entry of a worker process: speaks to the primary, opens store and tokenizer, drains. Builds nothing itself.
 import { systemClock } from "../base/clock.js";
 import { ConfigError } from "../base/errors.js";
-import type { WorkerIndex } from "../base/ids.js";
+import type { Partition, WorkerIndex } from "../base/ids.js";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import type { ToChild } from "../ipc/messages.js";
 import { parseJson } from "../json/parse.js";
@@ -23,6 +23,7 @@ const TEXT_BYTES_PER_TOKEN = 8;
 
 const startedMs = systemClock.monotonicMs();
 const loopLag = createLoopLag();
+const refused = new Set<Partition>();
 let worker: Worker | null = null;
 let drainTimeoutMs = 0;
 let draining = false;
@@ -50,6 +51,7 @@ channel.on("ask_stats", () => {
 			stats: {
 				uptimeS: Math.round((systemClock.monotonicMs() - startedMs) / 1000),
 				loopLagP99Ms: loopLag.takeP99Ms(),
+				partitionsRefused: refused.size,
 				...stats,
 			},
 		}),
@@ -70,9 +72,10 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 			chatTemplateFile: config.chatTemplateFile,
 			chatTemplateKwargs: parseJson(config.chatTemplateKwargsJson) as JsonObject,
 			titoModel: config.titoModel,
+			toolSchemaVersion: config.toolSchemaVersion,
 			maxTextBytes: config.limits.maxTokensPerSession * TEXT_BYTES_PER_TOKEN,
 		}),
-		openStore(config, index, message.storeEpoch, logger),
+		openStore(config, index, message.storeEpoch, logger, (partition) => refused.add(partition)),
 	]);
 	worker = await startWorker({
 		index,

@@ -29,7 +29,7 @@ export function generateThrough(
 	session: Session,
 	via: ChatVia,
 ): Generate<EngineTurn, RefusedTurn> {
-	return async (prompt, signal) => {
+	return async (prompt, signal, stored) => {
 		const { config, engine } = context;
 		const routedExpertsStartLen = config.r3 === "incremental" ? prompt.heldRows : null;
 		const sent = spliceRequest(
@@ -57,6 +57,7 @@ export function generateThrough(
 				vocabSize: context.tito.vocabSize,
 				signal,
 				onReplyBytes: via.onReplyBytes,
+				knownPayloads: stored,
 			});
 			if (result.kind === "refused") return { kind: "refused", refusal: result.refusal };
 			return {

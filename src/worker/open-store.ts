@@ -1,17 +1,21 @@
 // Opens the store that the configuration names.
-import type { WorkerIndex } from "../base/ids.js";
+import type { Partition, WorkerIndex } from "../base/ids.js";
 import type { ClusterConfig } from "../ipc/config.js";
 import { openLmdbStore } from "../store/lmdb-store.js";
 import { createMemoryStore } from "../store/memory-store.js";
 import type { Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
 
-/** @param epoch greater than that of every earlier owner of these partitions */
+/**
+ * @param epoch greater than that of every earlier owner of these partitions
+ * @param onRefused told once of each partition that can't be served, which is logged here
+ */
 export async function openStore(
 	config: ClusterConfig,
 	index: WorkerIndex,
 	epoch: number,
 	logger: Logger,
+	onRefused: (partition: Partition) => void,
 ): Promise<Store> {
 	if (config.store === "memory") return createMemoryStore({ tombstones: config.tombstones });
 	return openLmdbStore({
@@ -21,11 +25,13 @@ export async function openStore(
 		durability: config.durability,
 		tombstones: config.tombstones,
 		epoch,
-		onPartitionRefused: (partition, reason) =>
+		onPartitionRefused: (partition, reason) => {
 			logger.event(
 				"partition_refused",
 				{ partition, reason },
 				`partition ${partition} is not served: ${reason}`,
-			),
+			);
+			onRefused(partition);
+		},
 	});
 }

@@ -162,7 +162,8 @@ async function readTurn(
 	for (const { offset, part } of header.replyHoles) {
 		if (part === "prompt_token_ids") continue;
 		const length = await store.partLength(id, header.id, part);
-		payloads.push({ offset, index: Number(part.slice("payload:".length)), length });
+		const dropped = header.payloadsDropped === true;
+		payloads.push({ offset, index: Number(part.slice("payload:".length)), length, dropped });
 	}
 	return {
 		turn: header.id,

@@ -39,7 +39,7 @@ export interface WorkerParts {
 
 export interface Worker {
 	/** What it knows of itself, lifetime figures since its start. */
-	stats(): Promise<Omit<WorkerStats, "uptimeS" | "loopLagP99Ms">>;
+	stats(): Promise<Omit<WorkerStats, "uptimeS" | "loopLagP99Ms" | "partitionsRefused">>;
 	/** Takes nothing new, lets running requests end for at most `timeoutMs`, and closes everything. */
 	drain(timeoutMs: number): Promise<void>;
 }

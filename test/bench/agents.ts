@@ -1,4 +1,5 @@
 // The agents of a benchmark: sessions that chat at once, each its turns in order, and the figures of such a run.
+import { PARTITION_COUNT } from "../../src/base/partitions.js";
 import { percentile } from "../../src/demo/report.js";
 import { Conversation, type Post, words } from "./chat-client.js";
 import { round } from "./output.js";
@@ -11,6 +12,10 @@ export interface Shape {
 	/** Of each user message. */
 	wordsIn: number;
 	tokensOut: number;
+	/** Sessions at once, each from its first turn to its last; all unless told. */
+	atOnce?: number;
+	/** Whether a session is deleted behind its last turn. */
+	deleted?: boolean;
 }
 
 export interface AgentsRun {
@@ -26,25 +31,31 @@ export type Target =
 	| { kind: "direct"; connect: () => Post; extra: string }
 	| { kind: "sessions"; connect: () => Post };
 
-/** All sessions at once. */
+/** Every session on every turn, `atOnce` of them at a time over as many connections. */
 export async function runAgents(target: Target, shape: Shape): Promise<AgentsRun> {
 	const startedMs = performance.now();
 	let replyBytes = 0;
 	const turnMs: number[] = [];
 	const extra = target.kind === "direct" ? target.extra : "";
+	const session = async (post: Post, index: number) => {
+		const id = target.kind === "direct" ? null : await open(post);
+		const path = `${id === null ? "" : `/sessions/${id}`}/v1/chat/completions`;
+		const conversation = new Conversation();
+		for (let turn = 0; turn < shape.turns; turn++) {
+			conversation.user(words(shape.wordsIn, index * shape.turns + turn));
+			const body = conversation.body(`,"model":"sim","max_tokens":${shape.tokensOut}${extra}`);
+			const answer = await post.send(path, body);
+			conversation.assistant(answer.bytes);
+			replyBytes += answer.bytes.length;
+			turnMs.push(answer.elapsedMs);
+		}
+		if (id !== null && shape.deleted) await post.remove(`/sessions/${id}`);
+	};
+	let next = 0;
 	await Promise.all(
-		Array.from({ length: shape.sessions }, async (_, session) => {
+		Array.from({ length: Math.min(shape.sessions, shape.atOnce ?? shape.sessions) }, async () => {
 			const post = target.connect();
-			const path = target.kind === "direct" ? "/v1/chat/completions" : await open(post);
-			const conversation = new Conversation();
-			for (let turn = 0; turn < shape.turns; turn++) {
-				conversation.user(words(shape.wordsIn, session * shape.turns + turn));
-				const body = conversation.body(`,"model":"sim","max_tokens":${shape.tokensOut}${extra}`);
-				const answer = await post.send(path, body);
-				conversation.assistant(answer.bytes);
-				replyBytes += answer.bytes.length;
-				turnMs.push(answer.elapsedMs);
-			}
+			while (next < shape.sessions) await session(post, next++);
 			await post.close();
 		}),
 	);
@@ -55,9 +66,11 @@ export async function runAgents(target: Target, shape: Shape): Promise<AgentsRun
 let minted = 0;
 
 async function open(post: Post): Promise<string> {
-	const id = `00${(minted++).toString(16).padStart(30, "0")}`;
+	// Over all partitions in turn, as minted ids are.
+	const partition = (minted % PARTITION_COUNT).toString(16).padStart(2, "0");
+	const id = `${partition}${(minted++).toString(16).padStart(30, "0")}`;
 	await post.send("/sessions", Buffer.from("{}"), { "x-rollpin-session-id": id });
-	return `/sessions/${id}/v1/chat/completions`;
+	return id;
 }
 
 export function figuresOf({ turns, elapsedS, replyBytes, turnMs }: AgentsRun) {
@@ -70,13 +83,14 @@ export function figuresOf({ turns, elapsedS, replyBytes, turnMs }: AgentsRun) {
 	};
 }
 
-/** Loop lag since the last call and peak RSS of a role that answers `take`. */
+/** Loop lag since the last call and peak RSS of a role that answers; `gc`: behind a full collection. */
 export async function usageOf(
 	role: Role<unknown>,
+	message: "take" | "gc" = "take",
 ): Promise<{ loop_lag_p99_ms: number; peak_rss_mib: number }> {
 	let next = role.next<Partial<WorkerUsage>>();
 	// Asked once: taking the lag resets it.
-	role.send("take");
+	role.send(message);
 	for (;;) {
 		const { loopLagP99Ms, peakRssBytes } = await next;
 		// A chat's own report may come in between.

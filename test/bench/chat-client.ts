@@ -9,7 +9,7 @@ export interface Answer {
 	elapsedMs: number;
 }
 
-/** POSTs bytes, one request at a time; throws on any status but 200. */
+/** POSTs bytes, one request at a time; throws on any status but the one of success. */
 export class Post {
 	readonly #client: Client;
 
@@ -31,6 +31,12 @@ export class Post {
 		if (reply.statusCode !== 200)
 			throw new Error(`${path} answered ${reply.statusCode}: ${bytes.toString()}`);
 		return { bytes, elapsedMs };
+	}
+
+	async remove(path: string): Promise<void> {
+		const reply = await this.#client.request({ method: "DELETE", path });
+		await reply.body.dump();
+		if (reply.statusCode !== 204) throw new Error(`DELETE ${path} answered ${reply.statusCode}`);
 	}
 
 	close(): Promise<void> {

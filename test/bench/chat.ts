@@ -2,14 +2,15 @@
 import { compare } from "./compare.js";
 import { numberFlag } from "./output.js";
 
-await compare(
-	"chat",
-	{
+await compare("chat", {
+	shape: {
 		sessions: numberFlag("sessions", 16),
 		turns: numberFlag("turns", 8),
 		wordsIn: numberFlag("words-in", 100),
 		tokensOut: numberFlag("tokens-out", 200),
 	},
-	0,
-	process.argv.includes("--memory") ? "memory" : "lmdb",
-);
+	r3BytesPerToken: 0,
+	store: process.argv.includes("--memory") ? "memory" : "lmdb",
+	rounds: numberFlag("rounds", 3),
+	naive: !process.argv.includes("--skip-naive"),
+});

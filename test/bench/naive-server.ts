@@ -54,6 +54,10 @@ app.get("/sessions/:id", (context) => {
 	const session = sessions.get(context.req.param("id"));
 	return context.json({ records: session?.records ?? [], metadata: { tokens: session?.tokens ?? [] } });
 });
+app.delete("/sessions/:id", (context) => {
+	sessions.delete(context.req.param("id"));
+	return context.body(null, 204);
+});
 app.post("/sessions/:id/v1/chat/completions", async (context) => {
 	const session = sessions.get(context.req.param("id"));
 	if (session === undefined) return context.json({ error: "session not found" }, 404);
@@ -111,7 +115,9 @@ function asJson(message: Message): JsonObject {
 }
 
 const loopLag = createLoopLag();
-process.on("message", () => {
+process.on("message", (message) => {
+	// Where the process was started with --expose-gc.
+	if (message === "gc") globalThis.gc?.();
 	const usage: WorkerUsage = {
 		loopLagP99Ms: loopLag.takeP99Ms(),
 		peakRssBytes: process.resourceUsage().maxRSS * 1024,

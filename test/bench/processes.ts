@@ -10,7 +10,7 @@ export interface Role<Ready> {
 	pid: number;
 	/** What the role said when it was ready. */
 	ready: Ready;
-	send(message: string): void;
+	send(message: string | object): void;
 	/** Its next message. */
 	next<Message>(): Promise<Message>;
 	stop(): Promise<void>;

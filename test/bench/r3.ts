@@ -2,14 +2,15 @@
 import { compare } from "./compare.js";
 import { numberFlag } from "./output.js";
 
-await compare(
-	"r3",
-	{
+await compare("r3", {
+	shape: {
 		sessions: numberFlag("sessions", 4),
 		turns: numberFlag("turns", 8),
 		wordsIn: numberFlag("words-in", 500),
 		tokensOut: numberFlag("tokens-out", 1_000),
 	},
-	numberFlag("bytes-per-token", 1_000),
-	process.argv.includes("--memory") ? "memory" : "lmdb",
-);
+	r3BytesPerToken: numberFlag("bytes-per-token", 1_000),
+	store: process.argv.includes("--memory") ? "memory" : "lmdb",
+	rounds: numberFlag("rounds", 3),
+	naive: !process.argv.includes("--skip-naive"),
+});

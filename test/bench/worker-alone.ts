@@ -33,7 +33,8 @@ export interface WorkerUsage {
 	peakRssBytes: number;
 }
 
-const [upstream, store, r3] = process.argv.slice(2);
+// With a data dir it stays behind, for another worker to start on. `quiet`: no report behind a chat.
+const [upstream, store, r3, keptDataDir, quiet] = process.argv.slice(2);
 const dir = mkdtempSync(join(tmpdir(), "rollpin-bench-"));
 const base = clusterConfig();
 const config = clusterConfig({
@@ -42,13 +43,22 @@ const config = clusterConfig({
 	checkpointDir: TOY_CHECKPOINT,
 	store: store as ClusterConfig["store"],
 	r3: r3 as ClusterConfig["r3"],
-	dataDir: join(dir, "data"),
-	limits: { ...base.limits, maxBodyBytes: 1024 ** 3, maxMessages: 1_000_000, maxTurnsPerSession: 1_000_000 },
+	dataDir: keptDataDir || join(dir, "data"),
+	sessionTtlS: 86_400,
+	maxSessionTtlS: 86_400,
+	limits: {
+		...base.limits,
+		maxBodyBytes: 1024 ** 3,
+		maxMessages: 1_000_000,
+		maxTurnsPerSession: 1_000_000,
+		maxTokensPerSession: 2 ** 31 - 1,
+		maxSessionsPerWorker: 1_000_000,
+	},
 });
 const socketPath = join(dir, "w0.sock");
 const logger = {
 	event(event: string, fields: object) {
-		if (event !== "chat_done") return;
+		if (event !== "chat_done" || quiet === "quiet") return;
 		const { user, system } = process.cpuUsage();
 		const report: ChatReport = { chat: fields as ChatDone, cpuUs: user + system };
 		process.send?.(report);
@@ -60,7 +70,7 @@ const worker = await startWorker({
 	index: 0 as WorkerIndex,
 	config,
 	socketPath,
-	store: await openStore(config, 0 as WorkerIndex, await dataDir.nextEpoch(), logger),
+	store: await openStore(config, 0 as WorkerIndex, await dataDir.nextEpoch(), logger, () => undefined),
 	tito: await createTito({
 		checkpointDir: TOY_CHECKPOINT,
 		chatTemplateFile: null,
@@ -71,7 +81,9 @@ const worker = await startWorker({
 	clock: systemClock,
 });
 const loopLag = createLoopLag();
-process.on("message", () => {
+process.on("message", (message) => {
+	// Where the process was started with --expose-gc.
+	if (message === "gc") globalThis.gc?.();
 	const usage: WorkerUsage = {
 		loopLagP99Ms: loopLag.takeP99Ms(),
 		peakRssBytes: process.resourceUsage().maxRSS * 1024,

@@ -23,6 +23,7 @@ describe("defaults", () => {
 			chatTemplateFile: null,
 			chatTemplateKwargsJson: "{}",
 			titoModel: "default",
+			toolSchemaVersion: 1,
 			mode: "linear",
 			messageMatcher: "strict",
 			dataDir: "/job/rollpin-data",
@@ -35,6 +36,7 @@ describe("defaults", () => {
 			heartbeatIntervalMs: 30_000,
 			drainTimeoutMs: 30_000,
 			r3: "off",
+			r3Keep: "all",
 			authToken: null,
 			forwardAuthorization: false,
 			passThroughPaths: [
@@ -121,6 +123,8 @@ describe("good settings", () => {
 		[{ durability: "power" }, { durability: "power" }],
 		[{ messageMatcher: "loose_tool_call" }, { messageMatcher: "loose_tool_call" }],
 		[{ onDisconnect: "commit" }, { onDisconnect: "commit" }],
+		[{ toolSchemaVersion: "2" }, { toolSchemaVersion: 2 }],
+		[{ r3Keep: "latest" }, { r3Keep: "latest" }],
 	];
 	it.each(cases)("%j becomes %j", (flags, expected) => {
 		expect(compile(flags)).toMatchObject(expected);
@@ -172,15 +176,16 @@ describe("bad settings get one line with flag, rule and remedy", () => {
 			{ titoModel: "qwen3", chatTemplate: "/t.jinja" },
 			/^--tito-model qwen3: has its own template; leave out --chat-template/,
 		],
+		[{ toolSchemaVersion: "3" }, /^--tool-schema-version 3: must be one of 1, 2; /],
+		[
+			{ r3: "incremental", r3Keep: "latest" },
+			/^--r3-keep latest: with --r3 incremental every turn's payload is needed; leave out/,
+		],
 		[{ chatTemplate: "/nowhere.jinja" }, /^--chat-template \/nowhere\.jinja: no such file/],
 		[{ chatTemplateKwargs: "[]" }, /^--chat-template-kwargs \[\]: must be a JSON object/],
 		[{ chatTemplateKwargs: "{bad" }, /^--chat-template-kwargs \{bad: must be a JSON object/],
 		[{ chatTemplateKwargs: "null" }, /^--chat-template-kwargs null: /],
 		[{ titoModel: "Qwen3" }, /^--tito-model Qwen3: must be one of default, qwen3, /],
-		[
-			{ titoModel: "deepseekv4" },
-			/^--tito-model deepseekv4: not in this version yet; must be one of default, qwen3, /,
-		],
 		[{ samplePicker: "/p.mjs" }, /^--sample-picker \/p\.mjs: works on a tree's leaves; give --mode tree/],
 		[
 			{ mode: "tree", samplePostprocessor: "/p.mjs" },

@@ -112,6 +112,7 @@ test("a crash tells code, signal and what was running, and the successor has the
 		sessions: 0,
 		queueDepth: 0,
 		storeBytes: 0,
+		partitionsRefused: 0,
 	};
 	child().says({ type: "stats", stats });
 	heard.length = 0;

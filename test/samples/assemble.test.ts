@@ -11,6 +11,10 @@ interface Extra extends Partial<AssembleOptions> {
 	payloads?: Record<number, readonly number[]>;
 }
 
+function inPieces(bytes: Uint8Array, length: number, take: (piece: Uint8Array) => void): void {
+	for (let at = 0; at < bytes.length; at += length) take(bytes.subarray(at, at + length));
+}
+
 /** Texts are the ids in brackets, so that every range that was decoded shows. */
 function assemble(turns: Given[], { payloads = {}, ...options }: Extra = {}): Promise<Sample | null> {
 	return assemblePath(
@@ -18,7 +22,7 @@ function assemble(turns: Given[], { payloads = {}, ...options }: Extra = {}): Pr
 		{ ...OPTIONS, ...options },
 		{
 			decode: async (lists) => lists.map((ids) => `[${ids.join(" ")}]`),
-			payload: async (_turn, index) => base64Of(payloads[index] ?? []),
+			payload: async (_turn, index, take) => inPieces(base64Of(payloads[index] ?? []), 5, take),
 		},
 	);
 }
@@ -229,13 +233,37 @@ describe("full replay payloads", () => {
 		await expect(assemble(turns, { r3: "full" })).rejects.toThrow(reason);
 	});
 
-	it("with characters that are not base64 are refused", async () => {
-		const turns = path({ prompt: [1, 2], out: [3], facts: { routedExperts: { index: 0, length: 12 } } });
-		const sources = {
-			decode: async () => [],
-			payload: async () => Buffer.from("AAAA!!!!AAA="),
-		};
-		await expect(assemblePath(turns, { ...OPTIONS, r3: "full" }, sources)).rejects.toThrow(/not base64/);
+	const read = (text: string, length: number, pieceLength: number) => {
+		const turns = path({ prompt: [1, 2], out: [3], facts: { routedExperts: { index: 0, length } } });
+		return assemblePath(
+			turns,
+			{ ...OPTIONS, r3: "full" },
+			{
+				decode: async () => [],
+				payload: async (_turn, _index, take) => inPieces(Buffer.from(text), pieceLength, take),
+			},
+		);
+	};
+
+	it.each([1, 2, 3, 4, 5, 7, 100])("are the same in pieces of %d characters", async (pieceLength) => {
+		const values = Int32Array.of(1, -2, 3, 2 ** 31 - 1);
+		const text = Buffer.from(values.buffer).toString("base64");
+		const sample = await read(text, text.length, pieceLength);
+		expect(sample?.routedExperts).toEqual({ values, shape: [2, 1, 2] });
+	});
+
+	it.each([
+		["characters that are not base64", "AAAA!!!!AAA=", 12],
+		["padding before the end", "AAA=AAAAAAA=", 12],
+		["too little padding", "AAAAAAAAAAAA", 12],
+		["too much padding", "AAAAAAAAAA==", 12],
+		["more characters than they have", "AAAAAAAAAAA=AAAA", 12],
+		["fewer characters than they have", "AAAAAAA=", 12],
+		["no characters", "", 12],
+	])("with %s are refused", async (_, text, length) => {
+		for (const pieceLength of [1, 3, 4, 100]) {
+			await expect(read(text, length, pieceLength)).rejects.toThrow(/not base64/);
+		}
 	});
 });
 

@@ -1,6 +1,6 @@
 // What every store must do, whatever its medium. Called by one test file per implementation.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Store } from "../../src/store/store.js";
+import type { Store, StoreOp } from "../../src/store/store.js";
 import { TurnGone } from "../../src/store/store-errors.js";
 import {
 	append,
@@ -9,6 +9,7 @@ import {
 	header,
 	liveIds,
 	meta,
+	type Parts,
 	putSession,
 	sha256,
 	sid,
@@ -19,8 +20,16 @@ import {
 const TOMBSTONES = 5;
 const MIB = 1024 * 1024;
 
-/** @param open opens an empty store that keeps `tombstones` tombstones; the suite closes it */
-export function describeStore(name: string, open: (tombstones: number) => Promise<Store>): void {
+/**
+ * @param open opens an empty store that keeps `tombstones` tombstones; the suite closes it
+ * @param medium whether what parts share takes room once (a heap counts it for every turn, but holds it once)
+ */
+export function describeStore(
+	name: string,
+	open: (tombstones: number) => Promise<Store>,
+	medium: "disk" | "heap" = "disk",
+): void {
+	const room = (disk: number, heap: number) => (medium === "disk" ? disk : heap);
 	describe(`${name} keeps the store's rules`, () => {
 		let store: Store;
 		beforeEach(async () => {
@@ -135,6 +144,197 @@ export function describeStore(name: string, open: (tombstones: number) => Promis
 				expect(sha256([await store.part(s, tid(turn), "request")])).toBe(sha256([request]));
 				expect(sha256(await streamed(store, s, turn, "reply"))).toBe(sha256([bytes(size + 1, turn)]));
 			}
+		});
+
+		describe("a part with a base", () => {
+			/** Appends a turn whose payload may begin as that of turn `on` does. */
+			const onto = (turn: number, on: number, payload: Buffer, more: Parts = {}): StoreOp => {
+				const half = Math.floor(payload.length / 3);
+				const parts = { ...more, "payload:0": [payload.subarray(0, half), payload.subarray(half)] };
+				const bases = new Map([["payload:0", { turn: tid(on), part: "payload:0" }]] as const);
+				return { ...append(s, turn, parts), bases } as StoreOp;
+			};
+			const payloadOf = (turn: number) => store.part(s, tid(turn), "payload:0");
+			const expectPayload = async (turn: number, payload: Buffer) => {
+				expect((await payloadOf(turn)).equals(payload)).toBe(true);
+				expect(sha256(await streamed(store, s, turn, "payload:0"))).toBe(sha256([payload]));
+				expect(await store.partLength(s, tid(turn), "payload:0")).toBe(payload.length);
+			};
+			const drop = (turn: number): StoreOp => ({
+				op: "drop_part",
+				session: s,
+				turn: tid(turn),
+				part: "payload:0",
+			});
+
+			it("reads as the whole, over many turns, and takes little more room than the longest", async () => {
+				const whole = bytes(6 * MIB, 3);
+				await store.commit([putSession(s), append(s, 0, { "payload:0": [whole.subarray(0, MIB)] })]);
+				for (let turn = 1; turn < 6; turn++) {
+					await store.commit([onto(turn, turn - 1, whole.subarray(0, (turn + 1) * MIB - turn))]);
+				}
+				for (let turn = 1; turn < 6; turn++)
+					await expectPayload(turn, whole.subarray(0, (turn + 1) * MIB - turn));
+				expect(await store.sizeBytes()).toBeLessThan(room(7 * MIB, 22 * MIB));
+			});
+
+			it("is the given bytes, wherever they begin to differ from the base", async () => {
+				const base = bytes(300_000, 1);
+				await store.commit([putSession(s), append(s, 0, { "payload:0": [base] })]);
+				const lengths = [0, 1, 4095, 4096, 16_384, 65_521, 262_144, 299_999, 300_000];
+				for (const [index, same] of lengths.entries()) {
+					const payload = Buffer.concat([base.subarray(0, same), bytes(50_000, 9)]);
+					payload[same] = ~(base[same] ?? 0) & 0xff;
+					await store.commit([onto(index + 1, 0, payload)]);
+					await expectPayload(index + 1, payload);
+				}
+				for (const [index, length] of [4096, 20_000, 300_000].entries()) {
+					await store.commit([onto(20 + index, 0, base.subarray(0, length))]);
+					await expectPayload(20 + index, base.subarray(0, length));
+				}
+				await expectPayload(0, base);
+			});
+
+			it("follows a base that has a base, where each shares less than the one before", async () => {
+				const first = bytes(400_000, 1);
+				const second = Buffer.concat([first.subarray(0, 250_000), bytes(100_000, 5)]);
+				const third = Buffer.concat([second.subarray(0, 200_000), bytes(30_000, 7)]);
+				const fourth = Buffer.concat([third, bytes(10, 8)]);
+				await store.commit([putSession(s), append(s, 0, { "payload:0": [first] })]);
+				await store.commit([onto(1, 0, second)]);
+				await store.commit([onto(2, 1, third)]);
+				await store.commit([onto(3, 2, fourth)]);
+				for (const [turn, payload] of [first, second, third, fourth].entries())
+					await expectPayload(turn, payload);
+			});
+
+			it("stands whole when the base is not stored, or has no such part", async () => {
+				await store.commit([putSession(s), append(s, 0)]);
+				await store.commit([onto(1, 0, bytes(70_000))]);
+				await store.commit([onto(2, 9, bytes(70_000))]);
+				for (const turn of [1, 2]) await expectPayload(turn, bytes(70_000));
+			});
+
+			/** Gives only what is behind the first `shared` bytes, which are known to be the base's. */
+			const behind = (turn: number, on: number, payload: Buffer, shared: number): StoreOp => {
+				const bases = new Map([["payload:0", { turn: tid(on), part: "payload:0", shared }]] as const);
+				return { ...append(s, turn, { "payload:0": [payload.subarray(shared)] }), bases } as StoreOp;
+			};
+
+			it("reads as the whole when its beginning was never handed in", async () => {
+				const whole = bytes(900_000, 4);
+				await store.commit([putSession(s), append(s, 0, { "payload:0": [whole.subarray(0, 300_000)] })]);
+				await store.commit([behind(1, 0, whole.subarray(0, 600_000), 300_000)]);
+				await store.commit([behind(2, 1, whole, 100)]);
+				await store.commit([behind(3, 2, whole, 900_000)]);
+				await store.commit([behind(4, 3, Buffer.concat([whole.subarray(0, 5), bytes(3, 9)]), 5)]);
+				for (const turn of [2, 3]) await expectPayload(turn, whole);
+				await expectPayload(4, Buffer.concat([whole.subarray(0, 5), bytes(3, 9)]));
+				expect(await store.sizeBytes()).toBeLessThan(room(2 * MIB, 4 * MIB));
+			});
+
+			it("is refused when the beginning that was never handed in is gone, or was never there", async () => {
+				const whole = bytes(90_000, 4);
+				await store.commit([putSession(s), append(s, 0, { "payload:0": [whole.subarray(0, 50_000)] })]);
+				for (const op of [behind(1, 0, whole, 50_001), behind(1, 7, whole, 10)]) {
+					await expect(store.commit([op])).rejects.toMatchObject({ code: "session_state_conflict" });
+				}
+				await store.commit([drop(0)]);
+				const refused = store.commit([behind(1, 0, whole, 50_000)]);
+				await expect(refused).rejects.toMatchObject({ code: "session_state_conflict" });
+				expect((await store.headers(s)).map(({ id }) => id)).toEqual([0]);
+			});
+
+			it("is read into the caller's memory, however large or small that is", async () => {
+				const whole = bytes(500_000, 6);
+				await store.commit([putSession(s), append(s, 0, { "payload:0": [whole.subarray(0, 200_000)] })]);
+				await store.commit([onto(1, 0, whole.subarray(0, 205_000))]);
+				await store.commit([onto(2, 1, whole)]);
+				for (const size of [7, 4096, 65_536, 1_000_000]) {
+					const cursor = store.openPart(s, tid(2), "payload:0");
+					const read: Buffer[] = [];
+					for (;;) {
+						const buffer = Buffer.alloc(size);
+						const filled = await cursor.read(buffer);
+						read.push(buffer.subarray(0, filled));
+						if (filled < size) break;
+					}
+					await cursor.close();
+					expect(sha256(read)).toBe(sha256([whole]));
+					if (size === 7) expect(read.slice(0, -1).every(({ length }) => length === size)).toBe(true);
+				}
+				const cursor = store.openPart(s, tid(2), "payload:0");
+				expect(await cursor.read(Buffer.alloc(10))).toBe(10);
+				await store.commit([bury(s)]);
+				await expect(cursor.read(Buffer.alloc(10))).rejects.toBeInstanceOf(TurnGone);
+				await cursor.close();
+			});
+
+			it("keeps the turn it begins with from being dropped, and lets the session be buried", async () => {
+				await store.commit([putSession(s), append(s, 0, { "payload:0": [bytes(70_000)] })]);
+				await store.commit([onto(1, 0, bytes(80_000))]);
+				const refused = store.commit([{ op: "drop_turn", session: s, turn: tid(0) }]);
+				await expect(refused).rejects.toMatchObject({ code: "session_state_conflict" });
+				await expectPayload(1, bytes(80_000));
+				await store.commit([{ op: "drop_turn", session: s, turn: tid(1) }]);
+				await store.commit([bury(s)]);
+				await expect(payloadOf(0)).rejects.toBeInstanceOf(TurnGone);
+			});
+
+			it("stays whole when what it begins with is dropped, which then is gone but for its length", async () => {
+				const whole = bytes(500_000, 2);
+				await store.commit([
+					putSession(s),
+					append(s, 0, { reply: [bytes(40_000)], "payload:0": [whole.subarray(0, 200_000)] }),
+				]);
+				await store.commit([onto(1, 0, whole.subarray(0, 350_000), { reply: [bytes(41_000)] })]);
+				await store.commit([onto(2, 1, whole), drop(0)]);
+				await store.commit([drop(1), drop(1)]);
+				await expectPayload(2, whole);
+				for (const [turn, length] of [
+					[0, 200_000],
+					[1, 350_000],
+				] as const) {
+					await expect(payloadOf(turn)).rejects.toBeInstanceOf(TurnGone);
+					await expect(streamed(store, s, turn, "payload:0")).rejects.toBeInstanceOf(TurnGone);
+					expect(await store.partLength(s, tid(turn), "payload:0")).toBe(length);
+					expect((await store.part(s, tid(turn), "reply")).equals(bytes(40_000 + turn * 1000))).toBe(true);
+				}
+				await store.commit([onto(3, 1, whole)]);
+				await expectPayload(3, whole);
+			});
+
+			it("gives the room back of a dropped part that nothing begins with", async () => {
+				await store.commit([
+					putSession(s),
+					append(s, 0, { reply: [bytes(40_000)], "payload:0": [bytes(8 * MIB, 1)] }),
+				]);
+				await store.commit([append(s, 1, { "payload:0": [bytes(8 * MIB, 2)] })]);
+				await store.commit([onto(2, 1, bytes(MIB, 3))]);
+				const before = await store.sizeBytes();
+				await store.commit([drop(0)]);
+				expect(before - (await store.sizeBytes())).toBeGreaterThan(7 * MIB);
+				await store.commit([drop(1)]);
+				expect(before - (await store.sizeBytes())).toBeGreaterThan(14 * MIB);
+				expect((await store.part(s, tid(0), "reply")).equals(bytes(40_000))).toBe(true);
+				await expectPayload(2, bytes(MIB, 3));
+			});
+
+			it("ends a read with an error when the part is dropped between two pieces", async () => {
+				await store.commit([
+					putSession(s),
+					append(s, 0, { "payload:0": [bytes(MIB), bytes(MIB, 1), bytes(MIB, 2)] }),
+				]);
+				const reading = store.streamPart(s, tid(0), "payload:0")[Symbol.asyncIterator]();
+				expect((await reading.next()).value?.length).toBeGreaterThan(0);
+				await store.commit([drop(0)]);
+				await expect(reading.next()).rejects.toBeInstanceOf(TurnGone);
+			});
+
+			it("refuses to drop a part of a turn that isn't there", async () => {
+				await store.commit([putSession(s)]);
+				await expect(store.commit([drop(0)])).rejects.toMatchObject({ code: "session_state_conflict" });
+			});
 		});
 
 		it("keeps several payloads of tens of MiB in thousands of pieces", async () => {

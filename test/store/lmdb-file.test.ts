@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "lmdb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bootId } from "../../src/store/lmdb-environment.js";
 import { findDefect } from "../../src/store/lmdb-file.js";
 
 const PAGE = 4096;
@@ -47,17 +48,17 @@ describe("a file that is shorter than its meta page says", () => {
 	it("is served while only free pages are missing, with every entry, and is refused from the first used one on", async () => {
 		await withFreeEnd();
 		const { size } = statSync(path);
-		expect(findDefect(path)).toBeNull();
+		expect(findDefect(path, bootId())).toBeNull();
 		const verdicts: boolean[] = [];
 		let served = 0;
 		for (let pages = size / PAGE - 1; pages >= 3; pages--) {
 			const copy = join(dir, "copy.mdb");
 			copyFileSync(path, copy);
 			truncateSync(copy, pages * PAGE);
-			const whole = findDefect(copy) === null;
+			const whole = findDefect(copy, bootId()) === null;
 			verdicts.push(whole);
 			if (!whole) {
-				expect(findDefect(copy)).toMatch(new RegExp(`^it has ${pages * PAGE} bytes of ${size}$`));
+				expect(findDefect(copy, bootId())).toMatch(new RegExp(`^it has ${pages * PAGE} bytes of ${size}$`));
 				continue;
 			}
 			served += 1;
@@ -74,6 +75,6 @@ describe("a file that is shorter than its meta page says", () => {
 		const copy = join(dir, "odd.mdb");
 		copyFileSync(path, copy);
 		truncateSync(copy, 3 * PAGE + 100);
-		expect(findDefect(copy)).toMatch(/bytes of/);
+		expect(findDefect(copy, bootId())).toMatch(/bytes of/);
 	});
 });

@@ -109,6 +109,23 @@ it("a state of another boot that was not flushed is read from a copy that falls 
 	await owner.close();
 });
 
+it("pages that only an unflushed state of another boot needs may be missing: the owner falls back to the flushed one", async () => {
+	const owner = await dir.open();
+	await owner.commit([append(ID, 1, { prompt: [Buffer.alloc(12_000, 5)] })]);
+	await owner.close();
+	powerLoss();
+	const bytes = readFileSync(file());
+	const flushed = bytes.indexOf(Buffer.of(0xde, 0xc0, 0xef, 0xbe), 1024);
+	const neededPages = Number(bytes.readBigUInt64LE(flushed + 120)) + 1;
+	expect(neededPages * 4096).toBeLessThan(bytes.length);
+	truncateSync(file(), neededPages * 4096);
+	const again = await dir.open();
+	expect(await again.headers(ID)).toEqual([header(0)]);
+	expect(await again.part(ID, tid(0), "prompt")).toEqual(SMALL);
+	await again.commit([append(ID, 1, { prompt: [SMALL] })]);
+	await again.close();
+});
+
 it("a cut file is refused with its remedy, the other partitions are read", async () => {
 	truncateSync(file(), 8192);
 	const reader = await open();

@@ -2,4 +2,4 @@
 import { createMemoryStore } from "../../src/store/memory-store.js";
 import { describeStore } from "./conformance.js";
 
-describeStore("The memory store", async (tombstones) => createMemoryStore({ tombstones }));
+describeStore("The memory store", async (tombstones) => createMemoryStore({ tombstones }), "heap");

@@ -1,6 +1,14 @@
 // Named points inside a turn at which a test holds it: decorators of the real store and tokenizer. Changes no result.
 import type { SessionId, TurnId } from "../../src/base/ids.js";
-import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "../../src/store/store.js";
+import type {
+	PartCursor,
+	PartName,
+	SessionMeta,
+	Store,
+	StoreOp,
+	Tombstone,
+	TurnHeader,
+} from "../../src/store/store.js";
 import type { Tito } from "../../src/tito/tito.js";
 import { within } from "./wait.js";
 
@@ -68,6 +76,9 @@ export class HeldStore implements Store {
 	}
 	streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
 		return this.#store.streamPart(id, turn, part);
+	}
+	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
+		return this.#store.openPart(id, turn, part);
 	}
 	partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {
 		return this.#store.partLength(id, turn, part);

@@ -12,7 +12,15 @@ import { encodeFirstPrompt } from "../../src/session/prompt.js";
 import { planRead, recordPieces } from "../../src/session/records.js";
 import { SessionRegistry } from "../../src/session/registry.js";
 import { createMemoryStore } from "../../src/store/memory-store.js";
-import type { PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "../../src/store/store.js";
+import type {
+	PartCursor,
+	PartName,
+	SessionMeta,
+	Store,
+	StoreOp,
+	Tombstone,
+	TurnHeader,
+} from "../../src/store/store.js";
 import type { Tito } from "../../src/tito/tito.js";
 import { parseChatBody } from "../../src/worker/chat-body.js";
 
@@ -254,6 +262,7 @@ export class Interleaving {
 			store: this.store,
 			clock: this.#clock(),
 			maxTokens: MAX_TOKENS,
+			keepPayloads: "all",
 			tito,
 			matcher: messageMatcher("strict"),
 			maxTurns: 1000,
@@ -399,6 +408,9 @@ class SteppedStore implements Store {
 	}
 	streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
 		return this.#store.streamPart(id, turn, part);
+	}
+	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
+		return this.#store.openPart(id, turn, part);
 	}
 	partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {
 		return this.#store.partLength(id, turn, part);

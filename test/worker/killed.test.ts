@@ -53,7 +53,16 @@ test("the turn is there once, and the same Idempotency-Key gets it: the engine g
 	await rig.control.reset();
 
 	const socketPath = join(dir, "dying.sock");
-	const args = [fixture.path, join(dir, "data"), "25", rig.engineUrl, TOY_CHECKPOINT, socketPath];
+	const args = [
+		fixture.path,
+		join(dir, "data"),
+		"25",
+		rig.engineUrl,
+		TOY_CHECKPOINT,
+		socketPath,
+		"after-commit",
+		"0",
+	];
 	const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
 	const exited = once(child, "exit");
 	await within("the dying worker to be ready", 20_000, once(child.stdout, "data"));

@@ -1,6 +1,8 @@
 // Every family by the name that `--tito-model` takes. To add one: a facts file beside this one, and a line here.
 import { ConfigError } from "../../base/errors.js";
 import type { Family } from "../family.js";
+import { deepseekv4 } from "./deepseekv4.js";
+import { deepseekv32 } from "./deepseekv32.js";
 import { defaultFamily } from "./default.js";
 import { glm47 } from "./glm47.js";
 import { inkling } from "./inkling.js";
@@ -25,6 +27,8 @@ const FAMILIES: ReadonlyMap<string, Family> = new Map(
 		minimaxM25,
 		minimaxM27,
 		inkling,
+		deepseekv32,
+		deepseekv4,
 	].map((family) => [family.name, family]),
 );
 

@@ -1,0 +1,99 @@
+// DeepSeek-V3.2's prompts, which its makers publish as code and not as a template. Pure text.
+import { JsonSyntaxError, parseJson } from "../../json/parse.js";
+import type { JsonObject } from "../../json/value.js";
+import { MAX_ARGUMENTS_DEPTH } from "../messages.js";
+import { toolSectionV32 } from "./deepseek-v32-tools.js";
+import { ASSISTANT, END, THOUGHT, thinkingOpener, toolCallBlock, USER } from "./dsml.js";
+import {
+	optionalText,
+	type Placed,
+	refused,
+	requiredText,
+	roleOf,
+	type ToolCall,
+	toolCallsOf,
+	unknownRole,
+} from "./fields.js";
+import { EncodedConversation, type PromptFormat, type TurnOptions } from "./format.js";
+
+/**
+ * The format of deepseek-ai/DeepSeek-V3.2, encoding/encoding_dsv32.py, with two differences. With `drop_thinking` off
+ * the published code still leaves reasoning out before the last user message; here it stays everywhere, so that a
+ * prompt only ever grows. And a reply with neither reasoning nor calls behind the last user message has an empty
+ * reasoning, where the published code gives up.
+ */
+const FORMAT: PromptFormat = {
+	toolSection: toolSectionV32,
+	kwargs: new Map(),
+	preamble: () => "",
+	texts: (messages, options, tools) =>
+		messages.map((placed, at) => text(placed, at, messages, options) + (at === 0 ? tools : "")),
+};
+
+export const deepseekV32Encoder = new EncodedConversation(FORMAT);
+
+function text(placed: Placed, at: number, messages: readonly Placed[], options: TurnOptions): string {
+	const role = roleOf(placed);
+	const opener = at < messages.length - 1 || options.addGenerationPrompt;
+	const thinking = thinkingOpener(options.thinking);
+	switch (role) {
+		case "system":
+			return optionalText(placed, "content");
+		case "user":
+			return USER + requiredText(placed, "content") + (opener ? ASSISTANT + thinking : "");
+		case "developer":
+			return USER + developerText(placed) + (opener ? ASSISTANT + thinking : "");
+		case "assistant":
+			return reply(placed, options.thinking);
+		case "tool": {
+			const { order, of } = resultPlace(at, messages);
+			const start = order === 1 ? "\n\n<function_results>" : "";
+			const result = `${start}\n<result>${requiredText(placed, "content")}</result>`;
+			if (order < of) return result;
+			return `${result}\n</function_results>${opener ? `\n\n${thinking}` : ""}`;
+		}
+		default:
+			throw unknownRole(placed, role, "DeepSeek-V3.2");
+	}
+}
+
+function developerText(placed: Placed): string {
+	const content = requiredText(placed, "content");
+	if (content === "") throw refused(`${placed.where}.content`, "is empty", "leave the message out");
+	return `\n\n# The user's message is: ${content}`;
+}
+
+function reply(placed: Placed, thinking: boolean): string {
+	const reasoning = optionalText(placed, "reasoning_content");
+	const calls = toolCallBlock(toolCallsOf(placed), "function_calls", parsedArguments);
+	return (thinking ? reasoning + THOUGHT : "") + optionalText(placed, "content") + calls + END;
+}
+
+/** Which of its reply's results a tool message is, from 1, and how many calls the reply made. */
+function resultPlace(at: number, messages: readonly Placed[]): { order: number; of: number } {
+	let before = at - 1;
+	while (messages[before]?.message.get("role") === "tool") before--;
+	const answered = messages[before];
+	const { where } = messages[at] as Placed;
+	if (answered?.message.get("role") !== "assistant")
+		throw refused(where, "is a tool result with no reply before it", "send it behind the reply that called");
+	const calls = answered.message.get("tool_calls");
+	const of = Array.isArray(calls) ? calls.length : 0;
+	const order = at - before;
+	if (order <= of) return { order, of };
+	throw refused(where, "is a tool result that no call asked for", "send one result for each tool call");
+}
+
+function parsedArguments({ arguments: given, where }: ToolCall): JsonObject {
+	let parsed = given;
+	if (typeof given === "string") {
+		try {
+			parsed = parseJson(given, { maxDepth: MAX_ARGUMENTS_DEPTH });
+		} catch (error) {
+			if (!(error instanceof JsonSyntaxError)) throw error;
+			throw refused(where, `is not JSON (${error.message})`, "send a JSON object as text", error);
+		}
+	}
+	if (parsed instanceof Map) return parsed;
+	throw refused(where, "is not a JSON object", "send the parameters by name");
+}

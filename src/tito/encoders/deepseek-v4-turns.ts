@@ -1,0 +1,66 @@
+// DeepSeek-V4 knows no tool role: tool results and user texts beside each other make one user turn. Pure.
+import type { JsonValue } from "../../json/value.js";
+import { type Placed, refused, requiredText, roleOf, toolCallsOf } from "./fields.js";
+
+/** A message that stands for itself, or what a user and tools said between two other messages. */
+export type Turn = { placed: Placed } | { parts: string[] };
+
+/** Result of a tool, or text of a user. */
+interface Part {
+	text: string;
+	/** The call that a result answers; null for a user's text. */
+	callId: string | null;
+}
+
+/** Folds neighbouring inputs; the results among them take their places in the order in which they were called. */
+export function foldInputs(messages: readonly Placed[]): Turn[] {
+	const turns: Turn[] = [];
+	let open: Part[] = [];
+	let callOrder: ReadonlyMap<string, number> = new Map();
+	const close = () => {
+		if (open.length > 0) turns.push({ parts: inCallOrder(open, callOrder) });
+		open = [];
+	};
+	for (const placed of messages) {
+		const role = roleOf(placed);
+		if (role === "user") open.push({ text: requiredText(placed, "content"), callId: null });
+		else if (role === "tool") open.push(resultPart(placed));
+		else {
+			close();
+			if (role === "assistant")
+				callOrder = new Map(toolCallsOf(placed).flatMap(({ id }, at) => (id === "" ? [] : [[id, at]])));
+			turns.push({ placed });
+		}
+	}
+	close();
+	return turns;
+}
+
+function inCallOrder(parts: readonly Part[], callOrder: ReadonlyMap<string, number>): string[] {
+	const results = parts.filter(({ callId }) => callId !== null);
+	const place = ({ callId }: Part) => callOrder.get(callId ?? "") ?? 0;
+	results.sort((a, b) => place(a) - place(b));
+	let at = 0;
+	return parts.map((part) => (part.callId === null ? part : (results[at++] as Part)).text);
+}
+
+function resultPart(placed: Placed): Part {
+	const callId = placed.message.get("tool_call_id");
+	const content = placed.message.get("content");
+	const text = Array.isArray(content) ? partTexts(content, placed.where) : requiredText(placed, "content");
+	return { text: `<tool_result>${text}</tool_result>`, callId: typeof callId === "string" ? callId : "" };
+}
+
+/** The format's own text for results in parts. */
+function partTexts(parts: readonly JsonValue[], where: string): string {
+	const texts = parts.map((part, at) => {
+		const type = part instanceof Map ? part.get("type") : undefined;
+		if (!(part instanceof Map) || typeof type !== "string")
+			throw refused(`${where}.content[${at}]`, "has no type", "send a text part");
+		if (type !== "text") return `[Unsupported ${type}]`;
+		const text = part.get("text");
+		if (typeof text === "string") return text;
+		throw refused(`${where}.content[${at}].text`, "is not a string", "send the part's text");
+	});
+	return texts.join("\n\n");
+}

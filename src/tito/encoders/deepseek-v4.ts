@@ -1,0 +1,85 @@
+// DeepSeek-V4's prompts, which its makers publish as code and not as a template. Pure text.
+import { JsonSyntaxError, parseJson } from "../../json/parse.js";
+import type { JsonObject, JsonValue } from "../../json/value.js";
+import { MAX_ARGUMENTS_DEPTH } from "../messages.js";
+import { HIGHEST_EFFORT_V4, toolSectionV4 } from "./deepseek-v4-tools.js";
+import { foldInputs, type Turn } from "./deepseek-v4-turns.js";
+import { ASSISTANT, END, THOUGHT, thinkingOpener, toolCallBlock, USER } from "./dsml.js";
+import {
+	optionalText,
+	type Placed,
+	refused,
+	requiredText,
+	roleOf,
+	type ToolCall,
+	toolCallsOf,
+	unknownRole,
+} from "./fields.js";
+import { EncodedConversation, type PromptFormat, type TurnOptions } from "./format.js";
+
+/**
+ * The format of deepseek-ai/DeepSeek-V4-Pro, encoding/encoding_dsv4.py, with `drop_thinking` off. One difference: the
+ * published code orders tool results behind a reply without calls by the calls of an earlier one; here they keep
+ * their order, since a suffix may not depend on history.
+ */
+const FORMAT: PromptFormat = {
+	toolSection: toolSectionV4,
+	kwargs: new Map<string, JsonValue[]>([["reasoning_effort", ["max", "high", null]]]),
+	preamble: (kwargs, thinking) =>
+		thinking && kwargs.get("reasoning_effort") === "max" ? HIGHEST_EFFORT_V4 : "",
+	texts(messages, options, tools) {
+		const turns = foldInputs(messages);
+		return turns.map((turn, at) => text(turn, turns[at + 1], options) + (at === 0 ? tools : ""));
+	},
+};
+
+export const deepseekV4Encoder = new EncodedConversation(FORMAT);
+
+/** Roles that follow upon a user's turn as a reply does. */
+const REPLIES = new Set(["assistant", "latest_reminder"]);
+
+function text(turn: Turn, next: Turn | undefined, { thinking, addGenerationPrompt }: TurnOptions): string {
+	const answered =
+		next === undefined ? addGenerationPrompt : "placed" in next && REPLIES.has(roleOf(next.placed));
+	const opener = answered ? ASSISTANT + thinkingOpener(thinking) : "";
+	if ("parts" in turn) return USER + turn.parts.join("\n\n") + opener;
+	const { placed } = turn;
+	const role = roleOf(placed);
+	switch (role) {
+		case "system":
+			return optionalText(placed, "content");
+		case "developer": {
+			const content = requiredText(placed, "content");
+			if (content === "") throw refused(`${placed.where}.content`, "is empty", "leave the message out");
+			return USER + content + opener;
+		}
+		case "latest_reminder":
+			return `<｜latest_reminder｜>${requiredText(placed, "content")}`;
+		case "assistant":
+			return reply(placed, thinking);
+		default:
+			throw unknownRole(placed, role, "DeepSeek-V4");
+	}
+}
+
+function reply(placed: Placed, thinking: boolean): string {
+	const reasoning = optionalText(placed, "reasoning_content");
+	const calls = toolCallBlock(toolCallsOf(placed), "tool_calls", parsedArguments);
+	return (thinking ? reasoning + THOUGHT : "") + optionalText(placed, "content") + calls + END;
+}
+
+/** Text that is not JSON becomes one parameter as it is: the format's own way with what a model may sample. */
+function parsedArguments({ arguments: given, where }: ToolCall): JsonObject {
+	const parsed = typeof given === "string" ? jsonOrText(given) : given;
+	if (parsed instanceof Map) return parsed;
+	throw refused(where, "is not a JSON object", "send the parameters by name");
+}
+
+function jsonOrText(given: string): JsonValue {
+	try {
+		return parseJson(given, { maxDepth: MAX_ARGUMENTS_DEPTH });
+	} catch (error) {
+		if (!(error instanceof JsonSyntaxError)) throw error;
+		return new Map([["arguments", given]]);
+	}
+}

@@ -1,0 +1,143 @@
+// What DeepSeek's encoders share: kwargs, tools in the system message, suffixes without history. Keeps no conversation.
+import { RollpinError } from "../../base/errors.js";
+import { writeJson } from "../../json/parse.js";
+import type { JsonObject, JsonValue } from "../../json/value.js";
+import type { ConversationEncoder, ConversationRenderer } from "../family.js";
+import { jsonText } from "../jinja/spelling.js";
+import type { PromptInput, SuffixInput, TemplateKwargs } from "../tito.js";
+import { canonicalTools, type ToolSchemaVersion } from "../tools.js";
+import { wellFormed } from "../well-formed.js";
+import { BEGIN } from "./dsml.js";
+import type { Placed } from "./fields.js";
+
+export interface TurnOptions {
+	thinking: boolean;
+	addGenerationPrompt: boolean;
+}
+
+/** One version of the prompt format. */
+export interface PromptFormat {
+	/** The section that tells of the tools, from one JSON object a line. */
+	toolSection(schemas: string): string;
+	/** Template kwargs beside `thinking`, with every value each may have. */
+	kwargs: ReadonlyMap<string, readonly JsonValue[]>;
+	/** What stands between the first token and the first message. */
+	preamble(kwargs: TemplateKwargs, thinking: boolean): string;
+	/**
+	 * Texts of the messages, in order, that make the conversation when joined. `tools` is the section behind the
+	 * first message, which is then a system message.
+	 */
+	texts(messages: readonly Placed[], options: TurnOptions, tools: string): string[];
+}
+
+const BOOLEANS = [true, false];
+
+/** Kwargs of every version. `drop_thinking` is pinned: only with reasoning kept does a prompt merely grow. */
+const COMMON_KWARGS: ReadonlyMap<string, readonly JsonValue[]> = new Map([
+	["thinking", BOOLEANS],
+	["drop_thinking", [false]],
+	["add_default_bos_token", BOOLEANS],
+]);
+
+/** Renders conversations in one format. Its kwargs must have their aliases resolved to `thinking`. */
+export class EncodedConversation implements ConversationEncoder {
+	readonly #format: PromptFormat;
+	readonly #toolSchemaVersion: ToolSchemaVersion;
+
+	constructor(format: PromptFormat, toolSchemaVersion: ToolSchemaVersion = 1) {
+		this.#format = format;
+		this.#toolSchemaVersion = toolSchemaVersion;
+	}
+
+	forToolSchema(version: ToolSchemaVersion): ConversationRenderer {
+		return new EncodedConversation(this.#format, version);
+	}
+
+	prompt({ messages, tools, kwargs }: PromptInput, addGenerationPrompt = true): string {
+		const thinking = this.#thinking(kwargs);
+		const placed = messages.map((message, at) => ({ message, where: `messages[${at}]` }));
+		const schemas = toolSchemas(tools, this.#toolSchemaVersion);
+		if (schemas.length > 0 && messages[0]?.get("role") !== "system") placed.unshift(emptySystem());
+		const section = schemas.length > 0 ? `\n\n${this.#format.toolSection(schemas.join("\n"))}` : "";
+		const texts = this.#format.texts(placed, { thinking, addGenerationPrompt }, section);
+		const begin = kwargs.get("add_default_bos_token") === false ? "" : BEGIN;
+		return wellFormed(begin + this.#format.preamble(kwargs, thinking) + texts.join(""));
+	}
+
+	/**
+	 * The formats write one text for each message and look back no further than the last reply, to count its tool
+	 * calls or to order their results. So a stand-in for that reply is enough, and its own text is cut off.
+	 */
+	suffix({ lastAssistant, appended, tools, kwargs }: SuffixInput): string {
+		const thinking = this.#thinking(kwargs);
+		toolSchemas(tools, this.#toolSchemaVersion);
+		const placed = appended.map((message, at) => ({ message, where: `appended message ${at}` }));
+		const conversation = [standIn(lastAssistant), ...placed];
+		const [, ...texts] = this.#format.texts(conversation, { thinking, addGenerationPrompt: true }, "");
+		return wellFormed(texts.join(""));
+	}
+
+	#thinking(kwargs: TemplateKwargs): boolean {
+		for (const [name, value] of kwargs) {
+			const allowed = COMMON_KWARGS.get(name) ?? this.#format.kwargs.get(name);
+			if (allowed === undefined)
+				throw badKwarg(name, "is not known to the model's prompt format; leave it out");
+			if (allowed.includes(value)) continue;
+			const choices = allowed.map((choice) => writeJson(choice)).join(", ");
+			throw badKwarg(name, `is ${writeJson(value)}; send one of ${choices}`);
+		}
+		return kwargs.get("thinking") !== false;
+	}
+}
+
+function badKwarg(name: string, what: string): RollpinError {
+	return new RollpinError("invalid_request", `${name} ${what}`, {
+		param: `chat_template_kwargs.${name}`,
+	});
+}
+
+/** The functions as the engine's schema spells them. A bare function is refused, as the engine does for these models. */
+function toolSchemas(tools: readonly JsonValue[] | undefined, version: ToolSchemaVersion): string[] {
+	const bare = (tools ?? []).findIndex((tool) => tool instanceof Map && !tool.has("function"));
+	if (bare !== -1)
+		throw new RollpinError(
+			"invalid_request",
+			`tools[${bare}] has no function; send {"type": "function", "function": {"name": ..., "parameters": ...}}`,
+			{ param: `tools[${bare}]` },
+		);
+	return (canonicalTools(tools, version)?.bare ?? []).map((described) => jsonText(described));
+}
+
+function emptySystem(): Placed {
+	return { message: systemMessage(), where: "the system message" };
+}
+
+function systemMessage(): JsonObject {
+	return new Map([
+		["role", "system"],
+		["content", ""],
+	]);
+}
+
+/** The stored reply without its texts and arguments, which may be anything a model samples. */
+function standIn(stored: JsonObject): Placed {
+	const calls = stored.get("tool_calls");
+	const message: JsonObject = new Map<string, JsonValue>([
+		["role", "assistant"],
+		["content", ""],
+		["tool_calls", Array.isArray(calls) ? calls.map(emptyCall) : []],
+	]);
+	return { message, where: "the stored reply" };
+}
+
+function emptyCall(call: JsonValue): JsonValue {
+	const id = call instanceof Map ? (call.get("id") ?? null) : null;
+	const called: JsonObject = new Map([
+		["name", ""],
+		["arguments", "{}"],
+	]);
+	return new Map<string, JsonValue>([
+		["id", id],
+		["function", called],
+	]);
+}

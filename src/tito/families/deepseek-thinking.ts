@@ -1,0 +1,12 @@
+// The three names under which DeepSeek models are told to think or not. Facts only.
+import type { KwargAliases } from "../tito.js";
+
+export const DEEPSEEK_THINKING: KwargAliases = {
+	flag: "thinking",
+	names: [
+		{ name: "thinking_mode", on: "thinking", off: "chat" },
+		{ name: "enable_thinking", on: true, off: false },
+		{ name: "thinking", on: true, off: false },
+	],
+	absent: true,
+};

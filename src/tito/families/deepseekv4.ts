@@ -1,0 +1,18 @@
+// Family `deepseekv4`: DeepSeek-V4, whose prompts are published as code; reasoning is kept. Facts only.
+import { deepseekV4Encoder } from "../encoders/deepseek-v4.js";
+import type { Family } from "../family.js";
+import { DEEPSEEK_THINKING } from "./deepseek-thinking.js";
+
+export const deepseekv4: Family = {
+	name: "deepseekv4",
+	pinnedKwargs: { drop_thinking: false },
+	kwargAliases: DEEPSEEK_THINKING,
+	appendRoles: ["tool", "user", "assistant"],
+	maxTrimTokens: 0,
+	prompts: { kind: "encoder", encoder: deepseekV4Encoder },
+	boundary: { kind: "none" },
+	trailing: ["<｜Assistant｜>", "<think>", "</think>"],
+	segmentTokens: { only: ["<｜User｜>", "<｜Assistant｜>"] },
+	assistantStart: "<｜Assistant｜>",
+	parsers: { reasoning: "deepseek-v4", toolCall: "deepseekv4" },
+};

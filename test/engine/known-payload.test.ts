@@ -1,0 +1,172 @@
+// A payload that is compared while it arrives: whatever the chunks and the earlier payload, both together are its bytes.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { KnownPayload, type PayloadCursor } from "../../src/engine/known-payload.js";
+import { ReplyScanner } from "../../src/engine/reply-scanner.js";
+
+const KIB = 1024;
+
+/** Reads `whole`, each time behind `pause`. */
+class Cursor implements PayloadCursor {
+	closed = 0;
+	#at = 0;
+	readonly #whole: Buffer;
+	readonly #pause: () => Promise<void>;
+
+	constructor(whole: Buffer, pause: () => Promise<void> = async () => undefined) {
+		this.#whole = whole;
+		this.#pause = pause;
+	}
+
+	async read(buffer: Buffer): Promise<number> {
+		await this.#pause();
+		const bytes = this.#whole.copy(buffer, 0, this.#at);
+		this.#at += bytes;
+		return bytes;
+	}
+
+	async close(): Promise<void> {
+		this.closed++;
+	}
+}
+
+/** Base64 characters that repeat at no power of two. */
+function payload(length: number, seed = 0): Buffer {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	return Buffer.from(
+		Array.from({ length }, (_, at) => alphabet.charCodeAt((at * 7 + (at >> 6) + seed) % 64)),
+	);
+}
+
+const replyWith = (text: Buffer): Buffer =>
+	Buffer.concat([
+		Buffer.from('{"id":"r","choices":[{"index":0,"meta_info":{"routed_experts":"'),
+		text,
+		Buffer.from('","completion_tokens":1}}]}'),
+	]);
+
+/** Feeds `reply` in chunks through one buffer that is overwritten behind each, as connections do. */
+async function scan(reply: Buffer, known: KnownPayload, chunkBytes: () => number) {
+	const scanner = new ReplyScanner({ knownPayloads: [known] });
+	const shared = Buffer.alloc(256 * KIB);
+	for (let at = 0; at < reply.length; ) {
+		await known.ready();
+		const length = Math.min(chunkBytes(), shared.length, reply.length - at);
+		reply.copy(shared, 0, at, at + length);
+		scanner.push(shared.subarray(0, length));
+		shared.fill(0x21);
+		at += length;
+	}
+	known.stop();
+	const [cut] = scanner.end().cuts;
+	if (cut === undefined) throw new Error("no payload was cut");
+	return { cut, kept: Buffer.concat(cut.bytes), keptBytes: scanner.keptBytes };
+}
+
+describe("a payload with a known beginning", () => {
+	it.each([
+		["the same", 700 * KIB, 700 * KIB],
+		["longer", 300 * KIB, 2500 * KIB],
+		["longer by a window's end", 512 * KIB, 513 * KIB],
+		["shorter", 2500 * KIB, 300 * KIB],
+		["of many windows", 5000 * KIB, 5100 * KIB],
+		["empty", 100, 0],
+		["behind an empty one", 0, 100],
+	])("that is %s keeps only what is behind it", async (_name, before, after) => {
+		const earlier = payload(before);
+		const now = payload(after);
+		const cursor = new Cursor(earlier);
+		const { cut, kept, keptBytes } = await scan(replyWith(now), new KnownPayload(cursor), () => 64 * KIB);
+		expect(cut.shared).toBe(Math.min(before, after));
+		expect(Buffer.concat([earlier.subarray(0, cut.shared), kept]).equals(now)).toBe(true);
+		expect(cut.byteLength).toBe(now.length);
+		expect(keptBytes).toBeLessThan(now.length - cut.shared + 200);
+	});
+
+	it("loses and invents no byte, whatever the chunks, the differences and the escapes", async () => {
+		const text = fc
+			.array(
+				fc.oneof(
+					{ weight: 8, arbitrary: fc.constantFrom("QUJD", "AAAA", "x") },
+					fc.constantFrom("\\/", '\\"', "é", "\\u0041"),
+				),
+				{
+					maxLength: 60,
+				},
+			)
+			.map((pieces) => pieces.join(""));
+		await fc.assert(
+			fc.asyncProperty(
+				text,
+				text,
+				text,
+				fc.infiniteStream(fc.integer({ min: 1, max: 9 })),
+				async (same, old, fresh, sizes) => {
+					const earlier = Buffer.from(same + old);
+					const now = Buffer.from(same + fresh);
+					const { cut, kept } = await scan(
+						replyWith(now),
+						new KnownPayload(new Cursor(earlier)),
+						() => sizes.next().value as number,
+					);
+					expect(Buffer.concat([earlier.subarray(0, cut.shared), kept]).toString()).toBe(now.toString());
+					expect(cut.byteLength).toBe(now.length);
+				},
+			),
+			{ numRuns: 400 },
+		);
+	});
+
+	it("is kept whole where the earlier one can't be read, or comes too late", async () => {
+		const now = payload(100 * KIB);
+		const broken = new Cursor(now, () => Promise.reject(new Error("gone")));
+		const unread = await scan(replyWith(now), new KnownPayload(broken), () => 9 * KIB);
+		expect(unread.cut.shared).toBe(0);
+		expect(unread.kept.equals(now)).toBe(true);
+		expect(broken.closed).toBe(1);
+
+		let read = (): void => undefined;
+		const late = new Cursor(
+			now,
+			() =>
+				new Promise((resolve) => {
+					read = resolve;
+				}),
+		);
+		const known = new KnownPayload(late);
+		expect(known.take(now)).toBe(0);
+		read();
+		await expect.poll(() => late.closed).toBe(1);
+		expect(known.shared).toBe(0);
+	});
+
+	it("makes its sender wait while too little is read ahead, and nobody for nothing", async () => {
+		let read = (): void => undefined;
+		let reads = 0;
+		const cursor = new Cursor(
+			payload(600 * KIB),
+			() =>
+				new Promise((resolve) => {
+					reads++;
+					read = resolve;
+				}),
+		);
+		const known = new KnownPayload(cursor);
+		let ready = false;
+		void known.ready()?.then(() => {
+			ready = true;
+		});
+		await Promise.resolve();
+		expect(ready).toBe(false);
+		read();
+		await expect.poll(() => ready).toBe(true);
+		expect(known.ready()).toBeNull();
+		expect(known.take(payload(400 * KIB))).toBe(400 * KIB);
+		expect(known.ready()).not.toBeNull();
+		await expect.poll(() => reads).toBe(2);
+		known.stop();
+		expect(known.ready()).toBeNull();
+		read();
+		await expect.poll(() => cursor.closed).toBe(1);
+	});
+});

@@ -1,0 +1,191 @@
+// A writer's data dir as it may be after the power is gone: at every step, with all, none or some of what was not flushed.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { WorkerIndex } from "../../src/base/ids.js";
+import { PARTITION_COUNT } from "../../src/base/partitions.js";
+import { prepareDataDir } from "../../src/store/data-dir.js";
+import { openLmdbStore } from "../../src/store/lmdb-store.js";
+import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
+import { type Choose, DROP_ALL, KEEP_ALL, Platter, seededChoose } from "../support/platter.js";
+import { compilePreload } from "../support/preload.js";
+import { within } from "../support/wait.js";
+import { type Recorded, readWriteLog } from "../support/write-log.js";
+import { bytes, header, putSession, sha256, sid, streamed, tid } from "./values.js";
+
+type Durability = "process" | "power";
+
+const TURNS = 3;
+/** In the first partition: a worker of so many owns it alone. */
+const id = sid("0000000000000000000000000000feed");
+
+const preload = compilePreload("record-writes");
+const root = mkdtempSync(join(tmpdir(), "rollpin-power-loss-"));
+let fixture: CompiledFixture | undefined;
+beforeAll(() => {
+	if (preload !== null) fixture = compileFixture("store-writer");
+}, 60_000);
+afterAll(async () => {
+	preload?.remove();
+	await fixture?.remove();
+	rmSync(root, { recursive: true, force: true });
+});
+
+/** A writer of so many turns and one more that it is killed behind, and everything it did to its data dir. */
+async function recordWriter(durability: Durability): Promise<{ dir: string; base: string; log: Recorded[] }> {
+	const home = mkdtempSync(join(root, `${durability}-`));
+	const dir = join(home, "data");
+	const dataDir = await prepareDataDir(dir);
+	const epoch = await dataDir.nextEpoch();
+	await dataDir.release();
+	const base = join(home, "base");
+	cpSync(dir, base, { recursive: true });
+	const args = [fixture?.path ?? "", dir, `${epoch}`, durability, id, "after-commit", `${TURNS}`];
+	const logFile = join(home, "log");
+	const env = {
+		...process.env,
+		...preload?.env,
+		RECORD_ROOT: dir,
+		RECORD_LOG: logFile,
+		UV_USE_IO_URING: "0",
+	};
+	const child = spawn(process.execPath, [...args, `${PARTITION_COUNT}`], {
+		env,
+		stdio: ["ignore", "pipe", "inherit"],
+	});
+	child.stdout.resume();
+	expect(await within("the writer's end", 20_000, once(child, "close"))).toEqual([null, "SIGKILL"]);
+	return { dir, base, log: readWriteLog(logFile) };
+}
+
+/** Every open after a loss of power is under another boot: LMDB keeps the first digits of it in its meta pages. */
+function rebooted(dir: string): void {
+	for (const name of readdirSync(join(dir, "partitions")).filter((file) => file.endsWith(".mdb"))) {
+		const path = join(dir, "partitions", name);
+		const content = readFileSync(path);
+		for (const page of [0, 2048, 4096]) {
+			const magic = [16, 24].find(
+				(at) => content.length > page + at + 144 && content.readUInt32LE(page + at) === 0xbeefc0de,
+			);
+			if (magic === undefined) continue;
+			const bootIdAt = page + magic + 136;
+			content.writeBigUInt64LE(content.readBigUInt64LE(bootIdAt) ^ 1n, bootIdAt);
+		}
+		writeFileSync(path, content);
+	}
+}
+
+/** Opens what is left as an owner does. Whole turns only, and the partition serves; gives how many turns there are. */
+async function turnsLeft(dir: string, durability: Durability): Promise<number> {
+	rmSync(join(dir, "lock"), { force: true });
+	rebooted(dir);
+	const dataDir = await prepareDataDir(dir);
+	const refusals: string[] = [];
+	const store = await openLmdbStore({
+		dataDir: dir,
+		workerIndex: 0 as WorkerIndex,
+		workerCount: PARTITION_COUNT,
+		durability,
+		tombstones: 10,
+		epoch: await dataDir.nextEpoch(),
+		onPartitionRefused: (_partition, reason) => refusals.push(reason),
+	});
+	try {
+		expect(refusals).toEqual([]);
+		const session = await store.session(id);
+		if (session === undefined) {
+			await store.commit([putSession(id)]);
+			return -1;
+		}
+		const headers = await store.headers(id);
+		expect(headers).toEqual(headers.map((_, turn) => header(turn)));
+		expect(session.turnCount).toBe(headers.length);
+		for (let turn = 0; turn < headers.length; turn++) {
+			expect(sha256([await store.part(id, tid(turn), "prompt")])).toBe(sha256([bytes(1000, turn)]));
+			expect(sha256(await streamed(store, id, turn, "payload:0"))).toBe(sha256([bytes(300_000, turn)]));
+		}
+		expect(readdirSync(join(dir, "blobs", "00"))).toHaveLength(headers.length);
+		await store.commit([putSession(id, { turnCount: headers.length, tokenCount: 1 })]);
+		return headers.length;
+	} finally {
+		await store.close();
+		await dataDir.release();
+	}
+}
+
+interface Loss {
+	step: number;
+	variant: string;
+	/** -1: not even the session was told of. */
+	acknowledged: number;
+	left: number;
+}
+
+/** Loses the power behind every step of a log. */
+async function loseEverywhere(durability: Durability, namesWithFiles: boolean): Promise<Loss[]> {
+	const { dir, base, log } = await recordWriter(durability);
+	const platter = new Platter(base, { shownAs: dir, namesWithFiles });
+	const losses: Loss[] = [];
+	let acknowledged = -1;
+	const target = join(base, "..", "after");
+	for (const [step, record] of log.entries()) {
+		platter.apply(record);
+		// Its first line is that the session is there.
+		if (record.type === "said") acknowledged += record.text.split("\n").length - 1;
+		const variants: Array<[string, Choose]> = [
+			["nothing unflushed", DROP_ALL],
+			["everything", KEEP_ALL],
+			["some", seededChoose(step)],
+			["some others", seededChoose(step + 1_000_000)],
+		];
+		for (const [variant, choose] of variants) {
+			rmSync(target, { recursive: true, force: true });
+			platter.write(target, choose);
+			const left = await turnsLeft(target, durability).catch((error: unknown) => {
+				throw new Error(`behind step ${step} (${record.type}), keeping ${variant}`, { cause: error });
+			});
+			losses.push({ step, variant, acknowledged, left });
+		}
+	}
+	expect(acknowledged).toBe(TURNS);
+	return losses;
+}
+
+describe.skipIf(preload === null)("A loss of power", () => {
+	it("the log of the writes tells everything that was written", async () => {
+		const { dir, base, log } = await recordWriter("power");
+		const platter = new Platter(base, { shownAs: dir, namesWithFiles: false });
+		for (const record of log) platter.apply(record);
+		const told = join(base, "..", "told");
+		platter.write(told, KEEP_ALL);
+		expect(contents(told)).toEqual(contents(dir));
+	}, 60_000);
+
+	it("under --durability power takes no acknowledged turn, whatever of the unflushed is kept", async () => {
+		const losses = await loseEverywhere("power", false);
+		expect(losses.filter(({ acknowledged, left }) => left < acknowledged)).toEqual([]);
+		expect(losses.filter(({ acknowledged, left }) => left > acknowledged + 1)).toEqual([]);
+	}, 120_000);
+
+	it("under --durability process takes the last moments at most, never a half turn", async () => {
+		const losses = await loseEverywhere("process", true);
+		expect(losses.filter(({ acknowledged, left }) => left < acknowledged - 1)).toEqual([]);
+		expect(losses.filter(({ acknowledged, left }) => left > acknowledged + 1)).toEqual([]);
+	}, 120_000);
+});
+
+/** Hash of every file, but for LMDB's reader tables, which are memory that is shared. */
+function contents(dir: string): Record<string, string> {
+	const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter(
+		(entry) => entry.isFile() && !entry.name.endsWith("-lock"),
+	);
+	return Object.fromEntries(
+		files
+			.map(({ parentPath, name }) => join(parentPath, name))
+			.sort()
+			.map((path) => [path.slice(dir.length), sha256([readFileSync(path)])]),
+	);
+}

@@ -1,0 +1,138 @@
+// Replay payloads over a whole worker and a store on disk: stored behind the parent's, read as they came, given up on demand.
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ClusterConfig } from "../../src/ipc/config.js";
+import { compileSimTunables } from "../../src/sim/flags.js";
+import { PayloadMaker } from "../../src/sim/replay-payload.js";
+import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
+import { createLmdbDir, type LmdbDir } from "../support/lmdb-dir.js";
+import { type RecordJson, type Reply, startRig, type WorkerRig } from "../support/worker-rig.js";
+
+let dir: LmdbDir;
+let thread: CompiledFixture;
+let rig: WorkerRig;
+beforeEach(async () => {
+	dir = await createLmdbDir();
+	thread = compileFixture("samples-thread");
+});
+afterEach(async () => {
+	await rig.close();
+	await dir.remove();
+	thread.remove();
+});
+
+const start = async (overrides: Partial<ClusterConfig>): Promise<void> => {
+	rig = await startRig({ r3: "full", ...overrides }, () => dir.open(), undefined, undefined, thread.path);
+};
+const user = (content: string) => ({ role: "user", content });
+const say = (...messages: object[]) => ({ model: "m", messages, max_tokens: 400 });
+const answerOf = (reply: Reply) => reply.json.choices[0]?.message as object;
+const LONG = "a question with many words ".repeat(60);
+const payloadOf = (record: RecordJson) => record.response.choices[0]?.meta_info.routed_experts as string;
+const read = async (id: string) => (await rig.request("GET", `/sessions/${id}`)).json;
+
+/** The simulated engine's payload is a pure function of the ids it saw: made once more here, it tells every byte. */
+function expectEngineOwn(record: RecordJson): void {
+	const sampled = record.response.choices[0]?.meta_info.output_token_logprobs.map((entry) => entry[1]) ?? [];
+	const ids = Int32Array.from([...record.request.input_ids, ...sampled]);
+	const { seed, r3Layers, r3TopK, r3Experts } = compileSimTunables({});
+	const maker = new PayloadMaker(seed, { layers: r3Layers, topK: r3TopK, bound: r3Experts });
+	const made = Buffer.concat([...maker.make(ids, 0).chunks()]).toString("latin1");
+	expect(made.length).toBeGreaterThan(0);
+	expect(payloadOf(record) === made).toBe(true);
+}
+
+async function talk(id: string, turns: number, history: object[] = []): Promise<object[]> {
+	for (let turn = 0; turn < turns; turn++) {
+		history.push(user(`${turn} ${LONG}`));
+		const reply = await rig.chat(id, say(...history));
+		expect(reply.status, reply.text).toBe(200);
+		history.push(answerOf(reply));
+	}
+	return history;
+}
+
+describe("replay payloads", () => {
+	it("are read as they came, over many turns and after a restart, and take the room of the longest", async () => {
+		await start({});
+		const id = await rig.create();
+		await talk(id, 8);
+		const { records } = await read(id);
+		const payloads = records.map(payloadOf);
+		for (const record of records) expectEngineOwn(record);
+		for (const [at, payload] of payloads.slice(1).entries()) {
+			const before = payloads[at] as string;
+			// All but the last group of base64, which its padding may change.
+			expect(payload.startsWith(before.slice(0, -4))).toBe(true);
+			expect(payload.length).toBeGreaterThan(before.length);
+		}
+		const sum = payloads.reduce((bytes, { length }) => bytes + length, 0);
+		const bodies = (await rig.control.requests()).reduce((bytes, { body }) => bytes + body.length, 0);
+		expect(sum).toBeGreaterThan(4 * (payloads.at(-1)?.length ?? 0));
+		const empty = 64 * 64 * 1024;
+		expect(await rig.store.sizeBytes()).toBeLessThan(empty + (payloads.at(-1)?.length ?? 0) * 2 + bodies * 4);
+		await rig.restart();
+		expect((await read(id)).records.map(payloadOf)).toEqual(payloads);
+	});
+
+	it("are read as they came after a retry, which has a payload of its own", async () => {
+		await start({});
+		const id = await rig.create();
+		const history = await talk(id, 3);
+		const before = (await read(id)).records.map(payloadOf);
+		const retried = [...history.slice(0, 4), user(`another ${LONG}`)];
+		expect((await rig.chat(id, say(...retried))).status).toBe(200);
+		const { records } = await read(id);
+		expect(records.slice(0, 2).map(payloadOf)).toEqual(before.slice(0, 2));
+		expect(payloadOf(records[2] as RecordJson)).not.toBe(before[2]);
+		expectEngineOwn(records[2] as RecordJson);
+	});
+
+	it("are each branch's own in a tree", async () => {
+		await start({ mode: "tree" });
+		const id = await rig.create();
+		const trunk = await talk(id, 2);
+		const left = await talk(id, 2, [...trunk]);
+		const atLeft = (await read(id)).records.map(payloadOf);
+		const right = await rig.chat(id, say(...trunk, user(`right ${LONG}`)));
+		expect(right.status).toBe(200);
+		const atRight = (await read(id)).records;
+		expect(atRight.slice(0, 2).map(payloadOf)).toEqual(atLeft.slice(0, 2));
+		expectEngineOwn(atRight[2] as RecordJson);
+		expect((await rig.chat(id, say(...left, user("on")))).status).toBe(200);
+		expect((await read(id)).records.slice(0, 4).map(payloadOf)).toEqual(atLeft);
+	});
+
+	it("of earlier records are given up with keep latest; the sample is the same", async () => {
+		await start({ mode: "linear", r3Keep: "latest" });
+		const kept = await rig.create();
+		await talk(kept, 4);
+		const { records } = await read(kept);
+		expect(records.map((record) => payloadOf(record).length > 0)).toEqual([false, false, true, true]);
+		for (const record of records.slice(2)) expectEngineOwn(record);
+		const sample = await rig.request("POST", `/sessions/${kept}/samples`, {});
+		expect(sample.status).toBe(200);
+		const payload = Buffer.from(payloadOf(records[3] as RecordJson), "base64");
+		expect(sample.bytes.includes(payload)).toBe(true);
+		await rig.restart();
+		const again = await read(kept);
+		expect(again.records.map(payloadOf)).toEqual(records.map(payloadOf));
+		const cut = await rig.request("POST", `/sessions/${kept}/samples`, {
+			max_seq_len: (records[0] as RecordJson).request.input_ids.length + 5,
+		});
+		expect(cut.status).toBe(422);
+		expect(cut.text).toContain("--r3-keep");
+	});
+
+	it("of the turn before stay with keep latest, so that a retry that is aborted leaves a whole session", async () => {
+		await start({ r3Keep: "latest" });
+		const id = await rig.create();
+		const history = await talk(id, 3);
+		await rig.control.script({ finishReason: "abort" });
+		const retried = [...history.slice(0, 4), user(`another ${LONG}`)];
+		expect((await rig.chat(id, say(...retried))).status).toBe(200);
+		const { records } = await read(id);
+		expect(records.at(-1)?.provisional).toBe(true);
+		for (const record of records.slice(1)) expectEngineOwn(record);
+		expect((await rig.request("POST", `/sessions/${id}/samples`, {})).status).toBe(200);
+	});
+});
