@@ -5,9 +5,7 @@ import type { OptionKey } from "./options.js";
 export const NOT_YET_OPTIONS: readonly OptionKey[] = [];
 
 /** Choices that do nothing yet; hidden from --help. */
-export const NOT_YET_CHOICES: { readonly [Key in OptionKey]?: readonly string[] } = {
-	titoModel: ["qwen35", "qwennext", "kimi25", "minimax_m25", "minimax_m27", "inkling"],
-};
+export const NOT_YET_CHOICES: { readonly [Key in OptionKey]?: readonly string[] } = {};
 
 /** The choices of an option that work in this version. */
 export function workingChoices(key: OptionKey, choices: readonly string[]): readonly string[] {

@@ -6,7 +6,7 @@ import type { Encoder } from "./encoder.js";
 import type { Family } from "./family.js";
 import type { Segmentation } from "./mismatch.js";
 
-/** @throws ConfigError when the checkpoint lacks a token that alone parts the family's segments */
+/** @throws ConfigError when the checkpoint lacks a token that the family parts segments by */
 export async function resolveSegmentation(
 	family: Family,
 	encoder: Encoder,
@@ -21,11 +21,10 @@ export async function resolveSegmentation(
 
 function boundaryIds(family: Family, encoder: Encoder, checkpoint: Checkpoint): Set<number> {
 	const { segmentTokens } = family;
-	const ids = (tokens: readonly string[]) => tokens.flatMap((token) => encoder.tokenId(token) ?? []);
-	if (segmentTokens !== undefined && "only" in segmentTokens)
-		return new Set(segmentTokens.only.map((token) => requiredTokenId(token, family, encoder)));
-	const boundaries = new Set(ids([...checkpoint.specialTokens.values()]));
-	for (const id of flaggedSpecial(checkpoint)) boundaries.add(id);
+	const ids = (tokens: readonly string[]) => tokens.map((token) => requiredTokenId(token, family, encoder));
+	if (segmentTokens !== undefined && "only" in segmentTokens) return new Set(ids(segmentTokens.only));
+	const named = [...checkpoint.specialTokens.values()].flatMap((token) => encoder.tokenId(token) ?? []);
+	const boundaries = new Set([...named, ...flaggedSpecial(checkpoint)]);
 	for (const id of ids(segmentTokens?.except ?? [])) boundaries.delete(id);
 	return boundaries;
 }

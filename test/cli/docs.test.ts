@@ -3,7 +3,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { EVENT_LEVELS } from "../../src/telemetry/events.js";
-import { configurationTables, errorRows, readBlock, updateBlock } from "../support/doc-blocks.js";
+import { allFamilies } from "../../src/tito/families/registry.js";
+import {
+	configurationTables,
+	errorRows,
+	familyTable,
+	readBlock,
+	updateBlock,
+} from "../support/doc-blocks.js";
 import { REPOSITORY, runRollpin } from "../support/run-rollpin.js";
 
 describe("generated docs", () => {
@@ -18,6 +25,17 @@ describe("generated docs", () => {
 	it("docs/configuration.md lists every setting with its names, rule and default", () => {
 		updateBlock("docs/configuration.md", "settings", configurationTables());
 		expect(readBlock("docs/configuration.md", "settings")).toBe(configurationTables());
+	});
+
+	it("docs/families.md shows the facts of every family", () => {
+		updateBlock("docs/families.md", "families", familyTable());
+		expect(readBlock("docs/families.md", "families")).toBe(familyTable());
+	});
+
+	it("docs/families.md has a section for every family that is there", () => {
+		const text = readFileSync(join(REPOSITORY, "docs/families.md"), "utf8");
+		const sections = [...text.matchAll(/^### (.+)$/gm)].flatMap(([, title]) => title?.match(/`\w+`/g) ?? []);
+		expect(sections).toEqual(expect.arrayContaining(allFamilies().map(({ name }) => `\`${name}\``)));
 	});
 
 	it("README.md explains only events that are logged", () => {

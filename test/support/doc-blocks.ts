@@ -8,6 +8,8 @@ import type { OptionSpec } from "../../src/cli/option-types.js";
 import { defaultText } from "../../src/cli/option-words.js";
 import { OPTION_KEYS, SERVE_OPTIONS } from "../../src/cli/options.js";
 import { ruleOf } from "../../src/cli/read-values.js";
+import { allFamilies } from "../../src/tito/families/registry.js";
+import type { Family } from "../../src/tito/family.js";
 import { REPOSITORY } from "./run-rollpin.js";
 
 /** The text between `<!-- name:begin -->` and `<!-- name:end -->`, without the newlines next to the markers. */
@@ -66,4 +68,38 @@ export function errorRows(): string[] {
 	return Object.entries(ERROR_STATUS).map(
 		([code, status]) => `| \`${code}\` | ${status} | ${errorType(status)} |`,
 	);
+}
+
+/** The facts of every family, as `--tito-model` has them. */
+export function familyTable(): string {
+	const rows = allFamilies().map((family) => {
+		const pins = Object.entries(family.pinnedKwargs).map(([name, value]) => `\`${name}=${value}\``);
+		const { reasoning, toolCall } = family.parsers;
+		const cells = [
+			`\`${family.name}\``,
+			PROMPTS[family.prompts.kind],
+			pins.join(", ") || "-",
+			family.appendRoles.length === 4 ? "all" : family.appendRoles.join(", "),
+			boundaryText(family),
+			String(family.maxTrimTokens),
+			reasoning === null ? "-" : `\`${reasoning}\``,
+			toolCall === null ? "-" : `\`${toolCall}\``,
+		];
+		return `| ${cells.map(cell).join(" | ")} |`;
+	});
+	const head =
+		"| family | prompts | pinned kwargs | may be appended | behind the stored end | max trim | `--reasoning-parser` | `--tool-call-parser` |\n|---|---|---|---|---|---|---|---|";
+	return `${head}\n${rows.join("\n")}`;
+}
+
+const PROMPTS: Record<Family["prompts"]["kind"], string> = {
+	checkpoint: "the checkpoint's template",
+	template: "Rollpin's template",
+	encoder: "Rollpin's encoder",
+};
+
+function boundaryText({ boundary }: Family): string {
+	if (boundary.kind === "none") return "nothing";
+	if (boundary.kind === "newline") return `a newline behind \`${boundary.after}\``;
+	return `${boundary.tokens.map((token) => `\`${token}\``).join(" or ")} goes`;
 }

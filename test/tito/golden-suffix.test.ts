@@ -1,52 +1,55 @@
-// The golden conversations turn by turn, with the real Qwen3 tokenizer and its family's template.
-import { join } from "node:path";
-import { expect, test } from "vitest";
-import { loadCheckpoint } from "../../src/tito/checkpoint.js";
-import { createTito } from "../../src/tito/create.js";
-import { Encoder } from "../../src/tito/encoder.js";
-import { QWEN3_TEMPLATE } from "../../src/tito/families/qwen3-template.js";
-import { ChatTemplate } from "../../src/tito/jinja/template.js";
-import { PromptRenderer } from "../../src/tito/renderer.js";
+// The golden conversations turn by turn: stored ids and a suffix make what rendering the whole would make.
+import { afterAll, expect, test } from "vitest";
+import type { JsonObject } from "../../src/json/value.js";
 import { continued } from "./continued.js";
-import { describeWithShared, goldenCases, sharedDir } from "./shared.js";
+import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
+import { REAL_RIGS, realRig, TOY_RIGS } from "./rigs.js";
+import { describeWithShared, type GoldenCase, goldenCases } from "./shared.js";
 
-describeWithShared("golden conversations of qwen3", () => {
-	test("stored ids and suffixes equal the whole conversation, rendered by the fixed template and encoded at once", async () => {
-		const checkpointDir = join(sharedDir ?? "", "checkpoints/qwen3");
-		const tito = await createTito({
-			checkpointDir,
-			chatTemplateFile: null,
-			chatTemplateKwargs: new Map(),
-			titoModel: "qwen3",
-		});
-		const checkpoint = loadCheckpoint(checkpointDir, { chatTemplateFile: null });
-		const renderer = new PromptRenderer(new ChatTemplate(QWEN3_TEMPLATE), checkpoint.specialTokens);
-		const encoder = new Encoder(checkpoint.tokenizerFile);
-		let continuations = 0;
-		// With thinking off, history lacks the empty thinking block that the engine was given; there texts differ by it.
-		for (const { label, input } of goldenCases("qwen3").filter(
-			({ input: { kwargs } }) => kwargs.size === 0,
-		)) {
-			const { messages, tools } = input;
-			const kwargs = tito.effectiveKwargs(undefined);
-			for (const [at, lastAssistant] of messages.entries()) {
-				const appended = messages.slice(at + 1);
-				if (lastAssistant.get("role") !== "assistant" || appended.length === 0) continue;
-				const whole = renderer.prompt({ messages, tools, kwargs });
-				const before = renderer.prompt({ messages: messages.slice(0, at), tools, kwargs });
-				const suffixText = renderer.suffix({ lastAssistant, appended, tools, kwargs });
-				expect(whole.startsWith(before), label).toBe(true);
-				expect(whole.endsWith(suffixText), label).toBe(true);
-				const sampled = whole.slice(before.length, -suffixText.length).replace(/\n$/, "");
-				expect(sampled.endsWith("<|im_end|>"), label).toBe(true);
-				const prompt = await tito.encodePrompt({ messages: messages.slice(0, at), tools, kwargs });
-				const stored = Int32Array.from([...prompt, ...(await encoder.encode(sampled))]);
-				const next = await continued(tito, stored, { lastAssistant, appended, tools, kwargs });
-				expect([...next], label).toEqual([...(await encoder.encode(whole))]);
-				continuations++;
-			}
+/** Kwargs of a case that a family does not pin itself; a case that contradicts a pin is none of that family's. */
+function kwargsOf({ tito }: FamilyRig, { input }: GoldenCase): JsonObject | null {
+	const { pinnedKwargs } = tito.family;
+	const contradicts = [...input.kwargs].some(([name, value]) => (pinnedKwargs[name] ?? value) !== value);
+	return contradicts ? null : tito.effectiveKwargs(input.kwargs);
+}
+
+async function continuations(rig: FamilyRig, goldens: string): Promise<number> {
+	const { tito } = rig;
+	let count = 0;
+	for (const golden of goldenCases(goldens)) {
+		const kwargs = kwargsOf(rig, golden);
+		if (kwargs === null) continue;
+		const { messages, tools } = golden.input;
+		const whole = await tito.encodePrompt({ messages, tools, kwargs });
+		for (const [at, lastAssistant] of messages.entries()) {
+			const appended = messages.slice(at + 1);
+			if (lastAssistant.get("role") !== "assistant" || appended.length === 0) continue;
+			const stored = await rig.stored({ messages: messages.slice(0, at + 1), tools, kwargs });
+			const next = await continued(tito, stored, { lastAssistant, appended, tools, kwargs });
+			expect([...next], golden.label).toEqual([...whole]);
+			count++;
 		}
-		expect(continuations).toBeGreaterThan(0);
-		console.log(`qwen3: ${continuations} continuations of golden conversations equal`);
+	}
+	return count;
+}
+
+describeWithShared("golden conversations turn by turn", () => {
+	const toys: string[] = [];
+	const tokensOf = new Map(TOY_RIGS.map(({ titoModel, tokens }) => [titoModel, tokens]));
+	afterAll(() => toys.forEach(removeToy));
+
+	test.each(REAL_RIGS)("family $titoModel on the tokenizer of $checkpoint $template", async (real) => {
+		const count = await continuations(await realRig(real), real.goldens);
+		expect(count).toBeGreaterThan(0);
+		const template = real.template ?? "the family's template";
+		console.log(`${real.titoModel}, ${template}: ${count} continuations of golden conversations equal`);
+	});
+
+	test.each(["minimax_m25", "minimax_m27", "inkling"])("family %s on a toy tokenizer", async (titoModel) => {
+		const dir = toyWith(tokensOf.get(titoModel) ?? []);
+		toys.push(dir);
+		const count = await continuations(await familyRig(titoModel, dir), "qwen3");
+		expect(count).toBeGreaterThan(0);
+		console.log(`${titoModel}: ${count} continuations of golden conversations equal, on a toy tokenizer`);
 	});
 });

@@ -1,10 +1,11 @@
 // Qwen3's chat template with reasoning kept in every turn, so that a prompt only ever grows. Text only.
 
 /**
- * Renders as the checkpoint's own template does, with one difference: an assistant message that has reasoning shows
- * it wherever it stands, not only behind the last user question. String.raw: the backslashes are Jinja's.
+ * Renders as the checkpoint's own template does, with two differences: an assistant message that has reasoning shows
+ * it wherever it stands, not only behind the last user question; and one without shows none wherever it stands, where
+ * the checkpoint's template opens and closes an empty block if it is the last. String.raw: the backslashes are Jinja's.
  */
-export const QWEN3_TEMPLATE = String.raw`{%- macro turn(role, text) -%}
+const CONVERSATION = String.raw`{%- macro turn(role, text) -%}
 {{- '<|im_start|>' + role + '\n' + text + '<|im_end|>\n' -}}
 {%- endmacro -%}
 
@@ -23,17 +24,6 @@ export const QWEN3_TEMPLATE = String.raw`{%- macro turn(role, text) -%}
 	{{- turn('system', messages[0].content) -}}
 {%- endif -%}
 
-{#- The last question a user asked; tool results that came in a user message are not questions. -#}
-{%- set last = namespace(question=messages | length - 1, found=false) -%}
-{%- for message in messages | reverse -%}
-	{%- if not last.found and message.role == 'user' and message.content is string -%}
-		{%- if not (message.content.startswith('<tool_response>') and message.content.endswith('</tool_response>')) -%}
-			{%- set last.found = true -%}
-			{%- set last.question = loop.revindex0 -%}
-		{%- endif -%}
-	{%- endif -%}
-{%- endfor -%}
-
 {%- for message in messages -%}
 	{%- set content = message.content if message.content is string else '' -%}
 	{%- if message.role == 'user' or (message.role == 'system' and not loop.first) -%}
@@ -47,7 +37,7 @@ export const QWEN3_TEMPLATE = String.raw`{%- macro turn(role, text) -%}
 			{%- set content = content.split('</think>')[-1].lstrip('\n') -%}
 		{%- endif -%}
 		{{- '<|im_start|>assistant\n' -}}
-		{%- if reasoning or (loop.last and loop.index0 > last.question) -%}
+		{%- if reasoning -%}
 			{{- '<think>\n' + reasoning.strip('\n') + '\n</think>\n\n' + content.lstrip('\n') -}}
 		{%- else -%}
 			{{- content -}}
@@ -65,9 +55,17 @@ export const QWEN3_TEMPLATE = String.raw`{%- macro turn(role, text) -%}
 		{{- '\n<tool_response>\n' + content + '\n</tool_response>' -}}
 		{{- '' if loop.nextitem is defined and loop.nextitem.role == 'tool' else '<|im_end|>\n' -}}
 	{%- endif -%}
-{%- endfor -%}
+{%- endfor -%}`;
 
+/** Models that choose whether to think; with `enable_thinking: false` the prompt closes the block for them. */
+export const QWEN3_TEMPLATE = String.raw`${CONVERSATION}
 {%- if add_generation_prompt -%}
 	{{- '<|im_start|>assistant\n' -}}
 	{{- '<think>\n\n</think>\n\n' if enable_thinking is defined and enable_thinking is false else '' -}}
+{%- endif -%}`;
+
+/** Models that always think (Qwen3 Thinking-2507, Qwen3-Next Thinking): the prompt opens the block. */
+export const QWEN3_THINKING_TEMPLATE = String.raw`${CONVERSATION}
+{%- if add_generation_prompt -%}
+	{{- '<|im_start|>assistant\n<think>\n' -}}
 {%- endif -%}`;

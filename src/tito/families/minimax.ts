@@ -1,0 +1,24 @@
+// Families `minimax_m25` and `minimax_m27`, whose own templates forget earlier reasoning. Facts only.
+import type { Family } from "../family.js";
+import { MINIMAX_M25_TEMPLATE, MINIMAX_M27_TEMPLATE } from "./minimax-template.js";
+
+const shared = {
+	pinnedKwargs: { clear_thinking: false },
+	appendRoles: ["tool", "user", "assistant"],
+	maxTrimTokens: 0,
+	boundary: { kind: "newline", after: "[e~[" },
+	assistantStart: "]~b]ai",
+	parsers: { reasoning: "minimax-append-think", toolCall: "minimax-m2" },
+} as const satisfies Omit<Family, "name" | "prompts">;
+
+export const minimaxM25: Family = {
+	name: "minimax_m25",
+	...shared,
+	prompts: { kind: "template", template: MINIMAX_M25_TEMPLATE },
+};
+
+export const minimaxM27: Family = {
+	name: "minimax_m27",
+	...shared,
+	prompts: { kind: "template", template: MINIMAX_M27_TEMPLATE },
+};

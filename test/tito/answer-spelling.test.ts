@@ -1,0 +1,137 @@
+// What the model spelled otherwise than the template does is the assistant's text and nothing else: a soft difference.
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { JsonObject, JsonValue } from "../../src/json/value.js";
+import { findMismatches } from "../../src/tito/mismatch.js";
+import { continued } from "./continued.js";
+import { conversations, TOOLS } from "./conversations.js";
+import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
+import { REAL_RIGS, realRig, sharedCheckpoint, TOY_RIGS } from "./rigs.js";
+import { describeWithShared } from "./shared.js";
+import { message } from "./toy.js";
+
+async function report(
+	{ tito }: FamilyRig,
+	messages: JsonObject[],
+	tools: JsonValue[] | undefined,
+	stored: Int32Array,
+) {
+	const kwargs = tito.effectiveKwargs(undefined);
+	const expected = await tito.encodeConversation({ messages, tools, kwargs });
+	const found = await findMismatches(expected, stored, tito.segmentation, (lists) => tito.decodeMany(lists));
+	return found.map(({ type }) => type);
+}
+
+/**
+ * What the engine samples to close the think block that the prompt opened, and whether the template writes the same;
+ * by family, or by template where one differs from its family's.
+ */
+const CLOSED: Record<string, { closing: string; same: boolean }> = {
+	qwen3: { closing: "", same: true },
+	qwen35: { closing: "\n</think>\n\n", same: true },
+	qwennext: { closing: "\n</think>\n\n", same: false },
+	glm47: { closing: "</think>", same: false },
+	"glm-4.7/chat_template.glm-5.2.jinja": { closing: "</think>", same: true },
+	nemotron3: { closing: "</think>", same: false },
+	kimi25: { closing: "</think>", same: true },
+	kimi26: { closing: "", same: true },
+	minimax_m25: { closing: "\n</think>\n\n", same: false },
+	minimax_m27: { closing: "\n</think>\n\n", same: false },
+};
+
+function spelling(titoModel: string, template: string, rigOf: () => FamilyRig, numRuns: number): void {
+	// Without an assistant start no segment is told apart as the assistant's.
+	const soft = titoModel === "default" ? "non_assistant_text" : "assistant_text";
+
+	it("says so once for each answer, when every answer has a word more than its message", async () => {
+		const rig = rigOf();
+		const { tito } = rig;
+		const [word] = await rig.encode("b");
+		const kwargs = tito.effectiveKwargs(undefined);
+		const turns = conversations({ roles: tito.family.appendRoles, reasoned: true });
+		const property = fc.asyncProperty(turns, fc.boolean(), async (conversation, withTools) => {
+			const tools = withTools ? TOOLS : undefined;
+			const messages: JsonObject[] = [];
+			let ids: Int32Array | null = null;
+			for (const { added, answer } of conversation) {
+				const lastAssistant = messages.at(-1);
+				messages.push(...added);
+				const canonical = await tito.encodePrompt({ messages, tools, kwargs });
+				const prompt: Int32Array =
+					ids === null || lastAssistant === undefined
+						? canonical
+						: await continued(tito, ids, { lastAssistant, appended: added, tools, kwargs });
+				messages.push(answer);
+				const sampled = (await rig.stored({ messages, tools, kwargs })).subarray(canonical.length);
+				ids = Int32Array.from([...prompt, word ?? 0, ...sampled]);
+			}
+			const found = await report(rig, messages, tools, ids ?? new Int32Array(0));
+			expect(found).toEqual(conversation.map(() => soft));
+		});
+		await fc.assert(property, { numRuns });
+	});
+
+	const closed = CLOSED[template] ?? CLOSED[titoModel];
+	if (closed === undefined) return;
+	const outcome = closed.same ? "is none" : "is soft";
+	it(`of an answer without reasoning ${outcome}, though the prompt may have opened a think block`, async () => {
+		const rig = rigOf();
+		const { tito } = rig;
+		const kwargs = tito.effectiveKwargs(undefined);
+		const messages = [message("user", "Which?"), message("assistant", "That one.")];
+		const prompt = await tito.encodePrompt({ messages: messages.slice(0, 1), tools: undefined, kwargs });
+		const sampled = await rig.encode(`${closed.closing}That one.`);
+		const end = (await rig.stored({ messages, tools: undefined, kwargs })).subarray(-1);
+		const stored = Int32Array.from([...prompt, ...sampled, ...end]);
+		expect(await report(rig, messages, undefined, stored)).toEqual(closed.same ? [] : ["assistant_text"]);
+	});
+}
+
+describe.each(TOY_RIGS)("a difference in family $titoModel on the toy tokenizer", ({ titoModel, tokens }) => {
+	let dir = "";
+	let rig: FamilyRig;
+	beforeAll(async () => {
+		dir = toyWith(tokens);
+		rig = await familyRig(titoModel, dir);
+	});
+	afterAll(() => removeToy(dir));
+	spelling(titoModel, "", () => rig, 30);
+});
+
+describeWithShared("on the models' own tokenizers", () => {
+	describe.each(REAL_RIGS)("a difference in family $titoModel on $checkpoint $template", (real) => {
+		let rig: FamilyRig;
+		beforeAll(async () => {
+			rig = await realRig(real);
+		});
+		spelling(real.titoModel, real.template ?? "", () => rig, 15);
+	});
+
+	it("a template that forgets reasoning, under kimi26, is told by soft differences; stored tokens stay", async () => {
+		const template = sharedCheckpoint("kimi-k2/chat_template.thinking.jinja");
+		const rig = await familyRig("kimi26", sharedCheckpoint("kimi-k2"), template);
+		const { tito } = rig;
+		const kwargs = tito.effectiveKwargs(undefined);
+		const input = (messages: JsonObject[]) => ({ messages, tools: undefined, kwargs });
+		const question = message("user", "Which?");
+		const call = message(
+			'{"role":"assistant","content":"","reasoning_content":"Hm.","tool_calls":[{"id":"f:0","type":"function","function":{"name":"f","arguments":"{}"}}]}',
+		);
+		const result = message('{"role":"tool","tool_call_id":"f:0","content":"two"}');
+		const prompt = await tito.encodePrompt(input([question]));
+		const called =
+			"<think>Hm.</think><|tool_calls_section_begin|><|tool_call_begin|>f:0<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|><|im_end|>";
+		const first = Int32Array.from([...prompt, ...(await rig.encode(called))]);
+		const next = await continued(tito, first, {
+			lastAssistant: call,
+			appended: [result],
+			tools: undefined,
+			kwargs,
+		});
+		expect([...next.subarray(0, first.length)]).toEqual([...first]);
+		const stored = Int32Array.from([...next, ...(await rig.encode("<think>Hm.</think>Two.<|im_end|>"))]);
+		const answer = message('{"role":"assistant","content":"Two.","reasoning_content":"Hm."}');
+		const found = await report(rig, [question, call, result, answer], undefined, stored);
+		expect(found).toEqual(["assistant_text", "assistant_text"]);
+	});
+});

@@ -1,0 +1,176 @@
+// The facts of each family as a table, and what they come to on a tokenizer. DeepSeek's are tested beside their encoders.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { familyNamed } from "../../src/tito/families/registry.js";
+import type { AppendRole } from "../../src/tito/tito.js";
+import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
+import { REAL_RIGS, sharedCheckpoint, TOY_RIGS } from "./rigs.js";
+import { describeWithShared, sharedDir } from "./shared.js";
+import { TOY_DIR } from "./toy.js";
+
+const ALL: AppendRole[] = ["tool", "user", "system", "assistant"];
+const NO_SYSTEM: AppendRole[] = ["tool", "user", "assistant"];
+
+interface Row {
+	titoModel: string;
+	template: "checkpoint" | "template";
+	pins: Record<string, boolean>;
+	roles: AppendRole[];
+	/** Behind which token a newline comes, which ids are dropped, or neither. */
+	newlineAfter?: string;
+	drops?: string[];
+	maxTrim: 0 | 1;
+	assistantStart: string | null;
+	/** Special tokens that do not part segments, or the only ones that do. */
+	notBoundaries?: string[];
+	onlyBoundaries?: string[];
+	parsers: [reasoning: string | null, toolCall: string | null];
+}
+
+const KEEP = { clear_thinking: false };
+const IM = "<|im_start|>assistant";
+const ROLE_TOKENS = ["<|message_user|>", "<|message_model|>", "<|message_system|>", "<|message_tool|>"];
+
+// biome-ignore format: a table
+const ROWS: Row[] = [
+	{ titoModel: "default", template: "checkpoint", pins: {}, roles: ALL, maxTrim: 0, assistantStart: null, parsers: [null, null] },
+	{ titoModel: "qwen3", template: "template", pins: KEEP, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen25"] },
+	{ titoModel: "qwen35", template: "template", pins: KEEP, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen3_coder"] },
+	{ titoModel: "qwennext", template: "template", pins: KEEP, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen25"] },
+	{ titoModel: "glm47", template: "checkpoint", pins: KEEP, roles: ALL, drops: ["<|user|>", "<|observation|>"], maxTrim: 1, assistantStart: "<|assistant|>", parsers: ["glm45", "glm47"] },
+	{ titoModel: "nemotron3", template: "checkpoint", pins: { truncate_history_thinking: false }, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: `${IM}\n`, parsers: ["nemotron_3", "qwen3_coder"] },
+	{ titoModel: "kimi25", template: "template", pins: { preserve_thinking: true }, roles: ALL, maxTrim: 0, assistantStart: "<|im_assistant|>", notBoundaries: ["<|im_middle|>"], parsers: [null, null] },
+	{ titoModel: "kimi26", template: "checkpoint", pins: { preserve_thinking: true }, roles: ALL, maxTrim: 0, assistantStart: "<|im_assistant|>", notBoundaries: ["<|im_middle|>"], parsers: ["kimi_k2", "kimi_k2_raw_id"] },
+	{ titoModel: "minimax_m25", template: "template", pins: KEEP, roles: NO_SYSTEM, newlineAfter: "[e~[", maxTrim: 0, assistantStart: "]~b]ai", parsers: ["minimax-append-think", "minimax-m2"] },
+	{ titoModel: "minimax_m27", template: "template", pins: KEEP, roles: NO_SYSTEM, newlineAfter: "[e~[", maxTrim: 0, assistantStart: "]~b]ai", parsers: ["minimax-append-think", "minimax-m2"] },
+	{ titoModel: "inkling", template: "template", pins: {}, roles: ALL, maxTrim: 0, assistantStart: "<|message_model|>", onlyBoundaries: ROLE_TOKENS, parsers: ["inkling", "inkling"] },
+];
+
+function rowOf(titoModel: string): Row {
+	const row = ROWS.find((one) => one.titoModel === titoModel);
+	if (row === undefined) throw new Error(`no row for ${titoModel}`);
+	return row;
+}
+
+describe("a family's facts", () => {
+	it.each(ROWS)("$titoModel", ({ titoModel, template, pins, roles, maxTrim, parsers }) => {
+		const family = familyNamed(titoModel);
+		expect(family.prompts.kind).toBe(template);
+		expect(family.pinnedKwargs).toEqual(pins);
+		expect(new Set(family.appendRoles)).toEqual(new Set(roles));
+		expect(family.maxTrimTokens).toBe(maxTrim);
+		expect(family.parsers).toEqual({ reasoning: parsers[0], toolCall: parsers[1] });
+	});
+});
+
+/** Ids of the tokens that a checkpoint's files flag special. */
+function specialIds(dir: string): Set<number> {
+	const tokenizer = JSON.parse(readFileSync(join(dir, "tokenizer.json"), "utf8")) as {
+		added_tokens: Array<{ id: number; special: boolean }>;
+	};
+	const config = JSON.parse(readFileSync(join(dir, "tokenizer_config.json"), "utf8")) as {
+		added_tokens_decoder?: Record<string, { special: boolean }>;
+	};
+	const decoder = Object.entries(config.added_tokens_decoder ?? {});
+	return new Set([
+		...tokenizer.added_tokens.filter(({ special }) => special).map(({ id }) => id),
+		...decoder.filter(([, { special }]) => special).map(([id]) => Number(id)),
+	]);
+}
+
+function onTokenizer(titoModel: string, rigOf: () => FamilyRig, dirOf: () => string): void {
+	const { newlineAfter, drops = [], assistantStart, notBoundaries = [], onlyBoundaries } = rowOf(titoModel);
+
+	it("puts a newline behind its end of turn, drops its stop tokens, and leaves every other end as it is", async () => {
+		const { tito, id } = rigOf();
+		const ends = new Set([newlineAfter, ...drops].filter((token) => token !== undefined).map(id));
+		if (newlineAfter !== undefined) {
+			const { trimCount, insert } = tito.joinBoundary(id(newlineAfter));
+			expect(trimCount).toBe(0);
+			expect(insert).toHaveLength(1);
+			expect(await tito.decode(Int32Array.from(insert))).toBe("\n");
+		}
+		for (const token of drops) expect(tito.joinBoundary(id(token))).toEqual({ trimCount: 1, insert: [] });
+		const others = [undefined, 0, 5, ...specialIds(dirOf())].filter(
+			(one) => one === undefined || !ends.has(one),
+		);
+		for (const other of others) expect(tito.joinBoundary(other)).toEqual({ trimCount: 0, insert: [] });
+	});
+
+	it("takes away nothing but one id, which is all that max_trim_tokens allows for", () => {
+		const { tito, id } = rigOf();
+		const trims = [...specialIds(dirOf())].map((one) => tito.joinBoundary(one).trimCount);
+		expect(Math.max(0, ...trims)).toBe(tito.family.maxTrimTokens);
+		expect(tito.family.maxTrimTokens).toBe(drops.length > 0 ? 1 : 0);
+		expect(drops.map(id)).toHaveLength(drops.length);
+	});
+
+	it("parts segments at its boundary tokens and ignores its trailing ones", async () => {
+		const { tito, id } = rigOf();
+		const { boundaries, trailing, assistantStart: start } = tito.segmentation;
+		const special = specialIds(dirOf());
+		for (const token of notBoundaries) special.delete(id(token));
+		const wanted = onlyBoundaries === undefined ? special : new Set(onlyBoundaries.map(id));
+		expect(new Set(boundaries)).toEqual(wanted);
+		const newline = newlineAfter === undefined ? [] : tito.joinBoundary(id(newlineAfter)).insert;
+		expect(new Set(trailing)).toEqual(new Set([...newline, ...drops.map(id)]));
+		expect(start).toBe(assistantStart);
+	});
+}
+
+describe("a family on another model's checkpoint", () => {
+	// Those that share the toy checkpoint's tokens, or need none.
+	const CHATML = ["default", "qwen3", "qwen35", "qwennext", "nemotron3"];
+	const strangers = ROWS.filter(({ titoModel }) => !CHATML.includes(titoModel));
+
+	it.each(strangers)(
+		"$titoModel refuses to start, naming the token that is missing",
+		async ({ titoModel }) => {
+			await expect(familyRig(titoModel, TOY_DIR)).rejects.toThrow(
+				new RegExp(`--tito-model ${titoModel} needs the token .*, which the checkpoint's tokenizer lacks`),
+			);
+		},
+	);
+});
+
+describe.each(TOY_RIGS)("family $titoModel on the toy tokenizer", ({ titoModel, tokens }) => {
+	let dir = "";
+	let rig: FamilyRig;
+	beforeAll(async () => {
+		dir = toyWith(tokens);
+		rig = await familyRig(titoModel, dir);
+	});
+	afterAll(() => removeToy(dir));
+	onTokenizer(
+		titoModel,
+		() => rig,
+		() => dir,
+	);
+});
+
+describeWithShared("families on the models' own tokenizers", () => {
+	describe.each(REAL_RIGS.filter(({ template }) => template === undefined))(
+		"family $titoModel on $checkpoint",
+		({ titoModel, checkpoint }) => {
+			let rig: FamilyRig;
+			beforeAll(async () => {
+				rig = await familyRig(titoModel, sharedCheckpoint(checkpoint));
+			});
+			onTokenizer(
+				titoModel,
+				() => rig,
+				() => sharedCheckpoint(checkpoint),
+			);
+		},
+	);
+
+	it("glm47 drops one of two stacked stop tokens and leaves the other behind", async () => {
+		expect(sharedDir).not.toBeNull();
+		const { tito, id } = await familyRig("glm47", sharedCheckpoint("glm-4.7"));
+		const [user, observation] = [id("<|user|>"), id("<|observation|>")];
+		const stored = [100, observation, user];
+		const { trimCount, insert } = tito.joinBoundary(stored.at(-1));
+		expect([...stored.slice(0, stored.length - trimCount), ...insert]).toEqual([100, observation]);
+	});
+});

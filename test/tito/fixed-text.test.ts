@@ -1,0 +1,187 @@
+// What single fixed templates write, where no file of the model's is there to compare with: words, refusals, corners.
+import { describe, expect, it } from "vitest";
+import { RollpinError } from "../../src/base/errors.js";
+import type { JsonObject, JsonValue } from "../../src/json/value.js";
+import { familyNamed } from "../../src/tito/families/registry.js";
+import { ChatTemplate } from "../../src/tito/jinja/template.js";
+import { PromptRenderer } from "../../src/tito/renderer.js";
+import { json, list, object } from "./shared.js";
+
+const FIXED = ["qwen3", "qwen35", "qwennext", "kimi25", "minimax_m25", "minimax_m27", "inkling"];
+const TOOLS = list(
+	json(
+		'[{"type":"function","function":{"name":"look","description":"Looks","parameters":{"type":"object","properties":{"b":{"type":"string"},"a":{"type":"integer"}}}}}]',
+	),
+);
+
+function rendererOf(titoModel: string): PromptRenderer {
+	const { prompts } = familyNamed(titoModel);
+	if (prompts.kind !== "template") throw new Error(`${titoModel} has no template of its own`);
+	return new PromptRenderer(new ChatTemplate(prompts.template), new Map());
+}
+
+interface Rendering {
+	tools?: JsonValue[];
+	kwargs?: object;
+	generates?: boolean;
+}
+
+function rendered(
+	titoModel: string,
+	messages: object[],
+	{ tools, kwargs = {}, generates }: Rendering = {},
+): string {
+	const input = { messages: messages.map(objectOf), tools, kwargs: objectOf(kwargs) };
+	return rendererOf(titoModel).prompt(input, generates ?? false);
+}
+
+function objectOf(value: object): JsonObject {
+	return object(json(JSON.stringify(value)));
+}
+
+const CALL = {
+	role: "assistant",
+	content: null,
+	tool_calls: [{ id: "c1", type: "function", function: { name: "look", arguments: '{"b": "x", "a": 1}' } }],
+};
+
+describe("every fixed template", () => {
+	it.each(FIXED)("%s takes a conversation without a user message", (titoModel) => {
+		const text = rendered(titoModel, [
+			{ role: "system", content: "Hello" },
+			{ ...CALL, reasoning_content: "why" },
+		]);
+		expect(text).toContain("Hello");
+		expect(text).toContain("why");
+	});
+
+	it.each(FIXED)("%s takes a tool result behind an answer without calls", (titoModel) => {
+		const suffix = rendererOf(titoModel).suffix({
+			lastAssistant: objectOf({ role: "assistant", content: "ok" }),
+			appended: [objectOf({ role: "tool", tool_call_id: "c1", content: "found it" })],
+			tools: TOOLS,
+			kwargs: new Map(),
+		});
+		expect(suffix).toContain("found it");
+	});
+
+	it.each(FIXED)("%s writes an answer in the same words whether or not something follows", (titoModel) => {
+		const answers = [
+			{ role: "assistant", content: "plain" },
+			{ role: "assistant", content: "thought", reasoning_content: "hm" },
+			CALL,
+		];
+		for (const answer of answers) {
+			const alone = rendered(titoModel, [{ role: "user", content: "q" }, answer]);
+			const followed = rendered(titoModel, [
+				{ role: "user", content: "q" },
+				answer,
+				{ role: "user", content: "r" },
+			]);
+			expect(followed.startsWith(alone)).toBe(true);
+		}
+	});
+
+	it.each(FIXED.filter((name) => !["qwen3", "qwennext"].includes(name)))(
+		"%s refuses an image",
+		(titoModel) => {
+			const image = { type: "image_url", image_url: { url: "data:," } };
+			const messages = [{ role: "user", content: [{ type: "text", text: "see" }, image] }];
+			expect(() => rendered(titoModel, messages)).toThrow(RollpinError);
+		},
+	);
+
+	it.each(["qwen35", "minimax_m25", "minimax_m27"])(
+		"%s refuses a system message that is not the first",
+		(titoModel) => {
+			const messages = [
+				{ role: "user", content: "q" },
+				{ role: "system", content: "late" },
+			];
+			expect(() => rendered(titoModel, messages)).toThrow(/at the beginning only/);
+		},
+	);
+});
+
+describe("minimax", () => {
+	it.each(["minimax_m25", "minimax_m27"])(
+		"%s: reasoning that the engine's parser leaves in the content is kept like reasoning of its own",
+		(titoModel) => {
+			const question = { role: "user", content: "q" };
+			const inContent = { role: "assistant", content: "<think>\nhm\n</think>\n\nfine" };
+			const apart = { role: "assistant", content: "fine", reasoning_content: "hm" };
+			const text = rendered(titoModel, [question, inContent, question]);
+			expect(text).toBe(rendered(titoModel, [question, apart, question]));
+			expect(text).toContain("]~b]ai\n<think>\nhm\n</think>\n\nfine[e~[\n");
+		},
+	);
+
+	it("names the model where there is no system message, and says what the caller says of it", () => {
+		const question = [{ role: "user", content: "q" }];
+		const intro = (name: string) =>
+			`]~!b[]~b]system\nYou are a helpful assistant. Your name is ${name} and is built by MiniMax.[e~[\n]~b]user\nq[e~[\n`;
+		expect(rendered("minimax_m25", question)).toBe(intro("MiniMax-M2.5"));
+		expect(rendered("minimax_m27", question)).toBe(intro("MiniMax-M2.7"));
+		const other = rendered("minimax_m27", question, { kwargs: { model_identity: "You are Bo." } });
+		expect(other).toBe("]~!b[]~b]system\nYou are Bo.[e~[\n]~b]user\nq[e~[\n");
+	});
+});
+
+describe("kimi25", () => {
+	it("writes tools as the request's own text when it gives one", () => {
+		const question = [{ role: "user", content: "q" }];
+		const text = rendered("kimi25", question, {
+			tools: TOOLS,
+			kwargs: { tools_ts_str: "namespace functions {}" },
+		});
+		expect(text).toContain("<|im_system|>tool_declare<|im_middle|>namespace functions {}<|im_end|>");
+	});
+
+	it("closes the think block at once where thinking is off", () => {
+		const text = rendered("kimi25", [{ role: "user", content: "q" }], {
+			kwargs: { thinking: false },
+			generates: true,
+		});
+		expect(text.endsWith("<|im_assistant|>assistant<|im_middle|><think></think>")).toBe(true);
+	});
+});
+
+describe("inkling", () => {
+	const EFFORT = "<|message_system|><|content_text|>Thinking effort level: 0.9<|end_message|>";
+
+	it("writes tools first, then system messages, then the effort, then the rest", () => {
+		const messages = [
+			{ role: "system", content: "Be brief." },
+			{ role: "user", content: "Where?" },
+			{ ...CALL, reasoning_content: "look" },
+			{ role: "tool", tool_call_id: "c1", content: "here" },
+			{ role: "assistant", content: "Here." },
+		];
+		expect(rendered("inkling", messages, { tools: TOOLS, generates: true })).toBe(
+			'<|message_system|>tool_declare<|content_xml|>[{"description":"Looks","name":"look","parameters":' +
+				'{"properties":{"a":{"type":"integer"},"b":{"type":"string"}},"type":"object"},"type":"function"}]<|end_message|>' +
+				`<|message_system|><|content_text|>Be brief.<|end_message|>${EFFORT}` +
+				"<|message_user|><|content_text|>Where?<|end_message|>" +
+				"<|message_model|><|content_thinking|>look<|end_message|>" +
+				'<|message_model|>look<|content_invoke_tool_json|>{"name":"look","args":{"a":1,"b":"x"}}<|end_message|>' +
+				"<|content_model_end_sampling|><|message_tool|>look<|content_text|>here<|end_message|>" +
+				"<|message_model|><|content_text|>Here.<|end_message|><|content_model_end_sampling|><|message_model|>",
+		);
+	});
+
+	it.each([
+		[{ reasoning_effort: "low" }, "0.2"],
+		[{ reasoning_effort: "none" }, "0.0"],
+		[{ reasoning_effort: 0.55 }, "0.55"],
+		[{ reasoning_effort: 0 }, "0"],
+		[{ reasoning_effort: null }, "0.9"],
+	])("with %j thinks at level %s", (kwargs, level) => {
+		const text = rendered("inkling", [{ role: "user", content: "q" }], { kwargs });
+		expect(text).toContain(`Thinking effort level: ${level}<|end_message|>`);
+	});
+
+	it.each([1, -0.5, "much", true])("refuses reasoning_effort %j", (reasoning_effort) => {
+		const messages = [{ role: "user", content: "q" }];
+		expect(() => rendered("inkling", messages, { kwargs: { reasoning_effort } })).toThrow(/reasoning_effort/);
+	});
+});

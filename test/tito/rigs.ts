@@ -1,0 +1,87 @@
+// Every family with a checkpoint to test it on. DeepSeek's are tested beside their encoders.
+import { join } from "node:path";
+import { type FamilyRig, familyRig } from "./family-rig.js";
+import { sharedDir } from "./shared.js";
+
+const KIMI_TOKENS = [
+	"<|im_system|>",
+	"<|im_user|>",
+	"<|im_assistant|>",
+	"<|im_middle|>",
+	"<|tool_calls_section_begin|>",
+	"<|tool_calls_section_end|>",
+	"<|tool_call_begin|>",
+	"<|tool_call_argument_begin|>",
+	"<|tool_call_end|>",
+];
+
+const MINIMAX_TOKENS = ["]~!b[", "]~b]", "[e~["];
+
+const INKLING_TOKENS = [
+	"<|message_user|>",
+	"<|message_model|>",
+	"<|message_system|>",
+	"<|message_tool|>",
+	"<|content_text|>",
+	"<|content_thinking|>",
+	"<|content_xml|>",
+	"<|content_invoke_tool_json|>",
+	"<|content_model_end_sampling|>",
+	"<|end_message|>",
+];
+
+/** Families whose prompts need no file of the model's, and the tokens that the toy tokenizer must get for them. */
+export const TOY_RIGS: ReadonlyArray<{ titoModel: string; tokens: readonly string[] }> = [
+	{ titoModel: "default", tokens: [] },
+	{ titoModel: "qwen3", tokens: [] },
+	{ titoModel: "qwen35", tokens: [] },
+	{ titoModel: "qwennext", tokens: [] },
+	{ titoModel: "kimi25", tokens: KIMI_TOKENS },
+	{ titoModel: "minimax_m25", tokens: MINIMAX_TOKENS },
+	{ titoModel: "minimax_m27", tokens: MINIMAX_TOKENS },
+	{ titoModel: "inkling", tokens: INKLING_TOKENS },
+];
+
+/** Families on a model's own tokenizer, and its own template where the family says so. */
+export interface RealRig {
+	titoModel: string;
+	/** Under the shared checkpoints, like `template`. */
+	checkpoint: string;
+	/** Another published template than the one beside the tokenizer. */
+	template?: string;
+	goldens: string;
+}
+
+export const REAL_RIGS: readonly RealRig[] = [
+	{ titoModel: "qwen3", checkpoint: "qwen3", goldens: "qwen3" },
+	{ titoModel: "qwen35", checkpoint: "qwen3", goldens: "qwen3" },
+	{ titoModel: "qwennext", checkpoint: "qwen3", goldens: "qwen3" },
+	{ titoModel: "glm47", checkpoint: "glm-4.7", goldens: "glm-4.7" },
+	{
+		titoModel: "glm47",
+		checkpoint: "glm-4.7",
+		template: "glm-4.7/chat_template.glm-5.2.jinja",
+		goldens: "glm-4.7",
+	},
+	{ titoModel: "nemotron3", checkpoint: "nemotron-3", goldens: "nemotron-3" },
+	{
+		titoModel: "nemotron3",
+		checkpoint: "nemotron-3",
+		template: "nemotron-3/chat_template.super.jinja",
+		goldens: "nemotron-3",
+	},
+	{ titoModel: "kimi25", checkpoint: "kimi-k2", goldens: "kimi-k2" },
+	{ titoModel: "kimi26", checkpoint: "kimi-k2", goldens: "kimi-k2" },
+];
+
+export function realRig({ titoModel, checkpoint, template }: RealRig): Promise<FamilyRig> {
+	return familyRig(
+		titoModel,
+		sharedCheckpoint(checkpoint),
+		template === undefined ? null : sharedCheckpoint(template),
+	);
+}
+
+export function sharedCheckpoint(path: string): string {
+	return join(sharedDir ?? "", "checkpoints", path);
+}
