@@ -43,7 +43,7 @@ export function linesFormat({ store, payloads }: LineParts): Produce {
 		};
 		let any = false;
 		const plan = await planRead(session);
-		for await (const piece of recordPieces(store, plan, payloads, () => undefined, opening)) {
+		for await (const piece of recordPieces(store, plan, payloads, () => undefined, { opening })) {
 			any = true;
 			yield piece === opening.later ? piece : withoutBreaks(piece);
 		}

@@ -39,6 +39,12 @@ export interface RecordOpening {
 	later: Buffer;
 }
 
+export interface RecordOptions {
+	opening?: RecordOpening;
+	/** To read payloads into, in turn: a piece is then valid until so many more were asked for. */
+	buffers?: readonly Buffer[] | undefined;
+}
+
 const ELEMENTS: RecordOpening = { first: Buffer.from("{"), later: Buffer.from(",{") };
 
 /**
@@ -51,7 +57,7 @@ export async function* recordPieces(
 	plan: ReadPlan,
 	payloads: PayloadChoice,
 	onTokens: (ids: Int32Array) => void,
-	opening: RecordOpening = ELEMENTS,
+	{ opening = ELEMENTS, buffers }: RecordOptions = {},
 ): AsyncGenerator<Buffer> {
 	const turns = plan.provisional === null ? plan.path : [...plan.path, plan.provisional];
 	let content: Buffer = Buffer.alloc(0);
@@ -70,7 +76,7 @@ export async function* recordPieces(
 		yield index === 0 ? opening.first : opening.later;
 		const wanted = payloads === "all" || (payloads === "latest" && index === turns.length - 1);
 		const carry = wanted && header.payloadsDropped !== true;
-		const filled = { request, reply, content, promptText: tokenIdsText(promptIds), carry };
+		const filled = { request, reply, content, promptText: tokenIdsText(promptIds), carry, buffers };
 		yield* recordOf(store, plan.id, header, filled);
 		if (provisional) {
 			break;
@@ -91,6 +97,7 @@ interface RecordBytes {
 	promptText: Buffer;
 	/** Whether the payloads are put back. */
 	carry: boolean;
+	buffers: readonly Buffer[] | undefined;
 }
 
 /** A record behind its opening brace. */
@@ -120,14 +127,14 @@ async function* replyPieces(
 	store: Store,
 	id: SessionId,
 	header: TurnHeader,
-	{ reply, promptText, carry }: RecordBytes,
+	{ reply, promptText, carry, buffers }: RecordBytes,
 ): AsyncGenerator<Buffer> {
 	let at = 0;
 	for (const hole of header.replyHoles) {
 		yield reply.subarray(at, hole.offset);
 		at = hole.offset;
 		if (hole.part === "prompt_token_ids") yield promptText;
-		else if (carry) yield* store.streamPart(id, header.id, hole.part);
+		else if (carry) yield* store.streamPart(id, header.id, hole.part, buffers);
 	}
 	yield reply.subarray(at);
 }

@@ -66,12 +66,17 @@ export class BlobFiles {
 		return bytesRead;
 	}
 
-	/** @param scratch filled anew for every piece; without it each piece is the caller's */
-	async *stream(name: string, offset: number, length: number, scratch?: Buffer): AsyncIterable<Buffer> {
+	/** @param nextBuffer what to fill with the next piece; without it each piece is the caller's */
+	async *stream(
+		name: string,
+		offset: number,
+		length: number,
+		nextBuffer?: () => Buffer,
+	): AsyncIterable<Buffer> {
 		const file = await this.open(name);
 		try {
 			for (let at = 0; at < length; ) {
-				const piece = scratch ?? Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, length - at));
+				const piece = nextBuffer?.() ?? Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, length - at));
 				const bytes = Math.min(piece.length, length - at);
 				const bytesRead = await this.fill(file, name, piece.subarray(0, bytes), offset + at);
 				at += bytesRead;

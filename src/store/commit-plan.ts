@@ -10,6 +10,12 @@ import type { PartName, StoreOp, Tombstone } from "./store.js";
 
 /** Parts longer than this go to the turn's blob file. */
 const INLINE_BYTES = 16 * 1024;
+/**
+ * Where there is such a file anyway, these go there from this length on. A next turn does not need them, and LMDB keeps
+ * fewer pages, which count in the RSS of whoever has touched them.
+ */
+const INLINE_BESIDE_BYTES = 512;
+const NOT_FOR_NEXT_TURN: ReadonlySet<PartName> = new Set(["logprobs", "request"]);
 
 /** The stored state a plan is made against. */
 interface StoredState {
@@ -90,6 +96,7 @@ class Planner {
 	#append(op: Extract<StoreOp, { op: "append_turn" }>): void {
 		const parts: Partial<Record<PartName, PartPlace>> = {};
 		const pieces: Uint8Array[] = [];
+		const hasBlob = [...op.parts.values()].some((given) => byteLength(given) > INLINE_BYTES);
 		let blobLength = 0;
 		for (const [name, given] of op.parts) {
 			const known = op.bases?.get(name)?.shared ?? 0;
@@ -100,7 +107,8 @@ class Planner {
 			const place: PartPlace = base === null ? { length } : { length, base };
 			parts[name] = place;
 			const bytes = ownLength(place);
-			if (bytes > INLINE_BYTES) {
+			const inline = hasBlob && NOT_FOR_NEXT_TURN.has(name) ? INLINE_BESIDE_BYTES : INLINE_BYTES;
+			if (bytes > inline) {
 				place.blobOffset = blobLength;
 				for (const piece of own) pieces.push(piece);
 				blobLength += bytes;

@@ -88,9 +88,14 @@ class LmdbReader implements Store {
 		return this.#of(id)?.reader.part(id, turn, part) ?? Buffer.alloc(0);
 	}
 
-	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
+	async *streamPart(
+		id: SessionId,
+		turn: TurnId,
+		part: PartName,
+		buffers?: readonly Buffer[],
+	): AsyncIterable<Buffer> {
 		const opened = this.#of(id);
-		if (opened !== undefined) yield* opened.reader.streamPart(id, turn, part);
+		if (opened !== undefined) yield* opened.reader.streamPart(id, turn, part, buffers);
 	}
 
 	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {

@@ -111,8 +111,13 @@ class LmdbStore implements Store {
 		return this.#partition(id).part(id, turn, part);
 	}
 
-	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
-		yield* this.#partition(id).streamPart(id, turn, part);
+	async *streamPart(
+		id: SessionId,
+		turn: TurnId,
+		part: PartName,
+		buffers?: readonly Buffer[],
+	): AsyncIterable<Buffer> {
+		yield* this.#partition(id).streamPart(id, turn, part, buffers);
 	}
 
 	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {

@@ -67,15 +67,20 @@ export class PartitionReader {
 		return whole;
 	}
 
-	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
+	async *streamPart(
+		id: SessionId,
+		turn: TurnId,
+		part: PartName,
+		buffers?: readonly Buffer[],
+	): AsyncIterable<Buffer> {
 		const { record, extents } = this.#extents(id, turn, part);
-		yield* this.#stream(id, record, part, extents);
+		yield* this.#stream(id, record, part, extents, buffers);
 	}
 
 	/** The bytes behind `start`, through one buffer: a piece is valid until the next one is asked for. */
 	protected async *skim(id: SessionId, turn: TurnId, part: PartName, start: number): AsyncIterable<Buffer> {
 		const { record, extents } = this.#extents(id, turn, part);
-		yield* this.#stream(id, record, part, behind(extents, start), Buffer.allocUnsafeSlow(SKIM_BYTES));
+		yield* this.#stream(id, record, part, behind(extents, start), [Buffer.allocUnsafeSlow(SKIM_BYTES)]);
 	}
 
 	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
@@ -95,8 +100,11 @@ export class PartitionReader {
 		record: TurnRecord,
 		part: PartName,
 		extents: readonly Extent[],
-		scratch?: Buffer,
+		buffers?: readonly Buffer[],
 	): AsyncIterable<Buffer> {
+		let piecesRead = 0;
+		const nextBuffer =
+			buffers === undefined ? undefined : () => buffers[piecesRead++ % buffers.length] as Buffer;
 		for (const extent of extents) {
 			if (extent.blob === null) {
 				this.#checkStored(id, record, part);
@@ -104,7 +112,7 @@ export class PartitionReader {
 				continue;
 			}
 			try {
-				for await (const piece of this.#blobs.stream(extent.blob, extent.offset, extent.length, scratch)) {
+				for await (const piece of this.#blobs.stream(extent.blob, extent.offset, extent.length, nextBuffer)) {
 					this.#checkStored(id, record, part);
 					yield piece;
 				}

@@ -169,9 +169,10 @@ export interface Store {
 	part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer>;
 	/**
 	 * One part piece by piece, for payloads too large to hold. Pieces are valid until the next one is asked for.
+	 * @param buffers to read into, in turn, where that saves memory: then a piece is valid until so many more were asked for
 	 * @throws TurnGone as `part`, also between two pieces
 	 */
-	streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer>;
+	streamPart(id: SessionId, turn: TurnId, part: PartName, buffers?: readonly Buffer[]): AsyncIterable<Buffer>;
 	/** The part for reading into the caller's own memory. @throws TurnGone as `part` */
 	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor;
 	/** Byte length of a part, also of one that was dropped. @throws TurnGone when the turn is not stored */

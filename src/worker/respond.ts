@@ -83,6 +83,38 @@ export async function sendPieces(
 	response.end();
 }
 
+/**
+ * As `sendPieces`, and no piece is used any more once the next but one is asked for: its maker may then fill its buffer
+ * anew.
+ */
+export async function sendWritten(response: ServerResponse, pieces: AsyncIterable<Buffer>): Promise<void> {
+	let last: Promise<void> = Promise.resolve();
+	for await (const piece of pieces) {
+		if (response.destroyed) throw new ClientGone();
+		if (piece.length === 0) continue;
+		const before = last;
+		last = written(response, piece);
+		// Awaited with the next piece; until then nobody else hears of a failure.
+		last.catch(() => undefined);
+		await before;
+	}
+	await last;
+	response.end();
+}
+
+/** Resolves when the system has taken the bytes over. */
+function written(response: ServerResponse, piece: Buffer): Promise<void> {
+	return new Promise((resolve, reject) => {
+		const onClose = (): void => reject(new ClientGone());
+		response.once("close", onClose);
+		response.write(piece, (error) => {
+			response.off("close", onClose);
+			if (error) reject(new ClientGone());
+			else resolve();
+		});
+	});
+}
+
 function drained(response: ServerResponse): Promise<void> {
 	return new Promise((resolve, reject) => {
 		const settle = (act: () => void) => {

@@ -13,15 +13,17 @@ export async function* sessionPieces(
 	context: SessionJsonContext,
 	session: Session,
 	payloads: PayloadChoice,
+	buffers?: readonly Buffer[],
 ): AsyncGenerator<Buffer> {
 	const plan = await planRead(session);
 	const { meta } = plan;
 	const inFlight = session.chatsInFlight;
 	let tokens: Int32Array = new Int32Array(0);
 	yield Buffer.from(`{"session_id":${JSON.stringify(meta.id)},"records":[`);
-	yield* recordPieces(context.store, plan, payloads, (ids) => {
+	const onTokens = (ids: Int32Array): void => {
 		tokens = ids;
-	});
+	};
+	yield* recordPieces(context.store, plan, payloads, onTokens, { buffers });
 	yield Buffer.from(`],"metadata":{"accumulated_token_ids":[`);
 	yield tokenIdsText(tokens);
 	const facts = {

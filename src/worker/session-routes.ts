@@ -7,7 +7,7 @@ import type { PayloadChoice } from "../session/records.js";
 import type { WorkerContext } from "./context.js";
 import { parseCreateBody, parseExtendBody } from "./create-body.js";
 import { readBody, requireJson } from "./read-body.js";
-import { sendJson, sendPieces } from "./respond.js";
+import { sendJson, sendWritten } from "./respond.js";
 import { sessionPieces, whileOpen } from "./session-json.js";
 
 const DEFAULT_PAGE = 100;
@@ -80,6 +80,9 @@ export async function deleteSession(
 	response.end();
 }
 
+/** Of a payload that is read, at once. */
+const READ_BYTES = 256 * 1024;
+
 /** GET of one session; a never-seen id is an empty 200 and creates nothing. */
 export async function readSession(
 	context: WorkerContext,
@@ -95,10 +98,12 @@ export async function readSession(
 	}
 	const done = context.registry.use(session);
 	try {
-		const pieces = whileOpen(session, sessionPieces(context, session, payloads));
+		// Two are enough: while one is on its way to the client the other is filled.
+		const buffers = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)];
+		const pieces = whileOpen(session, sessionPieces(context, session, payloads, buffers));
 		response.statusCode = 200;
 		response.setHeader("content-type", "application/json");
-		await sendPieces(response, pieces);
+		await sendWritten(response, pieces);
 	} finally {
 		done();
 	}

@@ -406,8 +406,13 @@ class SteppedStore implements Store {
 		if (part === "reply") await this.#step();
 		return this.#store.part(id, turn, part);
 	}
-	streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
-		return this.#store.streamPart(id, turn, part);
+	streamPart(
+		id: SessionId,
+		turn: TurnId,
+		part: PartName,
+		buffers?: readonly Buffer[],
+	): AsyncIterable<Buffer> {
+		return this.#store.streamPart(id, turn, part, buffers);
 	}
 	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
 		return this.#store.openPart(id, turn, part);
