@@ -35,6 +35,7 @@ export interface Machine {
 /** Every option's effective value: no default left open, paths absolute. */
 export interface SettledValues extends OptionValues {
 	backends: number;
+	titoModel: NonNullable<OptionValues["titoModel"]>;
 	instanceId: string;
 	sessionTtl: number;
 	maxInflightMib: number;
@@ -78,6 +79,9 @@ function settle(values: OptionValues, settings: RawSettings, machine: Machine): 
 	return {
 		...values,
 		backends,
+		// The toy checkpoint speaks Qwen3's format: with `default` each of its sessions would report a missing newline.
+		titoModel:
+			values.titoModel ?? (values.checkpoint === null && values.chatTemplate === null ? "qwen3" : "default"),
 		instanceId: values.instanceId ?? machine.newInstanceId(),
 		sessionTtl: values.sessionTtl ?? Math.min(86_400, values.maxSessionTtl),
 		maxInflightMib: values.maxInflightMib ?? Math.max(values.maxBodyMib, Math.min(4096, memoryShareMib)),

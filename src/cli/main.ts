@@ -8,6 +8,7 @@ import { createProgram } from "./program.js";
 import { reload } from "./reload.js";
 import { serve } from "./serve.js";
 import { sim } from "./sim.js";
+import { top } from "./top.js";
 import { verify } from "./verify.js";
 
 /**
@@ -34,6 +35,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 		},
 		verify: async (flags) => {
 			exitCode = await verify(flags);
+		},
+		top: async (flags) => {
+			exitCode = await top(flags);
 		},
 	});
 	try {
@@ -75,7 +79,7 @@ function usageLine(message: string, command: string | undefined): string {
 		.replace(/\s*\n\s*/g, " ")
 		.replace(/\.$/, "");
 	const helpOf =
-		command !== undefined && ["serve", "sim", "demo", "reload", "export", "verify"].includes(command)
+		command !== undefined && ["serve", "sim", "demo", "reload", "export", "verify", "top"].includes(command)
 			? `rollpin ${command} --help`
 			: "rollpin --help";
 	return `${line}; see ${helpOf}`;

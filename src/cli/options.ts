@@ -156,7 +156,8 @@ export const SERVE_OPTIONS = {
 			"deepseekv4",
 			"inkling",
 		],
-		fallback: "default",
+		fallback: null,
+		defaultText: "default; with the toy checkpoint qwen3",
 	}),
 	toolSchemaVersion: choice({
 		group: TOKENS,

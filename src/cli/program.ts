@@ -9,6 +9,7 @@ import { OPTION_KEYS, SERVE_OPTIONS } from "./options.js";
 import { RELOAD_FLAGS } from "./reload.js";
 import type { RawFlags } from "./settings.js";
 import { SIM_FLAGS } from "./sim-options.js";
+import { TOP_FLAGS } from "./top.js";
 import { VERIFY_FLAGS } from "./verify-options.js";
 
 export interface Actions {
@@ -18,6 +19,7 @@ export interface Actions {
 	reload: (flags: RawFlags) => Promise<void>;
 	export: (flags: RawFlags) => Promise<void>;
 	verify: (flags: RawFlags) => Promise<void>;
+	top: (flags: RawFlags) => Promise<void>;
 }
 
 /** Width of --help when it does not go to a terminal; the README shows it so. */
@@ -130,5 +132,15 @@ export function createProgram(version: string, actions: Actions): Command {
 		.helpOption("-h, --help", "print this help")
 		.action((flags: RawFlags) => actions.verify(flags));
 	for (const [key, spec] of VERIFY_FLAGS) addFlag(verify, { key, spec, choices: undefined, hidden: false });
+	const top = program
+		.command("top")
+		.summary("watch a running cluster: its workers, sessions and turns")
+		.description(
+			"Shows the workers of a running cluster and the figures of their last heartbeats, again and again, until q or Ctrl-C.\n" +
+				"Where the output is no terminal, each view follows the one before it.",
+		)
+		.helpOption("-h, --help", "print this help")
+		.action((flags: RawFlags) => actions.top(flags));
+	for (const [key, spec] of TOP_FLAGS) addFlag(top, { key, spec, choices: undefined, hidden: false });
 	return program;
 }

@@ -124,7 +124,10 @@ process.on("message", (message) => {
 	};
 	process.send?.(usage);
 });
-const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) => {
+// Its loop is blocked for seconds at a time; connections that wait meanwhile must not count as idle behind it.
+const serverOptions = { keepAliveTimeout: 600_000 };
+const address = { port: 0, hostname: "127.0.0.1" };
+const server = serve({ fetch: app.fetch, ...address, serverOptions }, ({ port }) => {
 	const message: NaiveServer = { url: `http://127.0.0.1:${port}` };
 	ready(message, () => void server.close());
 });

@@ -2,7 +2,7 @@
 import { Agent, type Dispatcher, request } from "undici";
 import type { SessionId } from "../../src/base/ids.js";
 import { ownerOf, partitionOf } from "../../src/base/partitions.js";
-import { within } from "../support/wait.js";
+import { until, within } from "../support/wait.js";
 
 /** Then the conversation begins anew in a new session, so that a turn costs the same all the time. */
 const TURNS_PER_SESSION = 6;
@@ -55,21 +55,30 @@ export class Conversations {
 
 	/** Reads back what was acknowledged. @returns turns that are missing or that nobody was told of */
 	async wrongTurns(): Promise<number> {
-		const { body } = await request(`${this.#url}/sessions/${this.#id}`, { dispatcher: this.#dispatcher });
-		return Math.abs(((await body.json()) as { records: unknown[] }).records.length - this.#turns);
+		const { records } = JSON.parse(await this.#insist("GET", 200)) as { records: unknown[] };
+		return Math.abs(records.length - this.#turns);
 	}
 
 	async #end(): Promise<void> {
 		const wrong = await this.wrongTurns();
 		if (wrong !== 0) throw new Error(`session ${this.#id} has ${wrong} turns too few or too many`);
-		const { body } = await request(`${this.#url}/sessions/${this.#id}`, {
-			method: "DELETE",
-			dispatcher: this.#dispatcher,
-		});
-		await body.dump();
+		await this.#insist("DELETE", 204);
 		this.#id = this.#ids.next().value as string;
 		this.#messages = [];
 		this.#turns = 0;
+	}
+
+	/** A read or a removal is refused under overload too; this one is said until it is not. */
+	async #insist(method: "GET" | "DELETE", wanted: number): Promise<string> {
+		const path = `${this.#url}/sessions/${this.#id}`;
+		return until(`${method} ${path}`, TIMEOUT_MS, async () => {
+			const { statusCode, body } = await request(path, { method, dispatcher: this.#dispatcher });
+			const text = await body.text();
+			if (statusCode === wanted) return { text };
+			if (statusCode !== 429 && statusCode !== 503)
+				throw new Error(`${method} ${path}: ${statusCode} ${text}`);
+			return null;
+		}).then(({ text }) => text);
 	}
 
 	async #post(url: string, messages: Message[]) {
@@ -137,6 +146,7 @@ export async function openLoad(
 ): Promise<Outcome[]> {
 	const outcomes: Outcome[] = [];
 	const running = new Set<Promise<void>>();
+	const errors: unknown[] = [];
 	const startedMs = performance.now();
 	let sent = 0;
 	let next = 0;
@@ -148,14 +158,17 @@ export async function openLoad(
 			const conversations = all[next];
 			next = (next + 1) % all.length;
 			if (conversations === undefined || conversations.busy) throw new Error("no conversation is idle");
-			const turn = conversations.turn().then((outcome) => {
-				outcomes.push(outcome);
-				running.delete(turn);
-			});
+			const turn = conversations
+				.turn()
+				.then((outcome) => void outcomes.push(outcome))
+				.catch((error: unknown) => void errors.push(error))
+				.finally(() => running.delete(turn));
 			running.add(turn);
 		}
+		if (errors.length > 0) throw errors[0];
 		await new Promise((resolve) => setTimeout(resolve, 2));
 	}
 	await Promise.all(running);
+	if (errors.length > 0) throw errors[0];
 	return outcomes;
 }

@@ -124,6 +124,20 @@ interface Loss {
 	left: number;
 }
 
+/** What is worth losing the power for behind a step; the others would leave what the step before left. */
+function variantsBehind({ type }: Recorded, step: number): Array<[string, Choose]> {
+	if (type === "flush_begin") return [];
+	const variants: Array<[string, Choose]> = [
+		["some", seededChoose(step)],
+		["some others", seededChoose(step + 1_000_000)],
+	];
+	// A write may be one that is on the medium when it returns.
+	if (type === "flush_end" || type === "write" || type === "said")
+		variants.push(["nothing unflushed", DROP_ALL]);
+	if (type !== "flush_end") variants.push(["everything", KEEP_ALL]);
+	return variants;
+}
+
 /** Loses the power behind every step of a log. */
 async function loseEverywhere(durability: Durability, namesWithFiles: boolean): Promise<Loss[]> {
 	const { dir, base, log } = await recordWriter(durability);
@@ -135,17 +149,14 @@ async function loseEverywhere(durability: Durability, namesWithFiles: boolean): 
 		platter.apply(record);
 		// Its first line is that the session is there.
 		if (record.type === "said") acknowledged += record.text.split("\n").length - 1;
-		const variants: Array<[string, Choose]> = [
-			["nothing unflushed", DROP_ALL],
-			["everything", KEEP_ALL],
-			["some", seededChoose(step)],
-			["some others", seededChoose(step + 1_000_000)],
-		];
-		for (const [variant, choose] of variants) {
+		// What it was written as must not matter to the next start.
+		const openedAs = step % 3 === 2 ? (durability === "power" ? "process" : "power") : durability;
+		for (const [variant, choose] of variantsBehind(record, step)) {
 			rmSync(target, { recursive: true, force: true });
 			platter.write(target, choose);
-			const left = await turnsLeft(target, durability).catch((error: unknown) => {
-				throw new Error(`behind step ${step} (${record.type}), keeping ${variant}`, { cause: error });
+			const left = await turnsLeft(target, openedAs).catch((error: unknown) => {
+				const where = `behind step ${step} (${record.type}), keeping ${variant}, opened as ${openedAs}`;
+				throw new Error(where, { cause: error });
 			});
 			losses.push({ step, variant, acknowledged, left });
 		}
