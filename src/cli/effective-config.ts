@@ -1,14 +1,13 @@
 // `rollpin serve --print-config`: every effective setting and where it came from. Pure. Never holds a secret:
 // the token file's path is a setting, the token is not.
 import { type Compiled, sourceOf } from "./compile-config.js";
-import { NOT_YET_OPTIONS } from "./not-yet.js";
 import { envOf, fileKeyOf, flagOf } from "./option-names.js";
 import { OPTION_KEYS, type OptionKey } from "./options.js";
 import type { RawSettings, Source } from "./settings.js";
 
 /** JSON text: `{"<file key>": {"value", "from"}}`, ended by a newline. */
 export function effectiveConfig(compiled: Compiled, settings: RawSettings): string {
-	const entries = OPTION_KEYS.filter((key) => !NOT_YET_OPTIONS.includes(key)).map((key) => [
+	const entries = OPTION_KEYS.map((key) => [
 		fileKeyOf(key),
 		{ value: compiled.values[key], from: origin(key, sourceOf(settings, key)) },
 	]);

@@ -6,7 +6,6 @@ import { isSessionId } from "../base/partitions.js";
 import type { ExportFormat } from "../export/formats.js";
 import type { ExportOptions } from "../export/run-export.js";
 import type { PayloadChoice } from "../session/records.js";
-import { workingChoices } from "./not-yet.js";
 import { choice, integer, type OptionSpec, path, text } from "./option-types.js";
 import { SERVE_OPTIONS } from "./options.js";
 import { readFlags } from "./read-flags.js";
@@ -102,7 +101,7 @@ export const EXPORT_FLAGS: ReadonlyMap<string, OptionSpec<unknown>> = new Map<st
 			group: RECORDED,
 			description: "model family",
 			placeholder: "family",
-			choices: workingChoices("titoModel", SERVE_OPTIONS.titoModel.choices ?? []),
+			choices: SERVE_OPTIONS.titoModel.choices ?? [],
 			fallback: null,
 			defaultText: AS_LAUNCHED,
 		}),

@@ -8,16 +8,13 @@ import { defaultText } from "./option-words.js";
 export interface FlagText {
 	key: string;
 	spec: OptionSpec<unknown>;
-	/** The choices that work. */
-	choices: readonly string[] | undefined;
-	hidden: boolean;
 }
 
 /** Adds one flag; every value given is collected in order, so that a repeated flag can be refused. */
 export function addFlag(command: Command, flag: FlagText): void {
 	const { key, spec } = flag;
 	const usage = spec.placeholder === null ? flagOf(key) : `${flagOf(key)} <${spec.placeholder}>`;
-	const option = new Option(usage, describe(flag)).helpGroup(`${spec.group}:`).hideHelp(flag.hidden);
+	const option = new Option(usage, describe(flag)).helpGroup(`${spec.group}:`);
 	if (spec.placeholder === null) {
 		command.addOption(option);
 		command.addOption(new Option(flagOf(key).replace("--", "--no-")).helpGroup(`${spec.group}:`).hideHelp());
@@ -33,7 +30,7 @@ export function collect(value: string, previous: string[] | undefined): string[]
 
 function describe(flag: FlagText): string {
 	const facts: string[] = [];
-	if (flag.choices !== undefined) facts.push(flag.choices.join(" | "));
+	if (flag.spec.choices !== undefined) facts.push(flag.spec.choices.join(" | "));
 	const fallback = defaultText(flag.spec);
 	const withUnit = /^[\d.]+$/.test(fallback) && flag.spec.unit !== undefined;
 	facts.push(`default: ${fallback}${withUnit ? ` ${flag.spec.unit}` : ""}`);

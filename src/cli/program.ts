@@ -3,7 +3,6 @@ import { Command, Option } from "commander";
 import { DEMO_FLAGS } from "./demo-options.js";
 import { EXPORT_FLAGS } from "./export-options.js";
 import { addFlag, collect } from "./flags.js";
-import { NOT_YET_OPTIONS, workingChoices } from "./not-yet.js";
 import type { OptionSpec } from "./option-types.js";
 import { OPTION_KEYS, SERVE_OPTIONS } from "./options.js";
 import { RELOAD_FLAGS } from "./reload.js";
@@ -55,12 +54,7 @@ export function createProgram(version: string, actions: Actions): Command {
 		.action((flags: RawFlags) => actions.serve(flags));
 	for (const key of OPTION_KEYS) {
 		const spec: OptionSpec<unknown> = SERVE_OPTIONS[key];
-		addFlag(serve, {
-			key,
-			spec,
-			choices: spec.choices && workingChoices(key, spec.choices),
-			hidden: NOT_YET_OPTIONS.includes(key),
-		});
+		addFlag(serve, { key, spec });
 	}
 	serve.addOption(
 		new Option(
@@ -83,7 +77,7 @@ export function createProgram(version: string, actions: Actions): Command {
 		)
 		.helpOption("-h, --help", "print this help")
 		.action((flags: RawFlags) => actions.sim(flags));
-	for (const [key, spec] of SIM_FLAGS) addFlag(sim, { key, spec, choices: undefined, hidden: false });
+	for (const [key, spec] of SIM_FLAGS) addFlag(sim, { key, spec });
 	const demo = program
 		.command("demo")
 		.summary("run demo agents against a running cluster and check what it recorded")
@@ -93,7 +87,7 @@ export function createProgram(version: string, actions: Actions): Command {
 		)
 		.helpOption("-h, --help", "print this help")
 		.action((flags: RawFlags) => actions.demo(flags));
-	for (const [key, spec] of DEMO_FLAGS) addFlag(demo, { key, spec, choices: undefined, hidden: false });
+	for (const [key, spec] of DEMO_FLAGS) addFlag(demo, { key, spec });
 	const reload = program
 		.command("reload")
 		.summary("replace the workers of a running cluster, one by one")
@@ -103,7 +97,7 @@ export function createProgram(version: string, actions: Actions): Command {
 		)
 		.helpOption("-h, --help", "print this help")
 		.action((flags: RawFlags) => actions.reload(flags));
-	for (const [key, spec] of RELOAD_FLAGS) addFlag(reload, { key, spec, choices: undefined, hidden: false });
+	for (const [key, spec] of RELOAD_FLAGS) addFlag(reload, { key, spec });
 	const exporting = program
 		.command("export")
 		.summary("write the sessions of a data dir out, cluster running or not")
@@ -117,7 +111,7 @@ export function createProgram(version: string, actions: Actions): Command {
 		.helpOption("-h, --help", "print this help")
 		.action((flags: RawFlags) => actions.export(flags));
 	for (const [key, spec] of EXPORT_FLAGS) {
-		addFlag(exporting, { key, spec, choices: spec.choices, hidden: false });
+		addFlag(exporting, { key, spec });
 	}
 	const verify = program
 		.command("verify")
@@ -131,7 +125,7 @@ export function createProgram(version: string, actions: Actions): Command {
 		)
 		.helpOption("-h, --help", "print this help")
 		.action((flags: RawFlags) => actions.verify(flags));
-	for (const [key, spec] of VERIFY_FLAGS) addFlag(verify, { key, spec, choices: undefined, hidden: false });
+	for (const [key, spec] of VERIFY_FLAGS) addFlag(verify, { key, spec });
 	const top = program
 		.command("top")
 		.summary("watch a running cluster: its workers, sessions and turns")
@@ -141,6 +135,6 @@ export function createProgram(version: string, actions: Actions): Command {
 		)
 		.helpOption("-h, --help", "print this help")
 		.action((flags: RawFlags) => actions.top(flags));
-	for (const [key, spec] of TOP_FLAGS) addFlag(top, { key, spec, choices: undefined, hidden: false });
+	for (const [key, spec] of TOP_FLAGS) addFlag(top, { key, spec });
 	return program;
 }

@@ -1,6 +1,5 @@
 // Raw settings -> typed values, one option at a time. Pure. Rules between options live in compile-config.ts.
 import { ConfigError } from "../base/errors.js";
-import { NOT_YET_CHOICES, NOT_YET_OPTIONS, workingChoices } from "./not-yet.js";
 import { envOf } from "./option-names.js";
 import type { OptionSpec } from "./option-types.js";
 import { defaultText, shownValue } from "./option-words.js";
@@ -21,27 +20,20 @@ export function readValues(settings: RawSettings): OptionValues {
 function readValue(key: OptionKey, setting: Setting): unknown {
 	const spec: OptionSpec<unknown> = SERVE_OPTIONS[key];
 	const label = labelOf(key, setting.source);
-	if (NOT_YET_OPTIONS.includes(key)) {
-		throw new ConfigError(`${label}: not in this version yet; leave it out`);
-	}
 	const value = spec.parse(setting.raw);
 	if (value === undefined) {
 		throw new ConfigError(
 			`${label} ${shownValue(setting.raw)}: must be ${ruleOf(key)}; ${remedyOf(key, setting)}`,
 		);
 	}
-	if (typeof value === "string" && NOT_YET_CHOICES[key]?.includes(value)) {
-		throw new ConfigError(`${label} ${value}: not in this version yet; must be ${ruleOf(key)}`);
-	}
 	return value;
 }
 
-/** The rule in words, without the choices that do not work yet. */
+/** The rule in words. */
 export function ruleOf(key: OptionKey): string {
 	const spec: OptionSpec<unknown> = SERVE_OPTIONS[key];
 	if (spec.choices === undefined) return spec.unit === undefined ? spec.rule : `${spec.rule} (${spec.unit})`;
-	const working = workingChoices(key, spec.choices);
-	return working.length === 1 ? `${working[0]}` : `one of ${working.join(", ")}`;
+	return `one of ${spec.choices.join(", ")}`;
 }
 
 function remedyOf(key: OptionKey, setting: Setting): string {

@@ -2,7 +2,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ERROR_STATUS, errorType } from "../../src/base/errors.js";
-import { NOT_YET_OPTIONS } from "../../src/cli/not-yet.js";
 import { envOf, fileKeyOf, flagOf } from "../../src/cli/option-names.js";
 import type { OptionSpec } from "../../src/cli/option-types.js";
 import { defaultText } from "../../src/cli/option-words.js";
@@ -38,7 +37,7 @@ function cell(text: string): string {
 }
 
 export function configurationTables(): string {
-	const keys = OPTION_KEYS.filter((key) => !NOT_YET_OPTIONS.includes(key));
+	const keys = OPTION_KEYS;
 	const groups = [...new Set(keys.map((key) => SERVE_OPTIONS[key].group))];
 	return groups
 		.map((group) => {
