@@ -1,8 +1,10 @@
 // The worked example of docs/tito.md: one small session on the toy checkpoint, run for real, token by token.
+import { join } from "node:path";
 import { ledger, lossMask, type Span } from "../../src/demo/ledger.js";
 import { table } from "../../src/demo/report.js";
 import { type SessionRecords, verifySession } from "../../src/demo/verify.js";
 import { createTito } from "../../src/tito/create.js";
+import { Encoder } from "../../src/tito/encoder.js";
 import { readSamples } from "./samples.js";
 import { startRig, TOY_CHECKPOINT } from "./worker-rig.js";
 
@@ -32,20 +34,56 @@ const TOOL = {
 	function: { name: "t", description: "", parameters: { type: "object", properties: {} } },
 };
 
-export async function workedExample(samplesThread: string): Promise<WorkedExample> {
-	const settings = { chatTemplateFile: null, chatTemplateKwargs: new Map(), titoModel: "qwen3" };
-	const tito = await createTito({ checkpointDir: TOY_CHECKPOINT, ...settings });
-	const rig = await startRig({ titoModel: "qwen3" }, undefined, () => tito, undefined, samplesThread);
+/** How a family's engine answers: its words for the call and the end, each with the token it stops at. */
+export interface ExampleFamily {
+	titoModel: string;
+	checkpointDir: string;
+	call: string;
+	answer: string;
+	/** One turn more: what the agent says then, and what the engine answers. */
+	more?: { message: { role: string; content: string }; answer: string };
+}
+
+export const NEWLINE_EXAMPLE: ExampleFamily = {
+	titoModel: "qwen3",
+	checkpointDir: TOY_CHECKPOINT,
+	call: `${ANSWER}<|im_end|>`,
+	answer: `${LAST}<|im_end|>`,
+};
+
+/** @param checkpointDir with GLM's tokens and a template in its manner */
+export function trimmingExample(checkpointDir: string): ExampleFamily {
+	return {
+		titoModel: "glm47",
+		checkpointDir,
+		call: "run</think><tool_call>t{}</tool_call><|observation|>",
+		answer: `done</think>${LAST}<|user|>`,
+		more: { message: { role: "system", content: "Be brief." }, answer: `so</think>${LAST}<|user|>` },
+	};
+}
+
+export async function workedExample(samplesThread: string, family: ExampleFamily): Promise<WorkedExample> {
+	const { titoModel, checkpointDir, more } = family;
+	const settings = { chatTemplateFile: null, chatTemplateKwargs: new Map(), titoModel };
+	const tito = await createTito({ checkpointDir, ...settings });
+	const encoder = new Encoder(join(checkpointDir, "tokenizer.json"));
+	const sampled = async (text: string) => Array.from(await encoder.encode(text));
+	const rig = await startRig({ titoModel, checkpointDir }, undefined, () => tito, undefined, samplesThread);
 	try {
 		await rig.control.script(
-			{ text: ANSWER, message: CALL, finishReason: "tool_calls" },
-			{ text: LAST, finishReason: "stop" },
+			{ ids: await sampled(family.call), message: CALL, finishReason: "tool_calls" },
+			{ ids: await sampled(family.answer), text: LAST, finishReason: "stop" },
+			...(more === undefined ? [] : [{ ids: await sampled(more.answer), text: LAST, finishReason: "stop" }]),
 		);
 		const id = await rig.create();
 		const first = await rig.chat(id, { messages: [FIRST], tools: [TOOL] });
 		const message = first.json.choices[0]?.message;
 		const result = { role: "tool", tool_call_id: "call_1", content: "4 passed" };
-		await rig.chat(id, { messages: [FIRST, message, result], tools: [TOOL] });
+		const second = await rig.chat(id, { messages: [FIRST, message, result], tools: [TOOL] });
+		if (more !== undefined) {
+			const messages = [FIRST, message, result, second.json.choices[0]?.message, more.message];
+			await rig.chat(id, { messages, tools: [TOOL] });
+		}
 		const read = await rig.request("GET", `/sessions/${id}`);
 		const session = read.json as unknown as SessionRecords;
 		const samples = readSamples(await rig.request("POST", `/sessions/${id}/samples`));
@@ -56,7 +94,7 @@ export async function workedExample(samplesThread: string): Promise<WorkedExampl
 			sampleMask: [...(samples.samples[0]?.lossMask ?? "")].map(Number),
 			problems: verifySession(
 				session,
-				[0, 1].map(() => ({
+				Array.from({ length: more === undefined ? 2 : 3 }, () => ({
 					latencyMs: 0,
 					promptIds: null,
 					completionIds: null,

@@ -6,7 +6,7 @@ import { findMismatches } from "../../src/tito/mismatch.js";
 import { continued } from "./continued.js";
 import { conversations, TOOLS } from "./conversations.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
-import { REAL_RIGS, realRig, sharedCheckpoint, TOY_RIGS } from "./rigs.js";
+import { GLM_LIKE, REAL_RIGS, realRig, sharedCheckpoint, TOY_RIGS } from "./rigs.js";
 import { describeWithShared } from "./shared.js";
 import { message } from "./toy.js";
 
@@ -31,6 +31,7 @@ const CLOSED: Record<string, { closing: string; same: boolean }> = {
 	qwen35: { closing: "\n</think>\n\n", same: true },
 	qwennext: { closing: "\n</think>\n\n", same: false },
 	glm47: { closing: "</think>", same: false },
+	[GLM_LIKE]: { closing: "</think>", same: true },
 	"glm-4.7/chat_template.glm-5.2.jinja": { closing: "</think>", same: true },
 	nemotron3: { closing: "</think>", same: false },
 	kimi25: { closing: "</think>", same: true },
@@ -87,16 +88,19 @@ function spelling(titoModel: string, template: string, rigOf: () => FamilyRig, n
 	});
 }
 
-describe.each(TOY_RIGS)("a difference in family $titoModel on the toy tokenizer", ({ titoModel, tokens }) => {
-	let dir = "";
-	let rig: FamilyRig;
-	beforeAll(async () => {
-		dir = toyWith(tokens);
-		rig = await familyRig(titoModel, dir);
-	});
-	afterAll(() => removeToy(dir));
-	spelling(titoModel, "", () => rig, 30);
-});
+describe.each(TOY_RIGS)(
+	"a difference in family $titoModel on the toy tokenizer",
+	({ titoModel, tokens, template }) => {
+		let dir = "";
+		let rig: FamilyRig;
+		beforeAll(async () => {
+			dir = toyWith(tokens, template);
+			rig = await familyRig(titoModel, dir);
+		});
+		afterAll(() => removeToy(dir));
+		spelling(titoModel, template ?? "", () => rig, 30);
+	},
+);
 
 describeWithShared("on the models' own tokenizers", () => {
 	describe.each(REAL_RIGS)("a difference in family $titoModel on $checkpoint $template", (real) => {

@@ -47,11 +47,11 @@ function properties(rig: () => FamilyRig, numRuns: number): void {
 	});
 }
 
-describe.each(TOY_RIGS)("family $titoModel on the toy tokenizer", ({ titoModel, tokens }) => {
+describe.each(TOY_RIGS)("family $titoModel on the toy tokenizer", ({ titoModel, tokens, template }) => {
 	let rig: FamilyRig;
 	let dir: string;
 	beforeAll(async () => {
-		dir = toyWith(tokens);
+		dir = toyWith(tokens, template);
 		rig = await familyRig(titoModel, dir);
 	});
 	afterAll(() => removeToy(dir));

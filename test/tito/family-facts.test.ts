@@ -134,11 +134,11 @@ describe("a family on another model's checkpoint", () => {
 	);
 });
 
-describe.each(TOY_RIGS)("family $titoModel on the toy tokenizer", ({ titoModel, tokens }) => {
+describe.each(TOY_RIGS)("family $titoModel on the toy tokenizer", ({ titoModel, tokens, template }) => {
 	let dir = "";
 	let rig: FamilyRig;
 	beforeAll(async () => {
-		dir = toyWith(tokens);
+		dir = toyWith(tokens, template);
 		rig = await familyRig(titoModel, dir);
 	});
 	afterAll(() => removeToy(dir));

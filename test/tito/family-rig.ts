@@ -81,7 +81,7 @@ export async function familyRig(
 }
 
 /** The toy checkpoint with more special tokens, in a directory of its own; the caller removes it. */
-export function toyWith(tokens: readonly string[]): string {
+export function toyWith(tokens: readonly string[], template = join(TOY_DIR, "chat_template.jinja")): string {
 	const dir = mkdtempSync(join(tmpdir(), "rollpin-toy-"));
 	const tokenizer = JSON.parse(readFileSync(join(TOY_DIR, "tokenizer.json"), "utf8")) as {
 		added_tokens: Array<Record<string, unknown> & AddedToken>;
@@ -95,7 +95,7 @@ export function toyWith(tokens: readonly string[]): string {
 	}
 	writeFileSync(join(dir, "tokenizer.json"), JSON.stringify(tokenizer));
 	copyFileSync(join(TOY_DIR, "tokenizer_config.json"), join(dir, "tokenizer_config.json"));
-	copyFileSync(join(TOY_DIR, "chat_template.jinja"), join(dir, "chat_template.jinja"));
+	copyFileSync(template, join(dir, "chat_template.jinja"));
 	return dir;
 }
 

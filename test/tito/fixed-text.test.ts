@@ -169,6 +169,22 @@ describe("inkling", () => {
 		);
 	});
 
+	it("names a late result's tool no better in a whole conversation than in a suffix, which knows the last calls only", () => {
+		const answer = { role: "assistant", content: "ok" };
+		const late = { role: "tool", tool_call_id: "c1", content: "late" };
+		const suffix = rendererOf("inkling").suffix({
+			lastAssistant: objectOf(answer),
+			appended: [objectOf(late)],
+			tools: undefined,
+			kwargs: new Map(),
+		});
+		expect(suffix).toBe("<|message_tool|><|content_text|>late<|end_message|><|message_model|>");
+		const whole = rendered("inkling", [{ role: "user", content: "q" }, CALL, answer, late], {
+			generates: true,
+		});
+		expect(whole.endsWith(`<|content_model_end_sampling|>${suffix}`)).toBe(true);
+	});
+
 	it.each([
 		[{ reasoning_effort: "low" }, "0.2"],
 		[{ reasoning_effort: "none" }, "0.0"],

@@ -1,5 +1,6 @@
 // Every family with a checkpoint to test it on. DeepSeek's are tested beside their encoders.
 import { join } from "node:path";
+import { packageRoot } from "../../src/base/package-root.js";
 import { type FamilyRig, familyRig } from "./family-rig.js";
 import { sharedDir } from "./shared.js";
 
@@ -30,8 +31,19 @@ const INKLING_TOKENS = [
 	"<|end_message|>",
 ];
 
-/** Families whose prompts need no file of the model's, and the tokens that the toy tokenizer must get for them. */
-export const TOY_RIGS: ReadonlyArray<{ titoModel: string; tokens: readonly string[] }> = [
+export const GLM_LIKE = join(packageRoot(), "test/fixtures/glm-like.jinja");
+export const GLM_TOKENS = ["[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>"];
+
+export interface ToyRig {
+	titoModel: string;
+	/** What the toy tokenizer must get. */
+	tokens: readonly string[];
+	/** In place of the toy's own, for a family that uses its checkpoint's. */
+	template?: string;
+}
+
+/** Families on the toy tokenizer: those whose prompts need no file of the model's, and glm47 with a template in its manner. */
+export const TOY_RIGS: readonly ToyRig[] = [
 	{ titoModel: "default", tokens: [] },
 	{ titoModel: "qwen3", tokens: [] },
 	{ titoModel: "qwen35", tokens: [] },
@@ -40,6 +52,7 @@ export const TOY_RIGS: ReadonlyArray<{ titoModel: string; tokens: readonly strin
 	{ titoModel: "minimax_m25", tokens: MINIMAX_TOKENS },
 	{ titoModel: "minimax_m27", tokens: MINIMAX_TOKENS },
 	{ titoModel: "inkling", tokens: INKLING_TOKENS },
+	{ titoModel: "glm47", tokens: GLM_TOKENS, template: GLM_LIKE },
 ];
 
 /** Families on a model's own tokenizer, and its own template where the family says so. */
