@@ -59,6 +59,27 @@ describe("the judge", () => {
 		expect(judge(ledgerOf(TURNS), toldOf(TURNS))).toEqual({ lost: 0, doubled: 0, problems: [] });
 	});
 
+	test("finds a replay payload that is not the one of its tokens, or is missing", () => {
+		const payloadOf = (ids: Int32Array) => ids.join(" ");
+		const told = (...payloads: string[]) => {
+			const session = toldOf(TURNS) as {
+				records: Array<{ response: { choices: Array<{ meta_info: object }> } }>;
+			};
+			session.records.forEach(({ response }, index) => {
+				Object.assign(response.choices[0]?.meta_info ?? {}, { routed_experts: payloads[index] });
+			});
+			return session;
+		};
+		const own = TURNS.map(({ prompt, sampled }) => [...prompt, ...sampled].join(" "));
+		expect(judge(ledgerOf(TURNS), told(...own), payloadOf).problems).toEqual([]);
+		const [a = "", b = "", c = ""] = own;
+		for (const [index, wrong] of [told(b, b, c), told(a, `${b} `, c), told(a, b)].entries()) {
+			expect(judge(ledgerOf(TURNS), wrong, payloadOf).problems).toEqual([
+				`s: turn ${index}: the recorded replay payload is not the engine's`,
+			]);
+		}
+	});
+
 	test.each<[string, Turn[], { lost: number; doubled: number }]>([
 		["the last turn lost", [A, B], { lost: 1, doubled: 0 }],
 		["a turn in the middle lost", [A, C], { lost: 1, doubled: 0 }],

@@ -96,6 +96,7 @@ export class KeptCluster {
 			"data-dir": dataDir,
 			"drain-timeout": drainTimeoutS,
 			"log-format": "json",
+			r3: "full",
 		};
 		const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
 		return new ServedCluster(args, { bare: true });

@@ -38,6 +38,9 @@ export interface Verdict {
 	problems: string[];
 }
 
+/** The replay payload, base64, that the engine must have sent for these ids; null: not checked. */
+export type PayloadOf = ((ids: Int32Array) => string) | null;
+
 interface Records extends SessionRecords {
 	records: Array<
 		SessionRecords["records"][number] & { response: { id: string; choices: Array<{ message: unknown }> } }
@@ -45,7 +48,7 @@ interface Records extends SessionRecords {
 }
 
 /** @param told the reply to GET /sessions/{id}; an idle session's: no turn may be unacknowledged */
-export function judge(ledger: SessionLedger, told: unknown): Verdict {
+export function judge(ledger: SessionLedger, told: unknown, payloadOf: PayloadOf = null): Verdict {
 	const session = told as Records;
 	const problems: string[] = [];
 	const records = session.records.map(({ response }) => ({
@@ -65,7 +68,20 @@ export function judge(ledger: SessionLedger, told: unknown): Verdict {
 		else if (record.message !== message)
 			problems.push(`turn ${index}: the recorded message is not the agent's`);
 	});
+	if (payloadOf !== null) problems.push(...wrongPayloads(session, payloadOf));
 	// Prompts continue exactly from the tokens before them; the agent's ids are the recorded ones.
 	problems.push(...verifySession(session, ledger.acks));
 	return { lost, doubled, problems: problems.map((problem) => `${ledger.id}: ${problem}`) };
+}
+
+/** Payloads are a pure function of the ids that the engine saw, so each of them can be made once more. */
+function wrongPayloads({ records }: Records, payloadOf: (ids: Int32Array) => string): string[] {
+	return records.flatMap(({ request, response }, index) => {
+		const meta = response.choices[0]?.meta_info as { routed_experts?: string } | undefined;
+		const sampled = response.choices[0]?.meta_info.output_token_logprobs.map((entry) => entry[1]) ?? [];
+		const expected = payloadOf(Int32Array.from([...request.input_ids, ...sampled]));
+		return meta?.routed_experts === expected
+			? []
+			: [`turn ${index}: the recorded replay payload is not the engine's`];
+	});
 }

@@ -4,13 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../../src/base/package-root.js";
 import { percentile } from "../../src/demo/report.js";
+import { compileSimTunables } from "../../src/sim/flags.js";
+import { PayloadMaker } from "../../src/sim/replay-payload.js";
 import { startSimEngine } from "../../src/sim/server.js";
 import type { LogRecord } from "../support/cluster-process.js";
 import { type AgentWorld, type FaultSession, runFaultAgent } from "./agent.js";
 import type { Hit, HitKind } from "./hits.js";
 import { KeptCluster } from "./kept-cluster.js";
 import { runKiller } from "./killer.js";
-import { type FailedAttempt, judge } from "./ledger.js";
+import { type FailedAttempt, judge, type PayloadOf } from "./ledger.js";
 import { Chance } from "./random.js";
 
 export interface FaultRunOptions {
@@ -109,7 +111,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultReport> 
 		const exitCode = await cluster.startAgain({ backends: options.backends + 1 });
 		if (exitCode !== 0) findings.push(`SIGTERM ended the cluster with exit code ${exitCode}`);
 		progress(`${acks} acks; reading ${sessions.length} sessions back`);
-		const verdict = await judgeAll(sessions, findings);
+		const verdict = await judgeAll(sessions, findings, payloadsOf(seed));
 		const records = cluster.records();
 		return {
 			hits,
@@ -146,6 +148,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultReport> 
 async function judgeAll(
 	sessions: readonly FaultSession[],
 	findings: string[],
+	payloadOf: PayloadOf,
 ): Promise<{ lost: number; doubled: number }> {
 	const sum = { lost: 0, doubled: 0 };
 	const queue = [...sessions];
@@ -162,7 +165,7 @@ async function judgeAll(
 				sum.lost += ledger.acks.length;
 				findings.push(`${ledger.id}: is answered ${read.status}`);
 			} else {
-				const verdict = judge(ledger, read.json);
+				const verdict = judge(ledger, read.json, payloadOf);
 				sum.lost += verdict.lost;
 				sum.doubled += verdict.doubled;
 				findings.push(...verdict.problems);
@@ -171,6 +174,13 @@ async function judgeAll(
 	};
 	await Promise.all(Array.from({ length: 8 }, take));
 	return sum;
+}
+
+/** As the simulated engine with this seed makes them. */
+function payloadsOf(seed: number): (ids: Int32Array) => string {
+	const { r3Layers, r3TopK, r3Experts } = compileSimTunables({ seed });
+	const maker = new PayloadMaker(seed, { layers: r3Layers, topK: r3TopK, bound: r3Experts });
+	return (ids) => Buffer.concat([...maker.make(ids, 0).chunks()]).toString("latin1");
 }
 
 function isExplained(attempt: FailedAttempt, hits: readonly Hit[]): boolean {
