@@ -1,6 +1,7 @@
 // The bytes of one session in each format of `rollpin export`. Uses what the routes use, so that both say the same.
 import { ownerOf, partitionOf } from "../base/partitions.js";
 import { SampleAssembler } from "../samples/assembler.js";
+import { containerBytes } from "../samples/later.js";
 import { readNumLayers } from "../samples/model-layers.js";
 import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
 import type { Store } from "../store/store.js";
@@ -67,10 +68,11 @@ export function samplesFormat(
 		tito,
 	};
 	const produce: Produce = async function* samples(session) {
-		yield* await assembler.assemble(async () => {
+		const { pieces, reads } = await assembler.assemble(async () => {
 			const input = await gatherJob(context, session, { maxSeqLen, agentJson: null });
 			return { input, reads: jobReads(context, session, input) };
 		});
+		yield* containerBytes(pieces, reads.payload);
 	};
 	return { produce, assembler };
 }

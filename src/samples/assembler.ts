@@ -5,6 +5,7 @@ import { Worker } from "node:worker_threads";
 import { ConfigError } from "../base/errors.js";
 import type { HookPaths } from "./hooks.js";
 import type { SampleJob } from "./job.js";
+import type { ContainerPiece } from "./later.js";
 import { SampleError } from "./sample.js";
 import type { FromThread, ThreadSettings, ToThread } from "./thread-messages.js";
 
@@ -19,7 +20,7 @@ const SLICE_BYTES = 2 * 1024 * 1024;
 
 /** What a job reads while it runs. */
 export interface JobReads {
-	/** Base64 text of one payload, in pieces. */
+	/** Base64 text of one payload, in pieces; each is used up before the next one is asked for. */
 	payload(turn: number, index: number): AsyncIterable<Uint8Array>;
 	decode(lists: readonly Int32Array[]): Promise<string[]>;
 }
@@ -29,12 +30,18 @@ export interface PreparedJob {
 	reads: JobReads;
 }
 
+export interface AssembledJob {
+	pieces: ContainerPiece[];
+	/** Those of the prepared job, for the pieces that come later. */
+	reads: JobReads;
+}
+
 interface RunningJob {
 	thread: Thread;
 	reads: JobReads;
 	/** Why a question could not be answered. */
 	fault: unknown;
-	resolve(pieces: Uint8Array[]): void;
+	resolve(pieces: ContainerPiece[]): void;
 	reject(error: unknown): void;
 }
 
@@ -64,22 +71,23 @@ export class SampleAssembler {
 	}
 
 	/**
-	 * The container's bytes, in pieces.
+	 * The container in pieces; those that come later are read by `containerBytes`, behind the end of the job.
 	 * @param prepare called when the job's turn has come, so that jobs that wait hold nothing
 	 * @throws SampleError with the text of a 422; whatever `prepare` and the reads throw
 	 */
-	async assemble(prepare: () => Promise<PreparedJob>): Promise<Uint8Array[]> {
+	async assemble(prepare: () => Promise<PreparedJob>): Promise<AssembledJob> {
 		if (this.#running >= MAX_JOBS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
 		else this.#running++;
 		try {
 			const { input, reads } = await prepare();
 			const thread = this.#started();
 			await thread.ready;
-			return await new Promise((resolve, reject) => {
+			const pieces = await new Promise<ContainerPiece[]>((resolve, reject) => {
 				const job = this.#nextJob++;
 				this.#jobs.set(job, { thread, reads, fault: undefined, resolve, reject });
 				this.#tell(thread, { type: "assemble", job, input });
 			});
+			return { pieces, reads };
 		} finally {
 			const next = this.#waiting.shift();
 			// The place goes to the one who waits, so nobody can slip in between.

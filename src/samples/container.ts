@@ -1,6 +1,7 @@
 // Samples to the container that a trainer reads: tensors and their JSON in one safetensors file (reference section 13.3).
 import { writeJson } from "../json/parse.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
+import type { ContainerPiece } from "./later.js";
 import { numberOf } from "./merge.js";
 import { encodeSafetensors, type Tensor } from "./safetensors.js";
 import type { ReplayTensor, Sample } from "./sample.js";
@@ -15,8 +16,10 @@ export interface ContainerInput {
 	emptyReason: EmptyReason | null;
 }
 
-export function encodeContainer(input: ContainerInput): Uint8Array[] {
-	const tensors = input.samples.flatMap((sample, index) => tensorsOf(sample, index));
+export function encodeContainer(input: ContainerInput): ContainerPiece[] {
+	const tensors: Array<Tensor<ContainerPiece>> = input.samples.flatMap((sample, index) =>
+		tensorsOf(sample, index),
+	);
 	const meta = Buffer.from(
 		`{"samples":[${input.samples.map((sample) => writeJson(metaOf(sample))).join(",")}],` +
 			`"session_metadata":${input.sessionMetadata.join("")},"empty_reason":${JSON.stringify(input.emptyReason)}}`,
@@ -25,9 +28,9 @@ export function encodeContainer(input: ContainerInput): Uint8Array[] {
 	return encodeSafetensors(tensors);
 }
 
-function tensorsOf(sample: Sample, index: number): Tensor[] {
+function tensorsOf(sample: Sample, index: number): Array<Tensor<ContainerPiece>> {
 	const response = [sample.responseLength];
-	const tensors: Tensor[] = [
+	const tensors: Array<Tensor<ContainerPiece>> = [
 		{
 			name: `tokens.${index}`,
 			dtype: "I64",
@@ -39,8 +42,10 @@ function tensorsOf(sample: Sample, index: number): Tensor[] {
 	];
 	const replay = (field: string, tensor: ReplayTensor | null) => {
 		if (tensor === null) return;
-		const { shape, values } = tensor;
-		tensors.push({ name: `${field}.${index}`, dtype: "I32", shape, bytes: bytesOf(values) });
+		const { later = [], shape, values } = tensor;
+		const byteLength = later.reduce((sum, payload) => sum + payload.byteLength, 0);
+		const bytes = values === null ? { byteLength, payloads: later } : bytesOf(values);
+		tensors.push({ name: `${field}.${index}`, dtype: "I32", shape, bytes });
 	};
 	replay("rollout_routed_experts", sample.routedExperts);
 	replay("rollout_indexer_topk", sample.indexerTopk);

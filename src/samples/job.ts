@@ -4,6 +4,7 @@ import type { JsonObject, JsonValue } from "../json/value.js";
 import { type AssembleOptions, assemblePath } from "./assemble.js";
 import { encodeContainer } from "./container.js";
 import { type Hooks, runHooks } from "./hooks.js";
+import type { ContainerPiece } from "./later.js";
 import type { ForestNode, LeafSample, PathNode } from "./leaves.js";
 import { numberOf } from "./merge.js";
 import type { ReadPayload } from "./replay.js";
@@ -48,7 +49,7 @@ export interface JobSources {
 }
 
 /** @throws SampleError with the text of a 422 */
-export async function runJob(job: SampleJob, sources: JobSources, hooks: Hooks): Promise<Uint8Array[]> {
+export async function runJob(job: SampleJob, sources: JobSources, hooks: Hooks): Promise<ContainerPiece[]> {
 	const turns = new Map<number, PathTurn>();
 	for (const stored of job.turns) turns.set(stored.turn, { ...stored, facts: readReplyFacts(stored) });
 	const assemble = (path: readonly number[]) =>

@@ -6,6 +6,9 @@ import type { KeptTurn } from "./truncate.js";
 /** Hands over the base64 text of one payload, in order; resolves behind the last piece. */
 export type ReadPayload = (turn: number, index: number, take: (piece: Uint8Array) => void) => Promise<void>;
 
+/** Larger replay tensors are not held but decoded while they are sent; a bad character is then found while sending. */
+const HELD_BASE64_BYTES = 4 * 1024 * 1024;
+
 /** Length of the decoded bytes, which are int32: of three possible paddings one gives a multiple of four. */
 function decodedLength(base64Length: number): number | null {
 	if (base64Length % 4 !== 0) return null;
@@ -105,12 +108,43 @@ export async function readFull(
 		);
 	}
 	const rows = Math.max(0, turn.promptLength + turn.outLength - 1);
-	const values = await decodePayload(read, turn.source.turn, ref, what);
-	const length = rows * layers * topk;
-	return {
-		values: length === values.length ? values : values.slice(0, length),
-		shape: [rows, layers, topk],
-	};
+	const wanted: WantedPayload[] = [{ turn: turn.source.turn, ref, what }];
+	return tensorOf(wanted, [rows, layers, topk], read);
+}
+
+interface WantedPayload {
+	turn: number;
+	ref: PayloadRef;
+	what: string;
+}
+
+/** The payloads' values behind each other, as many as the shape has; more than `HELD_BASE64_BYTES` of text come later. */
+async function tensorOf(
+	wanted: readonly WantedPayload[],
+	shape: readonly [number, number, number],
+	read: ReadPayload,
+): Promise<ReplayTensor> {
+	let left = shape.reduce((cells, side) => cells * side, 4);
+	if (wanted.reduce((sum, { ref }) => sum + ref.length, 0) > HELD_BASE64_BYTES) {
+		const later = wanted.map(({ turn, ref, what }) => {
+			const byteLength = Math.min(left, decodedLength(ref.length) ?? 0);
+			left -= byteLength;
+			return { turn, index: ref.index, base64Length: ref.length, byteLength, what };
+		});
+		return { values: null, later, shape };
+	}
+	const all: Int32Array[] = [];
+	for (const { turn, ref, what } of wanted) all.push(await decodePayload(read, turn, ref, what));
+	const [only] = all;
+	if (all.length === 1 && only?.byteLength === left) return { values: only, shape };
+	const values = new Int32Array(left / 4);
+	let at = 0;
+	for (const piece of all) {
+		const part = piece.subarray(0, values.length - at);
+		values.set(part, at);
+		at += part.length;
+	}
+	return { values, shape };
 }
 
 /**
@@ -127,7 +161,7 @@ export async function readIncremental(
 ): Promise<ReplayTensor | null> {
 	if (turns.every(({ source }) => source.facts.routedExperts === null)) return null;
 	const layers = layersOf(layersOrNull, "additional R3");
-	const pieces: Int32Array[] = [];
+	const wanted: WantedPayload[] = [];
 	let covered = 0;
 	let topk = 0;
 	for (const turn of turns) {
@@ -148,18 +182,11 @@ export async function readIncremental(
 		const own = inferTopk(ref, end - start, layers, what);
 		if (topk !== 0 && own !== topk) throw refuse(`has top-k ${own}, the turns before it have ${topk}`);
 		topk = own;
-		pieces.push(await decodePayload(read, turn.source.turn, ref, what));
+		wanted.push({ turn: turn.source.turn, ref, what });
 		covered = end;
 	}
 	if (covered < needed) throw new SampleError(`additional R3: ${covered} rows are covered of ${needed}`);
-	const values = new Int32Array(needed * layers * topk);
-	let at = 0;
-	for (const piece of pieces) {
-		const part = piece.subarray(0, values.length - at);
-		values.set(part, at);
-		at += part.length;
-	}
-	return { values, shape: [needed, layers, topk] };
+	return tensorOf(wanted, [needed, layers, topk], read);
 }
 
 function layersOf(layers: number | null, what: string): number {

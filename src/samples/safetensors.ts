@@ -2,12 +2,12 @@
 
 export type Dtype = "I64" | "F64" | "I32" | "U8";
 
-export interface Tensor {
+export interface Tensor<Bytes extends { byteLength: number } = Uint8Array> {
 	name: string;
 	dtype: Dtype;
 	shape: readonly number[];
-	/** Little-endian values. */
-	bytes: Uint8Array;
+	/** Little-endian values, or what stands for them. */
+	bytes: Bytes;
 }
 
 /** Larger types first, so that every tensor is aligned; among equals as the reference library orders them. */
@@ -18,7 +18,9 @@ const HEADER_ALIGNMENT = 8;
 const MAX_HEADER_BYTES = 100_000_000;
 
 /** The file in pieces: length and header, then the tensors' own bytes. @throws RangeError for a shape that lies */
-export function encodeSafetensors(tensors: readonly Tensor[]): Uint8Array[] {
+export function encodeSafetensors<Bytes extends { byteLength: number }>(
+	tensors: ReadonlyArray<Tensor<Bytes>>,
+): Array<Uint8Array | Bytes> {
 	const sorted = tensors.toSorted(
 		(a, b) => ORDER.indexOf(a.dtype) - ORDER.indexOf(b.dtype) || (a.name < b.name ? -1 : 1),
 	);

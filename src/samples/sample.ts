@@ -1,5 +1,6 @@
 // What a training sample is while it is put together: values only. Knows no session, store or wire format.
 import type { JsonObject, JsonValue } from "../json/value.js";
+import type { LaterPayload } from "./later.js";
 
 export type SampleStatus = "pending" | "completed" | "truncated" | "aborted" | "failed";
 
@@ -56,7 +57,10 @@ export interface PathTurn {
 
 /** Rows of int32, `[rows, layers, topk]`. */
 export interface ReplayTensor {
-	values: Int32Array;
+	/** Null when there are too many to hold: then they are read while they are sent. */
+	values: Int32Array | null;
+	/** Where they are then. */
+	later?: readonly LaterPayload[];
 	shape: readonly [number, number, number];
 }
 

@@ -1,5 +1,7 @@
 // What the event loop and the assembly thread say to each other. Types only.
+
 import type { SampleJob } from "./job.js";
+import type { ContainerPiece } from "./later.js";
 
 /** `workerData` of the thread. */
 export interface ThreadSettings {
@@ -23,6 +25,6 @@ export type FromThread =
 	| { type: "ask_decode"; job: number; ask: number; lists: Int32Array[] }
 	| { type: "ask_payload"; job: number; ask: number; turn: number; index: number }
 	/** Ends a job. */
-	| { type: "done"; job: number; pieces: Uint8Array[] }
+	| { type: "done"; job: number; pieces: ContainerPiece[] }
 	| { type: "refused"; job: number; reason: string }
 	| { type: "failed"; job: number; error: unknown };

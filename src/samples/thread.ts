@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { ConfigError } from "../base/errors.js";
 import { type Hooks, loadHooks } from "./hooks.js";
 import { runJob, type SampleJob } from "./job.js";
+import type { ContainerPiece } from "./later.js";
 import { SampleError } from "./sample.js";
 import type { FromThread, ThreadSettings, ToThread } from "./thread-messages.js";
 
@@ -62,9 +63,13 @@ async function run(job: number, input: SampleJob, hooks: Hooks): Promise<void> {
 }
 
 /** Buffers that hold one piece and nothing else; the others are copied. */
-function transferable(pieces: readonly Uint8Array[]): ArrayBuffer[] {
+function transferable(pieces: readonly ContainerPiece[]): ArrayBuffer[] {
 	const whole = pieces.flatMap((piece) =>
-		piece.buffer instanceof ArrayBuffer && piece.byteLength === piece.buffer.byteLength ? piece.buffer : [],
+		piece instanceof Uint8Array &&
+		piece.buffer instanceof ArrayBuffer &&
+		piece.byteLength === piece.buffer.byteLength
+			? piece.buffer
+			: [],
 	);
 	return [...new Set(whole)];
 }

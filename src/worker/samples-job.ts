@@ -19,6 +19,8 @@ export type SamplesContext = Pick<WorkerContext, "counters" | "numLayers" | "sto
 	config: Pick<WorkerContext["config"], "mode" | "samplePicker" | "r3">;
 };
 
+const READ_BYTES = 256 * 1024;
+
 /** A provisional turn may be superseded while it is read; that often in a row means a client that does nothing else. */
 const MAX_TRIES = 5;
 
@@ -48,7 +50,9 @@ export function jobReads(context: SamplesContext, session: Session, job: SampleJ
 		async *payload(turn, index) {
 			const stored = job.turns.find((one) => one.turn === turn);
 			const expected = stored?.payloads.find((one) => one.index === index)?.length;
-			const pieces = context.store.streamPart(session.meta.id, turn as TurnId, `payload:${index}`);
+			const buffers = [Buffer.allocUnsafeSlow(READ_BYTES)];
+			const part = `payload:${index}` as const;
+			const pieces = context.store.streamPart(session.meta.id, turn as TurnId, part, buffers);
 			let length = 0;
 			try {
 				for await (const piece of pieces) {

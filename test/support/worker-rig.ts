@@ -8,6 +8,7 @@ import type { WorkerIndex } from "../../src/base/ids.js";
 import { packageRoot } from "../../src/base/package-root.js";
 import type { ClusterConfig } from "../../src/ipc/config.js";
 import { SimControl } from "../../src/sim/control-client.js";
+import type { SimTunables } from "../../src/sim/flags.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
 import { createMemoryStore } from "../../src/store/memory-store.js";
 import type { Store } from "../../src/store/store.js";
@@ -90,10 +91,11 @@ export async function startRig(
 	wrapTito: (tito: Tito) => Tito = (tito) => tito,
 	clock: Clock = systemClock,
 	samplesThread?: string,
+	sim: Partial<SimTunables> = {},
 ): Promise<WorkerRig> {
 	const checkpointDir = overrides.checkpointDir ?? TOY_CHECKPOINT;
 	const dir = mkdtempSync(join(tmpdir(), "rollpin-rig-"));
-	const engine: SimEngine = await startSimEngine({ checkpointDir });
+	const engine: SimEngine = await startSimEngine({ checkpointDir, ...sim });
 	const tito = wrapTito(
 		await createTito({
 			checkpointDir,

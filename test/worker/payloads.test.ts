@@ -1,7 +1,8 @@
 // Replay payloads over a whole worker and a store on disk: stored behind the parent's, read as they came, given up on demand.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ClusterConfig } from "../../src/ipc/config.js";
-import { compileSimTunables } from "../../src/sim/flags.js";
+import { decodeSafetensors } from "../../src/samples/safetensors.js";
+import { compileSimTunables, type SimTunables } from "../../src/sim/flags.js";
 import { PayloadMaker } from "../../src/sim/replay-payload.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { createLmdbDir, type LmdbDir } from "../support/lmdb-dir.js";
@@ -20,8 +21,9 @@ afterEach(async () => {
 	thread.remove();
 });
 
-const start = async (overrides: Partial<ClusterConfig>): Promise<void> => {
-	rig = await startRig({ r3: "full", ...overrides }, () => dir.open(), undefined, undefined, thread.path);
+const start = async (overrides: Partial<ClusterConfig>, sim: Partial<SimTunables> = {}): Promise<void> => {
+	const config = { r3: "full" as const, ...overrides };
+	rig = await startRig(config, () => dir.open(), undefined, undefined, thread.path, sim);
 };
 const user = (content: string) => ({ role: "user", content });
 const say = (...messages: object[]) => ({ model: "m", messages, max_tokens: 400 });
@@ -135,4 +137,30 @@ describe("replay payloads", () => {
 		for (const record of records.slice(1)) expectEngineOwn(record);
 		expect((await rig.request("POST", `/sessions/${id}/samples`, {})).status).toBe(200);
 	});
+
+	it.each(["full", "incremental"] as const)(
+		"too large to hold make the same tensor while they are sent (%s)",
+		async (r3) => {
+			await start({ r3 }, { r3BytesPerToken: 16 * 1024 });
+			const id = await rig.create();
+			await talk(id, 3);
+			const { records } = await read(id);
+			const whole = Buffer.concat(records.map((record) => Buffer.from(payloadOf(record), "base64")));
+			const expected = r3 === "full" ? Buffer.from(payloadOf(records[2] as RecordJson), "base64") : whole;
+			expect(expected.length).toBeGreaterThan(8 * 1024 * 1024);
+			const sample = await rig.request("POST", `/sessions/${id}/samples`, {});
+			expect(sample.status).toBe(200);
+			expect(Number(sample.headers["content-length"])).toBe(sample.bytes.length);
+			const tensor = decodeSafetensors(sample.bytes).get("rollout_routed_experts.0");
+			const tokens = decodeSafetensors(sample.bytes).get("tokens.0");
+			expect(tensor?.shape[0]).toBe((tokens?.shape[0] ?? 0) - 1);
+			expect(expected.equals(tensor?.bytes ?? Buffer.alloc(0))).toBe(true);
+			const cut = await rig.request("POST", `/sessions/${id}/samples`, {
+				max_seq_len: (tokens?.shape[0] ?? 0) - 7,
+			});
+			const fewer = decodeSafetensors(cut.bytes).get("rollout_routed_experts.0")?.bytes ?? Buffer.alloc(0);
+			expect(fewer.length).toBeGreaterThan(4 * 1024 * 1024);
+			expect(expected.subarray(0, fewer.length).equals(fewer)).toBe(true);
+		},
+	);
 });

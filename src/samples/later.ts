@@ -1,0 +1,87 @@
+// Replay payloads that are too large to hold: decoded from base64 while a container is sent. Knows no store.
+import { SampleError } from "./sample.js";
+
+/** The first `byteLength` decoded bytes of one stored payload. */
+export interface LaterPayload {
+	turn: number;
+	index: number;
+	/** Characters of base64 in all. */
+	base64Length: number;
+	byteLength: number;
+	/** What it is called in an error. */
+	what: string;
+}
+
+/** A tensor's bytes that are still to be read. */
+export interface LaterBytes {
+	byteLength: number;
+	payloads: readonly LaterPayload[];
+}
+
+export type ContainerPiece = Uint8Array | LaterBytes;
+
+/** Base64 text of one payload, in pieces; each is used up before the next one is asked for. */
+export type StreamPayload = (turn: number, index: number) => AsyncIterable<Uint8Array>;
+
+/** A multiple of 4: base64 pieces decode by themselves. */
+const TEXT_BYTES = 256 * 1024;
+const SLICE_BYTES = 1024 * 1024;
+
+/**
+ * A container's bytes. Decoded pieces stand in two buffers in turn: each is valid until the next but one is asked for.
+ * @throws SampleError when a payload is no base64; what was handed on before must not pass for a whole container
+ */
+export async function* containerBytes(
+	pieces: readonly ContainerPiece[],
+	stream: StreamPayload,
+): AsyncGenerator<Buffer> {
+	for (const piece of pieces) {
+		if (!(piece instanceof Uint8Array)) {
+			for (const payload of piece.payloads) yield* decoded(payload, stream(payload.turn, payload.index));
+			continue;
+		}
+		for (let at = 0; at < piece.byteLength; at += SLICE_BYTES) {
+			yield Buffer.from(piece.buffer, piece.byteOffset + at, Math.min(SLICE_BYTES, piece.byteLength - at));
+		}
+	}
+}
+
+async function* decoded(payload: LaterPayload, text: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+	const buffers = [Buffer.allocUnsafeSlow(TEXT_BYTES), Buffer.allocUnsafeSlow(TEXT_BYTES)];
+	let turn = 0;
+	let taken = 0;
+	let left = payload.byteLength;
+	for await (const quads of inQuads(text)) {
+		taken += quads.length;
+		const isLast = taken === payload.base64Length;
+		const buffer = buffers[turn++ % buffers.length] as Buffer;
+		const bytes = buffer.write(quads, 0, "base64");
+		// Only the last four characters may be padded; a character that is none of base64's gives too few bytes.
+		const least = (quads.length / 4) * 3 - (isLast ? 2 : 0);
+		if (quads.length % 4 !== 0 || bytes < least) throw notBase64(payload);
+		const wanted = Math.min(left, bytes);
+		left -= wanted;
+		if (wanted > 0) yield buffer.subarray(0, wanted);
+	}
+	if (left !== 0 || taken !== payload.base64Length) throw notBase64(payload);
+}
+
+/** The text in pieces of whole groups of four characters, none longer than `TEXT_BYTES`. */
+async function* inQuads(text: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+	let carried = "";
+	for await (const piece of text) {
+		for (let at = 0; at < piece.byteLength; ) {
+			const bytes = Math.min(TEXT_BYTES - carried.length, piece.byteLength - at);
+			const joined = carried + Buffer.from(piece.buffer, piece.byteOffset + at, bytes).toString("latin1");
+			at += bytes;
+			const whole = joined.length - (joined.length % 4);
+			if (whole > 0) yield joined.slice(0, whole);
+			carried = joined.slice(whole);
+		}
+	}
+	if (carried !== "") yield carried;
+}
+
+function notBase64({ what }: LaterPayload): SampleError {
+	return new SampleError(`${what} is not base64 of int32 values`);
+}
