@@ -11,8 +11,8 @@ export interface PayloadCursor {
 
 const WINDOW_BYTES = 512 * 1024;
 const WINDOWS = 3;
-/** As much as may arrive at once (see reused-reads.ts). */
-const LOW_BYTES = 256 * 1024;
+/** More than may arrive at once: two reads and what was not taken of a third (see reused-reads.ts). */
+const LOW_BYTES = 768 * 1024;
 /** Windows that nobody uses now, for the next payload: made anew, each would be garbage of half a MiB. */
 const spare: Buffer[] = [];
 const MAX_SPARE = 64;
@@ -97,10 +97,10 @@ export class KnownPayload {
 				}
 				const window = spare.pop() ?? Buffer.allocUnsafeSlow(WINDOW_BYTES);
 				const bytes = await this.#cursor.read(window);
-				if (bytes === 0) {
-					this.#ended = true;
-					giveBack(window);
-				} else {
+				// Only the last one is not full. Seen at once, or all windows could be taken and the end still wait for one.
+				this.#ended = bytes < window.length;
+				if (bytes === 0) giveBack(window);
+				else {
 					this.#filled.push(window.subarray(0, bytes));
 					this.#waiting += bytes;
 				}

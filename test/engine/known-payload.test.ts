@@ -143,30 +143,46 @@ describe("a payload with a known beginning", () => {
 	it("makes its sender wait while too little is read ahead, and nobody for nothing", async () => {
 		let read = (): void => undefined;
 		let reads = 0;
-		const cursor = new Cursor(
-			payload(600 * KIB),
-			() =>
-				new Promise((resolve) => {
-					reads++;
-					read = resolve;
-				}),
-		);
+		const pause = () =>
+			new Promise<void>((resolve) => {
+				reads++;
+				read = resolve;
+			});
+		const cursor = new Cursor(payload(1300 * KIB), pause);
 		const known = new KnownPayload(cursor);
 		let ready = false;
 		void known.ready()?.then(() => {
 			ready = true;
 		});
-		await Promise.resolve();
+		read();
+		await expect.poll(() => reads).toBe(2);
 		expect(ready).toBe(false);
 		read();
 		await expect.poll(() => ready).toBe(true);
 		expect(known.ready()).toBeNull();
 		expect(known.take(payload(400 * KIB))).toBe(400 * KIB);
 		expect(known.ready()).not.toBeNull();
-		await expect.poll(() => reads).toBe(2);
-		known.stop();
-		expect(known.ready()).toBeNull();
+		// The third read is not full: it is the end, for which nobody has to wait.
+		await expect.poll(() => reads).toBe(3);
 		read();
+		await expect.poll(() => known.ready()).toBeNull();
+		expect(known.take(payload(1300 * KIB).subarray(400 * KIB))).toBe(900 * KIB);
+		expect(known.shared).toBe(1300 * KIB);
 		await expect.poll(() => cursor.closed).toBe(1);
+	});
+
+	it("never waits for an end that no window is free for, whatever the lengths and how much is taken at once", async () => {
+		for (const length of [1, 511, 512, 513, 1024, 1100, 1536, 1600, 2050, 5000]) {
+			const earlier = payload(length * KIB);
+			for (const chunkBytes of [7 * KIB, 64 * KIB, 400 * KIB, 700 * KIB]) {
+				const known = new KnownPayload(new Cursor(earlier));
+				for (let at = 0; at < earlier.length; at += chunkBytes) {
+					await known.ready();
+					const chunk = earlier.subarray(at, at + chunkBytes);
+					expect(known.take(chunk)).toBe(chunk.length);
+				}
+				known.stop();
+			}
+		}
 	});
 });
