@@ -21,6 +21,8 @@ export function checkEngineUrl(text: string): string | undefined {
 	if (!URL.canParse(text)) return undefined;
 	const url = new URL(text);
 	if (url.protocol !== "http:" && url.protocol !== "https:") return undefined;
+	// Several engines, as it were: one name can't have a comma.
+	if (url.hostname.includes(",")) return undefined;
 	if (url.username !== "" || url.password !== "" || text.includes("?") || text.includes("#"))
 		return undefined;
 	const base = url.href.replace(/\/+$/, "");

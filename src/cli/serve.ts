@@ -30,7 +30,16 @@ export async function serve(flags: RawFlags): Promise<number> {
 	const { prepareDataDir } = await import("../store/data-dir.js");
 	// Before anything is forked: a data dir in use or of another format is one line.
 	const dataDir = config.store === "lmdb" ? await prepareDataDir(config.dataDir) : null;
-	if (dataDir !== null) await writeLaunchDown(config);
+	if (dataDir !== null) {
+		const { refuseOthersSessions } = await import("../export/launch.js");
+		try {
+			await refuseOthersSessions(config);
+		} catch (error) {
+			await dataDir.release();
+			throw error;
+		}
+		await writeLaunchDown(config);
+	}
 	const exitCode = await runCluster(config, {
 		log: forPeople ? withWelcome(log, compiled) : log,
 		version: packageVersion(),

@@ -48,7 +48,11 @@ export async function top(flags: RawFlags): Promise<number> {
 	}
 	if (terminal) stdout.write(ALTERNATE_SCREEN);
 	try {
-		await runTop(options, { terminal, write: (text) => void stdout.write(text) }, stop.signal);
+		await runTop(
+			options,
+			{ terminal, columns: () => stdout.columns ?? 200, write: (text) => void stdout.write(text) },
+			stop.signal,
+		);
 		return 0;
 	} finally {
 		if (terminal) stdout.write(USUAL_SCREEN);

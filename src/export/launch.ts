@@ -1,4 +1,5 @@
 // What a data dir's last launch was started with, as far as reading its sessions needs it. Holds no secret.
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
@@ -27,8 +28,66 @@ const LAUNCH_VERSION = 1;
 export async function recordLaunch(config: ClusterConfig): Promise<void> {
 	const launch = Object.fromEntries(KEYS.map((key) => [key, config[key]]));
 	const path = launchFile(config.dataDir);
-	const text = `${JSON.stringify({ version: LAUNCH_VERSION, launch }, null, "\t")}\n`;
+	const tokenizerSha256 = await tokenizerSha256Of(config.checkpointDir);
+	const text = `${JSON.stringify({ version: LAUNCH_VERSION, tokenizerSha256, launch }, null, "\t")}\n`;
 	if ((await readIfThere(path)) !== text) await replaceFile(path, text);
+}
+
+/** What a stored token means, and how a stored conversation goes on, is decided by these. */
+const FIXED = [
+	["titoModel", "--tito-model"],
+	["mode", "--mode"],
+] as const;
+
+/**
+ * Sessions of another tokenizer, family or mode must not be continued: their tokens would be read as others.
+ * @throws ConfigError when the data dir holds such
+ */
+export async function refuseOthersSessions(config: ClusterConfig): Promise<void> {
+	const text = await readIfThere(launchFile(config.dataDir));
+	if (text === null) return;
+	let earlier: { tokenizerSha256?: unknown; launch?: Partial<Launch> };
+	try {
+		earlier = JSON.parse(text) as typeof earlier;
+	} catch {
+		// Says nothing of the sessions; the next line written down replaces it.
+		return;
+	}
+	const differences = FIXED.flatMap(([key, flag]) => {
+		const before = earlier.launch?.[key];
+		return before === undefined || before === config[key] ? [] : [`${flag} ${before}, now ${config[key]}`];
+	});
+	const tokenizer = await tokenizerSha256Of(config.checkpointDir);
+	if (typeof earlier.tokenizerSha256 === "string" && earlier.tokenizerSha256 !== tokenizer) {
+		differences.push(`the tokenizer of ${earlier.launch?.checkpointDir}, now another one`);
+	}
+	if (differences.length === 0 || !(await hasSessions(config.dataDir))) return;
+	throw new ConfigError(
+		`--data-dir ${config.dataDir}: holds sessions of a cluster that ran with ${differences.join("; and with ")}: their ` +
+			"tokens can't be continued so; give another --data-dir, or start with the former settings (and delete them there)",
+	);
+}
+
+async function hasSessions(dataDir: string): Promise<boolean> {
+	const { openLmdbReader } = await import("../store/lmdb-reader.js");
+	const store = await openLmdbReader({ dataDir, onPartitionRefused: () => undefined });
+	try {
+		for await (const _session of store.sessions()) return true;
+		return false;
+	} finally {
+		await store.close();
+	}
+}
+
+/** Null when there is no such file; the start will say so. */
+async function tokenizerSha256Of(checkpointDir: string): Promise<string | null> {
+	try {
+		return createHash("sha256")
+			.update(await readFile(join(checkpointDir, "tokenizer.json")))
+			.digest("hex");
+	} catch {
+		return null;
+	}
 }
 
 /** Null when none was written down. @throws ConfigError when the file can't be read as this version's */

@@ -1,4 +1,5 @@
 // An export from beginning to end: which sessions, in which format, to where, and what came of it.
+import { existsSync } from "node:fs";
 import { ConfigError, RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { parseJson } from "../json/parse.js";
@@ -44,6 +45,11 @@ export async function runExport(
 	openSink: () => Promise<Sink>,
 	listener: ExportListener,
 ): Promise<ExportResult> {
+	if (!existsSync(options.dataDir)) {
+		throw new ConfigError(
+			`--data-dir: ${options.dataDir} is no directory that is there; give the data dir of a cluster`,
+		);
+	}
 	const result: ExportResult = { sessions: 0, turns: 0, gone: 0, failed: 0 };
 	const store = await openLmdbReader({
 		dataDir: options.dataDir,

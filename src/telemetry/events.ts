@@ -72,6 +72,7 @@ export interface EventFields {
 	chat_done: ChatDone;
 	proxy_transport_error: { req_id: string; url: string; elapsed_ms: number; code: string };
 	upstream_unreachable: { url: string; code: string };
+	template_differs: { tito_model: string; checkpoint: string };
 	rollback: {
 		req_id: string;
 		session_id: string;
@@ -134,6 +135,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	chat_done: "info",
 	proxy_transport_error: "warn",
 	upstream_unreachable: "warn",
+	template_differs: "warn",
 	rollback: "info",
 	session_created: "info",
 	session_deleted: "info",

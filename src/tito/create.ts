@@ -11,6 +11,7 @@ import { launchKwargs, requestKwargs } from "./kwargs.js";
 import type { Segmentation } from "./mismatch.js";
 import { PromptRenderer } from "./renderer.js";
 import { resolveSegmentation } from "./segmentation.js";
+import { writesOtherwise } from "./template-probe.js";
 import type { FamilyFacts, PromptInput, SuffixInput, TemplateKwargs, Tito } from "./tito.js";
 import type { ToolSchemaVersion } from "./tools.js";
 
@@ -42,7 +43,24 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
 	const joinBoundary = await resolveBoundary(family, encoder);
-	return new CheckpointTito(family, kwargs, renderer, encoder, joinBoundary, segmentation);
+	const differs = differsFromCheckpoint(family, renderer, kwargs, checkpoint);
+	return new CheckpointTito(family, kwargs, renderer, encoder, joinBoundary, segmentation, differs);
+}
+
+function differsFromCheckpoint(
+	family: Family,
+	renderer: ConversationRenderer,
+	kwargs: TemplateKwargs,
+	{ chatTemplate, specialTokens }: Checkpoint,
+): boolean {
+	if (family.prompts.kind === "checkpoint" || chatTemplate === null) return false;
+	try {
+		const checkpoints = new PromptRenderer(new ChatTemplate(chatTemplate), specialTokens);
+		return writesOtherwise(renderer, checkpoints, kwargs);
+	} catch {
+		// A template that is not used need not be one we can read.
+		return false;
+	}
 }
 
 function rendererOf({ prompts }: Family, checkpoint: Checkpoint, options: TitoOptions): ConversationRenderer {
@@ -83,6 +101,7 @@ class CheckpointTito implements Tito {
 	readonly family: FamilyFacts;
 	readonly joinBoundary: (lastTokenId: number | undefined) => Join;
 	readonly segmentation: Segmentation;
+	readonly differsFromCheckpoint: boolean;
 	readonly #kwargs: TemplateKwargs;
 	readonly #renderer: ConversationRenderer;
 	readonly #encoder: Encoder;
@@ -94,7 +113,9 @@ class CheckpointTito implements Tito {
 		encoder: Encoder,
 		joinBoundary: (lastTokenId: number | undefined) => Join,
 		segmentation: Segmentation,
+		differsFromCheckpoint: boolean,
 	) {
+		this.differsFromCheckpoint = differsFromCheckpoint;
 		this.segmentation = segmentation;
 		this.family = family;
 		this.joinBoundary = joinBoundary;

@@ -73,6 +73,8 @@ export interface Tito {
 	encodeConversation(input: PromptInput): Promise<Int32Array>;
 	/** How stored and rendered ids are compared. */
 	readonly segmentation: Segmentation;
+	/** The family's own template writes a plain conversation otherwise than the checkpoint's: most often a wrong family. */
+	readonly differsFromCheckpoint?: boolean;
 	/** Every id of a reply must be below it; padded rows of the output layer count, a model can sample them. */
 	readonly vocabSize: number;
 }

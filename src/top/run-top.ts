@@ -13,6 +13,7 @@ export interface TopOptions {
 export interface Screen {
 	/** Whether one view may take the place of the one before it. */
 	terminal: boolean;
+	columns(): number;
 	write(text: string): void;
 }
 
@@ -46,8 +47,18 @@ export async function runTop(options: TopOptions, screen: Screen, signal: AbortS
 
 function show(screen: Screen, text: string): void {
 	if (screen.terminal)
-		screen.write(`${HOME}${text.replaceAll("\n", `${CLEAR_LINE}\n`)}${CLEAR_LINE}\n${CLEAR_BELOW}`);
+		screen.write(
+			`${HOME}${cut(text, screen.columns()).replaceAll("\n", `${CLEAR_LINE}\n`)}${CLEAR_LINE}\n${CLEAR_BELOW}`,
+		);
 	else screen.write(`${text}\n\n`);
+}
+
+/** A line that wraps would move all below it. */
+function cut(text: string, columns: number): string {
+	return text
+		.split("\n")
+		.map((line) => line.slice(0, columns))
+		.join("\n");
 }
 
 async function ask({ url, authToken }: TopOptions, signal: AbortSignal): Promise<ClusterStatus> {

@@ -73,6 +73,8 @@ export function view(cluster: ClusterStatus, beats: Beats, now: number): string 
 		`engine ${cluster.upstream ?? "simulated"}; ${sum("sessions")} sessions, ${sum("inflight")} chats in flight${rate}`,
 		"",
 		table([HEAD, ...rows]),
+		"",
+		"Figures are those of each worker's last heartbeat (serve --heartbeat-interval); turns count since its process started.",
 	].join("\n");
 }
 

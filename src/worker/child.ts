@@ -1,7 +1,9 @@
 // Entry of a worker process: speaks to the primary, opens store and tokenizer, drains. Builds nothing itself.
+import { join } from "node:path";
 import { systemClock } from "../base/clock.js";
 import { ConfigError } from "../base/errors.js";
 import type { Partition, WorkerIndex } from "../base/ids.js";
+import { packageRoot } from "../base/package-root.js";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import type { ToChild } from "../ipc/messages.js";
 import { parseJson } from "../json/parse.js";
@@ -77,6 +79,16 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		}),
 		openStore(config, index, message.storeEpoch, logger, (partition) => refused.add(partition)),
 	]);
+	// Said once, not by every worker; and not of the toy checkpoint, whose template tells of tools in its own words.
+	const toy = config.checkpointDir === join(packageRoot(), "checkpoints", "toy");
+	if (tito.differsFromCheckpoint === true && index === 0 && !toy) {
+		logger.event(
+			"template_differs",
+			{ tito_model: config.titoModel, checkpoint: config.checkpointDir },
+			`--tito-model ${config.titoModel} writes a plain conversation otherwise than the template of ${config.checkpointDir}: is it ` +
+				"the model's family? docs/families.md tells; rollpin verify shows what a session becomes",
+		);
+	}
 	worker = await startWorker({
 		index,
 		config,

@@ -167,6 +167,7 @@ describe("bad settings get one line with flag, rule and remedy", () => {
 		[{ host: "example.org" }, /^--host example\.org: .*not loopback/],
 		[{ upstream: "http://gw:30000" }, /^--upstream: needs the engine's tokenizer; give --checkpoint/],
 		[{ ...REAL_ENGINE, upstream: "gw:30000" }, /^--upstream gw:30000: must be an http:\/\/ or https:\/\//],
+		[{ ...REAL_ENGINE, upstream: "http://a,http://b" }, /^--upstream http:\/\/a,http:\/\/b: must be an http/],
 		[{ ...REAL_ENGINE, upstream: "ftp://gw" }, /^--upstream ftp:/],
 		[{ ...REAL_ENGINE, upstream: "http://gw/v1" }, /^--upstream .*a final \/v1/],
 		[{ ...REAL_ENGINE, upstream: "http://u:p@gw" }, /^--upstream .*without credentials/],

@@ -25,7 +25,7 @@ afterEach(() => new Promise<void>((resolve) => server.close(() => resolve())));
 
 function screen(terminal = false) {
 	const written: string[] = [];
-	return { terminal, written, write: (text: string) => void written.push(text) };
+	return { terminal, written, columns: () => 200, write: (text: string) => void written.push(text) };
 }
 const options = (more: object = {}) => ({ url, authToken: null, intervalMs: 5, once: false, ...more });
 

@@ -1,0 +1,62 @@
+// A data dir whose sessions belong to another tokenizer, family or mode: refused in one line, before anything starts.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { packageRoot } from "../../src/base/package-root.js";
+import { runRollpin } from "../support/run-rollpin.js";
+import { ServedCluster } from "../support/served-cluster.js";
+
+const dir = mkdtempSync(join(tmpdir(), "rollpin-other-"));
+const data = join(dir, "data");
+const other = join(dir, "checkpoint");
+const flags = ["--port", "0", "--backends", "1", "--data-dir", data];
+
+let kept = "";
+
+async function served(more: string[], use: (url: string) => Promise<void>): Promise<void> {
+	const cluster = new ServedCluster([...flags, ...more, "--log-format", "json"], { bare: true });
+	try {
+		const { url } = await cluster.ready();
+		await use(url);
+		cluster.signal("SIGTERM");
+		await cluster.exited;
+	} finally {
+		await cluster.stop();
+	}
+}
+
+beforeAll(async () => {
+	// The same tokenizer at another place, but for one blank: another file.
+	cpSync(join(packageRoot(), "checkpoints", "toy"), other, { recursive: true });
+	const file = join(other, "tokenizer.json");
+	writeFileSync(file, `${readFileSync(file, "utf8")} `);
+	await served([], async (url) => {
+		const reply = await fetch(`${url}/sessions`, { method: "POST" });
+		kept = ((await reply.json()) as { session_id: string }).session_id;
+	});
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+describe("a data dir with a session", () => {
+	test.each([
+		[["--tito-model", "default"], "--tito-model qwen3, now default"],
+		[["--mode", "tree"], "--mode linear, now tree"],
+		[["--checkpoint", other, "--tito-model", "qwen3"], "the tokenizer of"],
+	])("is not served with %j", async (more, why) => {
+		const { code, stdout, stderr } = await runRollpin(["serve", ...flags, ...more]);
+		expect([code, stdout]).toEqual([2, ""]);
+		expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+		expect(stderr).toContain(why);
+		expect(stderr).toContain("give another --data-dir, or start with the former settings");
+	});
+
+	test("is served with the former settings, and with any once its sessions are gone", async () => {
+		await served([], async (url) => {
+			expect((await fetch(`${url}/sessions/${kept}`, { method: "DELETE" })).status).toBe(204);
+		});
+		await served(["--mode", "tree", "--tito-model", "default"], async (url) => {
+			expect((await fetch(`${url}/health`)).status).toBe(200);
+		});
+	});
+});
