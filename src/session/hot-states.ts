@@ -29,6 +29,16 @@ export class HotStates {
 		}
 	}
 
+	/** Cools sessions that were last used before `usedMs`, on the clock of `Session.lastUsedMs`. */
+	coolUnused(usedMs: number): void {
+		for (const candidate of this.#held.keys()) {
+			if (candidate.lastUsedMs >= usedMs) break;
+			if (candidate.inflight > 0) continue;
+			candidate.cool();
+			this.forget(candidate);
+		}
+	}
+
 	/** The session is gone, or cool. */
 	forget(session: Session): void {
 		this.#total -= this.#held.get(session) ?? 0;

@@ -40,6 +40,8 @@ export interface CreateOptions {
 /** Longest delay a timer can have; longer waits are cut in pieces. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const SWEEP_INTERVAL_MS = 30_000;
+/** So long a session's rebuildable state is kept without a request. Rebuilding takes milliseconds, beside such a pause. */
+const COOL_AFTER_MS = 60_000;
 
 export class SessionRegistry {
 	readonly #store: Store;
@@ -204,6 +206,7 @@ export class SessionRegistry {
 	/** Tears down everything that is due. Timers do the same one by one; this catches what they missed. */
 	async sweep(): Promise<void> {
 		const now = this.#clock.monotonicMs();
+		this.#hotStates.coolUnused(now - COOL_AFTER_MS);
 		let overdue = 0;
 		let reaped = 0;
 		for (const session of [...this.#sessions.values()]) {

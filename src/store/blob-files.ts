@@ -1,12 +1,14 @@
-// Large parts of turns, one file per turn, written before the turn's record names it. Holds nothing on the heap.
+// Parts of turns in files: one per turn for large ones, one per session that all others are appended to (its pack). Both
+// are written before the record that names the bytes. Holds nothing on the heap.
 //
 // They stay out of LMDB so that neither its dirty pages nor its memory map count against a worker: a payload of
 // 100 MiB passes from the caller's buffers to the page cache, and back in pieces, by plain file I/O off the loop.
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rm, truncate } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, truncate, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { RollpinError } from "../base/errors.js";
 import { flushDirectory } from "./durable-file.js";
+import type { OpenFile, OpenFiles } from "./open-files.js";
 import { sliceOf } from "./pieces.js";
 import { isOutOfDescriptors, noDescriptors } from "./store-errors.js";
 
@@ -17,19 +19,31 @@ const PIECES_PER_WRITE = 256;
 
 export class BlobFiles {
 	readonly #directory: string;
-	readonly #epoch: number;
+	/** Null when nothing is written. */
+	readonly #epoch: number | null;
 	readonly #flushNames: boolean;
+	readonly #packs: OpenFiles;
 
-	/** @param flushNames also flush the directory, for durability `power` */
-	constructor(directory: string, epoch: number, flushNames: boolean) {
+	/**
+	 * @param epoch of this owner; null for a reader, which may have no leave to write
+	 * @param flushNames also flush the directory, for durability `power`
+	 * @param packs keeps those open that are in use
+	 */
+	constructor(directory: string, epoch: number | null, flushNames: boolean, packs: OpenFiles) {
 		this.#directory = directory;
 		this.#epoch = epoch;
 		this.#flushNames = flushNames;
+		this.#packs = packs;
 	}
 
 	/** A file name that no other owner of this partition can come upon. */
 	newName(): string {
-		return `${this.#epoch.toString(36)}-${randomBytes(10).toString("hex")}`;
+		return `${this.#ownPrefix()}${randomBytes(10).toString("hex")}`;
+	}
+
+	/** Whether this owner, and no former one, made the name. */
+	isOwn(name: string): boolean {
+		return name.startsWith(this.#ownPrefix());
 	}
 
 	/**
@@ -52,28 +66,63 @@ export class BlobFiles {
 		}
 	}
 
-	/** For reading with `fill`; the caller closes it. */
-	async open(name: string): Promise<FileHandle> {
-		return open(this.#path(name), "r").catch((error: unknown) => {
+	/**
+	 * Writes and flushes bytes of a pack. What stands there from a commit that failed is written over: no record names it.
+	 * @param created the file is not there yet
+	 */
+	async append(name: string, offset: number, pieces: readonly Uint8Array[], created: boolean): Promise<void> {
+		const path = this.#path(name);
+		try {
+			const file = await this.#packs.take(path, () => open(path, created ? "wx+" : "r+", 0o600));
+			try {
+				await writeAll(file.handle, pieces, offset);
+				await file.handle.datasync();
+			} finally {
+				await file.close();
+			}
+			if (created && this.#flushNames) await flushDirectory(this.#directory);
+		} catch (error) {
+			if (created) await this.remove(name);
+			if (!created && isMissing(error)) throw lostBytes(name, error);
+			throw error;
+		}
+	}
+
+	/**
+	 * For reading with `fill`; the caller closes it.
+	 * @param kept it is a pack, and may stay open behind that
+	 */
+	async open(name: string, kept: boolean): Promise<OpenFile> {
+		const path = this.#path(name);
+		try {
+			// Opened as `append` does, which may be the next one to take it.
+			if (kept) return await this.#packs.take(path, () => open(path, this.#epoch === null ? "r" : "r+"));
+			const handle = await open(path, "r");
+			return { handle, close: () => handle.close() };
+		} catch (error) {
 			throw isOutOfDescriptors(error) ? noDescriptors(error) : lostBytes(name, error);
-		});
+		}
 	}
 
 	/** Reads some bytes, at least one. */
-	async fill(file: FileHandle, name: string, into: Buffer, offset: number): Promise<number> {
-		const { bytesRead } = await file.read(into, 0, into.length, offset);
+	async fill(file: OpenFile, name: string, into: Buffer, offset: number): Promise<number> {
+		const { bytesRead } = await file.handle.read(into, 0, into.length, offset);
 		if (bytesRead === 0) throw lostBytes(name, undefined);
 		return bytesRead;
 	}
 
-	/** @param nextBuffer what to fill with the next piece; without it each piece is the caller's */
+	/**
+	 * @param kept as for `open`
+	 * @param nextBuffer what to fill with the next piece; without it each piece is the caller's
+	 */
 	async *stream(
 		name: string,
 		offset: number,
 		length: number,
+		kept: boolean,
 		nextBuffer?: () => Buffer,
 	): AsyncIterable<Buffer> {
-		const file = await this.open(name);
+		const file = await this.open(name, kept);
 		try {
 			for (let at = 0; at < length; ) {
 				const piece = nextBuffer?.() ?? Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, length - at));
@@ -94,7 +143,9 @@ export class BlobFiles {
 
 	/** Removes a file; one that can't be removed now goes with the next `sweep`. */
 	async remove(name: string): Promise<void> {
-		await rm(this.#path(name), { force: true }).catch(() => undefined);
+		const path = this.#path(name);
+		await this.#packs.forget(path).catch(() => undefined);
+		await unlink(path).catch(() => undefined);
 	}
 
 	/** Removes what no record names: files of commits that never happened, and of sessions already buried. */
@@ -105,19 +156,29 @@ export class BlobFiles {
 		}
 	}
 
+	#ownPrefix(): string {
+		return `${(this.#epoch ?? 0).toString(36)}-`;
+	}
+
 	#path(name: string): string {
 		return join(this.#directory, name);
 	}
 }
 
-async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[], offset = 0): Promise<void> {
+	let at = offset;
 	for (let first = 0; first < pieces.length; first += PIECES_PER_WRITE) {
 		let batch = pieces.slice(first, first + PIECES_PER_WRITE);
 		while (batch.length > 0) {
-			const { bytesWritten } = await file.writev(batch);
+			const { bytesWritten } = await file.writev(batch, at);
+			at += bytesWritten;
 			batch = sliceOf(batch, bytesWritten);
 		}
 	}
+}
+
+function isMissing(error: unknown): boolean {
+	return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 function lostBytes(name: string, cause: unknown): RollpinError {

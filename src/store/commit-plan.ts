@@ -5,17 +5,10 @@ import type { KeyChange } from "./lmdb-environment.js";
 import type { KeyRange } from "./lmdb-keys.js";
 import { blobKey, partKey, partRange, sessionKey, tombstoneKey, turnKey, turnRange } from "./lmdb-keys.js";
 import { decodeRecord, encodeRecord, ownLength, type PartPlace, type TurnRecord } from "./lmdb-records.js";
+import { PackPlan } from "./pack-plan.js";
 import { byteLength, sliceOf } from "./pieces.js";
+import { placesOf } from "./placement.js";
 import type { PartName, StoreOp, Tombstone } from "./store.js";
-
-/** Parts longer than this go to the turn's blob file. */
-const INLINE_BYTES = 16 * 1024;
-/**
- * Where there is such a file anyway, these go there from this length on. A next turn does not need them, and LMDB keeps
- * fewer pages, which count in the RSS of whoever has touched them.
- */
-const INLINE_BESIDE_BYTES = 512;
-const NOT_FOR_NEXT_TURN: ReadonlySet<PartName> = new Set(["logprobs", "request"]);
 
 /** The stored state a plan is made against. */
 interface StoredState {
@@ -29,6 +22,8 @@ export interface CommitPlan {
 	changes: KeyChange[];
 	/** Files to be written before the changes are made. */
 	newBlobs: Array<{ name: string; pieces: Uint8Array[]; length: number }>;
+	/** Bytes to be written to packs, one behind the other, before the changes are made; the first may create its file. */
+	packed: Array<{ name: string; offset: number; pieces: readonly Uint8Array[]; created: boolean }>;
 	/** Files to be removed once the changes are made. */
 	oldBlobs: Array<{ name: string; length: number }>;
 	/** Files whose bytes behind `length` are to be given up once the changes are made. */
@@ -41,7 +36,9 @@ export interface PlanContext {
 	stored: StoredState;
 	/** Order number for a tombstone of this commit. */
 	tombstoneOrder: number;
+	/** Names of files that no other owner of the partition comes upon, and whether one is such a name of this owner's. */
 	newBlobName(): string;
+	isOwnBlob(name: string): boolean;
 	/** How many of the given bytes of an appended turn's part the base has too, behind those that were known. */
 	shared(turn: TurnId, part: PartName): number;
 }
@@ -59,6 +56,7 @@ class Planner {
 	readonly #context: PlanContext;
 	/** Turns as this commit leaves them so far; null for one that it dropped. */
 	readonly #turns = new Map<TurnId, TurnRecord | null>();
+	#packs: PackPlan;
 	#exists: boolean;
 	#buried = false;
 
@@ -66,6 +64,7 @@ class Planner {
 		this.#id = id;
 		this.#context = context;
 		this.#exists = context.stored.get(sessionKey(id)) !== undefined;
+		this.#packs = this.#packPlan();
 	}
 
 	apply(op: StoreOp): void {
@@ -95,34 +94,39 @@ class Planner {
 
 	#append(op: Extract<StoreOp, { op: "append_turn" }>): void {
 		const parts: Partial<Record<PartName, PartPlace>> = {};
-		const pieces: Uint8Array[] = [];
-		const hasBlob = [...op.parts.values()].some((given) => byteLength(given) > INLINE_BYTES);
-		let blobLength = 0;
+		const own = new Map<PartName, readonly Uint8Array[]>();
 		for (const [name, given] of op.parts) {
 			const known = op.bases?.get(name)?.shared ?? 0;
 			const length = known + byteLength(given);
 			if (length === 0) continue;
 			const base = this.#borrow(op, name, known);
-			const own = base === null ? given : sliceOf(given, base.length - known);
-			const place: PartPlace = base === null ? { length } : { length, base };
-			parts[name] = place;
-			const bytes = ownLength(place);
-			const inline = hasBlob && NOT_FOR_NEXT_TURN.has(name) ? INLINE_BESIDE_BYTES : INLINE_BYTES;
-			if (bytes > inline) {
-				place.blobOffset = blobLength;
-				for (const piece of own) pieces.push(piece);
-				blobLength += bytes;
-			} else if (bytes > 0) {
-				this.#change(partKey(this.#id, op.header.id, name), Buffer.concat(own));
+			own.set(name, base === null ? given : sliceOf(given, base.length - known));
+			parts[name] = base === null ? { length } : { length, base };
+		}
+		const places = placesOf(new Map([...own].map(([name, pieces]) => [name, byteLength(pieces)])));
+		const [file, pack] = [new Gathered(), new Gathered()];
+		for (const [name, pieces] of own) {
+			const place = parts[name] as PartPlace;
+			if (ownLength(place) === 0) continue;
+			const where = places.get(name);
+			if (where === "file") place.blobOffset = file.add(pieces, ownLength(place));
+			else if (where === "pack") place.packOffset = pack.add(pieces, ownLength(place));
+			else this.#change(partKey(this.#id, op.header.id, name), Buffer.concat(pieces));
+		}
+		const record: TurnRecord = { header: op.header, parts, blob: null };
+		if (file.length > 0) {
+			record.blob = this.#context.newBlobName();
+			this.plan.newBlobs.push({ name: record.blob, pieces: file.pieces, length: file.length });
+			this.#change(blobKey(record.blob), encodeRecord("blob", { length: file.length }));
+		}
+		if (pack.length > 0) {
+			const { name, offset } = this.#packs.append(pack.pieces, pack.length);
+			record.pack = name;
+			for (const place of Object.values(parts)) {
+				if (place?.packOffset !== undefined) place.packOffset += offset;
 			}
 		}
-		let blob: string | null = null;
-		if (blobLength > 0) {
-			blob = this.#context.newBlobName();
-			this.plan.newBlobs.push({ name: blob, pieces, length: blobLength });
-			this.#change(blobKey(blob), encodeRecord("blob", { length: blobLength }));
-		}
-		this.#putTurn({ header: op.header, parts, blob });
+		this.#putTurn(record);
 	}
 
 	/** What the part begins with of its base, which from now on must keep so much of it. */
@@ -154,7 +158,7 @@ class Planner {
 		const parts: TurnRecord["parts"] = { ...record.parts, [part]: { ...place, dropped: true } };
 		const left: TurnRecord = { ...record, parts };
 		const needed = (place.lent ?? 0) > (place.base?.length ?? 0);
-		if (!needed && place.blobOffset === undefined) this.#change(partKey(this.#id, turn, part), null);
+		if (!needed && hasKey(place)) this.#change(partKey(this.#id, turn, part), null);
 		if (record.blob !== null) {
 			const before = blobLength(record);
 			const length = blobLength(left);
@@ -172,9 +176,10 @@ class Planner {
 	#drop(turn: TurnId, record: TurnRecord): void {
 		this.#change(turnKey(this.#id, turn), null);
 		for (const [name, place] of Object.entries(record.parts)) {
-			if (place?.blobOffset === undefined) this.#change(partKey(this.#id, turn, name as PartName), null);
+			if (hasKey(place)) this.#change(partKey(this.#id, turn, name as PartName), null);
 		}
 		this.#dropBlob(record);
+		if (record.pack !== undefined) this.#packs.leave(record.pack);
 		this.#turns.set(turn, null);
 	}
 
@@ -182,8 +187,15 @@ class Planner {
 		// Whatever the commit did before is buried too, so the plan starts again from what is stored.
 		this.plan = emptyPlan(tombstone);
 		this.#turns.clear();
+		this.#packs = this.#packPlan();
 		const { stored } = this.#context;
-		stored.scan(turnRange(this.#id), (_key, value) => this.#dropBlob(decodeRecord("turn", value)));
+		const packs = new Set<string>();
+		stored.scan(turnRange(this.#id), (_key, value) => {
+			const record = decodeRecord("turn", value);
+			this.#dropBlob(record);
+			if (record.pack !== undefined) packs.add(record.pack);
+		});
+		for (const pack of packs) this.#packs.remove(pack);
 		for (const key of stored.keys(turnRange(this.#id))) this.#change(key, null);
 		for (const key of stored.keys(partRange(this.#id))) this.#change(key, null);
 		this.#change(sessionKey(this.#id), null);
@@ -214,13 +226,50 @@ class Planner {
 		return value === undefined ? undefined : decodeRecord("turn", value);
 	}
 
+	#packPlan(): PackPlan {
+		const { stored, newBlobName, isOwnBlob } = this.#context;
+		return new PackPlan(this.#id, {
+			get: (key) => stored.get(key),
+			change: (key, value) => this.#change(key, value),
+			newName: newBlobName,
+			isOwn: isOwnBlob,
+			append: (name, offset, pieces, created) => this.plan.packed.push({ name, offset, pieces, created }),
+			remove: (name, length) => {
+				// What this commit itself would have written is left out.
+				const left = this.plan.packed.filter((bytes) => bytes.name !== name);
+				const created = this.plan.packed.some((bytes) => bytes.name === name && bytes.created);
+				this.plan.packed = left;
+				if (!created) this.plan.oldBlobs.push({ name, length });
+			},
+		});
+	}
+
 	#change(key: Buffer, value: Buffer | null): void {
 		this.plan.changes.push({ key, value });
 	}
 }
 
+/** Bytes of several parts that are written one behind the other. */
+class Gathered {
+	readonly pieces: Uint8Array[] = [];
+	length = 0;
+
+	/** Returns the offset. */
+	add(pieces: readonly Uint8Array[], length: number): number {
+		const offset = this.length;
+		for (const piece of pieces) this.pieces.push(piece);
+		this.length += length;
+		return offset;
+	}
+}
+
 function emptyPlan(tombstone: CommitPlan["tombstone"]): CommitPlan {
-	return { changes: [], newBlobs: [], oldBlobs: [], cutBlobs: [], tombstone };
+	return { changes: [], newBlobs: [], packed: [], oldBlobs: [], cutBlobs: [], tombstone };
+}
+
+/** Its bytes, where it has any of its own, are under its key. */
+function hasKey(place: PartPlace | undefined): boolean {
+	return place?.blobOffset === undefined && place?.packOffset === undefined;
 }
 
 /** Up to the end of the last part that is still needed. */

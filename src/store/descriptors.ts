@@ -10,6 +10,15 @@ const PER_ENVIRONMENT = 3;
 /** What a worker needs besides, at the least: its socket, the engine, some connections and payloads. */
 const OTHERS = 32;
 
+/** Packs that stay open, at most: about as many sessions as have a turn at the same time. */
+const MOST_PACKS = 256;
+
+/** How many packs a worker may keep open: never more than a quarter of what is left besides the partitions. */
+export function packsKeptOpen(partitions: number, limit: number): number {
+	const left = Math.max(0, limit - partitions * PER_ENVIRONMENT - OTHERS);
+	return Math.min(MOST_PACKS, Math.floor(left / 4));
+}
+
 /**
  * Returns the limit of this process, Infinity where the system does not tell.
  * @throws ConfigError when this process may not open as many files as so many partitions need

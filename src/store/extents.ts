@@ -1,7 +1,7 @@
 // Where a part's bytes are, piece by piece, and reading them one after the other. Knows no records.
-import type { FileHandle } from "node:fs/promises";
 import type { TurnId } from "../base/ids.js";
 import type { BlobFiles } from "./blob-files.js";
+import type { OpenFile } from "./open-files.js";
 import type { PartCursor, PartName } from "./store.js";
 
 /** Bytes that stand together: in a file, or under a part's key. */
@@ -9,7 +9,9 @@ export interface Extent {
 	turn: TurnId;
 	part: PartName;
 	/** Null for bytes under the part's key. */
-	blob: string | null;
+	file: string | null;
+	/** The file is a session's pack. */
+	packed: boolean;
 	/** Where they start in the file, or in the key's value. */
 	offset: number;
 	length: number;
@@ -44,7 +46,7 @@ export class ExtentCursor implements PartCursor {
 	#index = 0;
 	/** Bytes of the extent at `#index` that were read. */
 	#at = 0;
-	#file: FileHandle | null = null;
+	#file: OpenFile | null = null;
 
 	constructor(extents: readonly Extent[], blobs: Pick<BlobFiles, "fill" | "open">, source: ExtentSource) {
 		this.#extents = extents;
@@ -75,13 +77,13 @@ export class ExtentCursor implements PartCursor {
 
 	async #some(extent: Extent, into: Buffer): Promise<number> {
 		let bytes: number;
-		if (extent.blob === null) {
+		if (extent.file === null) {
 			this.#source.check();
 			bytes = this.#source.inline(extent).copy(into, 0, this.#at);
 		} else {
 			try {
-				this.#file ??= await this.#blobs.open(extent.blob);
-				bytes = await this.#blobs.fill(this.#file, extent.blob, into, extent.offset + this.#at);
+				this.#file ??= await this.#blobs.open(extent.file, extent.packed);
+				bytes = await this.#blobs.fill(this.#file, extent.file, into, extent.offset + this.#at);
 			} finally {
 				// Of a turn that was dropped meanwhile the file is missing for a good reason.
 				this.#source.check();

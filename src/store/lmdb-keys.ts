@@ -5,9 +5,10 @@
 // |----------------------------------------|-----------------------------------------|
 // | 00 `epoch` u64                         | owner of the environment                |
 // | 10 id                                  | session record                          |
-// | 20 id 00 turn:u32                      | turn record: header, lengths, blob name |
+// | 11 id                                  | pack record: file it appends to         |
+// | 20 id 00 turn:u32                      | turn record: header, places of parts    |
 // | 21 id 00 turn:u32 part                 | bytes of a small part                   |
-// | 30 blob name                           | length of a blob file, as JSON          |
+// | 30 file name                           | length of a blob file or pack, as JSON  |
 // | 40 id                                  | tombstone record                        |
 import type { SessionId, TurnId } from "../base/ids.js";
 import type { PartName } from "./store.js";
@@ -20,6 +21,7 @@ export interface KeyRange {
 
 const EPOCH_TAG = Buffer.concat([Buffer.of(0x00), Buffer.from("epoch")]);
 const SESSION = 0x10;
+const PACK = 0x11;
 const TURN = 0x20;
 const PART = 0x21;
 const BLOB = 0x30;
@@ -42,6 +44,10 @@ export function epochOf(key: Uint8Array): number {
 
 export function sessionKey(id: SessionId): Buffer {
 	return tagged(SESSION, id);
+}
+
+export function packKey(id: SessionId): Buffer {
+	return tagged(PACK, id);
 }
 
 export function turnKey(id: SessionId, turn: TurnId): Buffer {

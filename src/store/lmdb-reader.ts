@@ -9,9 +9,13 @@ import { DamagedEnvironment } from "./lmdb-environment.js";
 import { tombstoneKey } from "./lmdb-keys.js";
 import { openForReading, type ReadEnvironment } from "./lmdb-read-environment.js";
 import { decodeRecord } from "./lmdb-records.js";
+import { OpenFiles } from "./open-files.js";
 import { PartitionReader } from "./partition-reader.js";
 import type { PartCursor, PartName, SessionMeta, Store, Tombstone, TurnHeader } from "./store.js";
 import { isDamaged, isOutOfDescriptors, partitionRefuses, TurnGone } from "./store-errors.js";
+
+/** Sessions are read one after the other. */
+const PACKS_KEPT_OPEN = 8;
 
 export interface LmdbReaderOptions {
 	dataDir: string;
@@ -32,13 +36,13 @@ interface Opened {
 export async function openLmdbReader(options: LmdbReaderOptions): Promise<Store> {
 	await checkFormat(options.dataDir);
 	const partitions = new Map<Partition, Opened | null>();
+	const packs = new OpenFiles(PACKS_KEPT_OPEN);
 	for (let index = 0; index < PARTITION_COUNT; index++) {
 		const partition = index as Partition;
 		try {
 			const environment = await openForReading(partitionStem(options.dataDir, partition));
 			if (environment === null) continue;
-			// The epoch names files that are written, and none is.
-			const blobs = new BlobFiles(blobDirectory(options.dataDir, partition), 0, false);
+			const blobs = new BlobFiles(blobDirectory(options.dataDir, partition), null, false, packs);
 			partitions.set(partition, { environment, reader: new PartitionReader(environment, blobs) });
 		} catch (error) {
 			if (isOutOfDescriptors(error)) throw outOfDescriptors(error);
@@ -47,20 +51,23 @@ export async function openLmdbReader(options: LmdbReaderOptions): Promise<Store>
 			options.onPartitionRefused(partition, error.message);
 		}
 	}
-	return new LmdbReader(partitions, options.onPartitionRefused);
+	return new LmdbReader(partitions, packs, options.onPartitionRefused);
 }
 
 class LmdbReader implements Store {
 	/** Null for one that can't be read; absent for one that was never used. */
 	readonly #partitions: ReadonlyMap<Partition, Opened | null>;
 
+	readonly #packs: OpenFiles;
 	readonly #onRefused: LmdbReaderOptions["onPartitionRefused"];
 
 	constructor(
 		partitions: ReadonlyMap<Partition, Opened | null>,
+		packs: OpenFiles,
 		onRefused: LmdbReaderOptions["onPartitionRefused"],
 	) {
 		this.#partitions = partitions;
+		this.#packs = packs;
 		this.#onRefused = onRefused;
 	}
 
@@ -128,6 +135,7 @@ class LmdbReader implements Store {
 
 	async close(): Promise<void> {
 		for (const opened of this.#partitions.values()) await opened?.environment.close();
+		await this.#packs.close();
 	}
 
 	#of(id: SessionId): Opened | undefined {

@@ -4,17 +4,21 @@ import type { SessionId, TurnId } from "../base/ids.js";
 import type { PartBase, PartName, SessionMeta, Tombstone, TurnHeader } from "./store.js";
 import { UnreadableRecord } from "./store-errors.js";
 
-const RECORD_VERSION = 1;
+/** Version 1 knew no packs. */
+const READABLE_VERSIONS: readonly unknown[] = [1, 2];
+const RECORD_VERSION = 2;
 
 /**
- * Where one part of a turn is. Its own bytes, which are those behind its base, are under its own key or at an offset of
- * the turn's blob file.
+ * Where one part of a turn is. Its own bytes, which are those behind its base, are under its own key, at an offset of the
+ * turn's blob file, or at one of the session's pack.
  */
 export interface PartPlace {
 	/** Of the whole part, what it begins with included. */
 	length: number;
-	/** Offset in the blob file; absent when the part's own bytes have a key. */
+	/** Offset in the turn's blob file. */
 	blobOffset?: number;
+	/** Offset in the turn's pack. With neither offset the part's own bytes have a key. */
+	packOffset?: number;
 	/** The part begins with the first `length` bytes of this one. */
 	base?: PartBase & { length: number };
 	/** The most that another part begins with of this one: so much stays stored, whatever is dropped. */
@@ -30,8 +34,18 @@ export function ownLength({ length, base }: PartPlace): number {
 export interface TurnRecord {
 	header: TurnHeader;
 	parts: Partial<Record<PartName, PartPlace>>;
-	/** File that holds the large parts, or null when there are none. */
+	/** File of this turn alone that holds its large parts, or null when there are none. */
 	blob: string | null;
+	/** File of the session that holds its other parts; absent when they have keys. */
+	pack?: string;
+}
+
+/** A file that is named by turns. */
+export interface FileRecord {
+	/** Bytes that were committed; what stands behind them is of commits that never happened. */
+	length: number;
+	/** Of a pack: turns with parts in it. */
+	turns?: number;
 }
 
 export interface TombstoneRecord {
@@ -42,9 +56,10 @@ export interface TombstoneRecord {
 
 interface Records {
 	session: { meta: SessionMeta };
+	pack: { name: string };
 	turn: TurnRecord;
 	tombstone: TombstoneRecord;
-	blob: { length: number };
+	blob: FileRecord;
 	epoch: { partition: number; epoch: number };
 }
 
@@ -62,13 +77,13 @@ export function decodeRecord<Kind extends keyof Records>(kind: Kind, bytes: Uint
 		throw new UnreadableRecord(`a stored ${kind} record is no JSON`, { cause: error });
 	}
 	const { version, kind: found } = (record ?? {}) as { version?: unknown; kind?: unknown };
-	if (typeof version === "number" && version !== RECORD_VERSION) {
+	if (typeof version === "number" && !READABLE_VERSIONS.includes(version)) {
 		throw new UnreadableRecord(
-			`a stored ${kind} record has version ${version}, and this Rollpin reads version ${RECORD_VERSION}: if another ` +
+			`a stored ${kind} record has version ${version}, and this Rollpin reads versions ${READABLE_VERSIONS.join(" and ")}: if another ` +
 				"release wrote it, start that one",
 		);
 	}
-	if (version !== RECORD_VERSION || found !== kind || !HOLDS[kind](record as never)) {
+	if (typeof version !== "number" || found !== kind || !HOLDS[kind](record as never)) {
 		throw new UnreadableRecord(`a stored ${kind} record lacks what it must hold`);
 	}
 	return record as Records[Kind];
@@ -79,6 +94,7 @@ const HOLDS: { [Kind in keyof Records]: (record: Partial<Records[Kind]>) => bool
 	session: ({ meta }) =>
 		typeof meta?.id === "string" &&
 		[meta.createdAt, meta.expiresAt, meta.lastUsedAt, meta.nextTurn].every(Number.isFinite),
+	pack: ({ name }) => typeof name === "string",
 	turn: ({ header, parts, blob }) =>
 		Number.isInteger(header?.id) && typeof parts === "object" && parts !== null && blob !== undefined,
 	tombstone: ({ tombstone, order }) => typeof tombstone?.id === "string" && Number.isFinite(order),

@@ -11,11 +11,12 @@ import {
 	partitionStem,
 	partitionsDirectory,
 } from "./data-dir.js";
-import { checkDescriptors, outOfDescriptors } from "./descriptors.js";
+import { checkDescriptors, outOfDescriptors, packsKeptOpen } from "./descriptors.js";
 import { flushDirectory } from "./durable-file.js";
 import { FreeSpace } from "./free-space.js";
 import { DamagedEnvironment, type Durability, openEnvironment } from "./lmdb-environment.js";
 import type { TombstoneRecord } from "./lmdb-records.js";
+import { OpenFiles } from "./open-files.js";
 import { PartitionStore } from "./partition-store.js";
 import type { PartCursor, PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "./store.js";
 import { isOutOfDescriptors, partitionRefuses } from "./store-errors.js";
@@ -61,6 +62,7 @@ class LmdbStore implements Store {
 	readonly #partitions = new Map<Partition, PartitionStore>();
 	readonly #tombstones: TombstoneRing;
 	readonly #space: FreeSpace;
+	#packs = new OpenFiles(0);
 	#lastOrder = 0;
 	#closed = false;
 
@@ -74,6 +76,7 @@ class LmdbStore implements Store {
 		const { dataDir } = this.#options;
 		const own = this.#ownPartitions();
 		const limit = checkDescriptors(own.length);
+		this.#packs = new OpenFiles(packsKeptOpen(own.length, limit));
 		try {
 			for (const partition of own) await this.#openPartition(partition);
 			// Names made just now: an acknowledged turn needs its partition's.
@@ -152,6 +155,7 @@ class LmdbStore implements Store {
 	async close(): Promise<void> {
 		this.#closed = true;
 		await Promise.all(Array.from(this.#partitions.values(), (partition) => partition.close()));
+		await this.#packs.close();
 	}
 
 	#ownPartitions(): Partition[] {
@@ -167,7 +171,12 @@ class LmdbStore implements Store {
 		try {
 			const stem = partitionStem(dataDir, partition);
 			const environment = await openEnvironment({ stem, partition, durability, epoch, onRefused: refuse });
-			const blobs = new BlobFiles(blobDirectory(dataDir, partition), epoch, durability === "power");
+			const blobs = new BlobFiles(
+				blobDirectory(dataDir, partition),
+				epoch,
+				durability === "power",
+				this.#packs,
+			);
 			const store = new PartitionStore(partition, environment, blobs, this.#space);
 			this.#partitions.set(partition, store);
 			await whileServing(() => store.sweep());

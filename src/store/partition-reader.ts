@@ -60,7 +60,7 @@ export class PartitionReader {
 		const { record, extents, length } = this.#extents(id, turn, part);
 		const [only] = extents;
 		if (only === undefined) return Buffer.alloc(0);
-		if (extents.length === 1 && only.blob === null) return this.#inlineBytes(id, only);
+		if (extents.length === 1 && only.file === null) return this.#inlineBytes(id, only);
 		const whole = Buffer.allocUnsafeSlow(length);
 		let at = 0;
 		for await (const piece of this.#stream(id, record, part, extents)) at += piece.copy(whole, at);
@@ -106,13 +106,14 @@ export class PartitionReader {
 		const nextBuffer =
 			buffers === undefined ? undefined : () => buffers[piecesRead++ % buffers.length] as Buffer;
 		for (const extent of extents) {
-			if (extent.blob === null) {
+			if (extent.file === null) {
 				this.#checkStored(id, record, part);
 				yield this.#inlineBytes(id, extent);
 				continue;
 			}
 			try {
-				for await (const piece of this.#blobs.stream(extent.blob, extent.offset, extent.length, nextBuffer)) {
+				const { file, offset, length, packed } = extent;
+				for await (const piece of this.#blobs.stream(file, offset, length, packed, nextBuffer)) {
 					this.#checkStored(id, record, part);
 					yield piece;
 				}
@@ -149,9 +150,9 @@ export class PartitionReader {
 	}
 
 	/** @throws TurnGone unless this very turn, with this part, is stored */
-	#checkStored(id: SessionId, { header, blob }: TurnRecord, part: PartName): void {
+	#checkStored(id: SessionId, { header, blob, pack }: TurnRecord, part: PartName): void {
 		const stored = this.#turn(id, header.id);
-		const same = stored.blob === blob && stored.header.timestamp === header.timestamp;
+		const same = stored.blob === blob && stored.pack === pack && stored.header.timestamp === header.timestamp;
 		if (!same || stored.parts[part]?.dropped === true) throw new TurnGone(id, header.id);
 	}
 
@@ -170,14 +171,10 @@ export class PartitionReader {
 	}
 }
 
-function extentOf({ header, blob }: TurnRecord, part: PartName, place: PartPlace, length: number): Extent {
-	const inFile = place.blobOffset !== undefined;
-	return {
-		turn: header.id,
-		part,
-		blob: inFile ? blob : null,
-		offset: place.blobOffset ?? 0,
-		length,
-		ownBytes: ownLength(place),
-	};
+function extentOf(record: TurnRecord, part: PartName, place: PartPlace, length: number): Extent {
+	const { header, blob, pack } = record;
+	const packed = place.packOffset !== undefined;
+	const file = packed ? (pack ?? null) : place.blobOffset === undefined ? null : blob;
+	const offset = place.packOffset ?? place.blobOffset ?? 0;
+	return { turn: header.id, part, file, packed, offset, length, ownBytes: ownLength(place) };
 }

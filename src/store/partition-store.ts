@@ -84,22 +84,24 @@ export class PartitionStore extends PartitionReader {
 				stored: this.#environment,
 				tombstoneOrder,
 				newBlobName: () => this.#blobs.newName(),
+				isOwnBlob: (name) => this.#blobs.isOwn(name),
 				shared: (turn, part) => shared.get(`${turn} ${part}`) ?? 0,
 			}),
 		);
 		await this.#space.grant(bytesAdded(plan));
 		try {
-			for (const blob of plan.newBlobs) await this.#writeBlob(blob);
+			await this.#writeFiles(plan);
 			// Taken in the same tick as the write is queued: a later commit may bury one of them anew.
 			const fallen = this.#fallen.filter((gone) => gone !== id);
 			this.#fallen = [];
 			const removals = fallen.map((gone) => ({ key: tombstoneKey(gone), value: null }));
 			await this.#environment.write([...removals, ...plan.changes]);
 		} catch (error) {
-			for (const blob of plan.newBlobs) await this.#blobs.remove(blob.name);
+			for (const { name } of newFiles(plan)) await this.#blobs.remove(name);
 			throw error;
 		}
 		for (const blob of plan.newBlobs) this.#blobBytes += blob.length;
+		for (const { pieces } of plan.packed) this.#blobBytes += byteLength(pieces);
 		for (const blob of plan.oldBlobs) {
 			this.#blobBytes -= blob.length;
 			await this.#blobs.remove(blob.name);
@@ -141,20 +143,33 @@ export class PartitionStore extends PartitionReader {
 		return match.shared;
 	}
 
-	async #writeBlob(blob: CommitPlan["newBlobs"][number]): Promise<void> {
-		try {
-			await this.#blobs.write(blob.name, blob.pieces);
-		} catch (error) {
-			if (isFull(error)) throw storeFull(error);
-			throw isOutOfDescriptors(error) ? noDescriptors(error) : error;
-		}
+	/** Those of one commit at once: each waits for its own flush. */
+	async #writeFiles({ newBlobs, packed }: CommitPlan): Promise<void> {
+		const packing = (async () => {
+			for (const { name, offset, pieces, created } of packed) {
+				await this.#blobs.append(name, offset, pieces, created);
+			}
+		})();
+		const writes = [packing, ...newBlobs.map(({ name, pieces }) => this.#blobs.write(name, pieces))];
+		// All have ended before any file is removed again.
+		const failed = (await Promise.allSettled(writes)).find((end) => end.status === "rejected");
+		if (failed === undefined) return;
+		const error: unknown = failed.reason;
+		if (isFull(error)) throw storeFull(error);
+		throw isOutOfDescriptors(error) ? noDescriptors(error) : error;
 	}
+}
+
+/** Files that a plan brings into being. */
+function newFiles({ newBlobs, packed }: CommitPlan): Array<{ name: string }> {
+	return [...newBlobs, ...packed.filter(({ created }) => created)];
 }
 
 function ignore(): void {}
 
-function bytesAdded({ changes, newBlobs }: CommitPlan): number {
+function bytesAdded({ changes, newBlobs, packed }: CommitPlan): number {
 	let bytes = 0;
+	for (const { pieces } of packed) bytes += byteLength(pieces);
 	for (const { length } of newBlobs) bytes += length;
 	for (const { value } of changes) bytes += value?.length ?? 0;
 	return bytes;

@@ -48,6 +48,25 @@ describe("the memory of idle sessions", () => {
 		expect([a.hotBytes, b.hotBytes, c.hotBytes]).toEqual([one, one, 0]);
 	});
 
+	it("is given up by those that were not used for a while, whatever room there is", async () => {
+		const [a, b, c] = [await hotSession("a"), await hotSession("b"), await hotSession("c")];
+		const states = new HotStates(1e9);
+		for (const [session, usedMs] of [
+			[a, 10],
+			[b, 20],
+			[c, 30],
+		] as const) {
+			session.lastUsedMs = usedMs;
+			states.used(session);
+		}
+		a.inflight = 1;
+		states.coolUnused(30);
+		expect([a.hotBytes > 0, b.hotBytes, c.hotBytes > 0]).toEqual([true, 0, true]);
+		a.inflight = 0;
+		states.coolUnused(31);
+		expect([a.hotBytes, b.hotBytes, c.hotBytes]).toEqual([0, 0, 0]);
+	});
+
 	it("does not count a session that has closed, or one that was forgotten", async () => {
 		const [a, b, c] = [await hotSession("a"), await hotSession("b"), await hotSession("c")];
 		const states = new HotStates(a.hotBytes);

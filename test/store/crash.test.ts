@@ -118,12 +118,16 @@ async function wholeTurns(store: Store): Promise<number> {
 	expect((await store.session(id))?.turnCount).toBe(headers.length);
 	for (let turn = 0; turn < headers.length; turn++) {
 		expect(sha256([await store.part(id, tid(turn), "prompt")])).toBe(sha256([bytes(1000, turn)]));
+		expect(sha256([await store.part(id, tid(turn), "reply")])).toBe(sha256([bytes(20_000, turn + 100)]));
 		expect(sha256(await streamed(store, id, turn, "payload:0"))).toBe(sha256([bytes(300_000, turn)]));
 	}
 	return headers.length;
 }
 
-async function blobCount(): Promise<number> {
+/** One for each turn, and the pack of all of them. */
+const filesOf = (turns: number) => (turns === 0 ? 0 : turns + 1);
+
+async function fileCount(): Promise<number> {
 	return (await readdir(join(dataDir.path, "blobs", String(partitionOf(id)).padStart(2, "0")))).length;
 }
 
@@ -139,7 +143,7 @@ describe("A process that is killed", () => {
 			expect(writer.child.signalCode).toBe("SIGKILL");
 			const store = await reopen();
 			expect(await wholeTurns(store)).toBe(left);
-			expect(await blobCount()).toBe(left);
+			expect(await fileCount()).toBe(filesOf(left));
 			await store.close();
 		});
 	}
@@ -155,7 +159,7 @@ describe("A process that is killed", () => {
 				const turns = await wholeTurns(store);
 				expect(turns).toBeGreaterThanOrEqual(acked);
 				expect(turns).toBeLessThanOrEqual(acked + 1);
-				expect(await blobCount()).toBe(turns);
+				expect(await fileCount()).toBe(filesOf(turns));
 				await store.commit([putSession(id, { turnCount: turns })]);
 				await store.close();
 			}

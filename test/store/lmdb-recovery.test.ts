@@ -145,7 +145,7 @@ describe("A partition whose file is damaged", () => {
 		const first = await openStore();
 		for (const id of [lost, kept]) {
 			await first.commit([putSession(id)]);
-			for (let turn = 0; turn < 40; turn++) await first.commit([append(id, turn, { reply: [bytes(9000)] })]);
+			for (let turn = 0; turn < 40; turn++) await first.commit([append(id, turn, { reply: [bytes(8000)] })]);
 		}
 		await first.close();
 		await damage(join(dataDir.path, "partitions", "00.mdb"));
@@ -188,7 +188,7 @@ describe("A partition whose file is damaged", () => {
 
 describe("A partition with a record that cannot be read", () => {
 	const unknown = '"version":9';
-	const at = (kind: string) => `"version":1,"kind":"${kind}"`;
+	const at = (kind: string) => `"version":2,"kind":"${kind}"`;
 
 	/** Overwrites text in the file of partition 0 by text of the same length. */
 	async function rewrite(from: string, to: string): Promise<void> {

@@ -105,9 +105,11 @@ async function turnsLeft(dir: string, durability: Durability): Promise<number> {
 		expect(session.turnCount).toBe(headers.length);
 		for (let turn = 0; turn < headers.length; turn++) {
 			expect(sha256([await store.part(id, tid(turn), "prompt")])).toBe(sha256([bytes(1000, turn)]));
+			expect(sha256([await store.part(id, tid(turn), "reply")])).toBe(sha256([bytes(20_000, turn + 100)]));
 			expect(sha256(await streamed(store, id, turn, "payload:0"))).toBe(sha256([bytes(300_000, turn)]));
 		}
-		expect(readdirSync(join(dir, "blobs", "00"))).toHaveLength(headers.length);
+		// A file for each turn's payload, and the session's pack.
+		expect(readdirSync(join(dir, "blobs", "00"))).toHaveLength(headers.length + Math.min(1, headers.length));
 		await store.commit([putSession(id, { turnCount: headers.length, tokenCount: 1 })]);
 		return headers.length;
 	} finally {
