@@ -36,14 +36,14 @@ export class TokenText {
 
 	append(ids: Int32Array): void {
 		if (this.#length + ids.length > this.#ids.length) {
-			const grown = new Int32Array(Math.max(64, 2 * this.#ids.length, this.#length + ids.length));
+			const grown = new Int32Array(Math.max(64, grownBy(this.#ids.length), this.#length + ids.length));
 			grown.set(this.ids());
 			this.#ids = grown;
 		}
 		this.#ids.set(ids, this.#length);
 		const needed = this.#textLength + ids.length * (MAX_DIGITS + 1);
 		if (needed > this.#text.length) {
-			const grown = Buffer.allocUnsafeSlow(Math.max(256, 2 * this.#textLength, needed));
+			const grown = Buffer.allocUnsafeSlow(Math.max(256, grownBy(this.#text.length), needed));
 			grown.set(this.text());
 			this.#text = grown;
 		}
@@ -73,6 +73,11 @@ export class TokenText {
 		}
 		return end;
 	}
+}
+
+/** By half: many lists wait long for their next turn, each with what it has not used yet. */
+function grownBy(capacity: number): number {
+	return capacity + (capacity >> 1);
 }
 
 /** The text of ids as one buffer: `1,2,3`. */

@@ -1,7 +1,7 @@
 // How far a request repeats the stored messages. Compares bytes first, values only where bytes differ.
 import type { JsonObject } from "../json/value.js";
 import { differingKey, type MessageMatcher } from "./matcher.js";
-import { type PathState, type StoredMessage, storedValue } from "./path-state.js";
+import { ownCopy, type PathState, type StoredMessage, storedValue } from "./path-state.js";
 import type { RequestMessages } from "./request-messages.js";
 
 const COMMA = 0x2c;
@@ -27,7 +27,7 @@ export function sameMessage(
 	const bytes = request.bytes(index);
 	if (bytes.equals(stored.bytes) || stored.accepted?.equals(bytes)) return true;
 	if (!matches(storedValue(stored), request.value(index))) return false;
-	stored.accepted = Buffer.from(bytes);
+	stored.accepted = ownCopy(bytes);
 	return true;
 }
 

@@ -9,6 +9,11 @@ import type { Checkpoint } from "./position.js";
 import { elementRanges } from "./request-elements.js";
 import type { SharedMessages } from "./request-messages.js";
 
+/** About what V8 and the allocator take for a message's object with a view, for a buffer, and for a parsed value. */
+const MESSAGE_BYTES = 200;
+const BUFFER_BYTES = 250;
+const VALUE_BYTES = 500;
+
 /** A stored message: the authoritative spelling, and the last other spelling that a client was let in with. */
 export interface StoredMessage {
 	bytes: Buffer;
@@ -42,22 +47,55 @@ export class PathState {
 		promptIds: Int32Array,
 		completionIds: Int32Array,
 	): void {
-		for (const bytes of [...turn.appended, turn.generated]) {
-			// Copied: a view would keep the whole body of every request alive, which grows with the square of the turns.
-			this.messages.push({ bytes: Buffer.from(bytes), accepted: null, parsed: null });
-		}
+		// Only the last message's value is asked for turn by turn, and it is no longer the last.
+		const last = this.messages.at(-1);
+		if (last !== undefined) last.parsed = null;
+		this.messages.push(...storedMessages([...turn.appended, turn.generated]));
 		this.tokens.truncate(this.tokens.length - header.trimCount);
 		this.tokens.append(promptIds);
 		this.tokens.append(completionIds);
 		this.checkpoints.push({ turn: header.id, messageEnd: this.messages.length });
-		this.request = { content: ownBytes(turn.content), count: turn.requestCount };
+		const { content } = turn;
+		const kept = content.buffer.byteLength > 2 * content.length ? ownCopy(content) : content;
+		this.request = { content: kept, count: turn.requestCount };
 		this.head = header.id;
 	}
 
 	/** About how much memory it holds, in bytes. */
 	get bytes(): number {
-		return this.tokens.byteCapacity + (this.request?.content.length ?? 0) * 2 + this.messages.length * 200;
+		return (
+			this.tokens.byteCapacity + (this.request?.content.buffer.byteLength ?? 0) + messageBytes(this.messages)
+		);
 	}
+}
+
+/** Messages of one turn, copied: a view would keep the whole body of every request alive, which grows with their square. */
+export function storedMessages(messages: readonly Buffer[]): StoredMessage[] {
+	const copy = Buffer.allocUnsafeSlow(messages.reduce((sum, { length }) => sum + length, 0));
+	let end = 0;
+	return messages.map((bytes) => {
+		const start = end;
+		end += bytes.copy(copy, start);
+		return { bytes: copy.subarray(start, end), accepted: null, parsed: null };
+	});
+}
+
+/** A copy in memory of its own: small ones of node's share pieces of 8 KiB, which stay as long as any of them does. */
+export function ownCopy(bytes: Buffer): Buffer {
+	const copy = Buffer.allocUnsafeSlow(bytes.length);
+	bytes.copy(copy);
+	return copy;
+}
+
+/** About what messages take in memory, in bytes: their own, and the objects that hold them. */
+export function messageBytes(messages: readonly StoredMessage[]): number {
+	let bytes = 0;
+	for (const { bytes: own, accepted, parsed } of messages) {
+		bytes += MESSAGE_BYTES + own.length;
+		if (accepted !== null) bytes += BUFFER_BYTES + accepted.length;
+		if (parsed !== null) bytes += VALUE_BYTES + 2 * own.length;
+	}
+	return bytes;
 }
 
 /** Headers from the root to `turn`, oldest first. */
@@ -127,15 +165,7 @@ export async function loadTurnMessages(
 		const appended = tail.subarray(header.appendedOffset);
 		const own = elementRanges(appended).map(({ start, end }) => appended.subarray(start, end));
 		own.push(reply.subarray(header.replyMessage.start, header.replyMessage.end));
-		messages.set(
-			header.id,
-			own.map((bytes) => ({ bytes: Buffer.from(bytes), accepted: null, parsed: null })),
-		);
+		messages.set(header.id, storedMessages(own));
 	}
 	return messages;
-}
-
-/** The bytes without what else their buffer holds: a view of a request's body would keep all of it alive. */
-function ownBytes(bytes: Buffer): Buffer {
-	return bytes.buffer.byteLength > 2 * bytes.length ? Buffer.from(bytes) : bytes;
 }

@@ -3,7 +3,13 @@ import { RollpinError } from "../base/errors.js";
 import type { TurnId } from "../base/ids.js";
 import type { SessionMeta, Store, TurnHeader } from "../store/store.js";
 import { SessionLock } from "./lock.js";
-import { loadPath, loadTurnMessages, type PathState, type StoredMessage } from "./path-state.js";
+import {
+	loadPath,
+	loadTurnMessages,
+	messageBytes,
+	type PathState,
+	type StoredMessage,
+} from "./path-state.js";
 import type { SharedMessages } from "./request-messages.js";
 
 export type CloseReason = "deleted" | "expired";
@@ -19,10 +25,6 @@ export function goneError(id: string, reason: CloseReason | null, atS?: number):
 
 /** About what a turn's header takes in memory. */
 const HEADER_BYTES = 600;
-
-function sizeOf(messages: readonly StoredMessage[]): number {
-	return messages.reduce((sum, { bytes }) => sum + bytes.length + 200, 0);
-}
 
 export class Session {
 	meta: SessionMeta;
@@ -204,7 +206,7 @@ export class Session {
 	async turnMessages(): Promise<Map<TurnId, StoredMessage[]>> {
 		if (this.#turnMessages === null) {
 			this.#turnMessages = await loadTurnMessages(this.#store, this.meta.id, await this.headers());
-			for (const messages of this.#turnMessages.values()) this.#turnMessageBytes += sizeOf(messages);
+			for (const messages of this.#turnMessages.values()) this.#turnMessageBytes += messageBytes(messages);
 		}
 		return this.#turnMessages;
 	}
@@ -224,7 +226,7 @@ export class Session {
 		if (state !== null && made !== undefined && state.head === made.id && this.#turnMessages !== null) {
 			const own = state.messages.slice(-(made.appendedCount + 1));
 			this.#turnMessages.set(made.id, own);
-			this.#turnMessageBytes += sizeOf(own);
+			this.#turnMessageBytes += messageBytes(own);
 		}
 	}
 

@@ -25,6 +25,8 @@ interface Measured {
 	usage: Awaited<ReturnType<typeof usageOf>> | null;
 }
 
+const WARM_UP_MS = 4000;
+
 type Subject = (comparison: Comparison, engine: Role<EngineAlone>) => Promise<Measured>;
 
 const SUBJECTS: ReadonlyArray<readonly [name: "direct" | "naive" | "worker", label: string, run: Subject]> = [
@@ -87,7 +89,7 @@ async function worker(
 	{ shape, r3BytesPerToken, store }: Comparison,
 	engine: Role<EngineAlone>,
 ): Promise<Measured> {
-	const args = [engine.ready.url, store, r3BytesPerToken > 0 ? "full" : "off"];
+	const args = [engine.ready.url, store, r3BytesPerToken > 0 ? "full" : "off", "", "quiet"];
 	const alone = await startRole<WorkerAlone>("worker-alone", args);
 	try {
 		const connect = () => new Post("http://worker", alone.ready.socketPath);
@@ -103,8 +105,7 @@ async function measured(
 	engine: Role<unknown>,
 	subject: Role<unknown> | null,
 ): Promise<Measured> {
-	// First requests are slow; nobody shall be charged for them.
-	await runAgents(target, { ...shape, sessions: 2, turns: 2 });
+	await warmUp(target, shape);
 	if (subject !== null) await usageOf(subject);
 	const pids = [subject?.pid, engine.pid, process.pid];
 	const before = pids.map(cpuOf);
@@ -121,6 +122,19 @@ async function measured(
 		},
 		usage: subject === null ? null : await usageOf(subject),
 	};
+}
+
+/** A job runs for hours: what it pays for is compiled code. Sessions of the shape's own turns, for so long at the least. */
+async function warmUp(target: Target, shape: Shape): Promise<void> {
+	const some = {
+		...shape,
+		sessions: Math.min(shape.sessions, 4),
+		turns: Math.min(shape.turns, 8),
+		deleted: true,
+	};
+	const endMs = performance.now() + WARM_UP_MS;
+	do await runAgents(target, some);
+	while (performance.now() < endMs);
 }
 
 function cpuOf(pid: number | undefined): number {

@@ -46,7 +46,7 @@ afterAll(async () => {
 	rmSync(dir, { recursive: true, force: true });
 });
 
-/** Files of large parts, over all partitions. */
+/** Files of the session's turns, over all partitions. */
 const filesLeft = () =>
 	readdirSync(join(dataDir, "blobs"), { recursive: true, withFileTypes: true }).filter((entry) =>
 		entry.isFile(),
@@ -59,6 +59,8 @@ async function play(id: string): Promise<void> {
 		const reply = await rig.chat(id, { model: "m", max_tokens: 8, messages });
 		expect(reply.status).toBe(200);
 		messages.push(reply.json.choices[0]?.message);
+		// Each worker begins a file of its own.
+		if (turn < TURNS - 1) await rig.restart();
 	}
 }
 
