@@ -44,36 +44,59 @@ const FIXED = [
  * @throws ConfigError when the data dir holds such
  */
 export async function refuseOthersSessions(config: ClusterConfig): Promise<void> {
-	const text = await readIfThere(launchFile(config.dataDir));
+	const path = launchFile(config.dataDir);
+	const text = await readIfThere(path);
 	if (text === null) return;
-	let earlier: { tokenizerSha256?: unknown; launch?: Partial<Launch> };
-	try {
-		earlier = JSON.parse(text) as typeof earlier;
-	} catch {
-		// Says nothing of the sessions; the next line written down replaces it.
-		return;
+	const earlier = parseEarlier(text);
+	if (earlier === null) {
+		if (!(await mayHoldSessions(config.dataDir))) return;
+		throw new ConfigError(
+			`--data-dir: ${path} is damaged, so nobody knows which tokenizer, family and mode its sessions were made with; ` +
+				"restore it from a copy, or remove it and start with the former settings",
+		);
 	}
 	const differences = FIXED.flatMap(([key, flag]) => {
-		const before = earlier.launch?.[key];
-		return before === undefined || before === config[key] ? [] : [`${flag} ${before}, now ${config[key]}`];
+		const before = earlier.launch[key];
+		return before === config[key] ? [] : [`${flag} ${before}, now ${config[key]}`];
 	});
 	const tokenizer = await tokenizerSha256Of(config.checkpointDir);
 	if (typeof earlier.tokenizerSha256 === "string" && earlier.tokenizerSha256 !== tokenizer) {
-		differences.push(`the tokenizer of ${earlier.launch?.checkpointDir}, now another one`);
+		differences.push(`the tokenizer of ${earlier.launch.checkpointDir}, now another one`);
 	}
-	if (differences.length === 0 || !(await hasSessions(config.dataDir))) return;
+	if (differences.length === 0 || !(await mayHoldSessions(config.dataDir))) return;
 	throw new ConfigError(
 		`--data-dir ${config.dataDir}: holds sessions of a cluster that ran with ${differences.join("; and with ")}: their ` +
 			"tokens can't be continued so; give another --data-dir, or start with the former settings (and delete them there)",
 	);
 }
 
-async function hasSessions(dataDir: string): Promise<boolean> {
+interface EarlierLaunch {
+	/** Null when there was no such file. */
+	tokenizerSha256: unknown;
+	launch: Readonly<Record<string, unknown>>;
+}
+
+/** Null when it does not tell what must not change. */
+function parseEarlier(text: string): EarlierLaunch | null {
+	try {
+		const { tokenizerSha256, launch } = JSON.parse(text) as EarlierLaunch;
+		return FIXED.every(([key]) => typeof launch[key] === "string") ? { tokenizerSha256, launch } : null;
+	} catch {
+		return null;
+	}
+}
+
+/** Of a partition that can't be read it is not known: whoever restores it would find it continued by others. */
+async function mayHoldSessions(dataDir: string): Promise<boolean> {
 	const { openLmdbReader } = await import("../store/lmdb-reader.js");
-	const store = await openLmdbReader({ dataDir, onPartitionRefused: () => undefined });
+	let refused = false;
+	const onPartitionRefused = (): void => {
+		refused = true;
+	};
+	const store = await openLmdbReader({ dataDir, onPartitionRefused });
 	try {
 		for await (const _session of store.sessions()) return true;
-		return false;
+		return refused;
 	} finally {
 		await store.close();
 	}

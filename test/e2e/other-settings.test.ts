@@ -51,6 +51,37 @@ describe("a data dir with a session", () => {
 		expect(stderr).toContain("give another --data-dir, or start with the former settings");
 	});
 
+	test.each(["", "null", '{"version":1', '{"version":1,"launch":{}}'])(
+		"is not served when what it was started with reads %j",
+		async (text) => {
+			const file = join(data, "launch.json");
+			const whole = readFileSync(file);
+			writeFileSync(file, text);
+			try {
+				const { code, stdout, stderr } = await runRollpin(["serve", ...flags]);
+				expect([code, stdout]).toEqual([2, ""]);
+				expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+				expect(stderr).toContain("launch.json is damaged");
+				expect(readFileSync(file, "utf8")).toBe(text);
+			} finally {
+				writeFileSync(file, whole);
+			}
+		},
+	);
+
+	test("is not served with others when a partition can't be read: it may hold some", async () => {
+		const stem = join(data, "partitions", String(Number.parseInt(kept.slice(0, 2), 16)).padStart(2, "0"));
+		const whole = readFileSync(`${stem}.mdb`);
+		writeFileSync(`${stem}.mdb`, "torn");
+		try {
+			const { code, stderr } = await runRollpin(["serve", ...flags, "--mode", "tree"]);
+			expect(code).toBe(2);
+			expect(stderr).toContain("--mode linear, now tree");
+		} finally {
+			writeFileSync(`${stem}.mdb`, whole);
+		}
+	});
+
 	test("is served with the former settings, and with any once its sessions are gone", async () => {
 		await served([], async (url) => {
 			expect((await fetch(`${url}/sessions/${kept}`, { method: "DELETE" })).status).toBe(204);
