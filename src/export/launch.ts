@@ -24,13 +24,30 @@ export type Launch = Pick<ClusterConfig, (typeof KEYS)[number]>;
 
 const LAUNCH_VERSION = 1;
 
-/** Writes them down in the data dir, which this process holds the lock of; a crash leaves the old ones or these. */
+/**
+ * Writes them down in the data dir, which this process holds the lock of; a crash leaves the old ones or these.
+ * @throws ConfigError when that fails, and what is there would not guard the sessions that are now begun
+ */
 export async function recordLaunch(config: ClusterConfig): Promise<void> {
 	const launch = Object.fromEntries(KEYS.map((key) => [key, config[key]]));
 	const path = launchFile(config.dataDir);
 	const tokenizerSha256 = await tokenizerSha256Of(config.checkpointDir);
 	const text = `${JSON.stringify({ version: LAUNCH_VERSION, tokenizerSha256, launch }, null, "\t")}\n`;
-	if ((await readIfThere(path)) !== text) await replaceFile(path, text);
+	const before = await readIfThere(path);
+	if (before === text) return;
+	try {
+		await replaceFile(path, text);
+	} catch (error) {
+		const earlier = before === null ? null : parseEarlier(before);
+		if (earlier?.tokenizerSha256 === tokenizerSha256 && differencesFrom(earlier, config).length === 0)
+			throw error;
+		const reason = error instanceof Error ? error.message : String(error);
+		throw new ConfigError(
+			`--data-dir: ${path} can't be written (${reason}): without it nothing would keep another tokenizer off the sessions; ` +
+				"make room, or give a directory this user may write",
+			{ cause: error },
+		);
+	}
 }
 
 /** What a stored token means, and how a stored conversation goes on, is decided by these. */
@@ -45,7 +62,12 @@ const FIXED = [
  */
 export async function refuseOthersSessions(config: ClusterConfig): Promise<void> {
 	const path = launchFile(config.dataDir);
-	const text = await readIfThere(path);
+	const text = await readIfThere(path).catch((error: unknown) => {
+		const reason = error instanceof Error ? error.message : String(error);
+		throw new ConfigError(`--data-dir: ${path} can't be read (${reason}); make it readable for this user`, {
+			cause: error,
+		});
+	});
 	if (text === null) return;
 	const earlier = parseEarlier(text);
 	if (earlier === null) {
@@ -55,10 +77,7 @@ export async function refuseOthersSessions(config: ClusterConfig): Promise<void>
 				"restore it from a copy, or remove it and start with the former settings",
 		);
 	}
-	const differences = FIXED.flatMap(([key, flag]) => {
-		const before = earlier.launch[key];
-		return before === config[key] ? [] : [`${flag} ${before}, now ${config[key]}`];
-	});
+	const differences = differencesFrom(earlier, config);
 	const tokenizer = await tokenizerSha256Of(config.checkpointDir);
 	if (typeof earlier.tokenizerSha256 === "string" && earlier.tokenizerSha256 !== tokenizer) {
 		differences.push(`the tokenizer of ${earlier.launch.checkpointDir}, now another one`);
@@ -70,8 +89,14 @@ export async function refuseOthersSessions(config: ClusterConfig): Promise<void>
 	);
 }
 
+function differencesFrom({ launch }: EarlierLaunch, config: ClusterConfig): string[] {
+	return FIXED.flatMap(([key, flag]) =>
+		launch[key] === config[key] ? [] : [`${flag} ${launch[key]}, now ${config[key]}`],
+	);
+}
+
 interface EarlierLaunch {
-	/** Null when there was no such file. */
+	/** Null when the checkpoint had no tokenizer.json. */
 	tokenizerSha256: unknown;
 	launch: Readonly<Record<string, unknown>>;
 }
@@ -125,8 +150,8 @@ export async function readLaunch(dataDir: string): Promise<Launch | null> {
 		// Told below, with the remedy.
 	}
 	throw new ConfigError(
-		`--data-dir: ${path} is damaged, or of another version; start the cluster once with this version, or remove the ` +
-			"file and give --checkpoint, --tito-model, --mode and --backends",
+		`--data-dir: ${path} is damaged, or of another version; restore it from a copy, or remove the file and give ` +
+			"--checkpoint, --tito-model, --mode and --backends",
 	);
 }
 
