@@ -34,11 +34,11 @@ export async function serve(flags: RawFlags): Promise<number> {
 		const { refuseOthersSessions } = await import("../export/launch.js");
 		try {
 			await refuseOthersSessions(config);
+			await writeLaunchDown(config);
 		} catch (error) {
 			await dataDir.release();
 			throw error;
 		}
-		await writeLaunchDown(config);
 	}
 	const exitCode = await runCluster(config, {
 		log: forPeople ? withWelcome(log, compiled) : log,
@@ -50,12 +50,17 @@ export async function serve(flags: RawFlags): Promise<number> {
 	process.exit(exitCode);
 }
 
-/** For `rollpin export`. Serving is worth more: without it the export asks for the settings. */
+/**
+ * For `rollpin export`, and for the next start. Serving is worth more where what is there guards the sessions as well:
+ * then the export asks for the settings.
+ * @throws ConfigError where it doesn't
+ */
 async function writeLaunchDown(config: ClusterConfig): Promise<void> {
 	const { recordLaunch } = await import("../export/launch.js");
 	try {
 		await recordLaunch(config);
 	} catch (error) {
+		if (error instanceof ConfigError) throw error;
 		const reason = error instanceof Error ? error.message : String(error);
 		process.stderr.write(`rollpin: warning: launch.json could not be written: ${reason}\n`);
 	}

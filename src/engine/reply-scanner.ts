@@ -270,7 +270,8 @@ export class ReplyScanner {
 		if (this.#places.depth >= this.#maxDepth) this.#fail(`nesting deeper than ${this.#maxDepth}`, at);
 		this.#places.open(place, isArray);
 		this.#state = isArray ? VALUE_OR_CLOSE : KEY_OR_CLOSE;
-		if (place === Place.PROMPT_TOKEN_IDS && isArray) {
+		// Another choice's need not be the ids that were sent: they stay in the rest.
+		if (place === Place.PROMPT_TOKEN_IDS && isArray && this.#places.choice === 0) {
 			this.#openCut(place, at + 1);
 			this.#cutDepth = this.#places.depth;
 			this.#cutStart = this.#consumed + at + 1;

@@ -24,13 +24,30 @@ export type Launch = Pick<ClusterConfig, (typeof KEYS)[number]>;
 
 const LAUNCH_VERSION = 1;
 
-/** Writes them down in the data dir, which this process holds the lock of; a crash leaves the old ones or these. */
+/**
+ * Writes them down in the data dir, which this process holds the lock of; a crash leaves the old ones or these.
+ * @throws ConfigError when that fails, and what is there would not guard the sessions that are now begun
+ */
 export async function recordLaunch(config: ClusterConfig): Promise<void> {
 	const launch = Object.fromEntries(KEYS.map((key) => [key, config[key]]));
 	const path = launchFile(config.dataDir);
 	const tokenizerSha256 = await tokenizerSha256Of(config.checkpointDir);
 	const text = `${JSON.stringify({ version: LAUNCH_VERSION, tokenizerSha256, launch }, null, "\t")}\n`;
-	if ((await readIfThere(path)) !== text) await replaceFile(path, text);
+	const before = await readIfThere(path);
+	if (before === text) return;
+	try {
+		await replaceFile(path, text);
+	} catch (error) {
+		const earlier = before === null ? null : parseEarlier(before);
+		if (earlier?.tokenizerSha256 === tokenizerSha256 && differencesFrom(earlier, config).length === 0)
+			throw error;
+		const reason = error instanceof Error ? error.message : String(error);
+		throw new ConfigError(
+			`--data-dir: ${path} can't be written (${reason}): without it nothing would keep another tokenizer off the sessions; ` +
+				"make room, or give a directory this user may write",
+			{ cause: error },
+		);
+	}
 }
 
 /** What a stored token means, and how a stored conversation goes on, is decided by these. */
@@ -44,36 +61,67 @@ const FIXED = [
  * @throws ConfigError when the data dir holds such
  */
 export async function refuseOthersSessions(config: ClusterConfig): Promise<void> {
-	const text = await readIfThere(launchFile(config.dataDir));
-	if (text === null) return;
-	let earlier: { tokenizerSha256?: unknown; launch?: Partial<Launch> };
-	try {
-		earlier = JSON.parse(text) as typeof earlier;
-	} catch {
-		// Says nothing of the sessions; the next line written down replaces it.
-		return;
-	}
-	const differences = FIXED.flatMap(([key, flag]) => {
-		const before = earlier.launch?.[key];
-		return before === undefined || before === config[key] ? [] : [`${flag} ${before}, now ${config[key]}`];
+	const path = launchFile(config.dataDir);
+	const text = await readIfThere(path).catch((error: unknown) => {
+		const reason = error instanceof Error ? error.message : String(error);
+		throw new ConfigError(`--data-dir: ${path} can't be read (${reason}); make it readable for this user`, {
+			cause: error,
+		});
 	});
+	if (text === null) return;
+	const earlier = parseEarlier(text);
+	if (earlier === null) {
+		if (!(await mayHoldSessions(config.dataDir))) return;
+		throw new ConfigError(
+			`--data-dir: ${path} is damaged, so nobody knows which tokenizer, family and mode its sessions were made with; ` +
+				"restore it from a copy, or remove it and start with the former settings",
+		);
+	}
+	const differences = differencesFrom(earlier, config);
 	const tokenizer = await tokenizerSha256Of(config.checkpointDir);
 	if (typeof earlier.tokenizerSha256 === "string" && earlier.tokenizerSha256 !== tokenizer) {
-		differences.push(`the tokenizer of ${earlier.launch?.checkpointDir}, now another one`);
+		differences.push(`the tokenizer of ${earlier.launch.checkpointDir}, now another one`);
 	}
-	if (differences.length === 0 || !(await hasSessions(config.dataDir))) return;
+	if (differences.length === 0 || !(await mayHoldSessions(config.dataDir))) return;
 	throw new ConfigError(
 		`--data-dir ${config.dataDir}: holds sessions of a cluster that ran with ${differences.join("; and with ")}: their ` +
 			"tokens can't be continued so; give another --data-dir, or start with the former settings (and delete them there)",
 	);
 }
 
-async function hasSessions(dataDir: string): Promise<boolean> {
+function differencesFrom({ launch }: EarlierLaunch, config: ClusterConfig): string[] {
+	return FIXED.flatMap(([key, flag]) =>
+		launch[key] === config[key] ? [] : [`${flag} ${launch[key]}, now ${config[key]}`],
+	);
+}
+
+interface EarlierLaunch {
+	/** Null when the checkpoint had no tokenizer.json. */
+	tokenizerSha256: unknown;
+	launch: Readonly<Record<string, unknown>>;
+}
+
+/** Null when it does not tell what must not change. */
+function parseEarlier(text: string): EarlierLaunch | null {
+	try {
+		const { tokenizerSha256, launch } = JSON.parse(text) as EarlierLaunch;
+		return FIXED.every(([key]) => typeof launch[key] === "string") ? { tokenizerSha256, launch } : null;
+	} catch {
+		return null;
+	}
+}
+
+/** Of a partition that can't be read it is not known: whoever restores it would find it continued by others. */
+async function mayHoldSessions(dataDir: string): Promise<boolean> {
 	const { openLmdbReader } = await import("../store/lmdb-reader.js");
-	const store = await openLmdbReader({ dataDir, onPartitionRefused: () => undefined });
+	let refused = false;
+	const onPartitionRefused = (): void => {
+		refused = true;
+	};
+	const store = await openLmdbReader({ dataDir, onPartitionRefused });
 	try {
 		for await (const _session of store.sessions()) return true;
-		return false;
+		return refused;
 	} finally {
 		await store.close();
 	}
@@ -102,8 +150,8 @@ export async function readLaunch(dataDir: string): Promise<Launch | null> {
 		// Told below, with the remedy.
 	}
 	throw new ConfigError(
-		`--data-dir: ${path} is damaged, or of another version; start the cluster once with this version, or remove the ` +
-			"file and give --checkpoint, --tito-model, --mode and --backends",
+		`--data-dir: ${path} is damaged, or of another version; restore it from a copy, or remove the file and give ` +
+			"--checkpoint, --tito-model, --mode and --backends",
 	);
 }
 

@@ -56,14 +56,24 @@ async function* decoded(payload: LaterPayload, text: AsyncIterable<Uint8Array>):
 		const isLast = taken === payload.base64Length;
 		const buffer = buffers[turn++ % buffers.length] as Buffer;
 		const bytes = buffer.write(quads, 0, "base64");
-		// Only the last four characters may be padded; a character that is none of base64's gives too few bytes.
-		const least = (quads.length / 4) * 3 - (isLast ? 2 : 0);
-		if (quads.length % 4 !== 0 || bytes < least) throw notBase64(payload);
+		// A character that is none of base64's is left out, and gives fewer bytes.
+		if (bytes !== decodedBytes(quads, isLast)) throw notBase64(payload);
 		const wanted = Math.min(left, bytes);
 		left -= wanted;
 		if (wanted > 0) yield buffer.subarray(0, wanted);
 	}
 	if (left !== 0 || taken !== payload.base64Length) throw notBase64(payload);
+}
+
+/**
+ * Bytes that so many characters of base64 stand for when every one of them is base64's; NaN when they are no whole groups
+ * of four.
+ * @param mayBePadded only a payload's last four characters may be
+ */
+export function decodedBytes(quads: string, mayBePadded: boolean): number {
+	if (quads.length % 4 !== 0) return Number.NaN;
+	const padding = !mayBePadded ? 0 : quads.endsWith("==") ? 2 : quads.endsWith("=") ? 1 : 0;
+	return (quads.length / 4) * 3 - padding;
 }
 
 /** The text in pieces of whole groups of four characters, none longer than `TEXT_BYTES`. */

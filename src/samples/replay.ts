@@ -1,5 +1,6 @@
 // Replay payloads (routed experts, indexer top-k): base64 of little-endian int32 rows to tensors, every size checked.
 
+import { decodedBytes } from "./later.js";
 import { type PathTurn, type PayloadRef, type ReplayTensor, SampleError } from "./sample.js";
 import type { KeptTurn } from "./truncate.js";
 
@@ -61,7 +62,9 @@ async function decodePayload(
 		decoded += written;
 		carried = joined.slice(whole);
 	});
-	const last = Buffer.from(textOf(carried), "base64");
+	const lastQuad = textOf(carried);
+	const last = Buffer.from(lastQuad, "base64");
+	valid &&= last.length === decodedBytes(lastQuad, true);
 	if (!valid || taken !== ref.length || decoded + last.length !== bytes.length) {
 		throw new SampleError(`${what} is not base64 of int32 values`);
 	}

@@ -42,7 +42,7 @@ export async function prepareDataDir(path: string): Promise<DataDir> {
 
 async function prepare(path: string): Promise<DataDir> {
 	await mkdir(path, { recursive: true, mode: 0o700 });
-	const foreign = (await readdir(path)).some((name) => !name.startsWith("lock") && !name.endsWith(".tmp"));
+	const foreign = await holdsOthersFiles(path);
 	const format = await readIfThere(formatFile(path));
 	if (foreign && format === undefined) {
 		throw new ConfigError(
@@ -80,6 +80,17 @@ async function prepare(path: string): Promise<DataDir> {
 		},
 		release: () => releaseLock(lockFile(path)),
 	};
+}
+
+/** Anything but what a start that was killed before it wrote the format down leaves behind. */
+async function holdsOthersFiles(path: string): Promise<boolean> {
+	const ownDirectories = new Set([partitionsDirectory(path), blobsDirectory(path)]);
+	for (const entry of await readdir(path, { withFileTypes: true })) {
+		if (entry.name.startsWith("lock") || entry.name.endsWith(".tmp")) continue;
+		const whole = join(path, entry.name);
+		if (!entry.isDirectory() || !ownDirectories.has(whole) || (await readdir(whole)).length > 0) return true;
+	}
+	return false;
 }
 
 /** @throws ConfigError when the directory holds no data, or data of another format */

@@ -1,9 +1,21 @@
 // A data dir whose sessions belong to another tokenizer, family or mode: refused in one line, before anything starts.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+	cpSync,
+	mkdirSync,
+	mkdtempSync,
+	readFileSync,
+	renameSync,
+	rmdirSync,
+	rmSync,
+	writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ConfigError } from "../../src/base/errors.js";
 import { packageRoot } from "../../src/base/package-root.js";
+import { recordLaunch } from "../../src/export/launch.js";
+import { clusterConfig } from "../support/cluster-config.js";
 import { runRollpin } from "../support/run-rollpin.js";
 import { ServedCluster } from "../support/served-cluster.js";
 
@@ -51,6 +63,52 @@ describe("a data dir with a session", () => {
 		expect(stderr).toContain("give another --data-dir, or start with the former settings");
 	});
 
+	test.each(["", "null", '{"version":1', '{"version":1,"launch":{}}'])(
+		"is not served when what it was started with reads %j",
+		async (text) => {
+			const file = join(data, "launch.json");
+			const whole = readFileSync(file);
+			writeFileSync(file, text);
+			try {
+				const { code, stdout, stderr } = await runRollpin(["serve", ...flags]);
+				expect([code, stdout]).toEqual([2, ""]);
+				expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+				expect(stderr).toContain("launch.json is damaged");
+				expect(readFileSync(file, "utf8")).toBe(text);
+			} finally {
+				writeFileSync(file, whole);
+			}
+		},
+	);
+
+	test("is not served when that can't be read at all", async () => {
+		const file = join(data, "launch.json");
+		renameSync(file, `${file}.kept`);
+		mkdirSync(file);
+		try {
+			const { code, stderr } = await runRollpin(["serve", ...flags]);
+			expect(code).toBe(2);
+			expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+			expect(stderr).toContain("launch.json can't be read");
+		} finally {
+			rmdirSync(file);
+			renameSync(`${file}.kept`, file);
+		}
+	});
+
+	test("is not served with others when a partition can't be read: it may hold some", async () => {
+		const stem = join(data, "partitions", String(Number.parseInt(kept.slice(0, 2), 16)).padStart(2, "0"));
+		const whole = readFileSync(`${stem}.mdb`);
+		writeFileSync(`${stem}.mdb`, "torn");
+		try {
+			const { code, stderr } = await runRollpin(["serve", ...flags, "--mode", "tree"]);
+			expect(code).toBe(2);
+			expect(stderr).toContain("--mode linear, now tree");
+		} finally {
+			writeFileSync(`${stem}.mdb`, whole);
+		}
+	});
+
 	test("is served with the former settings, and with any once its sessions are gone", async () => {
 		await served([], async (url) => {
 			expect((await fetch(`${url}/sessions/${kept}`, { method: "DELETE" })).status).toBe(204);
@@ -59,4 +117,10 @@ describe("a data dir with a session", () => {
 			expect((await fetch(`${url}/health`)).status).toBe(200);
 		});
 	});
+});
+
+test("what would keep others off can't be written: nothing is served", async () => {
+	const config = clusterConfig({ dataDir: join(dir, "gone"), checkpointDir: other });
+	await expect(recordLaunch(config)).rejects.toThrow(ConfigError);
+	await expect(recordLaunch(config)).rejects.toThrow("can't be written");
 });

@@ -116,7 +116,7 @@ function expectedCuts(value: { choices?: unknown }): string[] {
 			}
 		}
 		const ids = each?.["prompt_token_ids"];
-		if (Array.isArray(ids)) found.push(`${index} prompt_token_ids ${JSON.stringify(ids)}`);
+		if (Array.isArray(ids) && index === 0) found.push(`${index} prompt_token_ids ${JSON.stringify(ids)}`);
 	});
 	return found.sort();
 }

@@ -47,6 +47,18 @@ function putBack({ reply, cuts }: Read): string {
 }
 
 describe("readGeneration", () => {
+	it("leaves the prompt ids of another choice in the reply: nobody else knows them", () => {
+		const other = '{"index":1,"prompt_token_ids":[9, 8],"meta_info":{"routed_experts":"QUJD"}}';
+		const first = source({ choice: ',"prompt_token_ids":[1,2,3]' }).slice(0, -2);
+		const generation = read(`${first},${other}]}`);
+		expect(generation.cuts.map(({ field, choice }) => [field, choice])).toEqual([
+			["prompt_token_ids", 0],
+			["routed_experts", 1],
+		]);
+		expect(generation.reply.toString()).toContain('"prompt_token_ids":[9, 8]');
+		expect(putBack(generation)).toBe(`${first},${other}]}`);
+	});
+
 	it("reads ids, logprobs with the sign of zero, message, reason and id", () => {
 		const generation = read(source({ meta: ',"weight_version":"v7"' }));
 		expect([...generation.completionIds]).toEqual([5, 6]);

@@ -245,6 +245,13 @@ describe("full replay payloads", () => {
 		);
 	};
 
+	it("are refused for a bad character where the padding was due", async () => {
+		const text = Buffer.from(Int32Array.of(5, 1 << 24).buffer).toString("base64");
+		expect(text.endsWith("=")).toBe(true);
+		const spoilt = `${text.slice(0, -3)}!${text.slice(-2, -1)}A`;
+		await expect(read(spoilt, text.length, 100)).rejects.toThrow("not base64 of int32");
+	});
+
 	it.each([1, 2, 3, 4, 5, 7, 100])("are the same in pieces of %d characters", async (pieceLength) => {
 		const values = Int32Array.of(1, -2, 3, 2 ** 31 - 1);
 		const text = Buffer.from(values.buffer).toString("base64");

@@ -85,4 +85,15 @@ describe("a container with payloads that come later", () => {
 		const reading = collect([later(text, bytes.length)], [spoil(text)], () => 7);
 		await expect(reading).rejects.toBeInstanceOf(SampleError);
 	});
+
+	it.each([1, 2, 3, 5])(
+		"ends with an error on a bad character %i before the end, even when the end is not wanted",
+		async (back) => {
+			const text = Buffer.alloc(119, "xyz").toString("base64");
+			expect(text.endsWith("=")).toBe(true);
+			const spoilt = `${text.slice(0, -back - 1)}!${text.slice(text.length - back)}`;
+			const reading = collect([later(text, 100)], [spoilt], () => 300);
+			await expect(reading).rejects.toBeInstanceOf(SampleError);
+		},
+	);
 });

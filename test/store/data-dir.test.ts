@@ -1,7 +1,7 @@
 // The data dir: created once, refused when it isn't ours, one cluster at a time, epochs that only grow.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -30,6 +30,17 @@ describe("prepareDataDir", () => {
 		await chmod(path, 0o755);
 		await (await prepareDataDir(path)).release();
 		expect((await stat(path)).mode & 0o777).toBe(0o700);
+	});
+
+	it("goes on where a first start was killed before it wrote the format down, but never over data", async () => {
+		await mkdir(join(path, "partitions"), { recursive: true });
+		await mkdir(join(path, "blobs"));
+		await writeFile(join(path, "format.json.1.aa.tmp"), "");
+		await (await prepareDataDir(path)).release();
+		expect(await readFile(join(path, "format.json"), "utf8")).toContain('"format":1');
+		await rm(join(path, "format.json"));
+		await writeFile(join(path, "partitions", "00.mdb"), "");
+		await expect(prepareDataDir(path)).rejects.toThrow("neither empty nor a data dir");
 	});
 
 	it("hands out epochs that only grow, at once and across restarts", async () => {
