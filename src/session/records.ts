@@ -1,6 +1,6 @@
 // The trainer's view of a session, as bytes, piece by piece: what GET answers. Never builds the whole as one string.
 import type { SessionId } from "../base/ids.js";
-import { tokenIdsText } from "../json/token-text.js";
+import { TokenText } from "../json/token-text.js";
 import type { SessionMeta, Store, TurnHeader } from "../store/store.js";
 import { int32FromBytes } from "./binary.js";
 import { pathTo } from "./path-state.js";
@@ -48,7 +48,7 @@ export interface RecordOptions {
 const ELEMENTS: RecordOpening = { first: Buffer.from("{"), later: Buffer.from(",{") };
 
 /**
- * The elements of `records`, comma-separated (unless another `opening` is given), then the accumulated token ids through `onTokens`.
+ * The elements of `records`, comma-separated (unless another `opening` is given), then the accumulated tokens through `onTokens`.
  * @throws TurnGone when the session is buried during the read, or the next commit drops its provisional turn: then
  * what was handed on must not pass for a whole answer
  */
@@ -56,12 +56,13 @@ export async function* recordPieces(
 	store: Store,
 	plan: ReadPlan,
 	payloads: PayloadChoice,
-	onTokens: (ids: Int32Array) => void,
+	onTokens: (tokens: TokenText) => void,
 	{ opening = ELEMENTS, buffers }: RecordOptions = {},
 ): AsyncGenerator<Buffer> {
 	const turns = plan.provisional === null ? plan.path : [...plan.path, plan.provisional];
 	let content: Buffer = Buffer.alloc(0);
-	let tokens: Int32Array = new Int32Array(0);
+	// One list for all records: each record's prompt is a view of it, and the next one only adds to what was shown.
+	const tokens = new TokenText();
 	for (const [index, header] of turns.entries()) {
 		const tail = await store.part(plan.id, header.id, "messages");
 		const request = await store.part(plan.id, header.id, "request");
@@ -69,22 +70,20 @@ export async function* recordPieces(
 		content = Buffer.concat([content.subarray(0, header.messagesShared), tail]);
 		const prompt = int32FromBytes(await store.part(plan.id, header.id, "prompt"));
 		const kept = tokens.length - header.trimCount;
-		const promptIds = new Int32Array(kept + prompt.length);
-		promptIds.set(tokens.subarray(0, kept));
-		promptIds.set(prompt, kept);
+		// A provisional turn is no part of the sequence: what it trimmed is still there behind it.
 		const provisional = header.status === "provisional";
+		const promptText = provisional ? Buffer.concat(tokens.textWith(kept, prompt)) : null;
+		if (promptText === null) {
+			tokens.truncate(kept);
+			tokens.append(prompt);
+		}
 		yield index === 0 ? opening.first : opening.later;
 		const wanted = payloads === "all" || (payloads === "latest" && index === turns.length - 1);
 		const carry = wanted && header.payloadsDropped !== true;
-		const filled = { request, reply, content, promptText: tokenIdsText(promptIds), carry, buffers };
+		const filled = { request, reply, content, promptText: promptText ?? tokens.text(), carry, buffers };
 		yield* recordOf(store, plan.id, header, filled);
-		if (provisional) {
-			break;
-		}
-		const completion = int32FromBytes(await store.part(plan.id, header.id, "completion"));
-		tokens = new Int32Array(promptIds.length + completion.length);
-		tokens.set(promptIds);
-		tokens.set(completion, promptIds.length);
+		if (provisional) break;
+		tokens.append(int32FromBytes(await store.part(plan.id, header.id, "completion")));
 	}
 	onTokens(tokens);
 }

@@ -1,5 +1,5 @@
 // The JSON of one session, piece by piece: what GET answers and what a dump keeps. Never builds the whole.
-import { tokenIdsText } from "../json/token-text.js";
+import { TokenText } from "../json/token-text.js";
 import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
 import type { Session } from "../session/session.js";
 import type { WorkerContext } from "./context.js";
@@ -18,14 +18,14 @@ export async function* sessionPieces(
 	const plan = await planRead(session);
 	const { meta } = plan;
 	const inFlight = session.chatsInFlight;
-	let tokens: Int32Array = new Int32Array(0);
+	let tokens = new TokenText();
 	yield Buffer.from(`{"session_id":${JSON.stringify(meta.id)},"records":[`);
-	const onTokens = (ids: Int32Array): void => {
-		tokens = ids;
+	const onTokens = (found: TokenText): void => {
+		tokens = found;
 	};
 	yield* recordPieces(context.store, plan, payloads, onTokens, { buffers });
 	yield Buffer.from(`],"metadata":{"accumulated_token_ids":[`);
-	yield tokenIdsText(tokens);
+	yield tokens.text();
 	const facts = {
 		created_at: meta.createdAt,
 		expires_at: meta.expiresAt,
