@@ -15,11 +15,14 @@ import { type Fingerprint, fingerprintOf, type IdempotentRequest, isRepeat } fro
 import { encodeTurn, type Prompt } from "./prompt.js";
 import type { RequestMessages } from "./request-messages.js";
 import type { Session } from "./session.js";
+import { type ToolsChange, toolsChange } from "./tools-change.js";
 import { buildTurn, commitOps, outdatedBy, payloadParts } from "./turn-builder.js";
 
 export interface ChatRequest {
 	messages: RequestMessages;
 	template: TemplateInput;
+	/** Tells its tools from another request's; null without any. */
+	toolsHash: string | null;
 	/** Ids of the whole request, when they had to be made before its session was created; else null. */
 	firstPrompt: Int32Array | null;
 	/** The `Idempotency-Key` header and the body it stands for. */
@@ -46,6 +49,8 @@ export interface ChatFacts {
 	reusedTokens: number;
 	completionTokens: number;
 	rollback: RollbackFacts | null;
+	/** How the recorded turn's tools differ from those of the turn it continues; null when they don't. */
+	toolsChange: ToolsChange | null;
 }
 
 /** A turn that this one took the place of. */
@@ -86,6 +91,7 @@ export function emptyFacts(): ChatFacts {
 		reusedTokens: 0,
 		completionTokens: 0,
 		rollback: null,
+		toolsChange: null,
 	};
 }
 
@@ -151,6 +157,7 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		const finished = { attach, prompt, generation, sent, identity };
 		const header = await session.write(() => commitTurn(session, request, finished, deps));
 		timings.commitMs = committing();
+		facts.toolsChange = toolsChange(header, attach.parent, attach.discarded);
 		const discarded = attach.discarded[0];
 		if (discarded !== undefined)
 			facts.rollback = {
@@ -235,6 +242,7 @@ async function commitTurn(
 		requestTimestamp: request.arrivedAt,
 		idempotency: aborted ? null : finished.identity,
 		routedExpertsStartLen: finished.sent.routedExpertsStartLen,
+		toolsHash: request.toolsHash,
 	});
 	const depth = attach.state.checkpoints.length;
 	const outdated =

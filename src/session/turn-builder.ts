@@ -24,6 +24,8 @@ export interface TurnInput {
 	requestTimestamp: number;
 	idempotency: { key: string; requestSha256: string } | null;
 	routedExpertsStartLen: number | null;
+	/** Null without tools. */
+	toolsHash: string | null;
 }
 
 export interface BuiltTurn {
@@ -84,6 +86,7 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 		responseId: generation.responseId,
 		idempotency: input.idempotency,
 		routedExpertsStartLen: input.routedExpertsStartLen,
+		toolsHash: input.toolsHash,
 	};
 	return { header, parts, bases };
 }

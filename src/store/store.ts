@@ -85,6 +85,8 @@ export interface TurnHeader {
 	routedExpertsStartLen: number | null;
 	/** Its payload parts were given up (`--r3-keep latest`). */
 	payloadsDropped?: true;
+	/** Tells its request's tools from another turn's; null: it had none. Absent in turns of older versions: not known. */
+	toolsHash?: string | null;
 }
 
 export interface Tombstone {

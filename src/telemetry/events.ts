@@ -81,6 +81,9 @@ export interface EventFields {
 		index: number | null;
 		difference: string | null;
 	};
+	tools_changed: { req_id: string; session_id: string; turn: number; change: string };
+	/** Seen by a read, once for each session and process; the reads themselves are counted in `heartbeat`. */
+	hard_mismatch: { session_id: string; turn: number; count: number; mismatch: string };
 	session_created: { session_id: string; expires_at: number };
 	session_deleted: { session_id: string; turns: number; cancelled: number };
 	session_reaped: { session_id: string; reason: string; turns: number; overdue_ms: number };
@@ -137,6 +140,8 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	upstream_unreachable: "warn",
 	template_differs: "warn",
 	rollback: "info",
+	tools_changed: "warn",
+	hard_mismatch: "warn",
 	session_created: "info",
 	session_deleted: "info",
 	session_reaped: "info",

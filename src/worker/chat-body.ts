@@ -5,12 +5,15 @@ import { type ObjectScan, scanObject } from "../json/scan.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
 import { elementRanges } from "../session/request-elements.js";
 import { RequestMessages, type SharedMessages } from "../session/request-messages.js";
+import { toolsHash } from "./tools-hash.js";
 
 export interface ChatBody {
 	body: Buffer;
 	scan: ObjectScan;
 	messages: RequestMessages;
 	tools: readonly JsonValue[] | undefined;
+	/** Null without tools. */
+	toolsHash: string | null;
 	kwargs: JsonObject | undefined;
 	stream: boolean;
 }
@@ -58,11 +61,13 @@ export function parseChatBody(body: Buffer, shared: SharedMessages | null, limit
 		);
 	}
 	messages.validate();
-	const field = (key: string): JsonValue | undefined => {
+	const spelled = (key: string): Buffer | null => {
 		const range = scan.fields.findLast((candidate) => candidate.key === key);
-		return range === undefined
-			? undefined
-			: parseJson(body.subarray(range.valueStart, range.valueEnd), { maxDepth, budget });
+		return range === undefined ? null : body.subarray(range.valueStart, range.valueEnd);
+	};
+	const field = (key: string): JsonValue | undefined => {
+		const bytes = spelled(key);
+		return bytes === null ? undefined : parseJson(bytes, { maxDepth, budget });
 	};
 	const stream = field("stream") ?? false;
 	if (typeof stream !== "boolean") throw invalid("stream", "must be true or false");
@@ -76,11 +81,13 @@ export function parseChatBody(body: Buffer, shared: SharedMessages | null, limit
 			param: "chat_template_kwargs",
 		});
 	}
+	const tools = checkTools(field("tools") ?? null);
 	return {
 		body,
 		scan,
 		messages,
-		tools: checkTools(field("tools") ?? null),
+		tools,
+		toolsHash: toolsHash(spelled("tools"), tools),
 		kwargs: kwargs ?? undefined,
 		stream,
 	};

@@ -4,20 +4,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { RequestId, SessionId } from "../base/ids.js";
 import { writeJson } from "../json/parse.js";
-import {
-	type ChatFacts,
-	type ChatOutcome,
-	type ChatRequest,
-	emptyFacts,
-	type RollbackFacts,
-	runChat,
-} from "../session/chat.js";
+import { type ChatFacts, type ChatOutcome, type ChatRequest, emptyFacts, runChat } from "../session/chat.js";
 import type { TemplateInput } from "../session/generation.js";
 import { encodeFirstPrompt } from "../session/prompt.js";
 import type { Session } from "../session/session.js";
-import type { ChatDone } from "../telemetry/events.js";
-import type { Logger } from "../telemetry/logger.js";
 import { type ChatBody, parseChatBody } from "./chat-body.js";
+import { type ChatEnd, chatDone, endText, logRollback, logToolsChange } from "./chat-log.js";
 import { CLIENT_GONE_STATUS, ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.js";
@@ -90,6 +82,7 @@ export async function chat(
 		const chatRequest: ChatRequest = {
 			messages: parsed.messages,
 			template,
+			toolsHash: parsed.toolsHash,
 			firstPrompt,
 			idempotency: key === null ? null : { key, body },
 			arrivedAt,
@@ -133,6 +126,7 @@ export async function chat(
 		if (!started) start();
 		ticket?.leave();
 		if (facts.rollback !== null) logRollback(logger, reqId, id, facts.rollback);
+		if (facts.toolsChange !== null) logToolsChange(logger, reqId, id, facts.toolsChange);
 		logger.event(
 			"chat_done",
 			{
@@ -161,35 +155,6 @@ async function firstPromptOf(
 	} finally {
 		facts.timings.tokenizeInMs += context.clock.monotonicMs() - startedMs;
 	}
-}
-
-function logRollback(logger: Logger, reqId: RequestId, id: SessionId, rollback: RollbackFacts): void {
-	const { altered, discarded, head } = rollback;
-	logger.event(
-		"rollback",
-		{
-			req_id: reqId,
-			session_id: id,
-			discarded_turn: discarded,
-			head,
-			index: altered?.index ?? null,
-			difference: altered?.difference ?? null,
-		},
-		altered === null
-			? `a retry takes the place of turn ${discarded}`
-			: `turn ${discarded} is discarded: its answer came back altered at messages[${altered.index}], ${altered.difference}; ` +
-					"send answers back as they came, or choose a looser --message-matcher",
-		altered === null ? "info" : "warn",
-	);
-}
-
-/** How a chat ended, for its log record. */
-interface ChatEnd {
-	status: number;
-	code: string | null;
-	finishReason: string | null;
-	turn: number | null;
-	replyBytes: number;
 }
 
 function turn(
@@ -261,44 +226,4 @@ function idempotencyKey(request: IncomingMessage): string | null {
 		"invalid_request",
 		"Idempotency-Key must have 1 to 255 visible ASCII characters, once",
 	);
-}
-
-function chatDone(
-	reqId: RequestId,
-	id: SessionId,
-	end: ChatEnd,
-	facts: ChatFacts,
-	totalMs: number,
-	inflightNow: number,
-): ChatDone {
-	const { timings } = facts;
-	return {
-		req_id: reqId,
-		session_id: id,
-		status: end.status,
-		code: end.code,
-		finish_reason: end.finishReason,
-		turn: end.turn,
-		lock_wait_ms: round(timings.lockWaitMs),
-		tokenize_in_ms: round(timings.tokenizeInMs),
-		proxy_elapsed_ms: round(timings.proxyElapsedMs),
-		tokenize_out_ms: round(timings.tokenizeOutMs),
-		commit_ms: round(timings.commitMs),
-		total_ms: round(totalMs),
-		prompt_tokens: facts.promptTokens,
-		reused_tokens: facts.reusedTokens,
-		completion_tokens: facts.completionTokens,
-		reply_bytes: end.replyBytes,
-		inflight_now: inflightNow,
-	};
-}
-
-function endText(end: ChatEnd, facts: ChatFacts, totalMs: number): string {
-	const what =
-		end.turn === null ? (end.code ?? "no turn") : `turn ${end.turn} (${end.finishReason ?? "no reason"})`;
-	return `${end.status} ${what}, ${Math.round(totalMs)} ms, ${facts.promptTokens}+${facts.completionTokens} tokens`;
-}
-
-function round(ms: number): number {
-	return Math.round(ms * 100) / 100;
 }

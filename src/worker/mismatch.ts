@@ -1,11 +1,12 @@
 // The mismatch report of one path: its stored ids against a canonical render. Computed on reads only, never for a chat.
 import { RollpinError } from "../base/errors.js";
-import type { TurnId } from "../base/ids.js";
+import type { SessionId, TurnId } from "../base/ids.js";
 import { parseJson } from "../json/parse.js";
 import { type PathState, storedValue } from "../session/path-state.js";
 import type { Session } from "../session/session.js";
 import type { Store } from "../store/store.js";
 import { TurnGone } from "../store/store-errors.js";
+import type { Logger } from "../telemetry/logger.js";
 import { findMismatches, type Mismatch } from "../tito/mismatch.js";
 import type { PromptInput, Tito } from "../tito/tito.js";
 import type { WorkerCounters } from "./context.js";
@@ -14,7 +15,12 @@ export interface MismatchContext {
 	store: Store;
 	tito: Tito;
 	counters: Pick<WorkerCounters, "hardMismatches">;
+	/** Told of a session's first hard mismatch; a worker's. */
+	logger?: Logger;
 }
+
+/** Sessions whose hard mismatch this process has told. */
+const told = new WeakSet<Session>();
 
 /**
  * Members for a `metadata` object, JSON text of an object: `tito_session_mismatch`, or `tito_mismatch_error` when
@@ -31,7 +37,15 @@ export async function mismatchJson(
 		const request = parseJson(await context.store.part(session.meta.id, turn, "request"), { maxDepth: 1024 });
 		const tools = request instanceof Map ? request.get("tools") : undefined;
 		const found = await compare(context.tito, state, Array.isArray(tools) ? tools : undefined);
-		if (found.some(({ type }) => type !== "assistant_text")) context.counters.hardMismatches++;
+		const hard = found.filter(({ type }) => type !== "assistant_text");
+		const [first] = hard;
+		if (first !== undefined) {
+			context.counters.hardMismatches++;
+			if (context.logger !== undefined && !told.has(session)) {
+				told.add(session);
+				logHardMismatch(context.logger, session.meta.id, turn, first, hard.length);
+			}
+		}
 		return JSON.stringify({ tito_session_mismatch: found });
 	} catch (error) {
 		if (error instanceof TurnGone) throw error;
@@ -49,4 +63,21 @@ async function compare(tito: Tito, state: PathState, tools: PromptInput["tools"]
 		kwargs: tito.effectiveKwargs(undefined),
 	});
 	return findMismatches(expected, state.tokens.ids(), tito.segmentation, (lists) => tito.decodeMany(lists));
+}
+
+function logHardMismatch(logger: Logger, id: SessionId, turn: TurnId, first: Mismatch, count: number): void {
+	const mismatch = shortOf(first);
+	logger.event(
+		"hard_mismatch",
+		{ session_id: id, turn, count, mismatch },
+		`the stored ids of session ${id} are not what its messages render to: ${mismatch}; do not train on it before ` +
+			"docs/tito.md (the mismatch report) explains it",
+	);
+}
+
+/** Without message text, which only `--log-content` lets into a log; a special token is none. */
+function shortOf({ type, segment_index, expected_text, actual_text, detail }: Mismatch): string {
+	if (type === "special_token_count") return `${type}: ${detail}`;
+	const at = `${type} at segment ${segment_index}`;
+	return type === "special_token_type" ? `${at}: expected ${expected_text}, got ${actual_text}` : at;
 }

@@ -17,6 +17,8 @@ import { planSamples } from "./samples-plan.js";
 
 export type SamplesContext = Pick<WorkerContext, "counters" | "numLayers" | "store" | "tito"> & {
 	config: Pick<WorkerContext["config"], "mode" | "samplePicker" | "r3">;
+	/** Absent where no cluster's log is written. */
+	logger?: WorkerContext["logger"];
 };
 
 const READ_BYTES = 256 * 1024;

@@ -7,6 +7,8 @@ import { mismatchJson } from "./mismatch.js";
 
 export type SessionJsonContext = Pick<WorkerContext, "counters" | "index" | "store" | "tito"> & {
 	config: Pick<WorkerContext["config"], "mode">;
+	/** Absent where no cluster's log is written. */
+	logger?: WorkerContext["logger"];
 };
 
 export async function* sessionPieces(

@@ -156,7 +156,7 @@ function createRegistry(
 		clock,
 		async (session) => {
 			if (config.evictDumpDir !== null) {
-				await dumpSession(config.evictDumpDir, { config, counters, index, store, tito }, session);
+				await dumpSession(config.evictDumpDir, { config, counters, index, logger, store, tito }, session);
 			}
 		},
 	);

@@ -232,6 +232,7 @@ export class Interleaving {
 				{
 					messages: parsed.messages,
 					template,
+					toolsHash: parsed.toolsHash,
 					firstPrompt,
 					idempotency: chat.key === null ? null : { key: chat.key, body },
 					arrivedAt: this.#nowMs / 1000,

@@ -386,6 +386,32 @@ describe("the mismatch report", () => {
 		expect((await rig.worker.stats()).hardMismatches).toBe(before + (hard ? 2 : 1));
 	});
 
+	it("is told in the log when it is hard: once for each session, and without its text", async () => {
+		rig.events.length = 0;
+		await rig.control.script({ finishReason: "length", text: "a secret <|im_start|> cut off" });
+		const { id } = await talk(rig, "one");
+		const { metadata } = await read(rig, id);
+		await read(rig, id);
+		await collect(rig, id);
+		const hard = metadata.tito_session_mismatch?.filter(({ type }) => type !== "assistant_text") ?? [];
+		expect(JSON.stringify(hard)).toContain("secret");
+		const told = rig.events.filter(({ event }) => event === "hard_mismatch");
+		expect(told.map(({ fields }) => fields)).toEqual([
+			{
+				session_id: id,
+				turn: 0,
+				count: hard.length,
+				mismatch: `${hard[0]?.type} at segment ${hard[0]?.segment_index}`,
+			},
+		]);
+		await rig.control.script({ finishReason: "length", text: "a secret <|im_start|> cut off" });
+		const other = await talk(rig, "two");
+		await read(rig, other.id);
+		const sessions = rig.events.filter(({ event }) => event === "hard_mismatch");
+		expect(sessions.map(({ fields }) => fields.session_id)).toEqual([id, other.id]);
+		expect(JSON.stringify(sessions)).not.toContain("secret");
+	});
+
 	it("says why when it cannot be made", async () => {
 		const call = { id: "c", type: "function", function: { name: "f", arguments: "{not json" } };
 		await rig.control.script({ message: { role: "assistant", content: "", tool_calls: [call] } });

@@ -1,0 +1,95 @@
+// The log records of one chat's end. Formats what the route knows; decides nothing.
+import type { RequestId, SessionId } from "../base/ids.js";
+import type { ChatFacts, RollbackFacts } from "../session/chat.js";
+import type { ToolsChange } from "../session/tools-change.js";
+import type { ChatDone } from "../telemetry/events.js";
+import type { Logger } from "../telemetry/logger.js";
+
+/** How a chat ended, for its log record. */
+export interface ChatEnd {
+	status: number;
+	code: string | null;
+	finishReason: string | null;
+	turn: number | null;
+	replyBytes: number;
+}
+
+export function logRollback(logger: Logger, reqId: RequestId, id: SessionId, rollback: RollbackFacts): void {
+	const { altered, discarded, head } = rollback;
+	logger.event(
+		"rollback",
+		{
+			req_id: reqId,
+			session_id: id,
+			discarded_turn: discarded,
+			head,
+			index: altered?.index ?? null,
+			difference: altered?.difference ?? null,
+		},
+		altered === null
+			? `a retry takes the place of turn ${discarded}`
+			: `turn ${discarded} is discarded: its answer came back altered at messages[${altered.index}], ${altered.difference}; ` +
+					"send answers back as they came, or choose a looser --message-matcher",
+		altered === null ? "info" : "warn",
+	);
+}
+
+const TOOLS_CHANGE = {
+	added: "it brings tools",
+	removed: "it brings no tools",
+	replaced: "it brings other tools",
+};
+
+export function logToolsChange(
+	logger: Logger,
+	reqId: RequestId,
+	id: SessionId,
+	{ change, turn }: ToolsChange,
+): void {
+	logger.event(
+		"tools_changed",
+		{ req_id: reqId, session_id: id, turn, change },
+		`turn ${turn} goes on with a session, but ${TOOLS_CHANGE[change]}: they do not reach the prompt, which keeps ` +
+			"those of the session's first turn; send all tools from the first turn on, or start another session",
+	);
+}
+
+export function chatDone(
+	reqId: RequestId,
+	id: SessionId,
+	end: ChatEnd,
+	facts: ChatFacts,
+	totalMs: number,
+	inflightNow: number,
+): ChatDone {
+	const { timings } = facts;
+	return {
+		req_id: reqId,
+		session_id: id,
+		status: end.status,
+		code: end.code,
+		finish_reason: end.finishReason,
+		turn: end.turn,
+		lock_wait_ms: round(timings.lockWaitMs),
+		tokenize_in_ms: round(timings.tokenizeInMs),
+		proxy_elapsed_ms: round(timings.proxyElapsedMs),
+		tokenize_out_ms: round(timings.tokenizeOutMs),
+		commit_ms: round(timings.commitMs),
+		total_ms: round(totalMs),
+		prompt_tokens: facts.promptTokens,
+		reused_tokens: facts.reusedTokens,
+		completion_tokens: facts.completionTokens,
+		reply_bytes: end.replyBytes,
+		inflight_now: inflightNow,
+	};
+}
+
+export function endText(end: ChatEnd, facts: ChatFacts, totalMs: number): string {
+	const what =
+		end.turn === null ? (end.code ?? "no turn") : `turn ${end.turn} (${end.finishReason ?? "no reason"})`;
+	return `${end.status} ${what}, ${Math.round(totalMs)} ms, ${facts.promptTokens}+${facts.completionTokens} tokens`;
+}
+
+function round(ms: number): number {
+	return Math.round(ms * 100) / 100;
+}
