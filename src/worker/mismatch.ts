@@ -19,6 +19,13 @@ export interface MismatchContext {
 	logger?: Logger;
 }
 
+/**
+ * A session's last report. A turn's path never changes, and a trainer that reads records and then samples would pay
+ * twice for rendering and encoding the whole conversation. Small ones only.
+ */
+const reports = new WeakMap<Session, { turn: TurnId; json: string; hard: readonly Mismatch[] }>();
+const KEPT_CHARACTERS = 4096;
+
 /** Sessions whose hard mismatch this process has told. */
 const told = new WeakSet<Session>();
 
@@ -33,11 +40,7 @@ export async function mismatchJson(
 ): Promise<string> {
 	if (turn === null) return "{}";
 	try {
-		const state = await session.stateAt(turn);
-		const request = parseJson(await context.store.part(session.meta.id, turn, "request"), { maxDepth: 1024 });
-		const tools = request instanceof Map ? request.get("tools") : undefined;
-		const found = await compare(context.tito, state, Array.isArray(tools) ? tools : undefined);
-		const hard = found.filter(({ type }) => type !== "assistant_text");
+		const { json, hard } = await report(context, session, turn);
 		const [first] = hard;
 		if (first !== undefined) {
 			context.counters.hardMismatches++;
@@ -46,13 +49,33 @@ export async function mismatchJson(
 				logHardMismatch(context.logger, session.meta.id, turn, first, hard.length);
 			}
 		}
-		return JSON.stringify({ tito_session_mismatch: found });
+		return json;
 	} catch (error) {
 		if (error instanceof TurnGone) throw error;
 		// A read is worth more than its report: the trainer takes a missing report for a failure anyway.
 		const reason = error instanceof RollpinError ? error.message : "internal error during the comparison";
 		return JSON.stringify({ tito_mismatch_error: reason });
 	}
+}
+
+async function report(
+	{ store, tito }: MismatchContext,
+	session: Session,
+	turn: TurnId,
+): Promise<{ json: string; hard: readonly Mismatch[] }> {
+	const kept = reports.get(session);
+	if (kept?.turn === turn) return kept;
+	const state = await session.stateAt(turn);
+	const request = parseJson(await store.part(session.meta.id, turn, "request"), { maxDepth: 1024 });
+	const tools = request instanceof Map ? request.get("tools") : undefined;
+	const found = await compare(tito, state, Array.isArray(tools) ? tools : undefined);
+	const made = {
+		turn,
+		json: JSON.stringify({ tito_session_mismatch: found }),
+		hard: found.filter(({ type }) => type !== "assistant_text"),
+	};
+	if (made.json.length <= KEPT_CHARACTERS) reports.set(session, made);
+	return made;
 }
 
 async function compare(tito: Tito, state: PathState, tools: PromptInput["tools"]): Promise<Mismatch[]> {
