@@ -70,7 +70,7 @@ export class PathState {
 }
 
 /** Messages of one turn, copied: a view would keep the whole body of every request alive, which grows with their square. */
-export function storedMessages(messages: readonly Buffer[]): StoredMessage[] {
+function storedMessages(messages: readonly Buffer[]): StoredMessage[] {
 	const copy = Buffer.allocUnsafeSlow(messages.reduce((sum, { length }) => sum + length, 0));
 	let end = 0;
 	return messages.map((bytes) => {
