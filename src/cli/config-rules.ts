@@ -1,6 +1,7 @@
 // Rules between options and the files they name: each throws one ConfigError line, or changes nothing.
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
+import { tokenOfFile } from "./bearer-token.js";
 import type { Machine, SettledValues } from "./compile-config.js";
 import { isLoopback } from "./option-checks.js";
 import type { OptionKey } from "./options.js";
@@ -98,18 +99,7 @@ export function checkLimits(values: SettledValues, label: Label): void {
 export function readToken(values: SettledValues, label: Label, machine: Machine): string | null {
 	const file = values.authTokenFile;
 	if (file === null) return null;
-	const name = `${label("authTokenFile")} ${file}`;
-	let token: string;
-	try {
-		token = machine.readText(file).trim();
-	} catch (error) {
-		throw new ConfigError(`${name}: cannot be read; give a file that holds the token alone`, {
-			cause: error,
-		});
-	}
-	// The characters that RFC 6750 section 2.1 lets a bearer token have.
-	if (/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return token;
-	throw new ConfigError(`${name}: must hold one token of A-Z a-z 0-9 . _ ~ + / - and nothing else`);
+	return tokenOfFile(file, `${label("authTokenFile")} ${file}`, (path) => machine.readText(path));
 }
 
 /** Anyone who reaches the address could read and delete every session: a token, or a loud yes. */

@@ -1,4 +1,4 @@
-// `rollpin serve`: settings in, a running cluster, its exit code out. The only reader of process.env.
+// `rollpin serve`: settings in, a running cluster, its exit code out. Reads process.env for the settings.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.js";

@@ -26,6 +26,13 @@ describe("bad usage is one line on stderr and exit code 2", () => {
 		],
 		[["serve", "--backends"], /option '--backends <n>' argument missing/],
 		[["serve", "--backends", "99"], /--backends 99: must be a whole number from 1 to 64/],
+		[
+			["top", "--auth-token", "a", "--auth-token-file", "good.json"],
+			/both give the token; leave out the one/,
+		],
+		[["demo", "--auth-token-file", "nowhere"], /--auth-token-file nowhere: cannot be read; give a file/],
+		[["verify", "--auth-token-file", "good.json"], /--auth-token-file good\.json: must hold one token/],
+		[["top"], /ROLLPIN_AUTH_TOKEN: must hold one token/, { env: { ROLLPIN_AUTH_TOKEN: "two words" } }],
 		[["serve", "--port", "1", "--port=2"], /--port: given 2 times/],
 		[["serve", "extra"], /too many arguments for 'serve'/],
 		[["serve", "--checkpoint", "nowhere"], /--checkpoint .*nowhere: no such directory/],
