@@ -88,6 +88,31 @@ export function checkReplay(values: SettledValues, label: Label): void {
 	}
 }
 
+/** Settings that were given and do nothing beside the others: each a line. No error, as one file may serve many launches. */
+export function unusedSettings(
+	values: SettledValues,
+	label: Label,
+	given: (key: OptionKey) => boolean,
+): string[] {
+	const unused: string[] = [];
+	if (given("r3Keep") && values.r3 === "off" && values.r3Keep === "latest") {
+		unused.push(
+			`${label("r3Keep")} latest: ${label("r3")} is off, so the engine is not asked for replay payloads; give ${label("r3")} full, or leave it out`,
+		);
+	}
+	if (given("maxTreeNodes") && values.mode !== "tree") {
+		unused.push(
+			`${label("maxTreeNodes")} ${values.maxTreeNodes}: not used, it limits trees; give ${label("mode")} tree, or leave it out`,
+		);
+	}
+	if (given("dataDir") && values.store === "memory") {
+		unused.push(
+			`${label("dataDir")} ${values.dataDir}: not used, ${label("store")} memory keeps nothing; use the lmdb store, or leave it out`,
+		);
+	}
+	return unused;
+}
+
 export function checkLimits(values: SettledValues, label: Label): void {
 	if (values.maxInflightMib < values.maxBodyMib) {
 		throw new ConfigError(

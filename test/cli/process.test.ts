@@ -108,6 +108,14 @@ describe("--print-config", () => {
 		expect(code).toBe(0);
 	});
 
+	it("warns on stderr of a setting that does nothing beside the others", async () => {
+		const args = ["serve", "--print-config", "--checkpoint", ".", "--r3-keep", "latest"];
+		const { code, stdout, stderr } = await runRollpin(args, { cwd: dir });
+		expect(stderr).toMatch(/^rollpin: warning: --r3-keep latest: --r3 is off, .*\n$/);
+		expect(JSON.parse(stdout)).toMatchObject({ r3_keep: { value: "latest" } });
+		expect(code).toBe(0);
+	});
+
 	it("refuses what serve would refuse", async () => {
 		const { code, stderr } = await runRollpin(
 			["serve", "--print-config", "--host", "0.0.0.0", "--checkpoint", "."],
