@@ -11,6 +11,7 @@ import {
 	checkReplay,
 	checkStorage,
 	readToken,
+	unusedSettings,
 } from "./config-rules.js";
 import type { OptionKey, OptionValues } from "./options.js";
 import { readValues } from "./read-values.js";
@@ -45,6 +46,8 @@ export interface SettledValues extends OptionValues {
 export interface Compiled {
 	config: ClusterConfig;
 	values: SettledValues;
+	/** Settings that do nothing beside the others, a line each. */
+	warnings: readonly string[];
 }
 
 const MIB = 1024 * 1024;
@@ -61,7 +64,9 @@ export function compileConfig(settings: RawSettings, machine: Machine): Compiled
 	checkReplay(values, label);
 	const authToken = readToken(values, label, machine);
 	checkExposure(values, label, authToken);
-	return { values, config: assemble(values, authToken, machine) };
+	const given = (key: OptionKey) => sourceOf(settings, key).from !== "default";
+	const warnings = unusedSettings(values, label, given);
+	return { values, config: assemble(values, authToken, machine), warnings };
 }
 
 export function sourceOf(settings: RawSettings, key: OptionKey): Source {

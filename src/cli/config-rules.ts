@@ -1,6 +1,7 @@
 // Rules between options and the files they name: each throws one ConfigError line, or changes nothing.
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
+import { tokenOfFile } from "./bearer-token.js";
 import type { Machine, SettledValues } from "./compile-config.js";
 import { isLoopback } from "./option-checks.js";
 import type { OptionKey } from "./options.js";
@@ -87,6 +88,31 @@ export function checkReplay(values: SettledValues, label: Label): void {
 	}
 }
 
+/** Settings that were given and do nothing beside the others: each a line. No error, as one file may serve many launches. */
+export function unusedSettings(
+	values: SettledValues,
+	label: Label,
+	given: (key: OptionKey) => boolean,
+): string[] {
+	const unused: string[] = [];
+	if (given("r3Keep") && values.r3 === "off" && values.r3Keep === "latest") {
+		unused.push(
+			`${label("r3Keep")} latest: ${label("r3")} is off, so the engine is not asked for replay payloads; give ${label("r3")} full, or leave it out`,
+		);
+	}
+	if (given("maxTreeNodes") && values.mode !== "tree") {
+		unused.push(
+			`${label("maxTreeNodes")} ${values.maxTreeNodes}: not used, it limits trees; give ${label("mode")} tree, or leave it out`,
+		);
+	}
+	if (given("dataDir") && values.store === "memory") {
+		unused.push(
+			`${label("dataDir")} ${values.dataDir}: not used, ${label("store")} memory keeps nothing; use the lmdb store, or leave it out`,
+		);
+	}
+	return unused;
+}
+
 export function checkLimits(values: SettledValues, label: Label): void {
 	if (values.maxInflightMib < values.maxBodyMib) {
 		throw new ConfigError(
@@ -98,18 +124,7 @@ export function checkLimits(values: SettledValues, label: Label): void {
 export function readToken(values: SettledValues, label: Label, machine: Machine): string | null {
 	const file = values.authTokenFile;
 	if (file === null) return null;
-	const name = `${label("authTokenFile")} ${file}`;
-	let token: string;
-	try {
-		token = machine.readText(file).trim();
-	} catch (error) {
-		throw new ConfigError(`${name}: cannot be read; give a file that holds the token alone`, {
-			cause: error,
-		});
-	}
-	// The characters that RFC 6750 section 2.1 lets a bearer token have.
-	if (/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return token;
-	throw new ConfigError(`${name}: must hold one token of A-Z a-z 0-9 . _ ~ + / - and nothing else`);
+	return tokenOfFile(file, `${label("authTokenFile")} ${file}`, (path) => machine.readText(path));
 }
 
 /** Anyone who reaches the address could read and delete every session: a token, or a loud yes. */

@@ -1,12 +1,13 @@
 // `rollpin demo`: runs the demo agents, shows progress on stderr and the table on stdout. Exit code 1 when a check fails.
 import { readDemoFlags } from "./demo-options.js";
+import { clientSurroundings } from "./machine.js";
 import type { RawFlags } from "./settings.js";
 
 const SHOWN_PROBLEMS = 20;
 
 /** Resolves with the exit code. Throws ConfigError for a bad flag or when no cluster answers. */
 export async function demo(flags: RawFlags): Promise<number> {
-	const options = readDemoFlags(flags);
+	const options = readDemoFlags(flags, clientSurroundings());
 	const terminal = process.stderr.isTTY === true;
 	// Loaded here, so that --help answers without the client library.
 	const { runDemo } = await import("../demo/run-demo.js");

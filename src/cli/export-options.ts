@@ -140,6 +140,18 @@ export function readExportFlags(flags: RawFlags): ExportFlags {
 	if (out === "-" && format !== "jsonl") {
 		throw new ConfigError(`--out -: --format ${format} makes a file for each session; name a directory`);
 	}
+	const payloads = value("payloads") as PayloadChoice;
+	if (format === "samples" && payloads !== "all") {
+		throw new ConfigError(
+			`--payloads ${payloads}: samples hold every payload they need; leave it out or choose another --format`,
+		);
+	}
+	const maxSeqLen = value("maxSeqLen") as number | null;
+	if (format !== "samples" && maxSeqLen !== null) {
+		throw new ConfigError(
+			`--max-seq-len ${maxSeqLen}: --format ${format} is never cut; leave it out or give --format samples`,
+		);
+	}
 	const overrides: Record<string, unknown> = {};
 	for (const key of ["titoModel", "mode", "backends"]) if (given.has(key)) overrides[key] = given.get(key);
 	const checkpoint = given.get("checkpoint") as string | undefined;
@@ -148,8 +160,8 @@ export function readExportFlags(flags: RawFlags): ExportFlags {
 		dataDir: resolve(value("dataDir") as string),
 		format,
 		session: value("session") as SessionId | null,
-		payloads: value("payloads") as PayloadChoice,
-		maxSeqLen: value("maxSeqLen") as number | null,
+		payloads,
+		maxSeqLen,
 		overrides,
 		out,
 	};

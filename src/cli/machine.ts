@@ -1,8 +1,9 @@
-// The real machine behind compileConfig: looks at files, counts cores and memory. Decides nothing.
+// The real machine behind compileConfig: looks at files, counts cores and memory, and hands on the environment. Decides nothing.
 import { randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
+import type { Surroundings } from "./client-options.js";
 import type { Machine } from "./compile-config.js";
 
 /** The package's own directory: dist/cli/ and src/cli/ lie equally deep in it. */
@@ -19,6 +20,11 @@ export function createMachine(): Machine {
 		look,
 		readText: (path) => readFileSync(path, "utf8"),
 	};
+}
+
+/** For the commands that talk to a running cluster. */
+export function clientSurroundings(): Surroundings {
+	return { env: process.env, readText: (path) => readFileSync(path, "utf8") };
 }
 
 function look(path: string): "file" | "directory" | "absent" {

@@ -16,6 +16,9 @@ export function fileKeyOf(key: string): string {
 
 export const ENV_PREFIX = "ROLLPIN_";
 
+/** The token of the commands that talk to a running cluster; no setting of serve. */
+export const CLIENT_TOKEN_ENV = "ROLLPIN_AUTH_TOKEN";
+
 /** `sessionTtl` -> `ROLLPIN_SESSION_TTL` */
 export function envOf(key: string): string {
 	return ENV_PREFIX + words(key).toUpperCase();

@@ -1,4 +1,4 @@
-// `rollpin serve`: settings in, a running cluster, its exit code out. The only reader of process.env.
+// `rollpin serve`: settings in, a running cluster, its exit code out. Reads process.env for the settings.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.js";
@@ -16,8 +16,10 @@ export async function serve(flags: RawFlags): Promise<number> {
 	const machine = createMachine();
 	const file = readConfigFile(flags, machine.cwd);
 	const { settings, warnings } = gatherSettings({ flags, env: process.env, file });
-	for (const warning of warnings) process.stderr.write(`rollpin: warning: ${warning}\n`);
+	const warn = (line: string) => process.stderr.write(`rollpin: warning: ${line}\n`);
+	warnings.forEach(warn);
 	const compiled = compileConfig(settings, machine);
+	compiled.warnings.forEach(warn);
 	if (flags.printConfig === true) {
 		process.stdout.write(effectiveConfig(compiled, settings));
 		return 0;

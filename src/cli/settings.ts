@@ -5,7 +5,7 @@ import { ConfigError } from "../base/errors.js";
 import { JsonSyntaxError, parseJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import { nearestName } from "./nearest.js";
-import { ENV_PREFIX, envOf, fileKeyOf, flagOf } from "./option-names.js";
+import { CLIENT_TOKEN_ENV, ENV_PREFIX, envOf, fileKeyOf, flagOf } from "./option-names.js";
 import type { RawValue } from "./option-types.js";
 import { OPTION_KEYS, type OptionKey, SERVE_OPTIONS } from "./options.js";
 
@@ -85,6 +85,9 @@ function readEnvironment(
 	const known = [...OPTION_KEYS.map(envOf), `${ENV_PREFIX}CONFIG`];
 	const unknown = Object.keys(env).filter((name) => name.startsWith(ENV_PREFIX) && !known.includes(name));
 	return unknown.sort().map((name) => {
+		if (name === CLIENT_TOKEN_ENV) {
+			return `${name} is for verify, demo and top; serve takes its token from --auth-token-file and does not use it`;
+		}
 		const near = nearestName(
 			name.slice(ENV_PREFIX.length),
 			known.map((candidate) => candidate.slice(ENV_PREFIX.length)),

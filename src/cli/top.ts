@@ -1,6 +1,7 @@
 // `rollpin top`: the options of the live view, its terminal, its end by q or Ctrl-C. Exit code 0.
 import type { TopOptions } from "../top/run-top.js";
-import { DEMO_FLAGS } from "./demo-options.js";
+import { CLIENT_FLAGS, readClient } from "./client-options.js";
+import { clientSurroundings } from "./machine.js";
 import { decimal, type OptionSpec, onOff } from "./option-types.js";
 import { readFlags } from "./read-flags.js";
 import type { RawFlags } from "./settings.js";
@@ -9,7 +10,7 @@ const VIEW = "View";
 
 /** Every flag of `rollpin top`, in the order in which help shows them. */
 export const TOP_FLAGS: ReadonlyMap<string, OptionSpec<unknown>> = new Map<string, OptionSpec<unknown>>([
-	...[...DEMO_FLAGS].filter(([key]) => key === "url" || key === "authToken"),
+	...CLIENT_FLAGS,
 	[
 		"interval",
 		decimal({
@@ -68,10 +69,8 @@ export async function top(flags: RawFlags): Promise<number> {
 function readTopFlags(flags: RawFlags): TopOptions {
 	const given = readFlags(TOP_FLAGS, flags);
 	const value = (key: string) => given.get(key) ?? TOP_FLAGS.get(key)?.fallback;
-	const token = value("authToken") as string;
 	return {
-		url: value("url") as string,
-		authToken: token === "" ? null : token,
+		...readClient(given, clientSurroundings()),
 		intervalMs: Math.round((value("interval") as number) * 1000),
 		once: value("once") as boolean,
 	};

@@ -1,6 +1,6 @@
-// The options of `rollpin verify`: some of the demo's. Pure.
+// The options of `rollpin verify`. Pure.
 import type { VerifyOptions } from "../demo/verify-cluster.js";
-import { DEMO_FLAGS } from "./demo-options.js";
+import { CLIENT_FLAGS, readClient, type Surroundings } from "./client-options.js";
 import { integer, type OptionSpec, onOff } from "./option-types.js";
 import { readFlags } from "./read-flags.js";
 import type { RawFlags } from "./settings.js";
@@ -9,7 +9,7 @@ const SESSION = "Session";
 
 /** Every flag of `rollpin verify`, in the order in which help shows them. */
 export const VERIFY_FLAGS: ReadonlyMap<string, OptionSpec<unknown>> = new Map<string, OptionSpec<unknown>>([
-	...[...DEMO_FLAGS].filter(([key]) => key === "url" || key === "authToken"),
+	...CLIENT_FLAGS,
 	["turns", integer({ group: SESSION, description: "turns of the session", min: 1, max: 1000, fallback: 4 })],
 	[
 		"maxTokens",
@@ -24,14 +24,12 @@ export const VERIFY_FLAGS: ReadonlyMap<string, OptionSpec<unknown>> = new Map<st
 	["keep", onOff({ group: SESSION, description: "leave the session on the cluster", fallback: false })],
 ]);
 
-/** Throws ConfigError naming the first flag whose value breaks its rule. */
-export function readVerifyFlags(flags: RawFlags): VerifyOptions {
+/** Throws ConfigError naming the first flag whose value breaks its rule, or as `readClient`. */
+export function readVerifyFlags(flags: RawFlags, surroundings: Surroundings): VerifyOptions {
 	const given = readFlags(VERIFY_FLAGS, flags);
 	const value = (key: string) => given.get(key) ?? VERIFY_FLAGS.get(key)?.fallback;
-	const token = value("authToken") as string;
 	return {
-		url: value("url") as string,
-		authToken: token === "" ? null : token,
+		...readClient(given, surroundings),
 		turns: value("turns") as number,
 		maxTokens: value("maxTokens") as number,
 		keep: value("keep") as boolean,

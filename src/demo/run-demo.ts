@@ -163,7 +163,7 @@ async function api<T>(base: string, path: string, init: RequestInit): Promise<T>
 	const response = await fetch(base + path, init);
 	const text = await response.text();
 	if (response.status === 401) {
-		throw new ConfigError(`the cluster at ${base} asks for a bearer token; give it with --auth-token`);
+		throw new ConfigError(`the cluster at ${base} asks for a bearer token; give it with --auth-token-file`);
 	}
 	if (response.status !== 200)
 		throw new Error(`${init.method ?? "GET"} ${path} answered ${response.status}: ${text}`);

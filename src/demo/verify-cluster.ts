@@ -166,7 +166,7 @@ function caller({ url, authToken }: VerifyOptions): Call {
 		}
 		const text = await response.text();
 		if (response.status === 401) {
-			throw new ConfigError(`the cluster at ${url} asks for a bearer token; give it with --auth-token`);
+			throw new ConfigError(`the cluster at ${url} asks for a bearer token; give it with --auth-token-file`);
 		}
 		if (!response.ok) {
 			throw new RollpinError(

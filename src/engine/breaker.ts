@@ -48,6 +48,11 @@ export class Breaker {
 		}
 	}
 
+	/** Whether the engine counts as unreachable: from when it opened to the first success. */
+	get open(): boolean {
+		return this.#state.kind !== "closed";
+	}
+
 	#settle(outcome: BreakerOutcome, probe: boolean): void {
 		const before = this.#state;
 		const nowMs = performance.now();

@@ -81,6 +81,11 @@ export class EngineClient {
 		this.#passThroughPool = new Pool(url.origin, { ...settings, connect: { timeout: connectTimeoutMs } });
 	}
 
+	/** As the last exchanges found it; nobody asks the engine for this. */
+	get unreachable(): boolean {
+		return this.#breaker.open;
+	}
+
 	/**
 	 * One chat completion. Status 200 is validated; any other status is the engine's own answer (a redirect too).
 	 * @throws RollpinError `upstream_unreachable`, `upstream_invalid`, `upstream_timeout`,

@@ -1,10 +1,11 @@
 // Where an export goes: a file for each session, or one file or stream for all. A half-written file is never seen.
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { flushDirectory } from "../store/durable-file.js";
+import { makeDirectory } from "../store/make-directory.js";
 
 /** One session on its way out: all of it is kept, or nothing. */
 export interface Draft {
@@ -70,7 +71,7 @@ class HiddenFile {
 
 /** A file `<id><ending>` for each session; one of an earlier export is replaced. */
 export async function directorySink(path: string, ending: string): Promise<Sink> {
-	await asTarget(path, () => mkdir(path, { recursive: true }));
+	await asTarget(path, () => makeDirectory(path));
 	let bytes = 0;
 	return {
 		async begin(id) {

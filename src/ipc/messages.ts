@@ -17,6 +17,8 @@ export interface WorkerStats {
 	storeBytes: number;
 	/** Its partitions that are not served, each named in the log. */
 	partitionsRefused: number;
+	/** Its last exchanges with the engine failed in a row, and no probe has succeeded since. */
+	breakerOpen: boolean;
 }
 
 export interface WorkerStatus {

@@ -91,6 +91,7 @@ function heartbeatOf(index: number, pid: number, stats: WorkerStats, usage: Proc
 		queue_depth: stats.queueDepth,
 		store_mb: round(stats.storeBytes / MIB, 2),
 		partitions_refused: stats.partitionsRefused,
+		breaker_open: stats.breakerOpen ? 1 : 0,
 	};
 }
 

@@ -18,6 +18,7 @@ const HELP: Readonly<Record<string, string>> = {
 	queue_depth: "Chats waiting for their session's lock",
 	store_mb: "Size of the worker's part of the store in MiB",
 	partitions_refused: "Parts of the data dir that the worker owns and does not serve",
+	breaker_open: "1 while the worker's chats find the engine unreachable and are refused",
 };
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;

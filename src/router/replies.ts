@@ -96,11 +96,14 @@ export function healthOf(snapshot: ClusterSnapshot): { status: number; body: str
 		(sum, { heartbeat }) => sum + (heartbeat?.["partitions_refused"] ?? 0),
 		0,
 	);
+	// As the workers' chats found it. No reason to be 503: reads, exports and deletions go on, and a chat is the probe.
+	const unreachable = snapshot.workers.some(({ heartbeat }) => heartbeat?.["breaker_open"] === 1);
 	const body = JSON.stringify({
 		status: serving ? "ok" : snapshot.phase === "ok" ? "degraded" : snapshot.phase,
 		session_server_instance_id: snapshot.instanceId,
 		workers: { ready, total: snapshot.workers.length },
 		partitions_refused: refused,
+		upstream: unreachable ? "unreachable" : "ok",
 	});
 	return { status: serving ? 200 : 503, body };
 }

@@ -1,11 +1,12 @@
 // The data dir as a whole: its format, its lock, its epochs. Opens no environment.
-import { chmod, mkdir, readdir, readFile } from "node:fs/promises";
+import { chmod, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import type { Partition } from "../base/ids.js";
 import { PARTITION_COUNT } from "../base/partitions.js";
 import { LOCK_NAME, releaseLock, takeLock } from "./data-dir-lock.js";
 import { replaceFile } from "./durable-file.js";
+import { makeDirectory } from "./make-directory.js";
 
 const FORMAT_VERSION = 1;
 
@@ -41,7 +42,7 @@ export async function prepareDataDir(path: string): Promise<DataDir> {
 }
 
 async function prepare(path: string): Promise<DataDir> {
-	await mkdir(path, { recursive: true, mode: 0o700 });
+	await makeDirectory(path, 0o700);
 	const foreign = await holdsOthersFiles(path);
 	const format = await readIfThere(formatFile(path));
 	if (foreign && format === undefined) {
@@ -53,8 +54,8 @@ async function prepare(path: string): Promise<DataDir> {
 	await takeLock(lockFile(path));
 	try {
 		if (format === undefined) {
-			await mkdir(partitionsDirectory(path), { recursive: true, mode: 0o700 });
-			await mkdir(blobsDirectory(path), { recursive: true, mode: 0o700 });
+			await makeDirectory(partitionsDirectory(path), 0o700);
+			await makeDirectory(blobsDirectory(path), 0o700);
 			const created = { format: FORMAT_VERSION, partitions: PARTITION_COUNT };
 			await replaceFile(formatFile(path), `${JSON.stringify(created)}\n`);
 		}

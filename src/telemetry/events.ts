@@ -59,6 +59,7 @@ export interface EventFields {
 		queue_depth: number;
 		store_mb: number;
 		partitions_refused: number;
+		breaker_open: 0 | 1;
 	};
 	heartbeat_missed: { worker: number; worker_pid: number; missed: number };
 	chat_start: {

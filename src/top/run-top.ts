@@ -67,7 +67,7 @@ async function ask({ url, authToken }: TopOptions, signal: AbortSignal): Promise
 		signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
 	});
 	if (reply.status === 401) {
-		throw new ConfigError(`${url} asks for a token; give the cluster's with --auth-token`);
+		throw new ConfigError(`${url} asks for a token; give the cluster's with --auth-token-file`);
 	}
 	const status = (await reply.json()) as Partial<ClusterStatus>;
 	if (!Array.isArray(status.workers)) throw new ConfigError(`${url} is not a Rollpin cluster; check --url`);

@@ -91,6 +91,7 @@ function row(
 		(heartbeat?.["partitions_refused"] ?? 0) > 0
 			? `${heartbeat?.["partitions_refused"]} partitions refused`
 			: "",
+		heartbeat?.["breaker_open"] === 1 ? "engine unreachable" : "",
 	].filter((note) => note !== "");
 	return [
 		worker,

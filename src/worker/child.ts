@@ -46,7 +46,9 @@ channel.on("start_worker", (message) => {
 	});
 });
 
-channel.on("ask_stats", () => {
+channel.on("ask_stats", tellStats);
+
+function tellStats(): void {
 	void worker?.stats().then((stats) =>
 		channel.send({
 			type: "stats",
@@ -58,7 +60,7 @@ channel.on("ask_stats", () => {
 			},
 		}),
 	);
-});
+}
 
 channel.on("drain", ({ timeoutMs }) => drain(timeoutMs));
 
@@ -97,6 +99,10 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		tito,
 		logger,
 		clock: systemClock,
+		// The store may be closed by then, and nobody asks any more.
+		onEngineChange: () => {
+			if (!draining) tellStats();
+		},
 	});
 	await channel.send({ type: "ready", socketPath });
 }

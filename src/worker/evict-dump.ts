@@ -1,8 +1,9 @@
 // Writes an expired session's JSON to a directory before the session is removed. A half-written file is never seen.
 import { randomBytes } from "node:crypto";
-import { access, mkdir, open, rename, rm } from "node:fs/promises";
+import { access, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Session } from "../session/session.js";
+import { makeDirectory } from "../store/make-directory.js";
 import { type SessionJsonContext, sessionPieces } from "./session-json.js";
 
 /**
@@ -13,7 +14,7 @@ import { type SessionJsonContext, sessionPieces } from "./session-json.js";
 export async function dumpSession(dir: string, context: SessionJsonContext, session: Session): Promise<void> {
 	const { createdAt, id, turnCount } = session.meta;
 	if (turnCount === 0) return;
-	await mkdir(dir, { recursive: true });
+	await makeDirectory(dir);
 	const temporary = join(dir, `.${randomBytes(8).toString("hex")}.tmp`);
 	try {
 		const file = await open(temporary, "wx");

@@ -35,6 +35,8 @@ export interface WorkerParts {
 	clock: Clock;
 	/** Entry of the assembly thread; by default the one in the build. */
 	samplesThread?: string;
+	/** The engine became unreachable for this worker, or answers again: its stats are worth telling at once. */
+	onEngineChange?: () => void;
 }
 
 export interface Worker {
@@ -62,7 +64,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		engine: new EngineClient({
 			baseUrl: config.upstream,
 			timeoutMs: config.upstreamTimeoutMs,
-			breaker: breakerLog(logger, config.upstream),
+			breaker: breakerLog(logger, config.upstream, parts.onEngineChange ?? (() => undefined)),
 		}),
 		matcher: messageMatcher(config.messageMatcher),
 		policy: config.mode === "tree" ? treePolicy : linearPolicy,
@@ -84,6 +86,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 				sessions: registry.size,
 				queueDepth: registry.queueDepth,
 				storeBytes: await store.sizeBytes(),
+				breakerOpen: context.engine.unreachable,
 			};
 		},
 		async drain(timeoutMs) {
@@ -105,15 +108,20 @@ async function createAssembler({ config, samplesThread }: WorkerParts): Promise<
 	return assembler;
 }
 
-function breakerLog(logger: Logger, url: string): BreakerListener {
+function breakerLog(logger: Logger, url: string, changed: () => void): BreakerListener {
 	return {
-		opened: (failures, retryAfterMs) =>
+		opened(failures, retryAfterMs) {
 			logger.event(
 				"breaker_opened",
 				{ url, failures, retry_after_ms: retryAfterMs },
 				`${failures} exchanges with the engine at ${url} failed in a row; chats answer 503 until a probe succeeds`,
-			),
-		closed: () => logger.event("breaker_closed", { url }, `the engine at ${url} answers again`),
+			);
+			changed();
+		},
+		closed() {
+			logger.event("breaker_closed", { url }, `the engine at ${url} answers again`);
+			changed();
+		},
 	};
 }
 

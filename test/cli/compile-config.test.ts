@@ -247,3 +247,27 @@ describe("bad settings get one line with flag, rule and remedy", () => {
 		expect(() => compile({}, machine)).toThrow(/toy checkpoint is missing \(\/gone\); install rollpin again/);
 	});
 });
+
+describe("a setting that does nothing beside the others is named in a warning", () => {
+	const warned = (flags: Record<string, string | boolean>) =>
+		compileConfig(flagSettings(flags), machineWith()).warnings;
+	it.each([
+		[{ r3Keep: "latest" }, /^--r3-keep latest: --r3 is off, .*; give --r3 full, or leave it out$/],
+		[{ r3Keep: "latest", r3: "off" }, /^--r3-keep latest: --r3 is off/],
+		[{ maxTreeNodes: "7" }, /^--max-tree-nodes 7: not used, .*; give --mode tree, or leave it out$/],
+		[{ dataDir: "x", store: "memory" }, /^--data-dir \/job\/x: not used, --store memory keeps nothing/],
+	])("%j", (flags: Record<string, string>, message) => {
+		expect(warned(flags)).toEqual([expect.stringMatching(message)]);
+	});
+
+	it.each([
+		[{}],
+		[{ r3Keep: "all" }],
+		[{ r3Keep: "latest", r3: "full" }],
+		[{ maxTreeNodes: "7", mode: "tree" }],
+		[{ dataDir: "x" }],
+		[{ store: "memory" }],
+	])("but not %j", (flags: Record<string, string>) => {
+		expect(warned(flags)).toEqual([]);
+	});
+});

@@ -26,6 +26,13 @@ describe("bad usage is one line on stderr and exit code 2", () => {
 		],
 		[["serve", "--backends"], /option '--backends <n>' argument missing/],
 		[["serve", "--backends", "99"], /--backends 99: must be a whole number from 1 to 64/],
+		[
+			["top", "--auth-token", "a", "--auth-token-file", "good.json"],
+			/both give the token; leave out the one/,
+		],
+		[["demo", "--auth-token-file", "nowhere"], /--auth-token-file nowhere: cannot be read; give a file/],
+		[["verify", "--auth-token-file", "good.json"], /--auth-token-file good\.json: must hold one token/],
+		[["top"], /ROLLPIN_AUTH_TOKEN: must hold one token/, { env: { ROLLPIN_AUTH_TOKEN: "two words" } }],
 		[["serve", "--port", "1", "--port=2"], /--port: given 2 times/],
 		[["serve", "extra"], /too many arguments for 'serve'/],
 		[["serve", "--checkpoint", "nowhere"], /--checkpoint .*nowhere: no such directory/],
@@ -98,6 +105,14 @@ describe("--print-config", () => {
 			port: { value: 0, from: "flag --port" },
 			log_format: { value: "json", from: "default" },
 		});
+		expect(code).toBe(0);
+	});
+
+	it("warns on stderr of a setting that does nothing beside the others", async () => {
+		const args = ["serve", "--print-config", "--checkpoint", ".", "--r3-keep", "latest"];
+		const { code, stdout, stderr } = await runRollpin(args, { cwd: dir });
+		expect(stderr).toMatch(/^rollpin: warning: --r3-keep latest: --r3 is off, .*\n$/);
+		expect(JSON.parse(stdout)).toMatchObject({ r3_keep: { value: "latest" } });
 		expect(code).toBe(0);
 	});
 

@@ -113,6 +113,7 @@ test("a crash tells code, signal and what was running, and the successor has the
 		queueDepth: 0,
 		storeBytes: 0,
 		partitionsRefused: 0,
+		breakerOpen: false,
 	};
 	child().says({ type: "stats", stats });
 	heard.length = 0;

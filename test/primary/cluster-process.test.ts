@@ -36,6 +36,7 @@ describe("the start", () => {
 			session_server_instance_id: "0123456789abcdef0123456789abcdef",
 			workers: { ready: 2, total: 2 },
 			partitions_refused: 0,
+			upstream: "ok",
 		});
 		expect(await (await fetch(`${url}/sessions/${ON_1}`)).json()).toMatchObject({
 			worker: 1,

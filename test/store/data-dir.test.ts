@@ -1,12 +1,13 @@
 // The data dir: created once, refused when it isn't ours, one cluster at a time, epochs that only grow.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/base/errors.js";
 import { prepareDataDir } from "../../src/store/data-dir.js";
+import { within } from "../support/wait.js";
 
 let parent: string;
 let path: string;
@@ -79,6 +80,41 @@ describe("prepareDataDir", () => {
 		await writeFile(join(parent, "thesis.txt"), "x");
 		await expect(prepareDataDir(parent)).rejects.toThrow(/neither empty nor a data dir/);
 		await expect(prepareDataDir(join(parent, "thesis.txt"))).rejects.toBeInstanceOf(ConfigError);
+	});
+
+	it.skipIf(process.platform !== "linux")(
+		"refuses at once a directory that the system lets nobody make, and names the one above it",
+		async () => {
+			for (const [made, above] of [
+				["/proc/x", "/proc"],
+				["/proc/x/y/z", "/proc"],
+			] as const) {
+				const refusal = within(`the refusal of ${made}`, 1_000, prepareDataDir(made));
+				await expect(refusal).rejects.toThrow(
+					`--data-dir: ${made} can't be used: no directory can be made in ${above} (ENOENT); choose a directory`,
+				);
+				await expect(refusal).rejects.toBeInstanceOf(ConfigError);
+			}
+		},
+	);
+
+	it("refuses a directory below a file, and below a link that leads nowhere", async () => {
+		await writeFile(join(parent, "file"), "x");
+		await symlink(join(parent, "nowhere"), join(parent, "link"));
+		await expect(prepareDataDir(join(parent, "file", "data"))).rejects.toThrow(/can't be used: ENOTDIR/);
+		for (const below of ["link", "link/data"]) {
+			await expect(prepareDataDir(join(parent, below))).rejects.toThrow(/can't be used: EEXIST/);
+		}
+		expect((await readdir(parent)).sort()).toEqual(["file", "link"]);
+	});
+
+	it("takes a directory behind a link, and makes those above it for its owner alone", async () => {
+		await mkdir(join(parent, "elsewhere"));
+		await symlink(join(parent, "elsewhere"), join(parent, "link"));
+		await (await prepareDataDir(join(parent, "link", "a", "b"))).release();
+		for (const made of ["a", "a/b"]) {
+			expect((await stat(join(parent, "elsewhere", made))).mode & 0o777).toBe(0o700);
+		}
 	});
 
 	it("refuses a second cluster while the first one lives", async () => {

@@ -58,7 +58,7 @@ test.each([
 		"a token is wanted",
 		undefined,
 		{ status: 401, body: "{}" },
-		/asks for a token; give the cluster's with --auth-token/,
+		/asks for a token; give the cluster's with --auth-token-file/,
 	],
 	["something else answers", undefined, { status: 200, body: "{}" }, /is not a Rollpin cluster; check --url/],
 	["something else answers no JSON", undefined, { status: 200, body: "hello" }, /no cluster answers at/],

@@ -67,9 +67,9 @@ test("what needs a look is noted", () => {
 	const status = cluster({
 		replacing: true,
 		epoch: 4,
-		heartbeat: beat(90, 1, { hard_mismatches: 2, partitions_refused: 1 }),
+		heartbeat: beat(90, 1, { hard_mismatches: 2, partitions_refused: 1, breaker_open: 1 }),
 	});
 	expect(rowOf(view(status, withBeats(new Map(), status), 1000), 0)).toMatch(
-		/replacing, process 4, 2 hard mismatches, 1 partitions refused$/,
+		/replacing, process 4, 2 hard mismatches, 1 partitions refused, engine unreachable$/,
 	);
 });

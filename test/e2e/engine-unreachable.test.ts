@@ -1,0 +1,50 @@
+// An engine that cannot be reached: /health, the heartbeat and /metrics say so at once, and when it answers again.
+import { afterEach, expect, test } from "vitest";
+import { runRollpin } from "../support/run-rollpin.js";
+import { ServedCluster } from "../support/served-cluster.js";
+import { until } from "../support/wait.js";
+
+let cluster: ServedCluster | undefined;
+afterEach(() => cluster?.stop());
+
+const ON_0 = "0".repeat(32);
+
+test("/health says that the engine is unreachable, stays 200, and takes it back with the first answer", async () => {
+	// No heartbeat comes in time: what is told is told when it happens.
+	cluster = new ServedCluster(["--heartbeat-interval", "3600"]);
+	const { url } = await cluster.ready();
+	const control = cluster.sim;
+	const health = async () => {
+		const reply = await fetch(`${url}/health`);
+		const { status, upstream } = (await reply.json()) as { status: string; upstream: string };
+		return { code: reply.status, status, upstream };
+	};
+	const healthSays = (upstream: string) =>
+		until(`/health to say ${upstream}`, 5_000, async () => {
+			const now = await health();
+			return now.upstream === upstream && now;
+		});
+	const metrics = async () => (await (await fetch(`${url}/metrics`)).text()).split("\n");
+	const chat = () =>
+		fetch(`${url}/sessions/${ON_0}/v1/chat/completions`, {
+			method: "POST",
+			headers: { "content-type": "application/json" },
+			body: JSON.stringify({ model: "m", max_tokens: 4, messages: [{ role: "user", content: "hello" }] }),
+		});
+	expect((await chat()).status).toBe(200);
+	expect(await health()).toEqual({ code: 200, status: "ok", upstream: "ok" });
+
+	await control.listen(false);
+	await control.closeConnections("all");
+	await until("the breaker to open", 10_000, async () => (await chat()).status === 503);
+	expect(await healthSays("unreachable")).toEqual({ code: 200, status: "ok", upstream: "unreachable" });
+	expect(await metrics()).toContain('rollpin_breaker_open{worker="0"} 1');
+	expect(await metrics()).toContain('rollpin_breaker_open{worker="1"} 0');
+	const { stdout } = await runRollpin(["top", "--url", url, "--once"]);
+	expect(stdout.match(/engine unreachable/g)).toHaveLength(1);
+
+	await control.listen(true);
+	await until("the probe", 10_000, async () => (await chat()).status === 200);
+	expect(await healthSays("ok")).toEqual({ code: 200, status: "ok", upstream: "ok" });
+	expect(await metrics()).toContain('rollpin_breaker_open{worker="0"} 0');
+}, 60_000);
