@@ -84,6 +84,11 @@ export class PlaceStack {
 		return this.#isArray[this.depth] === true;
 	}
 
+	/** Whether the next value stands at no known place. */
+	get isPlain(): boolean {
+		return this.#valuePlace[this.depth] === Place.OTHER;
+	}
+
 	/** Whether the next key must be told to `endKey`. */
 	get wantsKey(): boolean {
 		return hasKnownKeys(this.#containerPlace[this.depth] as Place);

@@ -15,6 +15,7 @@ import {
 	NUMBER_MALFORMED,
 	nextNumberState,
 } from "./number-state.js";
+import { skipElements } from "./plain-elements.js";
 import { Place, PlaceStack } from "./reply-places.js";
 
 export interface ScannedReply {
@@ -152,6 +153,14 @@ export class ReplyScanner {
 							break;
 						}
 					}
+					if (byte === OPEN_BRACKET || byte === OPEN_BRACE) {
+						const next = this.#skipElements(at);
+						if (next > at) {
+							this.#state = COMMA_OR_CLOSE;
+							at = next;
+							break;
+						}
+					}
 					if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) this.#structure(byte, at);
 					at++;
 			}
@@ -210,6 +219,13 @@ export class ReplyScanner {
 			return at;
 		}
 		return Math.max(at, chunk.lastIndexOf(0x2c, at + length - 1) + 1);
+	}
+
+	/** Behind elements of a list that nobody asks for, as far as they are whole in the chunk; `at` where other rules hold. */
+	#skipElements(at: number): number {
+		const { inArray, isPlain, depth } = this.#places;
+		const mayBegin = this.#state === VALUE || this.#state === VALUE_OR_CLOSE;
+		return mayBegin && inArray && isPlain ? skipElements(this.#chunk, at, depth, this.#maxDepth) : at;
 	}
 
 	#structure(byte: number, at: number): void {
