@@ -1,23 +1,23 @@
 // One partition's LMDB environment: opening, checking, fencing by epoch, atomic batches. Knows no sessions.
 //
 // Traps of lmdb-js that decide what is here are listed in docs/store.md.
-import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync, statSync } from "node:fs";
-import { IF_EXISTS, open, type RootDatabase } from "lmdb";
+import { statSync } from "node:fs";
+import { IF_EXISTS } from "lmdb";
 import { RollpinError } from "../base/errors.js";
 import type { Partition } from "../base/ids.js";
 import { replaceContent } from "./durable-file.js";
-import { findDefect, isUnflushed } from "./lmdb-file.js";
 import { EPOCHS, epochKey, epochOf, type KeyRange } from "./lmdb-keys.js";
-import { encodeRecord } from "./lmdb-records.js";
 import {
-	isDamaged,
-	isFull,
-	isOutOfDescriptors,
-	isSystemError,
-	partitionRefuses,
-	storeFull,
-} from "./store-errors.js";
+	damaged,
+	dataFile,
+	type LmdbDatabase,
+	markerFile,
+	openChecked,
+	readMarker,
+	unopened,
+} from "./lmdb-open.js";
+import { encodeRecord } from "./lmdb-records.js";
+import { isDamaged, isFull, partitionRefuses, storeFull } from "./store-errors.js";
 
 export type Durability = "process" | "power";
 
@@ -36,11 +36,6 @@ export interface KeyChange {
 	key: Buffer;
 	value: Buffer | null;
 }
-
-/** An environment that can't be served; the message holds the reason and the remedy. */
-export class DamagedEnvironment extends Error {}
-
-export type LmdbDatabase = RootDatabase<Buffer, Uint8Array>;
 
 /**
  * Opens, checks and takes over an environment. Blocks the thread while a living process holds its write lock: the
@@ -205,111 +200,4 @@ async function realError(error: unknown): Promise<unknown> {
 		return cause;
 	}
 	return error;
-}
-
-async function openChecked(options: EnvironmentOptions): Promise<LmdbDatabase> {
-	const { stem, durability } = options;
-	const path = dataFile(stem);
-	try {
-		const marker = readMarker(stem);
-		if (marker === undefined) {
-			// The marker is written before the first ack: without it the file holds nothing anybody was told of.
-			rmSync(path, { force: true });
-			rmSync(`${path}-lock`, { force: true });
-		} else {
-			const defect = findDefect(path, bootId());
-			if (defect !== null) throw damaged(stem, defect);
-		}
-		const overlapping = durability === "process" && hasBootId();
-		// After a power loss only an overlapping open finds the last state that was flushed.
-		if (marker !== undefined && !overlapping && isUnflushed(path)) await settle(path);
-		return openDatabase(path, overlapping);
-	} catch (error) {
-		throw unopened(stem, error);
-	}
-}
-
-/**
- * Address space reserved for one environment's map; it still grows beyond when the file does. lmdb-js begins with 128 KiB
- * and doubles, and keeps every outgrown map: the same pages would then count in the process's RSS several times.
- */
-const MAP_BYTES = 1024 ** 3;
-
-export function openDatabase(path: string, overlappingSync: boolean): LmdbDatabase {
-	return open<Buffer, Uint8Array>(path, {
-		keyEncoding: "binary",
-		encoding: "binary",
-		noSubdir: true,
-		maxDbs: 1,
-		overlappingSync,
-		mapSize: MAP_BYTES,
-		// With it, lmdb-js drops a promise of its own, which a failed commit rejects.
-		eventTurnBatching: false,
-	});
-}
-
-/** Awaits the close: two opens of one environment in one process deadlock. No sync transaction: close() hangs behind one. */
-async function settle(path: string): Promise<void> {
-	const db = openDatabase(path, true);
-	await db.put(Buffer.of(0x01), Buffer.of(0));
-	await db.flushed;
-	await db.close();
-}
-
-/** This machine's boot id, asked for once; null where the platform doesn't tell. */
-export function bootId(): string | null {
-	knownBootId ??= { text: readBootId() };
-	return knownBootId.text;
-}
-
-let knownBootId: { text: string | null } | undefined;
-
-function readBootId(): string | null {
-	try {
-		const text =
-			process.platform === "darwin"
-				? execFileSync("sysctl", ["-n", "kern.bootsessionuuid"], { encoding: "utf8" })
-				: readFileSync("/proc/sys/kernel/random/boot_id", "utf8");
-		return text.trim() === "" ? null : text.trim();
-	} catch {
-		return null;
-	}
-}
-
-/**
- * Without the boot id LMDB can't tell a killed process from a lost machine, and an overlapping open falls back to
- * what was flushed: acknowledged turns would be lost. Then every commit is flushed.
- */
-function hasBootId(): boolean {
-	return process.platform === "darwin" || bootId() !== null;
-}
-
-export function damaged(stem: string, reason: string): DamagedEnvironment {
-	return new DamagedEnvironment(
-		`${dataFile(stem)} can't be served: ${reason}; restore the data dir from a copy, or remove this file together with ` +
-			`${markerFile(stem)} to give its sessions up`,
-	);
-}
-
-/** Never advises to give data up that may be whole: only what LMDB itself calls damaged is. */
-export function unopened(stem: string, error: unknown): unknown {
-	const explained = error instanceof RollpinError || error instanceof DamagedEnvironment;
-	if (explained || isOutOfDescriptors(error)) return error;
-	const reason = error instanceof Error ? error.message : String(error);
-	if (!isSystemError(error)) return damaged(stem, reason);
-	return new DamagedEnvironment(
-		`${dataFile(stem)} can't be opened: ${reason}; its data may well be whole: keep it, mend the cause, and start again`,
-	);
-}
-
-export const dataFile = (stem: string) => `${stem}.mdb`;
-const markerFile = (stem: string) => `${stem}.created`;
-
-export function readMarker(stem: string): string | undefined {
-	try {
-		return readFileSync(markerFile(stem), "utf8").trim();
-	} catch (error) {
-		if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-		throw error;
-	}
 }

@@ -6,17 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { open } from "lmdb";
-import {
-	bootId,
-	damaged,
-	dataFile,
-	type LmdbDatabase,
-	openDatabase,
-	readMarker,
-	unopened,
-} from "./lmdb-environment.js";
+import { bootId } from "./boot-id.js";
 import { findDefect, needsFallback } from "./lmdb-file.js";
 import type { KeyRange } from "./lmdb-keys.js";
+import { damaged, dataFile, type LmdbDatabase, openDatabase, readMarker, unopened } from "./lmdb-open.js";
 
 /** A writer that grows the file between two looks at it makes it seem short. */
 const LOOKS = 5;

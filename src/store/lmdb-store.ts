@@ -14,7 +14,8 @@ import {
 import { checkDescriptors, outOfDescriptors, packsKeptOpen } from "./descriptors.js";
 import { flushDirectory } from "./durable-file.js";
 import { FreeSpace } from "./free-space.js";
-import { DamagedEnvironment, type Durability, openEnvironment } from "./lmdb-environment.js";
+import { type Durability, openEnvironment } from "./lmdb-environment.js";
+import { DamagedEnvironment } from "./lmdb-open.js";
 import type { TombstoneRecord } from "./lmdb-records.js";
 import { OpenFiles } from "./open-files.js";
 import { PartitionStore } from "./partition-store.js";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "lmdb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { bootId } from "../../src/store/lmdb-environment.js";
+import { bootId } from "../../src/store/boot-id.js";
 import { findDefect } from "../../src/store/lmdb-file.js";
 
 const PAGE = 4096;

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { partitionOf } from "../../src/base/partitions.js";
+import { bootId } from "../../src/store/boot-id.js";
 import { partitionStem } from "../../src/store/data-dir.js";
-import { bootId } from "../../src/store/lmdb-environment.js";
 import { needsFallback } from "../../src/store/lmdb-file.js";
 import { openLmdbReader } from "../../src/store/lmdb-reader.js";
 import type { Store } from "../../src/store/store.js";
