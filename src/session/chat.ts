@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.js";
 import type { TurnId } from "../base/ids.js";
 import type { Store, TurnHeader } from "../store/store.js";
 import type { AttachDeps, Attachment, PositionPolicy } from "./attach.js";
+import { type CommittedReply, findReplay } from "./committed-reply.js";
 import type {
 	EnginePrompt,
 	Generate,
@@ -11,7 +12,7 @@ import type {
 	StoredPayload,
 	TemplateInput,
 } from "./generation.js";
-import { type Fingerprint, fingerprintOf, type IdempotentRequest, isRepeat } from "./idempotency.js";
+import { type Fingerprint, fingerprintOf, type IdempotentRequest } from "./idempotency.js";
 import { encodeTurn, type Prompt } from "./prompt.js";
 import type { RequestMessages } from "./request-messages.js";
 import type { Session } from "./session.js";
@@ -66,14 +67,6 @@ export type ChatOutcome<Generated, Refused> =
 	/** The committed reply of an earlier request with the same key and body. */
 	| ({ kind: "replay" } & CommittedReply)
 	| { kind: "refused"; refusal: Refused };
-
-/** A stored turn's answer, as it was before its holes were filled. */
-export interface CommittedReply {
-	header: TurnHeader;
-	reply: Buffer;
-	/** The whole prompt. */
-	promptIds: Int32Array;
-}
 
 export interface ChatDeps extends AttachDeps {
 	policy: PositionPolicy;
@@ -268,23 +261,6 @@ async function commitTurn(
 	}
 	session.committed(change.meta, change.headers, change.dropped, attach.state);
 	return built.header;
-}
-
-/** The committed turn that this very request made. What a retry has superseded is no turn any more. */
-async function findReplay(
-	session: Session,
-	identity: Fingerprint | null,
-	store: Store,
-): Promise<CommittedReply | null> {
-	if (identity === null) return null;
-	for (const header of [...(await session.headers()).values()].reverse()) {
-		if (header.status !== "committed" || !isRepeat(identity, header.idempotency)) continue;
-		const reply = await store.part(session.meta.id, header.id, "reply");
-		const { tokens } = await session.stateAt(header.id);
-		const promptIds = tokens.ids().subarray(0, header.tokenCount - header.completionLength);
-		return { header, reply, promptIds };
-	}
-	return null;
 }
 
 /** `work`, or `signal`'s reason as soon as it fires; the work then goes on unheeded. */

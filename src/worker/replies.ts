@@ -2,7 +2,8 @@
 import { parseJson } from "../json/parse.js";
 import { tokenIdsText } from "../json/token-text.js";
 import type { JsonObject } from "../json/value.js";
-import type { ChatOutcome, CommittedReply } from "../session/chat.js";
+import type { ChatOutcome } from "../session/chat.js";
+import type { CommittedReply } from "../session/committed-reply.js";
 import { clientReply, type ReplyPart } from "./client-reply.js";
 import type { EngineTurn } from "./generate.js";
 import { SSE_HEADERS, sseBody } from "./sse.js";
