@@ -75,6 +75,9 @@ export class BlobFiles {
 		try {
 			const file = await this.#packs.take(path, () => open(path, created ? "wx+" : "r+", 0o600));
 			try {
+				// Shorter, it would get a hole that reads as zeros; without a name, it would be gone with this process.
+				const { size, nlink } = await file.handle.stat();
+				if (size < offset || nlink === 0) throw lostBytes(name, undefined);
 				await writeAll(file.handle, pieces, offset);
 				await file.handle.datasync();
 			} finally {
@@ -144,8 +147,9 @@ export class BlobFiles {
 	/** Removes a file; one that can't be removed now goes with the next `sweep`. */
 	async remove(name: string): Promise<void> {
 		const path = this.#path(name);
-		await this.#packs.forget(path).catch(() => undefined);
+		// First the name: a read that opens it in between would keep the removed file open, and its room taken.
 		await unlink(path).catch(() => undefined);
+		await this.#packs.forget(path).catch(() => undefined);
 	}
 
 	/** Removes what no record names: files of commits that never happened, and of sessions already buried. */

@@ -236,10 +236,11 @@ class Planner {
 			append: (name, offset, pieces, created) => this.plan.packed.push({ name, offset, pieces, created }),
 			remove: (name, length) => {
 				// What this commit itself would have written is left out.
-				const left = this.plan.packed.filter((bytes) => bytes.name !== name);
-				const created = this.plan.packed.some((bytes) => bytes.name === name && bytes.created);
-				this.plan.packed = left;
-				if (!created) this.plan.oldBlobs.push({ name, length });
+				const planned = this.plan.packed.filter((bytes) => bytes.name === name);
+				this.plan.packed = this.plan.packed.filter((bytes) => bytes.name !== name);
+				if (planned.some(({ created }) => created)) return;
+				const unwritten = planned.reduce((sum, { pieces }) => sum + byteLength(pieces), 0);
+				this.plan.oldBlobs.push({ name, length: length - unwritten });
 			},
 		});
 	}

@@ -150,9 +150,11 @@ export class PartitionReader {
 	}
 
 	/** @throws TurnGone unless this very turn, with this part, is stored */
-	#checkStored(id: SessionId, { header, blob, pack }: TurnRecord, part: PartName): void {
+	#checkStored(id: SessionId, { header, blob, pack, parts }: TurnRecord, part: PartName): void {
 		const stored = this.#turn(id, header.id);
-		const same = stored.blob === blob && stored.pack === pack && stored.header.timestamp === header.timestamp;
+		// Without its payloads a turn may have no file any more; its other parts stay.
+		const sameBlob = stored.blob === blob || parts[part]?.blobOffset === undefined;
+		const same = sameBlob && stored.pack === pack && stored.header.timestamp === header.timestamp;
 		if (!same || stored.parts[part]?.dropped === true) throw new TurnGone(id, header.id);
 	}
 

@@ -1,5 +1,5 @@
 // The sessions of one partition: reads, and commits in the order they were asked for. Knows no other partition.
-import type { Partition, SessionId } from "../base/ids.js";
+import type { Partition, SessionId, TurnId } from "../base/ids.js";
 import type { BlobFiles } from "./blob-files.js";
 import { type CommitPlan, planCommit } from "./commit-plan.js";
 import { MIN_SHARED_BYTES } from "./commit-rules.js";
@@ -119,9 +119,14 @@ export class PartitionStore extends PartitionReader {
 	 */
 	async #sharedPrefixes(id: SessionId, ops: readonly StoreOp[]): Promise<Map<string, number>> {
 		const found = new Map<string, number>();
+		const changed = new Set<TurnId>();
 		for (const op of ops) {
+			// What is stored is not what the turns behind it in this commit would begin with.
+			if (op.op === "bury") break;
+			if (op.op === "drop_turn") changed.add(op.turn);
 			if (op.op !== "append_turn") continue;
 			for (const [name, base] of op.bases ?? []) {
+				if (changed.has(base.turn)) continue;
 				const shared = await this.#sharedPrefix(id, op.parts.get(name) ?? [], base);
 				if (shared >= MIN_SHARED_BYTES) found.set(`${op.header.id} ${name}`, shared);
 			}

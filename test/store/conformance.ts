@@ -195,6 +195,19 @@ export function describeStore(
 				await expectPayload(0, base);
 			});
 
+			it("is compared with the turn that the same commit has put in the base's place", async () => {
+				const [before, behind] = [bytes(70_000, 1), bytes(70_000, 2)];
+				for (const [at, renewed] of [
+					[0, [{ op: "drop_turn", session: s, turn: tid(0) }] as StoreOp[]],
+					[1, [bury(s), putSession(s)]],
+				] as const) {
+					await store.commit([bury(s), putSession(s), append(s, 0, { "payload:0": [before] })]);
+					await store.commit([...renewed, append(s, 0, { "payload:0": [behind] }), onto(1, 0, before)]);
+					expect((await store.part(s, tid(0), "payload:0")).equals(behind), `${at}`).toBe(true);
+					expect((await store.part(s, tid(1), "payload:0")).equals(before), `${at}`).toBe(true);
+				}
+			});
+
 			it("follows a base that has a base, where each shares less than the one before", async () => {
 				const first = bytes(400_000, 1);
 				const second = Buffer.concat([first.subarray(0, 250_000), bytes(100_000, 5)]);

@@ -1,5 +1,5 @@
 // The file that a session's turns are appended to: how it grows, who may write it, and when it goes.
-import { appendFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -159,6 +159,48 @@ describe("A session's pack", () => {
 		await again.commit([bury(one)]);
 		expect((await again.sizeBytes()) - empty).toBeLessThan(900_000);
 	});
+
+	it("is given back in the size of the store by the commit that adds to it and drops its last turn", async () => {
+		const store = await openStore();
+		const empty = await store.sizeBytes();
+		await store.commit([putSession(one), append(one, 0, reply(0, 900_000))]);
+		await store.commit([
+			append(one, 1, reply(1, 900_000)),
+			{ op: "drop_turn", session: one, turn: tid(0) },
+			{ op: "drop_turn", session: one, turn: tid(1) },
+		]);
+		expect(await readdir(files())).toEqual([]);
+		expect(await store.sizeBytes()).toBeGreaterThanOrEqual(empty);
+	});
+
+	it("is read on when the file that its turn's payload was in is given up meanwhile", async () => {
+		const store = await openStore();
+		await store.commit([putSession(one), append(one, 0, { ...reply(0), "payload:0": [bytes(100_000)] })]);
+		const found: Buffer[] = [];
+		for await (const piece of store.streamPart(one, tid(0), "reply", [Buffer.alloc(6000)])) {
+			found.push(Buffer.from(piece));
+			if (found.length > 1) continue;
+			await store.commit([{ op: "drop_part", session: one, turn: tid(0), part: "payload:0" }]);
+		}
+		expect(await readdir(files())).toHaveLength(1);
+		expect(Buffer.concat(found).equals(bytes(20_000, 0))).toBe(true);
+	});
+
+	for (const [what, harm] of [
+		["cut", (path: string) => truncate(path, 5000)],
+		["removed", (path: string) => rm(path)],
+	] as const) {
+		it(`that was ${what} from outside is not appended to: the turns before would read as zeros, or be lost`, async () => {
+			const store = await openStore();
+			await store.commit([putSession(one), append(one, 0, reply(0))]);
+			const [name] = await readdir(files());
+			await harm(join(files(), name ?? ""));
+			await expect(store.commit([append(one, 1, reply(1))])).rejects.toThrow(/stored bytes are missing/);
+			expect(await store.headers(one)).toHaveLength(1);
+			await store.commit([bury(one)]);
+			expect(await readdir(files())).toEqual([]);
+		});
+	}
 
 	it("that is gone from the disk is said to be missing", async () => {
 		const first = await openStore();

@@ -1,0 +1,241 @@
+// Random commits and reads of many sessions, against a model: no byte lost, doubled or mixed up, no file left over.
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { RollpinError } from "../../src/base/errors.js";
+import type { Partition, SessionId } from "../../src/base/ids.js";
+import { BlobFiles } from "../../src/store/blob-files.js";
+import { blobDirectory, type DataDir, partitionStem, prepareDataDir } from "../../src/store/data-dir.js";
+import { FreeSpace } from "../../src/store/free-space.js";
+import { openEnvironment } from "../../src/store/lmdb-environment.js";
+import { OpenFiles } from "../../src/store/open-files.js";
+import { PartitionStore } from "../../src/store/partition-store.js";
+import type { PartCursor, PartName } from "../../src/store/store.js";
+import { TurnGone } from "../../src/store/store-errors.js";
+import { type ModelSession, type ModelTurn, modelIds, StoreModel } from "../support/store-model.js";
+import { tid } from "./values.js";
+
+const PARTITION = 0 as Partition;
+const ids = modelIds(6);
+
+let dataDir: DataDir;
+beforeEach(async () => {
+	dataDir = await prepareDataDir(await mkdtemp(join(tmpdir(), "rollpin-model-")));
+});
+afterEach(async () => {
+	await dataDir.release();
+	await rm(dataDir.path, { recursive: true, force: true });
+});
+
+const files = () => blobDirectory(dataDir.path, PARTITION);
+
+interface Opened {
+	store: PartitionStore;
+	packs: OpenFiles;
+	/** Bytes of files, as the store counts them. */
+	blobBytes(): number;
+	close(): Promise<void>;
+}
+
+async function open(packsKeptOpen: number): Promise<Opened> {
+	const epoch = await dataDir.nextEpoch();
+	const stem = partitionStem(dataDir.path, PARTITION);
+	const onRefused = (reason: string) => {
+		throw new Error(reason);
+	};
+	const options = { stem, partition: PARTITION, durability: "process", epoch, onRefused } as const;
+	const environment = await openEnvironment(options);
+	const packs = new OpenFiles(packsKeptOpen);
+	const blobs = new BlobFiles(files(), epoch, false, packs);
+	const store = new PartitionStore(PARTITION, environment, blobs, new FreeSpace(dataDir.path, 0));
+	await store.sweep();
+	return {
+		store,
+		packs,
+		blobBytes: () => store.sizeBytes() - environment.sizeBytes(),
+		close: async () => {
+			await store.close();
+			await packs.close();
+		},
+	};
+}
+
+/** What is open of the partition's files; null where the system doesn't tell. */
+function openFiles(): string[] | null {
+	if (!existsSync("/proc/self/fd")) return null;
+	const links = readdirSync("/proc/self/fd").flatMap((descriptor) => {
+		try {
+			return [readlinkSync(`/proc/self/fd/${descriptor}`)];
+		} catch {
+			return [];
+		}
+	});
+	return links.filter((link) => link.startsWith(files()));
+}
+
+async function expectStored(store: PartitionStore, id: SessionId, model: ModelSession): Promise<void> {
+	expect(store.session(id) !== undefined, id).toBe(model !== null);
+	const headers = store.headers(id);
+	const wanted = [...(model ?? [])].sort(([left], [right]) => left - right);
+	expect(headers.map((header) => [header.id, header.timestamp])).toEqual(
+		wanted.map(([turn, { timestamp }]) => [turn, timestamp]),
+	);
+	for (const [turn, { parts }] of wanted) {
+		for (const [name, { bytes, dropped }] of parts) {
+			expect(store.partLength(id, tid(turn), name)).toBe(bytes.length);
+			const read = store.part(id, tid(turn), name);
+			if (dropped) await expect(read).rejects.toBeInstanceOf(TurnGone);
+			else if (!(await read).equals(bytes)) throw new Error(`session ${id}, turn ${turn}, ${name} differs`);
+		}
+	}
+}
+
+/** The files hold what is named and nothing else, by name and by length, and the store knows. */
+async function expectTidy({ blobBytes }: Opened): Promise<string[]> {
+	const names = (await readdir(files())).sort();
+	let bytes = 0;
+	for (const name of names) bytes += (await stat(join(files(), name))).size;
+	expect(blobBytes()).toBe(bytes);
+	return names;
+}
+
+interface Read {
+	id: SessionId;
+	turn: number;
+	name: PartName;
+	model: ModelTurn;
+	bytes: Buffer;
+}
+
+function readable(sessions: ReadonlyMap<SessionId, ModelSession>): Read[] {
+	return [...sessions].flatMap(([id, session]) =>
+		[...(session ?? [])].flatMap(([turn, model]) =>
+			[...model.parts]
+				.filter(([, part]) => !part.dropped)
+				.map(([name, { bytes }]) => ({ id, turn, name, model, bytes })),
+		),
+	);
+}
+
+/** Reads a part in a random manner; true when it was whole, false when it is gone. */
+async function readSlowly(store: PartitionStore, random: StoreModel, read: Read): Promise<boolean> {
+	const { id, turn, name, bytes } = read;
+	const [manner, size, pause] = [random.below(3), 1 + random.below(90_000), random.below(3)];
+	const found: Buffer[] = [];
+	let cursor: PartCursor | undefined;
+	try {
+		if (manner === 0) found.push(await store.part(id, tid(turn), name));
+		else if (manner === 1) {
+			const buffers = [Buffer.alloc(size)];
+			for await (const piece of store.streamPart(id, tid(turn), name, buffers)) {
+				found.push(Buffer.from(piece));
+				for (let wait = 0; wait < pause; wait++) await new Promise(setImmediate);
+			}
+		} else {
+			cursor = store.openPart(id, tid(turn), name);
+			for (;;) {
+				const buffer = Buffer.alloc(size);
+				const length = await cursor.read(buffer);
+				found.push(buffer.subarray(0, length));
+				if (length < size) break;
+				for (let wait = 0; wait < pause; wait++) await new Promise(setImmediate);
+			}
+		}
+	} catch (error) {
+		if (error instanceof TurnGone) return false;
+		throw error;
+	} finally {
+		await cursor?.close();
+	}
+	if (!Buffer.concat(found).equals(bytes)) throw new Error(`read of ${id}, turn ${turn}, ${name} differs`);
+	return true;
+}
+
+async function round(
+	opened: Opened,
+	random: StoreModel,
+	writers: ReadonlyMap<SessionId, StoreModel>,
+	sessions: Map<SessionId, ModelSession>,
+): Promise<void> {
+	const { store } = opened;
+	const before = readable(sessions);
+	const reads = Array.from({ length: Math.min(8, before.length) }, () => random.pick(before)).map(
+		async (read) => ({ read, whole: await readSlowly(store, random, read) }),
+	);
+	const commits = ids
+		.filter(() => random.below(2) === 0)
+		.map(async (id) => {
+			const writer = writers.get(id) as StoreModel;
+			for (let left = 1 + writer.below(3); left > 0; left--) {
+				const commit = writer.commit(id, sessions.get(id) ?? null);
+				const refused = await store
+					.commit(id, commit.ops, () => 1)
+					.then(
+						() => false,
+						(error: unknown) => {
+							if (error instanceof RollpinError && error.code === "session_state_conflict") return true;
+							throw error;
+						},
+					);
+				if (commit.mustRefuse) expect(refused).toBe(true);
+				else if (refused) expect(commit.mayRefuse).toBe(true);
+				if (!refused) sessions.set(id, commit.behind);
+			}
+		});
+	await Promise.all(commits);
+	for (const { read, whole } of await Promise.all(reads)) {
+		if (whole) continue;
+		const left = sessions.get(read.id)?.get(read.turn);
+		const stays = left?.timestamp === read.model.timestamp && left.parts.get(read.name)?.dropped === false;
+		expect(stays, `${read.id}, turn ${read.turn}, ${read.name} was said to be gone`).toBe(false);
+	}
+}
+
+describe("Random commits and reads, many at once", () => {
+	for (const [packsKeptOpen, seed] of [
+		[0, 11],
+		[1, 22],
+		[2, 33],
+		[256, 44],
+	] as const) {
+		it(`lose, double or mix up no byte and leave no file with ${packsKeptOpen} packs kept open (seed ${seed})`, async () => {
+			const base = seed + 1000 * Number(process.env.MODEL_SEED ?? 0);
+			const random = new StoreModel(base);
+			// One each: what they do must not depend on how their commits interleave.
+			const writers = new Map(ids.map((id, index) => [id, new StoreModel(base * 64 + index * 2)]));
+			const sessions = new Map<SessionId, ModelSession>();
+			const rounds = Number(process.env.MODEL_ROUNDS ?? 25);
+			for (let owner = 0; owner < 3; owner++) {
+				const opened = await open(packsKeptOpen);
+				try {
+					for (const id of ids) await expectStored(opened.store, id, sessions.get(id) ?? null);
+					await expectTidy(opened);
+					for (let made = 0; made < rounds; made++) {
+						await round(opened, random, writers, sessions);
+						const kept = openFiles();
+						expect(kept?.filter((link) => link.endsWith("(deleted)")) ?? []).toEqual([]);
+						expect(kept?.length ?? 0).toBeLessThanOrEqual(packsKeptOpen);
+					}
+					for (const id of ids) await expectStored(opened.store, id, sessions.get(id) ?? null);
+					await expectTidy(opened);
+				} finally {
+					await opened.close();
+				}
+				expect(openFiles() ?? []).toEqual([]);
+				const left = (await readdir(files())).sort();
+				const again = await open(packsKeptOpen);
+				expect(await expectTidy(again)).toEqual(left);
+				await again.close();
+			}
+			const last = await open(packsKeptOpen);
+			for (const id of ids) {
+				await last.store.commit(id, [{ op: "bury", tombstone: { id, reason: "deleted", at: 1 } }], () => 1);
+			}
+			expect(await readdir(files())).toEqual([]);
+			expect(last.blobBytes()).toBe(0);
+			await last.close();
+		});
+	}
+});
