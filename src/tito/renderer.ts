@@ -3,6 +3,7 @@ import { RollpinError } from "../base/errors.js";
 import { writeJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import { BoundedCache } from "./bounded-cache.js";
+import { withShownContent } from "./content-parts.js";
 import type { ConversationRenderer } from "./family.js";
 import type { ChatTemplate } from "./jinja/template.js";
 import { fromJson, TemplateError, type Value } from "./jinja/values.js";
@@ -11,6 +12,8 @@ import type { PromptInput, SuffixInput, TemplateKwargs } from "./tito.js";
 import { type CanonicalTools, canonicalTools, type ToolSchemaVersion } from "./tools.js";
 import { wellFormed } from "./well-formed.js";
 
+/** Not what a template trims. */
+const PROBE = "probe";
 const MAX_CACHED = 64;
 const MAX_KEY_LENGTH = 256 * 1024;
 
@@ -21,6 +24,8 @@ export class PromptRenderer implements ConversationRenderer {
 	/** By identity for one request, by text for the next one of the same agent. */
 	readonly #toolsOfList = new WeakMap<readonly JsonValue[], { key: string; tools: CanonicalTools | null }>();
 	readonly #toolsOfText = new BoundedCache<CanonicalTools | null>(MAX_CACHED, MAX_KEY_LENGTH);
+	/** Whether the template writes a list of text parts as it writes their text. */
+	readonly #readsLists: boolean;
 	readonly #bases = new BoundedCache<string>(MAX_CACHED, MAX_KEY_LENGTH);
 
 	constructor(
@@ -31,13 +36,12 @@ export class PromptRenderer implements ConversationRenderer {
 		this.#toolSchemaVersion = toolSchemaVersion;
 		this.#template = template;
 		this.#specialTokens = specialTokens;
+		this.#readsLists = this.#showsLists();
 	}
 
 	/** Text of a whole conversation. @throws RollpinError `invalid_messages`, `invalid_request` */
 	prompt(input: PromptInput, addGenerationPrompt = true): string {
-		const messages = input.messages.map((message, at) =>
-			fromJson(normaliseMessage(message, `messages[${at}]`)),
-		);
+		const messages = input.messages.map((message, at) => this.#shown(message, `messages[${at}]`));
 		const { tools } = this.#tools(input.tools);
 		return wellFormed(this.#render(messages, tools, input.kwargs, addGenerationPrompt));
 	}
@@ -53,9 +57,7 @@ export class PromptRenderer implements ConversationRenderer {
 		const base = dummyConversation(toolCalls);
 		const baseKey = `${key}\n${writeJson(input.kwargs)}\n${writeJson(toolCalls)}`;
 		const before = this.#bases.getOrMake(baseKey, () => this.#render(base, tools, input.kwargs, false));
-		const appended = input.appended.map((message, at) =>
-			fromJson(normaliseMessage(message, `appended message ${at}`)),
-		);
+		const appended = input.appended.map((message, at) => this.#shown(message, `appended message ${at}`));
 		const after = this.#render([...base, ...appended], tools, input.kwargs, true);
 		if (!after.startsWith(before))
 			throw new RollpinError(
@@ -63,6 +65,37 @@ export class PromptRenderer implements ConversationRenderer {
 				"the chat template renders earlier turns differently when messages follow, so stored tokens cannot be kept; use a template that only appends, or the model's family",
 			);
 		return wellFormed(after.slice(before.length));
+	}
+
+	#shown(message: JsonObject, where: string): Value {
+		return fromJson(withShownContent(normaliseMessage(message, where), where, this.#readsLists));
+	}
+
+	#showsLists(): boolean {
+		const asked = (content: JsonValue) =>
+			this.#render(
+				[
+					fromJson(
+						new Map([
+							["role", "user"],
+							["content", content],
+						]),
+					),
+				],
+				null,
+				new Map(),
+				true,
+			);
+		try {
+			const part = new Map([
+				["type", "text"],
+				["text", PROBE],
+			]);
+			return asked([part]) === asked(PROBE);
+		} catch {
+			// What is wrong with it the first prompt will say, in terms of its own messages.
+			return false;
+		}
 	}
 
 	#tools(list: readonly JsonValue[] | undefined): { key: string; tools: CanonicalTools | null } {
