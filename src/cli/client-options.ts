@@ -14,7 +14,7 @@ export const CLIENT_FLAGS: ReadonlyMap<string, OptionSpec<unknown>> = new Map<st
 			group: TARGET,
 			description: "front URL of a running cluster",
 			placeholder: "url",
-			rule: "an http:// or https:// URL",
+			rule: "an http:// or https:// URL without a path (no /v1)",
 			check: checkUrl,
 			fallback: "http://127.0.0.1:8080",
 		}),

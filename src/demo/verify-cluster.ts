@@ -123,7 +123,7 @@ function report(id: string, session: ReadSession, run: Run): VerifyResult {
 			? `every recorded token is what was sent and sampled: ${session.metadata.accumulated_token_ids.length} ids`
 			: problems.map((problem) => `PROBLEM ${problem}`).join("\n"),
 		...(hard.some(({ type }) => type.startsWith("special_token"))
-			? ["boundary tokens differ: --tito-model does not fit the checkpoint's template; see docs/tito.md"]
+			? [boundaryRemedy(run.turns.some(({ finishReason }) => finishReason === "length"))]
 			: []),
 		...mismatchLines(mismatches, session.metadata.tito_mismatch_error),
 	];
@@ -131,6 +131,13 @@ function report(id: string, session: ReadSession, run: Run): VerifyResult {
 		report: lines.join("\n"),
 		sound: problems.length === 0 && mismatches !== undefined && hard.length === 0,
 	};
+}
+
+/** @param cut an answer was cut by length: without its end token it can't be what the template writes */
+function boundaryRemedy(cut: boolean): string {
+	return cut
+		? "an answer was cut by length, so its end token is missing and boundary tokens differ, whatever the family: raise --max-tokens and run it again"
+		: "boundary tokens differ: --tito-model does not fit the checkpoint's template; see docs/tito.md";
 }
 
 function mismatchLines(mismatches: Mismatch[] | undefined, error: string | undefined): string[] {
