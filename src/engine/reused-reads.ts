@@ -8,13 +8,25 @@ import { buildConnector } from "undici";
 /** Read at once; a reply of 100 MiB takes a quarter of the reads that it would with the default. */
 const READ_BYTES = 256 * 1024;
 
-/** What is read is valid until control goes back to the event loop: the receiver copies what it keeps. */
-export function reusedReadsConnector(timeoutMs: number): buildConnector.connector {
+/**
+ * undici keeps views of the header lines that it has, until it has them all, and takes at most 16 KiB of them. A read that
+ * ends within them is no longer than this, about, and is handed on as a copy.
+ */
+const COPIED_BYTES = 32 * 1024;
+
+/**
+ * What is read is valid until control goes back to the event loop: the receiver copies what it keeps.
+ * @param copiedBytes reads up to so many bytes are the receiver's for good
+ */
+export function reusedReadsConnector(
+	timeoutMs: number,
+	copiedBytes: number = COPIED_BYTES,
+): buildConnector.connector {
 	return (target, done) => {
 		// TLS hands over buffers of its own.
 		if (target.protocol === "https:")
 			return buildConnector({ allowH2: false, timeout: timeoutMs })(target, done);
-		const reads = new Reads();
+		const reads = new Reads(copiedBytes);
 		const connect = buildConnector({
 			allowH2: false,
 			timeout: timeoutMs,
@@ -31,6 +43,11 @@ class Reads {
 	#current = Buffer.allocUnsafeSlow(READ_BYTES);
 	#other = Buffer.allocUnsafeSlow(READ_BYTES);
 	#pushed = 0;
+	readonly #copiedBytes: number;
+
+	constructor(copiedBytes: number) {
+		this.#copiedBytes = copiedBytes;
+	}
 
 	/** The buffer of the next read. Called behind each read, and once before the first. */
 	readonly buffer = (): Uint8Array => {
@@ -45,6 +62,7 @@ class Reads {
 
 	readonly callback = (bytes: number, buffer: Uint8Array): boolean => {
 		this.#pushed = bytes;
-		return this.socket?.push(buffer.subarray(0, bytes)) ?? false;
+		const read = buffer.subarray(0, bytes);
+		return this.socket?.push(bytes > this.#copiedBytes ? read : Buffer.from(read)) ?? false;
 	};
 }

@@ -32,8 +32,9 @@ export class HotStates {
 	/** Cools sessions that were last used before `usedMs`, on the clock of `Session.lastUsedMs`. */
 	coolUnused(usedMs: number): void {
 		for (const candidate of this.#held.keys()) {
-			if (candidate.lastUsedMs >= usedMs) break;
+			// Of one in use, requests may have ended since it took its place.
 			if (candidate.inflight > 0) continue;
+			if (candidate.lastUsedMs >= usedMs) break;
 			candidate.cool();
 			this.forget(candidate);
 		}

@@ -6,6 +6,7 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from "
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { PayloadCursor } from "../../src/engine/known-payload.js";
 import { reusedReadsConnector } from "../../src/engine/reused-reads.js";
+import { startRawEngine } from "../support/raw-engine.js";
 import { chatRequest, clientOf } from "./client-support.js";
 
 const MIB = 1024 * 1024;
@@ -85,7 +86,7 @@ it("what is not taken at once, as behind a parser that paused, is not overwritte
 	const accepted = once(tcp, "connection") as Promise<[Socket]>;
 	const ours = await new Promise<Socket>((resolve, reject) => {
 		const target = { hostname: "127.0.0.1", protocol: "http:", port: String(port) };
-		reusedReadsConnector(10_000)(target, (error, socket) =>
+		reusedReadsConnector(10_000, 0)(target, (error, socket) =>
 			error === null ? resolve(socket) : reject(error),
 		);
 	});
@@ -104,4 +105,28 @@ it("what is not taken at once, as behind a parser that paused, is not overwritte
 	ours.destroy();
 	theirs.destroy();
 	tcp.close();
+});
+
+it("header lines that come one by one are not overwritten by those behind them", async () => {
+	const body = '{"error":"busy"}';
+	const lines = Array.from({ length: 6 }, (_, at) => `x-line-${at}: ${String(at).repeat(40)}\r\n`);
+	const end = `content-length: ${body.length}\r\n\r\n${body}`;
+	const engine = await startRawEngine(async ({ socket }) => {
+		socket.setNoDelay(true);
+		for (const piece of ["HTTP/1.1 503 Busy\r\n", ...lines, end]) {
+			// In halves, each of which the client reads by itself.
+			for (const half of [piece.slice(0, piece.length >> 1), piece.slice(piece.length >> 1)]) {
+				await new Promise<void>((resolve) => socket.write(half, () => resolve()));
+				for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+			}
+		}
+	});
+	try {
+		const result = await clientOf(engine.url).chat(chatRequest());
+		if (result.kind !== "refused") throw new Error("not refused");
+		const found = result.refusal.headers.filter(([name]) => name.startsWith("x-line-"));
+		expect(found).toEqual(lines.map((_line, at) => [`x-line-${at}`, String(at).repeat(40)]));
+	} finally {
+		await engine.close();
+	}
 });

@@ -67,6 +67,20 @@ describe("the memory of idle sessions", () => {
 		expect([a.hotBytes, b.hotBytes, c.hotBytes]).toEqual([0, 0, 0]);
 	});
 
+	it("is given up behind one in use too, of which a request has just ended", async () => {
+		const [a, b] = [await hotSession("a"), await hotSession("b")];
+		const states = new HotStates(1e9);
+		for (const session of [a, b]) {
+			session.lastUsedMs = 10;
+			states.used(session);
+		}
+		// A long chat goes on; a read of the same session came and went.
+		a.inflight = 1;
+		a.lastUsedMs = 90;
+		states.coolUnused(30);
+		expect([a.hotBytes > 0, b.hotBytes]).toEqual([true, 0]);
+	});
+
 	it("does not count a session that has closed, or one that was forgotten", async () => {
 		const [a, b, c] = [await hotSession("a"), await hotSession("b"), await hotSession("c")];
 		const states = new HotStates(a.hotBytes);
