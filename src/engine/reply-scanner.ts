@@ -17,6 +17,7 @@ import {
 } from "./number-state.js";
 import { skipElements } from "./plain-elements.js";
 import { Place, PlaceStack } from "./reply-places.js";
+import { passSentIds } from "./sent-ids.js";
 
 export interface ScannedReply {
 	/** The reply's bytes with the cuts taken out. */
@@ -202,23 +203,13 @@ export class ReplyScanner {
 		return this.#recorder.restLength + at - this.#from;
 	}
 
-	/**
-	 * In the list that is cut, where an element may begin: offset behind the last comma up to which the chunk repeats the
-	 * ids that were sent. Elements begin here in both, and the sent ones are well-formed: they need no parsing. Off the
-	 * ids once, it is not tried again.
-	 */
+	/** In the list that is cut: behind the ids that were sent, as far as they come. Off them once, it is not tried again. */
 	#skipSentIds(at: number, sent: Buffer): number {
 		if (this.#state !== VALUE && this.#state !== VALUE_OR_CLOSE) return at;
-		const chunk = this.#chunk;
-		const from = this.#consumed + at - this.#cutStart;
-		const length = Math.min(sent.length - from, chunk.length - at);
-		if (length <= 0) return at;
-		const isElement = from === 0 || sent[from - 1] === 0x2c;
-		if (!isElement || sent.compare(chunk, at, at + length, from, from + length) !== 0) {
-			this.#sentIds = null;
-			return at;
-		}
-		return Math.max(at, chunk.lastIndexOf(0x2c, at + length - 1) + 1);
+		const next = passSentIds(this.#chunk, at, sent, this.#consumed + at - this.#cutStart);
+		if (next >= 0) return next;
+		this.#sentIds = null;
+		return at;
 	}
 
 	/** Behind elements of a list that nobody asks for, as far as they are whole in the chunk; `at` where other rules hold. */

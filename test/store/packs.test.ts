@@ -1,25 +1,22 @@
 // The file that a session's turns are appended to: how it grows, who may write it, and when it goes.
-import { appendFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { appendFile, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { SessionId, WorkerIndex } from "../../src/base/ids.js";
+import type { SessionId } from "../../src/base/ids.js";
 import { planCommit } from "../../src/store/commit-plan.js";
-import { type DataDir, prepareDataDir } from "../../src/store/data-dir.js";
-import { type LmdbStoreOptions, openLmdbStore } from "../../src/store/lmdb-store.js";
 import type { Store } from "../../src/store/store.js";
+import { createLmdbDir, type LmdbDir } from "../support/lmdb-dir.js";
 import { append, bury, bytes, putSession, sid, tid } from "./values.js";
 
-let dataDir: DataDir;
+let dataDir: LmdbDir;
 let open: Store[] = [];
 beforeEach(async () => {
-	dataDir = await prepareDataDir(await mkdtemp(join(tmpdir(), "rollpin-packs-")));
+	dataDir = await createLmdbDir();
 });
 afterEach(async () => {
 	for (const store of open) await store.close();
 	open = [];
-	await dataDir.release();
-	await rm(dataDir.path, { recursive: true, force: true });
+	await dataDir.remove();
 });
 
 /** Both in partition 0. */
@@ -27,16 +24,8 @@ const [one, two] = [sid(`00${"a".repeat(30)}`), sid(`00${"b".repeat(30)}`)];
 const files = () => join(dataDir.path, "blobs", "00");
 const reply = (turn: number, length = 20_000) => ({ reply: [bytes(length, turn)] });
 
-async function openStore(changes: Partial<LmdbStoreOptions> = {}): Promise<Store> {
-	const store = await openLmdbStore({
-		dataDir: dataDir.path,
-		workerIndex: 0 as WorkerIndex,
-		workerCount: 1,
-		durability: "process",
-		tombstones: 5,
-		epoch: await dataDir.nextEpoch(),
-		...changes,
-	});
+async function openStore(): Promise<Store> {
+	const store = await dataDir.open();
 	open.push(store);
 	return store;
 }
