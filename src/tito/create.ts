@@ -8,6 +8,7 @@ import { familyNamed } from "./families/registry.js";
 import type { ConversationRenderer, Family } from "./family.js";
 import { ChatTemplate } from "./jinja/template.js";
 import { launchKwargs, requestKwargs } from "./kwargs.js";
+import { MessageProbe, wordsOf } from "./message-probe.js";
 import type { Segmentation } from "./mismatch.js";
 import { PromptRenderer } from "./renderer.js";
 import { resolveSegmentation } from "./segmentation.js";
@@ -44,7 +45,8 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
 	const joinBoundary = await resolveBoundary(family, encoder);
 	const differs = differsFromCheckpoint(family, renderer, kwargs, checkpoint);
-	return new CheckpointTito(family, kwargs, renderer, encoder, joinBoundary, segmentation, differs);
+	const probe = new MessageProbe(renderer, kwargs, fieldNames(family, checkpoint));
+	return new CheckpointTito(family, kwargs, renderer, encoder, joinBoundary, segmentation, differs, probe);
 }
 
 function differsFromCheckpoint(
@@ -61,6 +63,12 @@ function differsFromCheckpoint(
 		// A template that is not used need not be one we can read.
 		return false;
 	}
+}
+
+/** Names that the prompt format may ask a message for. */
+function fieldNames({ prompts }: Family, { chatTemplate }: Checkpoint): Set<string> {
+	if (prompts.kind === "encoder") return new Set(prompts.encoder.fields);
+	return wordsOf((prompts.kind === "template" ? prompts.template : chatTemplate) ?? "");
 }
 
 function rendererOf({ prompts }: Family, checkpoint: Checkpoint, options: TitoOptions): ConversationRenderer {
@@ -105,6 +113,7 @@ class CheckpointTito implements Tito {
 	readonly #kwargs: TemplateKwargs;
 	readonly #renderer: ConversationRenderer;
 	readonly #encoder: Encoder;
+	readonly #probe: MessageProbe;
 
 	constructor(
 		family: Family,
@@ -114,7 +123,9 @@ class CheckpointTito implements Tito {
 		joinBoundary: (lastTokenId: number | undefined) => Join,
 		segmentation: Segmentation,
 		differsFromCheckpoint: boolean,
+		probe: MessageProbe,
 	) {
+		this.#probe = probe;
 		this.differsFromCheckpoint = differsFromCheckpoint;
 		this.segmentation = segmentation;
 		this.family = family;
@@ -142,6 +153,14 @@ class CheckpointTito implements Tito {
 
 	async encodeConversation(input: PromptInput): Promise<Int32Array> {
 		return this.#encoder.encode(this.#renderer.prompt(input, false));
+	}
+
+	partSeparator(role: string): string {
+		return this.#probe.partSeparator(role);
+	}
+
+	shows(role: string, field: string): boolean {
+		return this.#probe.shows(role, field);
 	}
 
 	decode(ids: Int32Array): Promise<string> {

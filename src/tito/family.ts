@@ -20,6 +20,8 @@ export interface ConversationRenderer {
 
 /** A prompt format that is published as code. */
 export interface ConversationEncoder extends ConversationRenderer {
+	/** Every field of a message and of a call that it may look at. */
+	readonly fields: readonly string[];
 	forToolSchema(version: ToolSchemaVersion): ConversationRenderer;
 }
 

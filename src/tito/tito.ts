@@ -71,6 +71,14 @@ export interface Tito {
 	decodeMany(lists: readonly Int32Array[]): Promise<string[]>;
 	/** Ids of a whole conversation without a generation prompt, for comparing with what is stored. */
 	encodeConversation(input: PromptInput): Promise<Int32Array>;
+	/** What stands in the prompt between the texts of the parts of one message's content, for messages of that role. */
+	partSeparator(role: string): string;
+	/**
+	 * Whether another value of this top-level field changes the prompt of a message of that role. `tool_calls[].id` asks
+	 * about the ids of an assistant's calls, `tool_calls[].<name>` about any other field that a call or its function may
+	 * have beside `name` and `arguments`. Cached; costs the same for every name that a client may make up.
+	 */
+	shows(role: string, field: string): boolean;
 	/** How stored and rendered ids are compared. */
 	readonly segmentation: Segmentation;
 	/** The family's own template writes a plain conversation otherwise than the checkpoint's: most often a wrong family. */

@@ -129,6 +129,8 @@ export function heldTito(tito: Tito, points: Checkpoints): Tito {
 		decode: (ids) => tito.decode(ids),
 		decodeMany: (lists) => tito.decodeMany(lists),
 		encodeConversation: (input) => tito.encodeConversation(input),
+		partSeparator: (role) => tito.partSeparator(role),
+		shows: (role, field) => tito.shows(role, field),
 		segmentation: tito.segmentation,
 		async encodePrompt(input) {
 			await points.pass(name(input.messages));

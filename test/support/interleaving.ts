@@ -377,6 +377,8 @@ function byteTito(step: () => Promise<void>): Tito {
 		decode: async (ids) => Buffer.from(ids).toString(),
 		decodeMany: async (lists) => lists.map((ids) => Buffer.from(ids).toString()),
 		encodeConversation: ({ messages }) => encode(messages),
+		partSeparator: () => "",
+		shows: () => false,
 		segmentation: { boundaries: new Set([0]), trailing: new Set(), assistantStart: null },
 		vocabSize: 256,
 	};

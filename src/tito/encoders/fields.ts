@@ -11,6 +11,16 @@ export interface Placed {
 /** Fields of the published formats that no chat client sends; rendering as if they were absent would be untrue. */
 const UNSUPPORTED = ["tools", "response_format", "task", "wo_eos"];
 
+/** What the formats read of a message and of a call, beside its role. */
+export const MESSAGE_FIELDS = [
+	...UNSUPPORTED,
+	"content",
+	"reasoning_content",
+	"tool_calls",
+	"tool_call_id",
+	"id",
+] as const;
+
 /** The role. @throws RollpinError `invalid_messages` for fields that only the model's maker uses */
 export function roleOf({ message, where }: Placed): string {
 	for (const name of UNSUPPORTED) {

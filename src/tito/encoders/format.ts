@@ -8,7 +8,7 @@ import type { PromptInput, SuffixInput, TemplateKwargs } from "../tito.js";
 import { canonicalTools, type ToolSchemaVersion } from "../tools.js";
 import { wellFormed } from "../well-formed.js";
 import { BEGIN } from "./dsml.js";
-import type { Placed } from "./fields.js";
+import { MESSAGE_FIELDS, type Placed } from "./fields.js";
 
 export interface TurnOptions {
 	thinking: boolean;
@@ -41,6 +41,7 @@ const COMMON_KWARGS: ReadonlyMap<string, readonly JsonValue[]> = new Map([
 
 /** Renders conversations in one format. Its kwargs must have their aliases resolved to `thinking`. */
 export class EncodedConversation implements ConversationEncoder {
+	readonly fields = [...MESSAGE_FIELDS];
 	readonly #format: PromptFormat;
 	readonly #toolSchemaVersion: ToolSchemaVersion;
 
