@@ -31,6 +31,8 @@ export const ERROR_STATUS = {
 	internal: 500,
 	upstream_unreachable: 502,
 	upstream_invalid: 502,
+	/** Its reply says that it used other ids than the ones that were sent. */
+	upstream_rendered_itself: 502,
 	worker_unavailable: 503,
 	/** Until an operator mends it: never sent with `Retry-After`. */
 	partition_refused: 503,

@@ -74,5 +74,7 @@ export function outcomeOf(error: unknown): BreakerOutcome {
 	if (!(error instanceof RollpinError)) return "unknown";
 	if (error.code === "upstream_unreachable") return "failure";
 	// It answered something: the way to it is open.
-	return error.code === "upstream_invalid" ? "success" : "unknown";
+	return error.code === "upstream_invalid" || error.code === "upstream_rendered_itself"
+		? "success"
+		: "unknown";
 }

@@ -21,6 +21,7 @@ export const Place = {
 	ROUTED_EXPERTS: 11,
 	INDEXER_TOPK: 12,
 	PROMPT_TOKEN_IDS: 13,
+	PROMPT_TOKENS: 14,
 } as const;
 export type Place = (typeof Place)[keyof typeof Place];
 
@@ -36,6 +37,7 @@ const CHILDREN: { readonly [parent: number]: ReadonlyMap<string, Place> } = {
 		["prompt_token_ids", Place.PROMPT_TOKEN_IDS],
 	]),
 	[Place.META]: new Map<string, Place>([
+		["prompt_tokens", Place.PROMPT_TOKENS],
 		["completion_tokens", Place.COMPLETION_TOKENS],
 		["output_token_logprobs", Place.LOGPROBS],
 		["weight_version", Place.WEIGHT_VERSION],

@@ -4,7 +4,7 @@ import type { ByteRange } from "../json/scan.js";
 import { decodeString } from "../json/skip.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import type { CutRange, Generation } from "./engine.js";
-import { invalidReply } from "./invalid-reply.js";
+import { invalidReply, renderedItself } from "./invalid-reply.js";
 import { parseLogprobs } from "./logprobs.js";
 import { Place } from "./reply-places.js";
 import type { ScannedReply } from "./reply-scanner.js";
@@ -14,6 +14,8 @@ export interface ReplyExpectation {
 	vocabSize: number;
 	/** The ids that were sent, as comma-separated decimals in pieces; the engine must have seen the same. */
 	inputIdsText: readonly Buffer[];
+	/** How many they are. */
+	inputIdsCount: number;
 }
 
 const OPEN_BRACE = 0x7b;
@@ -24,7 +26,8 @@ const QUOTE = 0x22;
  *
  * Where the engine spelled choice 0's prompt_token_ids as null, the list takes its place, its content as a cut: so that
  * nobody who adds the ids has to write the key twice.
- * @throws RollpinError `upstream_invalid` naming the first rule that is broken
+ * @throws RollpinError `upstream_invalid` naming the first rule that is broken; `upstream_rendered_itself` when the
+ *   engine does not show that it used the ids that were sent
  */
 export function readGeneration(
 	scanned: ScannedReply,
@@ -56,8 +59,9 @@ export function readGeneration(
 	const finishReason = readFinishReason(rest, at(Place.FINISH_REASON));
 	const promptCut = scanned.cuts.find((cut) => cut.field === "prompt_token_ids" && cut.choice === 0);
 	if (promptCut !== undefined && !sameIds(promptCut.bytes, expected.inputIdsText)) {
-		invalid("prompt_token_ids are not the input_ids that were sent");
+		throw renderedItself("prompt_token_ids are not the input_ids that were sent");
 	}
+	checkPromptCount(rest, at(Place.PROMPT_TOKENS), expected.inputIdsCount, finishReason);
 	const placed = replaceNullPromptIds(scanned, messageRange, expected.inputIdsText);
 	return {
 		reply: placed.reply,
@@ -97,6 +101,25 @@ function checkCount(rest: Buffer, range: ByteRange | undefined, count: number): 
 		const said = text.slice(0, 20);
 		invalid(`meta_info.completion_tokens is ${said}, but output_token_logprobs has ${count} entries`);
 	}
+}
+
+/**
+ * The engine's own count is the one proof that every SGLang gives of the prompt it ran. A request that is aborted while it
+ * waits ran none, and its meta_info has no count (SGLang 0.5.23, `TokenizerManager._handle_abort_req`).
+ */
+function checkPromptCount(
+	rest: Buffer,
+	range: ByteRange | undefined,
+	sent: number,
+	finishReason: string | null,
+): void {
+	const text = range === undefined ? "null" : rest.toString("latin1", range.start, range.end);
+	if (text === String(sent)) return;
+	if (text !== "null") {
+		throw renderedItself(`meta_info.prompt_tokens is ${text.slice(0, 20)}, and ${sent} ids were sent`);
+	}
+	if (finishReason !== "abort")
+		throw renderedItself(`meta_info.prompt_tokens is missing, and ${sent} ids were sent`);
 }
 
 function readFinishReason(rest: Buffer, range: ByteRange | undefined): string | null {

@@ -54,6 +54,7 @@ export function generateThrough(
 				headers,
 				query: via.query,
 				inputIdsText: prompt.text,
+				inputIdsCount: prompt.length,
 				vocabSize: context.tito.vocabSize,
 				signal,
 				onReplyBytes: via.onReplyBytes,

@@ -99,6 +99,7 @@ describe("the breaker", () => {
 test.each<[string, unknown, BreakerOutcome]>([
 	["a refused or broken connection", new RollpinError("upstream_unreachable", "x"), "failure"],
 	["an answer that is not usable", new RollpinError("upstream_invalid", "x"), "success"],
+	["an answer to another prompt", new RollpinError("upstream_rendered_itself", "x"), "success"],
 	["a reply that takes too long", new RollpinError("upstream_timeout", "x"), "unknown"],
 	["a deleted session", new RollpinError("session_closed", "x"), "unknown"],
 	["a client that left", new Error("gone"), "unknown"],

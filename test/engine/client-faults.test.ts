@@ -74,7 +74,7 @@ describe("an engine that misbehaves", () => {
 		[
 			"saw other prompt ids",
 			(socket) => socket.write(httpReply(GOOD_REPLY.replace('"index":0', '"prompt_token_ids":[1,3]'))),
-			"upstream_invalid",
+			"upstream_rendered_itself",
 		],
 		[
 			"compresses unasked",

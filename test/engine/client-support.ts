@@ -10,7 +10,12 @@ export const GOOD_REPLY = JSON.stringify({
 			index: 0,
 			message: { role: "assistant", content: "hi" },
 			finish_reason: "stop",
-			meta_info: { output_token_logprobs: [[-0.5, 7, null]], completion_tokens: 1, routed_experts: "QUJD" },
+			meta_info: {
+				output_token_logprobs: [[-0.5, 7, null]],
+				prompt_tokens: 2,
+				completion_tokens: 1,
+				routed_experts: "QUJD",
+			},
 		},
 	],
 });
@@ -25,6 +30,7 @@ export function chatRequest(overrides: Partial<ChatRequest> = {}): ChatRequest {
 		headers: ["content-type", "application/json", "x-custom", "1"],
 		query: "",
 		inputIdsText: [Buffer.from("1,2")],
+		inputIdsCount: 2,
 		vocabSize: 100,
 		signal: new AbortController().signal,
 		...overrides,

@@ -8,6 +8,8 @@ interface Parts {
 	finish?: string;
 	logprobs?: string;
 	count?: string;
+	/** The member of meta_info; null leaves it out. */
+	promptTokens?: string | null;
 	meta?: string;
 	choice?: string;
 	root?: string;
@@ -18,7 +20,8 @@ const MESSAGE = '{"role":"assistant","content":"hi","n":1.0}';
 function source(parts: Parts = {}): string {
 	const meta =
 		`"output_token_logprobs":${parts.logprobs ?? '[[-0.0,5,null],[-1.5e-7,6,"x",{"y":[1]}]]'},` +
-		`"completion_tokens":${parts.count ?? "2"}${parts.meta ?? ""}`;
+		`"completion_tokens":${parts.count ?? "2"}` +
+		`${parts.promptTokens === null ? "" : `,"prompt_tokens":${parts.promptTokens ?? "3"}`}${parts.meta ?? ""}`;
 	const choice =
 		`{"message":${parts.message ?? MESSAGE},"finish_reason":${parts.finish ?? '"stop"'},` +
 		`"meta_info":{${meta}}${parts.choice ?? ""}}`;
@@ -33,6 +36,7 @@ function read(text: string): Read {
 	return readGeneration(scanner.end(), {
 		vocabSize: 100,
 		inputIdsText: [Buffer.from("1,2"), Buffer.from(",3")],
+		inputIdsCount: 3,
 	});
 }
 
@@ -148,11 +152,6 @@ describe("readGeneration", () => {
 		["completion_tokens a string", source({ count: '"2"' }), /not an integer/],
 		["a finish_reason number", source({ finish: "1" }), /finish_reason/],
 		["a finish_reason object", source({ finish: '{"type":"stop"}' }), /finish_reason/],
-		["other prompt ids", source({ choice: ',"prompt_token_ids":[1,2,4]' }), /not the input_ids/],
-		["fewer prompt ids", source({ choice: ',"prompt_token_ids":[1,2]' }), /not the input_ids/],
-		["no prompt ids in the list", source({ choice: ',"prompt_token_ids":[]' }), /not the input_ids/],
-		["prompt ids joined by a space", source({ choice: ',"prompt_token_ids":[12, 3]' }), /not the input_ids/],
-		["prompt ids as strings", source({ choice: ',"prompt_token_ids":["1","2","3"]' }), /not the input_ids/],
 		[
 			"prompt ids that are no list",
 			source({ choice: ',"prompt_token_ids":"1,2,3"' }),
@@ -166,6 +165,54 @@ describe("readGeneration", () => {
 		} catch (error) {
 			expect(error).toMatchObject({ name: "RollpinError", code: "upstream_invalid", status: 502 });
 		}
+	});
+});
+
+describe("the prompt that the engine says it ran", () => {
+	it.each<[string, Parts]>([
+		["the count, and no ids", {}],
+		["the count, and ids null", { choice: ',"prompt_token_ids":null' }],
+		["the count and the ids", { choice: ',"prompt_token_ids":[1,2,3]' }],
+		["no count on an abort", { promptTokens: null, finish: '"abort"' }],
+		["a count null on an abort", { promptTokens: "null", finish: '"abort"' }],
+		["the count on an abort", { finish: '"abort"' }],
+	])("may be told by %s", (_name, parts) => {
+		expect(() => read(source(parts))).not.toThrow();
+	});
+
+	it.each<[string, Parts, RegExp]>([
+		["a larger count", { promptTokens: "12" }, /prompt_tokens is 12, and 3 ids were sent/],
+		["a smaller count", { promptTokens: "2" }, /prompt_tokens is 2,/],
+		["a count of none", { promptTokens: "0" }, /prompt_tokens is 0,/],
+		["another count on an abort", { promptTokens: "4", finish: '"abort"' }, /prompt_tokens is 4,/],
+		["no count", { promptTokens: null }, /prompt_tokens is missing/],
+		["no count, and a length", { promptTokens: null, finish: '"length"' }, /prompt_tokens is missing/],
+		["no count, and no reason", { promptTokens: null, finish: "null" }, /prompt_tokens is missing/],
+		["a count null", { promptTokens: "null" }, /prompt_tokens is missing/],
+		["a count as text", { promptTokens: '"3"' }, /prompt_tokens is "3"/],
+		["a count as a float", { promptTokens: "3.0" }, /prompt_tokens is 3.0/],
+		["a count true", { promptTokens: "true" }, /prompt_tokens is true/],
+		["ids, and no count", { promptTokens: null, choice: ',"prompt_token_ids":[1,2,3]' }, /is missing/],
+		["ids, and another count", { promptTokens: "4", choice: ',"prompt_token_ids":[1,2,3]' }, /is 4/],
+		["other ids", { choice: ',"prompt_token_ids":[1,2,4]' }, /not the input_ids/],
+		[
+			"other ids on an abort",
+			{ choice: ',"prompt_token_ids":[1,2,4]', finish: '"abort"' },
+			/not the input_ids/,
+		],
+		["fewer ids", { choice: ',"prompt_token_ids":[1,2]' }, /not the input_ids/],
+		["no ids in the list", { choice: ',"prompt_token_ids":[]' }, /not the input_ids/],
+		["ids joined by a space", { choice: ',"prompt_token_ids":[12, 3]' }, /not the input_ids/],
+		["ids as strings", { choice: ',"prompt_token_ids":["1","2","3"]' }, /not the input_ids/],
+	])("is refused for %s", (_name, parts, message) => {
+		const failure = () => read(source(parts));
+		expect(failure).toThrow(message);
+		expect(failure).toThrow(
+			expect.objectContaining({ code: "upstream_rendered_itself", status: 502, name: "RollpinError" }),
+		);
+		expect(failure).toThrow(
+			/the engine did not use our input_ids: a gateway that drops them\? \(sglang-router 0\.3 does; smg passes them\)/,
+		);
 	});
 });
 

@@ -24,7 +24,7 @@ beforeEach(async () => {
 			const whole = Buffer.concat([
 				Buffer.from(
 					'{"id":"r","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop",' +
-						'"meta_info":{"output_token_logprobs":[[-0.5,7,null]],"completion_tokens":1,"routed_experts":"',
+						'"meta_info":{"output_token_logprobs":[[-0.5,7,null]],"prompt_tokens":2,"completion_tokens":1,"routed_experts":"',
 				),
 				payloads[which] as Buffer,
 				Buffer.from('"}}]}'),

@@ -360,6 +360,8 @@ describe("a chat turn", () => {
 		["a list", { body: "[]" }],
 		["NaN", { body: '{"choices":[{"x":NaN}]}' }],
 		["foreign prompt ids", { body: foreignPrompt() }],
+		["the count of a prompt that it rendered itself", { metaInfo: { prompt_tokens: 999 } }],
+		["no count of the prompt", { metaInfo: { prompt_tokens: null } }],
 	])(
 		"answers 502 and records nothing when the engine sends %s, and the session goes on",
 		async (_what, answer) => {
@@ -367,7 +369,7 @@ describe("a chat turn", () => {
 			await rig.control.script(answer);
 			const failed = await rig.chat(id, say(user("x")));
 			expect(failed.status).toBe(502);
-			expect(failed.json.error?.code).toMatch(/^upstream_(invalid|unreachable)$/);
+			expect(failed.json.error?.code).toMatch(/^upstream_(invalid|unreachable|rendered_itself)$/);
 			expect((await read(id)).records).toEqual([]);
 			expect((await rig.chat(id, say(user("x")))).status).toBe(200);
 		},

@@ -88,7 +88,8 @@ beforeEach(async () => {
 		];
 		if (dice.below(3) === 0) fields.reverse();
 		const id = `r-${++sent}`;
-		const meta = ['"output_token_logprobs":[[-0.5,7,null]]', '"completion_tokens":1', ...fields];
+		const counts = [`"prompt_tokens":${body.input_ids.length}`, '"completion_tokens":1'];
+		const meta = ['"output_token_logprobs":[[-0.5,7,null]]', ...counts, ...fields];
 		if (dice.below(2) === 0) meta.reverse();
 		const text =
 			`{"id":"${id}","choices":[{"index":0,"meta_info":{${meta.join(",")}},"message":{"role":"assistant",` +
