@@ -130,6 +130,8 @@ function assemble(values: SettledValues, authToken: string | null, machine: Mach
 		authToken,
 		forwardAuthorization: values.forwardAuthorization,
 		passThroughPaths: values.passThrough,
+		samplingReplay: values.samplingReplay,
+		servedModel: values.servedModel,
 		onDisconnect: values.onDisconnect,
 		evictDumpDir: values.evictDump,
 		samplePicker: values.samplePicker,

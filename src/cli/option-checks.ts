@@ -34,6 +34,10 @@ export function checkInstanceId(text: string): string | undefined {
 	return /^[A-Za-z0-9._-]{1,128}$/.test(text) ? text : undefined;
 }
 
+export function checkModelName(name: string): string | undefined {
+	return /^[^\p{Cc}\p{Cs}]{1,512}$/u.test(name) && name.trim() === name ? name : undefined;
+}
+
 export function checkPassThroughPath(path: string): boolean {
 	return /^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/.test(path);
 }

@@ -1,7 +1,13 @@
 // The one table of `rollpin serve` options. Flags, environment variables, config-file keys, --help and the
 // docs are all made from it (the limits stand in limit-options.ts); nothing else may describe an option.
 import { LIMIT_OPTIONS } from "./limit-options.js";
-import { checkEngineUrl, checkHost, checkInstanceId, checkPassThroughPath } from "./option-checks.js";
+import {
+	checkEngineUrl,
+	checkHost,
+	checkInstanceId,
+	checkModelName,
+	checkPassThroughPath,
+} from "./option-checks.js";
 import { choice, decimal, integer, jsonObject, list, onOff, path, text } from "./option-types.js";
 
 const CLUSTER = "Cluster";
@@ -90,6 +96,22 @@ export const SERVE_OPTIONS = {
 		placeholder: "which",
 		choices: ["all", "latest"],
 		fallback: "all",
+	}),
+	samplingReplay: onOff({
+		group: ENGINE,
+		description:
+			"ask the engine for the tokens that each one was sampled from (return_sampling_mask) and keep them with each turn",
+		fallback: false,
+	}),
+	servedModel: text({
+		group: ENGINE,
+		description:
+			"model of every chat, whatever the client sends: gateways answer 404 to a name they do not know",
+		placeholder: "name",
+		rule: "1 to 512 characters without control characters",
+		check: checkModelName,
+		fallback: null,
+		defaultText: "the client's",
 	}),
 	forwardAuthorization: onOff({
 		group: ENGINE,

@@ -1,5 +1,6 @@
 // Owns the connections to one engine: chat requests whose replies are validated, and the untouched pass-through.
 import { Pool } from "undici";
+import { AbortRequests } from "./abort-requests.js";
 import { Breaker, type BreakerListener } from "./breaker.js";
 import type { EngineRefusal, Generation } from "./engine.js";
 import { exchange } from "./exchange.js";
@@ -29,6 +30,8 @@ interface EngineChatRequest extends ReplyExpectation {
 	/** The body, in order (see request-body.ts). */
 	chunks: readonly Buffer[];
 	byteLength: number;
+	/** The body's rid: what is cancelled is told to the engine under this name. */
+	rid: string;
 	/** Flat list of names and values (see headers.ts). */
 	headers: string[];
 	/** With its question mark, or empty. */
@@ -55,15 +58,18 @@ export class EngineClient {
 	readonly #pool: Pool;
 	/** The pass-through keeps what it reads until its client has taken it, so it reads into buffers of its own. */
 	readonly #passThroughPool: Pool;
+	readonly #aborts: AbortRequests;
 	readonly #basePath: string;
 	readonly #timeoutMs: number;
 	readonly #maxRefusalBytes: number;
 	readonly #maxReplyBytes: number;
 	readonly #breaker: Breaker;
+	readonly #running = new Set<EngineChatRequest>();
 
 	constructor(options: EngineClientOptions) {
 		const url = new URL(options.baseUrl);
 		this.#basePath = url.pathname === "/" ? "" : url.pathname.replace(/\/+$/, "");
+		this.#aborts = new AbortRequests(url.origin, this.#basePath);
 		this.#timeoutMs = options.timeoutMs;
 		this.#maxRefusalBytes = options.maxRefusalBytes ?? 16 * 1024 * 1024;
 		this.#maxReplyBytes = options.maxReplyBytes ?? 4 * 1024 ** 3;
@@ -91,8 +97,13 @@ export class EngineClient {
 	 * @throws RollpinError `upstream_unreachable`, `upstream_invalid`, `upstream_timeout`,
 	 * `upstream_breaker_open`; the signal's reason
 	 */
-	chat(request: EngineChatRequest): Promise<EngineChatResult> {
-		return this.#breaker.guard(() => this.#chat(request));
+	async chat(request: EngineChatRequest): Promise<EngineChatResult> {
+		this.#running.add(request);
+		try {
+			return await this.#breaker.guard(() => this.#chat(request));
+		} finally {
+			this.#running.delete(request);
+		}
 	}
 
 	async #chat(request: EngineChatRequest): Promise<EngineChatResult> {
@@ -105,6 +116,7 @@ export class EngineClient {
 			maxRefusalBytes: this.#maxRefusalBytes,
 			maxReplyBytes: this.#maxReplyBytes,
 			signal: request.signal,
+			onCancelled: () => this.#aborts.send(request.rid, request.headers),
 			// The first piece is the stored prefix, and nearly all of a long prompt.
 			onReplyBytes: request.onReplyBytes,
 			knownPayloads: (request.knownPayloads ?? []).map((cursor) => new KnownPayload(cursor)),
@@ -136,8 +148,10 @@ export class EngineClient {
 		return this.#breaker.guard(() => openPassThrough(this.#passThroughPool, below, this.#timeoutMs));
 	}
 
-	/** Cancels what runs and closes every connection. */
+	/** Cancels what runs, tells the engine so, and closes every connection. */
 	async close(): Promise<void> {
+		for (const { rid, headers } of this.#running) this.#aborts.send(rid, headers);
 		await Promise.all([this.#pool.destroy(), this.#passThroughPool.destroy()]);
+		await this.#aborts.close();
 	}
 }

@@ -21,6 +21,8 @@ interface ExchangeOptions {
 	/** Bound on any reply. */
 	maxReplyBytes: number;
 	signal: AbortSignal;
+	/** Told when the signal or the deadline gives up a request that may have been written. */
+	onCancelled: () => void;
 	/** Told of the bytes that are held. */
 	onReplyBytes: ((bytes: number) => void) | undefined;
 	/** What the reply's payloads are likely to begin as, in their order; used up by this exchange. */
@@ -83,7 +85,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 		this.#reject = reject;
 	}
 
-	readonly #onAbort = (): void => this.#fail(this.#options.signal.reason);
+	readonly #onAbort = (): void => this.#cancel(this.#options.signal.reason);
 
 	start(dispatcher: Dispatcher): void {
 		const { signal, timeoutMs, chunks, byteLength } = this.#options;
@@ -92,7 +94,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 			return;
 		}
 		signal.addEventListener("abort", this.#onAbort, { once: true });
-		this.#timer = setTimeout(() => this.#fail(deadlineError(timeoutMs, this.#elapsedMs())), timeoutMs);
+		this.#timer = setTimeout(() => this.#cancel(deadlineError(timeoutMs, this.#elapsedMs())), timeoutMs);
 		const headers = [...this.#options.headers, "content-length", String(byteLength)];
 		const body =
 			byteLength < JOIN_BELOW_BYTES || chunks.length === 1 ? Buffer.concat(chunks, byteLength) : chunks;
@@ -191,6 +193,13 @@ class Exchange implements Dispatcher.DispatchHandler {
 		clearTimeout(this.#timer);
 		this.#options.signal.removeEventListener("abort", this.#onAbort);
 		return true;
+	}
+
+	/** The engine may not notice for seconds that the connection has gone: it is told. */
+	#cancel(error: unknown): void {
+		if (this.#settled) return;
+		this.#fail(error);
+		if (this.#controller !== undefined) this.#options.onCancelled();
 	}
 
 	/** Rejects, and destroys the connection so that the engine stops generating at once. */

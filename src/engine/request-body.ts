@@ -13,6 +13,12 @@ export interface UpstreamOptions {
 	r3: "off" | "full" | "incremental";
 	/** Rows already held (`--r3 incremental`), or null. */
 	routedExpertsStartLen: number | null;
+	/** Ask for the support that each token was sampled from (`--sampling-replay`). */
+	samplingReplay: boolean;
+	/** Name that the engine serves the model under (`--served-model`); null leaves the client's. */
+	servedModel: string | null;
+	/** The engine's name for this very attempt. */
+	rid: string;
 }
 
 export interface UpstreamFields {
@@ -20,10 +26,28 @@ export interface UpstreamFields {
 	remove: ReadonlySet<string>;
 	/** Members that are put in, values as JSON bytes. */
 	set: ReadonlyArray<readonly [key: string, value: readonly Buffer[]]>;
+	/** Members that are put in where the body has none, or null; values as JSON text. */
+	fill: ReadonlyArray<readonly [key: string, value: string]>;
+	/** Keys of `set` that the record leaves out: they name the attempt, not what was asked. */
+	unrecorded: ReadonlySet<string>;
 }
 
+/**
+ * What a body leaves out is the engine's or the checkpoint's default, which nobody could read off the record. SGLang takes
+ * no unbounded top_k here: 1 < top_k <= --sampling-mask-max-tokens, 4096 as it comes, less some headroom for ties
+ * (SGLang 0.5.23, `Scheduler.handle_generate_request`).
+ */
+const SAMPLING_DEFAULTS: UpstreamFields["fill"] = [
+	["temperature", "1.0"],
+	["top_p", "1.0"],
+	["top_k", "1024"],
+];
+
+const UNRECORDED: ReadonlySet<string> = new Set(["rid"]);
 const OPEN_LIST = Buffer.from("[");
 const CLOSE_LIST = Buffer.from("]");
+/** Of `null`, the only value that begins so. */
+const LOWER_N = 0x6e;
 
 /** What is injected into and removed from the client's body (contract section 5, step 4). */
 export function upstreamFields(options: UpstreamOptions): UpstreamFields {
@@ -33,6 +57,10 @@ export function upstreamFields(options: UpstreamOptions): UpstreamFields {
 		const overrides = parseJson(options.overridesJson) as JsonObject;
 		for (const [key, value] of overrides) text(key, writeJson(value));
 	}
+	// A session's own model wins: it was asked for by name, later than the cluster's.
+	if (options.servedModel !== null && !set.some(([key]) => key === "model")) {
+		text("model", JSON.stringify(options.servedModel));
+	}
 	text("logprobs", "true");
 	text("return_meta_info", "true");
 	text("no_stop_trim", "false");
@@ -41,18 +69,20 @@ export function upstreamFields(options: UpstreamOptions): UpstreamFields {
 	if (options.routedExpertsStartLen !== null) {
 		text("routed_experts_start_len", String(options.routedExpertsStartLen));
 	}
+	if (options.samplingReplay) text("return_sampling_mask", "true");
+	text("rid", JSON.stringify(options.rid));
 	if (options.kwargs.size > 0) text("chat_template_kwargs", writeJson(options.kwargs));
 	set.push(["input_ids", [OPEN_LIST, ...options.inputIds, CLOSE_LIST]]);
 	const remove = new Set(["stream", "stream_options", "chat_template_kwargs"]);
 	// The whole payload is due: a client's own offset would leave rows out without a trace.
 	if (options.r3 === "full") remove.add("routed_experts_start_len");
-	return { remove, set };
+	return { remove, set, fill: options.samplingReplay ? SAMPLING_DEFAULTS : [], unrecorded: UNRECORDED };
 }
 
 export interface SplicedRequest {
 	chunks: Buffer[];
 	byteLength: number;
-	/** The same bytes without the contents of `messages` and `input_ids`, and where those belong. */
+	/** The same bytes without what is unrecorded and the contents of `messages` and `input_ids`, and where those belong. */
 	record: { bytes: Buffer[]; holes: { messages: number; inputIds: number } };
 }
 
@@ -65,6 +95,12 @@ export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFi
 	if (messages === null) throw new Error("a body without messages is refused before it is spliced");
 	const overridden = new Set(fields.set.map(([key]) => key));
 	const last = new Map(scan.fields.map((field) => [field.key, field]));
+	const given = (key: string): boolean => {
+		const field = last.get(key);
+		return overridden.has(key) || (field !== undefined && body[field.valueStart] !== LOWER_N);
+	};
+	const filled = fields.fill.filter(([key]) => !given(key));
+	for (const [key] of filled) overridden.add(key);
 	const kept = scan.fields.filter(
 		(field) =>
 			!fields.remove.has(field.key) &&
@@ -93,8 +129,14 @@ export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFi
 		chunks.push(body.subarray(messages.contentStart, messages.contentEnd));
 		both(body.subarray(messages.contentEnd, field.valueEnd));
 	}
+	for (const [key, value] of filled) both(Buffer.from(`,${JSON.stringify(key)}:${value}`));
 	for (const [key, value] of fields.set) {
-		both(Buffer.from(`,${JSON.stringify(key)}:`));
+		const name = Buffer.from(`,${JSON.stringify(key)}:`);
+		if (fields.unrecorded.has(key)) {
+			chunks.push(name, ...value);
+			continue;
+		}
+		both(name);
 		if (key !== "input_ids") {
 			for (const piece of value) both(piece);
 			continue;

@@ -61,6 +61,10 @@ export interface ClusterConfig {
 	r3Keep: "all" | "latest";
 	/** Bearer token every request must carry, or null. */
 	authToken: string | null;
+	/** Ask the engine for each token's sampling support and log probability in it, and keep them with each turn. */
+	samplingReplay: boolean;
+	/** Put into every chat as its `model`; null leaves the client's. */
+	servedModel: string | null;
 	forwardAuthorization: boolean;
 	/** Paths (with leading slash, below the session) that pass through to the engine. */
 	passThroughPaths: readonly string[];

@@ -19,12 +19,13 @@ type Shape =
 	| "object";
 
 /**
- * Sampling fields a session may pin for all its turns (reference section 19). Nothing that changes what the
- * conversation is: not model, messages, n, tools or stream.
+ * Fields a session may pin for all its turns (reference section 19, and the model). Nothing that changes what the
+ * conversation is: not messages, n, tools or stream.
  */
 const OVERRIDES: Readonly<Record<string, Shape>> = Object.assign(
 	Object.create(null) as Record<string, Shape>,
 	{
+		model: "string",
 		temperature: "number",
 		top_p: "number",
 		top_k: "integer",

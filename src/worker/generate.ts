@@ -1,4 +1,5 @@
 // Connects a session to the engine: the client's bytes with our fields spliced in go out, a validated turn comes back.
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { RequestId } from "../base/ids.js";
@@ -32,6 +33,8 @@ export function generateThrough(
 	return async (prompt, signal, stored) => {
 		const { config, engine } = context;
 		const routedExpertsStartLen = config.r3 === "incremental" ? prompt.heldRows : null;
+		// Fresh for each attempt; unguessable, and of one length: engines abort by the beginning of an id.
+		const rid = randomBytes(16).toString("hex");
 		const sent = spliceRequest(
 			via.parsed.body,
 			via.parsed.scan,
@@ -41,6 +44,9 @@ export function generateThrough(
 				overridesJson: session.meta.overridesJson,
 				r3: config.r3,
 				routedExpertsStartLen,
+				samplingReplay: config.samplingReplay,
+				servedModel: config.servedModel,
+				rid,
 			}),
 		);
 		const headers = upstreamHeaders(via.request.rawHeaders, {
@@ -51,6 +57,7 @@ export function generateThrough(
 			const result = await engine.chat({
 				chunks: sent.chunks,
 				byteLength: sent.byteLength,
+				rid,
 				headers,
 				query: via.query,
 				inputIdsText: prompt.text,

@@ -50,6 +50,8 @@ describe("defaults", () => {
 				"/abort_request",
 				"/health",
 			],
+			samplingReplay: false,
+			servedModel: null,
 			onDisconnect: "cancel",
 			evictDumpDir: null,
 			samplePicker: null,
@@ -124,6 +126,8 @@ describe("good settings", () => {
 		[{ durability: "power" }, { durability: "power" }],
 		[{ messageMatcher: "loose_tool_call" }, { messageMatcher: "loose_tool_call" }],
 		[{ onDisconnect: "commit" }, { onDisconnect: "commit" }],
+		[{ samplingReplay: "true" }, { samplingReplay: true }],
+		[{ servedModel: "Qwen/Qwen3-8B" }, { servedModel: "Qwen/Qwen3-8B" }],
 		[{ toolSchemaVersion: "2" }, { toolSchemaVersion: 2 }],
 		[{ r3Keep: "latest" }, { r3Keep: "latest" }],
 	];
@@ -193,6 +197,9 @@ describe("bad settings get one line with flag, rule and remedy", () => {
 			{ mode: "tree", samplePostprocessor: "/p.mjs" },
 			/^--sample-postprocessor \/p\.mjs: no such file; give an ES module/,
 		],
+		[{ servedModel: "" }, /^--served-model "": must be 1 to 512 characters/],
+		[{ servedModel: "a\nb" }, /^--served-model "a/],
+		[{ servedModel: " a" }, /^--served-model " a": must be/],
 		[{ sseKeepalive: "-1" }, /^--sse-keepalive -1: must be/],
 		[
 			{ sessionTtl: "100", maxSessionTtl: "50" },

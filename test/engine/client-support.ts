@@ -27,6 +27,7 @@ export function chatRequest(overrides: Partial<ChatRequest> = {}): ChatRequest {
 	return {
 		chunks: [body.subarray(0, 10), body.subarray(10)],
 		byteLength: body.length,
+		rid: "rid-1",
 		headers: ["content-type", "application/json", "x-custom", "1"],
 		query: "",
 		inputIdsText: [Buffer.from("1,2")],

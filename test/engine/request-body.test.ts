@@ -17,6 +17,9 @@ function splice(
 		overridesJson: null,
 		r3: "off",
 		routedExpertsStartLen: null,
+		samplingReplay: false,
+		servedModel: null,
+		rid: "r",
 		...options,
 	});
 	const spliced = spliceRequest(bytes, scanObject(bytes, { maxDepth: 64 }), fields);
@@ -25,7 +28,8 @@ function splice(
 	return { ...spliced, text, value: JSON.parse(text) as Record<string, unknown> };
 }
 
-const FORCED = '"logprobs":true,"return_meta_info":true,"no_stop_trim":false,"return_prompt_token_ids":true';
+const RID = ',"rid":"r"';
+const FORCED = `"logprobs":true,"return_meta_info":true,"no_stop_trim":false,"return_prompt_token_ids":true${RID}`;
 
 describe("upstreamFields and spliceRequest", () => {
 	it("keeps number spelling, key order, unknown fields and the spacing inside of what stays", () => {
@@ -71,8 +75,51 @@ describe("upstreamFields and spliceRequest", () => {
 			return_meta_info: true,
 			no_stop_trim: false,
 			return_prompt_token_ids: true,
+			rid: "r",
 			input_ids: [1, 2],
 		});
+	});
+
+	it("sends a rid of ours in the client's place, and keeps it out of the record", () => {
+		const { value, text, record } = splice('{"rid":"theirs","messages":[],"r\\u0069d":["a"],"n":1}', {
+			rid: "ours",
+		});
+		expect(value).toMatchObject({ rid: "ours", n: 1 });
+		expect(text.split("rid")).toHaveLength(2);
+		expect(Buffer.concat(record.bytes).toString()).not.toMatch(/rid|ours|theirs/);
+	});
+
+	it("names the served model in the client's place, and a session's own before both", () => {
+		const body = '{"model":"default","messages":[]}';
+		const servedModel = "Qwen/Qwen3-8B";
+		expect(splice(body).value).toMatchObject({ model: "default" });
+		expect(splice(body, { servedModel }).value).toMatchObject({ model: servedModel });
+		expect(splice('{"messages":[]}', { servedModel }).value).toMatchObject({ model: servedModel });
+		const { value, text, record } = splice(body, { servedModel, overridesJson: '{"model":"mine"}' });
+		expect(value).toMatchObject({ model: "mine" });
+		expect(text.split('"model"')).toHaveLength(2);
+		expect(Buffer.concat(record.bytes).toString()).toContain('"model":"mine"');
+	});
+
+	it("asks for the sampling support, and fills in what decides it where nobody said it", () => {
+		const full = { temperature: 1, top_p: 1, top_k: 1024, return_sampling_mask: true };
+		const ask = (body: string, overridesJson: string | null = null) =>
+			splice(body, { samplingReplay: true, overridesJson }).value;
+		expect(splice('{"messages":[]}').value).not.toHaveProperty("return_sampling_mask");
+		expect(ask('{"messages":[]}')).toMatchObject(full);
+		expect(ask('{"return_sampling_mask":false,"top_p":null,"messages":[]}')).toMatchObject(full);
+		expect(ask('{"messages":[],"top_p":0.9,"temperature":0}')).toMatchObject({
+			...full,
+			top_p: 0.9,
+			temperature: 0,
+		});
+		expect(ask('{"messages":[],"top_k":7}', '{"top_k":5}')).toMatchObject({ ...full, top_k: 5 });
+	});
+
+	it("writes what it fills in once, and into the record", () => {
+		const { text, record } = splice('{"top_k":null,"messages":[],"top_k":null}', { samplingReplay: true });
+		expect(text.split('"top_k"')).toHaveLength(2);
+		expect(Buffer.concat(record.bytes).toString()).toContain('"top_k":1024');
 	});
 
 	it("asks for routed experts as the r3 mode says", () => {
@@ -113,7 +160,7 @@ describe("upstreamFields and spliceRequest", () => {
 							remainder.toString("utf8", holes.messages, holes.inputIds) +
 							ids +
 							remainder.toString("utf8", holes.inputIds),
-					).toBe(text);
+					).toBe(text.replace(RID, ""));
 					expect(sent["input_ids"]).toEqual(list);
 					expect(sent["messages"]).toEqual(JSON.parse(JSON.stringify(messages)));
 				},
@@ -126,6 +173,8 @@ describe("upstreamFields and spliceRequest", () => {
 		const { chunks } = spliceRequest(body, scanObject(body, { maxDepth: 64 }), {
 			remove: new Set(),
 			set: [],
+			fill: [],
+			unrecorded: new Set(),
 		});
 		expect(chunks.some((chunk) => chunk.buffer === body.buffer && chunk.length > 9_000)).toBe(true);
 	});

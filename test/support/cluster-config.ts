@@ -29,6 +29,8 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 		authToken: null,
 		forwardAuthorization: false,
 		passThroughPaths: ["/v1/models"],
+		samplingReplay: false,
+		servedModel: null,
 		onDisconnect: "cancel",
 		evictDumpDir: null,
 		samplePicker: null,

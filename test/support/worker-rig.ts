@@ -85,6 +85,11 @@ export interface RequestOptions {
 	signal?: AbortSignal;
 }
 
+/** The chats that the engine saw, oldest first; notices of cancelled ones aside. */
+export async function chatsSeen(control: SimControl): Promise<Awaited<ReturnType<SimControl["requests"]>>> {
+	return (await control.requests()).filter(({ target }) => target.startsWith("/v1/chat/completions"));
+}
+
 export async function startRig(
 	overrides: Partial<ClusterConfig> = {},
 	openStore?: () => Promise<Store>,

@@ -321,9 +321,9 @@ describe("a create with a bad body", () => {
 		],
 		[
 			"unknown overrides",
-			'{"request_overrides":{"model":"x","n":2}}',
+			'{"request_overrides":{"tools":"x","n":2}}',
 			"invalid_request",
-			/^unsupported session request overrides: \['model', 'n'\]$/,
+			/^unsupported session request overrides: \['n', 'tools'\]$/,
 		],
 		[
 			"an override from the prototype",

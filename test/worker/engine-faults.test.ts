@@ -1,7 +1,7 @@
 // Every way in which an engine fails: 502 or 504 with its code, nothing committed, one generation, and the retry works.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ScriptedAnswer } from "../../src/sim/script.js";
-import { startRig, type WorkerRig } from "../support/worker-rig.js";
+import { chatsSeen, startRig, type WorkerRig } from "../support/worker-rig.js";
 
 let rig: WorkerRig;
 beforeAll(async () => {
@@ -42,10 +42,10 @@ test.each<[string, ScriptedAnswer, number, string]>([
 	const failed = await rig.chat(id, { ...CHAT, messages });
 	expect(failed.status).toBe(status);
 	expect(failed.json.error?.code).toMatch(new RegExp(`^${code}`));
-	expect((await rig.control.requests()).length).toBe(1);
+	expect((await chatsSeen(rig.control)).length).toBe(1);
 	expect(await recordsOf(id)).toEqual(before);
 	expect((await rig.chat(id, { ...CHAT, messages })).status).toBe(200);
-	expect((await rig.control.requests()).length).toBe(2);
+	expect((await chatsSeen(rig.control)).length).toBe(2);
 	expect(await recordsOf(id)).toHaveLength(2);
 });
 
@@ -80,5 +80,5 @@ test("an engine that closes idle connections as they are reused never generates 
 	// One for each answer; a chat that failed had at most one.
 	expect(generated).toBeGreaterThanOrEqual(answered);
 	expect(generated).toBeLessThanOrEqual(answered + failed);
-	expect((await rig.control.requests()).length).toBeLessThanOrEqual(60);
+	expect((await chatsSeen(rig.control)).length).toBeLessThanOrEqual(60);
 });

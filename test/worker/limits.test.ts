@@ -5,6 +5,7 @@ import { clusterConfig } from "../support/cluster-config.js";
 import { type RaceRig, startRaceRig } from "../support/race-rig.js";
 import { until } from "../support/wait.js";
 import type { Reply } from "../support/worker-rig.js";
+import { chatsSeen } from "../support/worker-rig.js";
 
 let rig: RaceRig;
 const open = async (limits: Partial<Limits>) => {
@@ -17,7 +18,7 @@ const say = (...messages: object[]) => ({ model: "m", messages, max_tokens: 8 })
 const told = (answer: Reply | null) => [answer?.status, answer?.json.error?.code ?? null];
 const reply = (answer: Reply) => answer.json.choices[0]?.message as object;
 const text = async (id: string) => (await rig.request("GET", `/sessions/${id}`)).text;
-const seen = async () => (await rig.control.requests()).length;
+const seen = async () => (await chatsSeen(rig.control)).length;
 
 describe("a limit", () => {
 	it("on bytes in flight counts replies too: while one stands over it, no other chat's body is let in", async () => {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Attempt, type RaceRig, startRaceRig } from "../support/race-rig.js";
 import { until } from "../support/wait.js";
 import type { Reply } from "../support/worker-rig.js";
+import { chatsSeen } from "../support/worker-rig.js";
 
 let rig: RaceRig;
 beforeAll(async () => {
@@ -19,7 +20,7 @@ const user = (content: string) => ({ role: "user", content });
 const say = (...messages: object[]) => ({ model: "m", messages, max_tokens: 8 });
 const reply = (answer: Reply | null) => answer?.json.choices[0]?.message as { role: string; content: string };
 const told = (answer: Reply | null) => [answer?.status, answer?.json.error?.code ?? null];
-const seen = async () => (await rig.control.requests()).length;
+const seen = async () => (await chatsSeen(rig.control)).length;
 const read = async (id: string) => rig.request("GET", `/sessions/${id}`);
 const questions = async (id: string) =>
 	(await read(id)).json.records.map(
@@ -267,7 +268,7 @@ describe("a chat waiting for the lock", () => {
 		await open();
 		await chat.done;
 		for (const { done } of waiting) expect((await done)?.status).toBe(200);
-		const order = (await rig.control.requests()).map(
+		const order = (await chatsSeen(rig.control)).map(
 			({ body }) =>
 				(JSON.parse(body.toString()) as { messages: Array<{ content: string }> }).messages.at(-1)?.content,
 		);
@@ -457,7 +458,7 @@ describe("with --on-disconnect commit", () => {
 			expect((await keeping.control.counters()).cancelled).toBe(0);
 			const again = await keeping.chat(id, say(user("one")), { headers });
 			expect([again.status, again.headers["idempotent-replayed"]]).toEqual([200, "true"]);
-			expect(await keeping.control.requests()).toHaveLength(1);
+			expect(await chatsSeen(keeping.control)).toHaveLength(1);
 			// DELETE cancels it like any other.
 			await keeping.control.script({ gate: "second" });
 			const second = keeping.begin(id, say(user("one"), reply(again), user("two")));

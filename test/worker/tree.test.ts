@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type RaceRig, startRaceRig } from "../support/race-rig.js";
 import { until } from "../support/wait.js";
 import type { Reply } from "../support/worker-rig.js";
+import { chatsSeen } from "../support/worker-rig.js";
 
 const MAX_NODES = 6;
 let rig: RaceRig;
@@ -20,7 +21,7 @@ const user = (content: string) => ({ role: "user", content });
 const say = (...messages: object[]) => ({ model: "m", messages, max_tokens: 4096 });
 const reply = (answer: Reply | null) => answer?.json.choices[0]?.message as { role: string; content: string };
 const told = (answer: Reply | null) => [answer?.status, answer?.json.error?.code ?? null];
-const seen = async () => (await rig.control.requests()).length;
+const seen = async () => (await chatsSeen(rig.control)).length;
 const read = async (id: string) => (await rig.request("GET", `/sessions/${id}`)).json;
 const text = async (id: string) => (await rig.request("GET", `/sessions/${id}`)).text;
 const shape = async (id: string) => {
