@@ -2,7 +2,7 @@
 import { SIM_OPTIONS, type SimOption, type SimTunables } from "../sim/flags.js";
 import { checkHost } from "./option-checks.js";
 import { flagOf } from "./option-names.js";
-import { decimal, integer, type OptionSpec, onOff, path, text } from "./option-types.js";
+import { choice, decimal, integer, type OptionSpec, onOff, path, text } from "./option-types.js";
 import { readFlags } from "./read-flags.js";
 import type { RawFlags } from "./settings.js";
 
@@ -54,6 +54,9 @@ function specOf(option: SimOption): OptionSpec<unknown> {
 	const common = { group: BEHAVIOUR, description: option.description };
 	const fallback = option.default;
 	if (typeof fallback === "boolean") return onOff({ ...common, fallback });
+	if (typeof fallback === "string" && option.choices) {
+		return choice({ ...common, fallback, placeholder: "name", choices: option.choices });
+	}
 	if (typeof fallback === "string") {
 		const defaultText = fallback === "" ? "empty" : fallback;
 		return text({

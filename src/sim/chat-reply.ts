@@ -1,5 +1,7 @@
-// Writes a chat reply's JSON by hand: numbers keep Python's spelling, payloads stay streams. Decides nothing.
+// Writes a chat reply's JSON by hand, in SGLang's key order: numbers keep Python's spelling, payloads stay streams.
 import type { ReplyMessage } from "./composition.js";
+import type { EngineRelease } from "./engine-release.js";
+import { metaInfoSegments, weightVersionSpans } from "./meta-info.js";
 import type { Payload } from "./replay-payload.js";
 import type { Vocabulary } from "./vocabulary.js";
 
@@ -15,16 +17,23 @@ export interface ReplyFacts {
 	/** JSON text of a whole message that replaces `message`; from a script. */
 	messageJson: string | null;
 	callIds: readonly string[];
-	/** As on the wire: stop, length, tool_calls, abort. */
+	/** stop, length, tool_calls, abort; a script may say anything. */
 	finishReason: string;
-	/** As in meta_info: stop, length, abort. */
-	finishType: string;
+	/** The stop id or stop string; null where a tool call ended it, too. */
 	matched: number | string | null;
+	/** It was aborted in the queue: SGLang then says less. */
+	neverRan: boolean;
 	promptTokens: number;
 	cachedTokens: number;
+	/** Sampled ids that belong to the reasoning. */
+	reasoningTokens: number;
 	completionIds: Int32Array;
 	logprobs: readonly string[];
+	/** JSON text of `input_token_logprobs`. */
+	inputLogprobsText: string;
 	e2eLatencyS: number;
+	/** Unix time of the answer in seconds. */
+	sentAtS: number;
 	weightVersion: string;
 	returnMetaInfo: boolean;
 	returnLogprobs: boolean;
@@ -41,71 +50,30 @@ export function bodyLength(segments: readonly Segment[]): number {
 	return segments.reduce((sum, segment) => sum + segment.byteLength, 0);
 }
 
-function messageText(facts: ReplyFacts): string {
+function messageText(facts: ReplyFacts, release: EngineRelease): string {
 	if (facts.messageJson !== null) return facts.messageJson;
 	const { content, reasoning, calls } = facts.message;
-	const spelled = calls.map((call, at) => {
+	const spelled = calls?.map((call, at) => {
 		const definition = `{"name":${JSON.stringify(call.name)},"arguments":${JSON.stringify(call.argumentsText)}}`;
-		return `{"id":"${facts.callIds[at]}","index":${call.index},"type":"function","function":${definition}}`;
+		const index = release.indexIsToolPlace ? call.toolPlace : at;
+		return `{"id":"${facts.callIds[at]}","index":${index},"type":"function","function":${definition}}`;
 	});
+	const toolCalls = spelled ? `[${spelled.join(",")}]` : release.nullToolCalls ? "null" : null;
 	return (
 		`{"role":"assistant","content":${JSON.stringify(content)},` +
-		`"reasoning_content":${JSON.stringify(reasoning)},` +
-		`"tool_calls":${calls.length === 0 ? "null" : `[${spelled.join(",")}]`}}`
+		`"reasoning_content":${JSON.stringify(reasoning)}` +
+		`${toolCalls === null ? "" : `,"tool_calls":${toolCalls}`}}`
 	);
-}
-
-function outputLogprobs(facts: ReplyFacts): string {
-	let text = "";
-	for (let at = 0; at < facts.completionIds.length; at++) {
-		text += `${at === 0 ? "" : ","}[${facts.logprobs[at]},${facts.completionIds[at]},null]`;
-	}
-	return `[${text}]`;
 }
 
 /** `choices[0].logprobs` in OpenAI's form: text, bytes and logprob of every id. */
 function choiceLogprobs(facts: ReplyFacts, vocabulary: Vocabulary): string {
-	let text = "";
-	for (let at = 0; at < facts.completionIds.length; at++) {
+	const entries = new Array<string>(facts.completionIds.length);
+	for (let at = 0; at < entries.length; at++) {
 		const token = vocabulary.jsonOf(facts.completionIds[at] as number);
-		text += `${at === 0 ? "" : ","}{${token},"logprob":${facts.logprobs[at]},"top_logprobs":[]}`;
+		entries[at] = `{${token},"logprob":${facts.logprobs[at]},"top_logprobs":[]}`;
 	}
-	return `{"content":[${text}]}`;
-}
-
-function finishObject(facts: ReplyFacts): string {
-	const matched = facts.matched === null ? "" : `,"matched":${JSON.stringify(facts.matched)}`;
-	const length = facts.finishType === "length" ? `,"length":${facts.completionIds.length}` : "";
-	return `{"type":${JSON.stringify(facts.finishType)}${matched}${length}}`;
-}
-
-/** meta_info without its closing brace and without payloads. */
-function metaInfoOpening(facts: ReplyFacts): string {
-	const fields = new Map<string, string>([
-		["id", JSON.stringify(facts.id)],
-		["finish_reason", finishObject(facts)],
-		["prompt_tokens", String(facts.promptTokens)],
-		["weight_version", JSON.stringify(facts.weightVersion)],
-		["total_retractions", "0"],
-		["completion_tokens", String(facts.completionIds.length)],
-		["cached_tokens", String(facts.cachedTokens)],
-		["e2e_latency", String(facts.e2eLatencyS)],
-	]);
-	if (facts.returnLogprobs) fields.set("output_token_logprobs", outputLogprobs(facts));
-	for (const [name, json] of facts.extraMetaInfo) fields.set(name, json);
-	return `{${[...fields].map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(",")}`;
-}
-
-/** meta_info as body segments, payloads last. */
-export function metaInfoSegments(facts: ReplyFacts): Array<string | Payload> {
-	const segments: Array<string | Payload> = [metaInfoOpening(facts)];
-	if (facts.routedExperts) segments.push(',"routed_experts":"', facts.routedExperts, '"');
-	if (facts.indexer) {
-		segments.push(`,"indexer_topk_num_layers":${facts.indexer.layers},"indexer_topk":"`);
-		segments.push(facts.indexer.payload, '"');
-	}
-	segments.push("}");
-	return segments;
+	return `{"content":[${entries.join(",")}]}`;
 }
 
 /** Joins neighbouring texts into buffers. */
@@ -125,21 +93,31 @@ export function toSegments(pieces: ReadonlyArray<string | Segment>): Segment[] {
 	return segments;
 }
 
-/** The body of a `/v1/chat/completions` reply, compact JSON. */
-export function chatReply(facts: ReplyFacts, vocabulary: Vocabulary): Segment[] {
+/** `usage` and `metadata`, which chat and completions replies end with. */
+export function replyEnd(facts: ReplyFacts, release: EngineRelease): string {
 	const completionTokens = facts.completionIds.length;
+	const promptTokens = facts.neverRan ? 0 : facts.promptTokens;
+	const details = facts.reasoningTokens > 0 ? `{"reasoning_tokens":${facts.reasoningTokens}}` : "null";
+	const spans = release.weightVersions ? `,"weight_versions":${weightVersionSpans(facts)}` : "";
+	return (
+		`"usage":{"prompt_tokens":${promptTokens},"total_tokens":${promptTokens + completionTokens},` +
+		`"completion_tokens":${completionTokens},"prompt_tokens_details":null,` +
+		`"reasoning_tokens":${facts.reasoningTokens}` +
+		`${release.completionTokensDetails ? `,"completion_tokens_details":${details}` : ""}},` +
+		`"metadata":{"weight_version":${JSON.stringify(facts.weightVersion)}${spans}}`
+	);
+}
+
+/** The body of a `/v1/chat/completions` reply, compact JSON. */
+export function chatReply(facts: ReplyFacts, release: EngineRelease, vocabulary: Vocabulary): Segment[] {
 	const pieces: Array<string | Segment> = [
 		`{"id":${JSON.stringify(facts.id)},"object":"chat.completion","created":${facts.createdS},` +
-			`"model":${JSON.stringify(facts.model)},"choices":[{"index":0,"message":${messageText(facts)},` +
+			`"model":${JSON.stringify(facts.model)},"choices":[{"index":0,"message":${messageText(facts, release)},` +
 			`"logprobs":${facts.returnLogprobs ? choiceLogprobs(facts, vocabulary) : "null"},` +
 			`"finish_reason":${JSON.stringify(facts.finishReason)},"matched_stop":${JSON.stringify(facts.matched)}`,
 	];
-	if (facts.returnMetaInfo) pieces.push(',"meta_info":', ...metaInfoSegments(facts));
 	if (facts.promptIdsText) pieces.push(',"prompt_token_ids":[', facts.promptIdsText, "]");
-	pieces.push(
-		`}],"usage":{"prompt_tokens":${facts.promptTokens},"total_tokens":${facts.promptTokens + completionTokens},` +
-			`"completion_tokens":${completionTokens},"prompt_tokens_details":{"cached_tokens":${facts.cachedTokens}}},` +
-			`"metadata":{"weight_version":${JSON.stringify(facts.weightVersion)}}}`,
-	);
+	if (facts.returnMetaInfo) pieces.push(',"meta_info":', ...metaInfoSegments(facts, release, vocabulary));
+	pieces.push(`}],${replyEnd(facts, release)}}`);
 	return toSegments(pieces);
 }

@@ -1,19 +1,34 @@
 // Reads a request body: one JSON parse of the small part, a byte scan of the ids. Keeps unknown fields out of the way.
+import { JsonSyntaxError, parseJson } from "../json/parse.js";
+import type { JsonObject } from "../json/value.js";
+
+const MAX_DEPTH = 200;
 
 /** A refusal in the engine's own error form. */
 export class SimRefusal extends Error {
 	readonly status: number;
+	/** The error's `type`; by default what the status says. */
+	readonly type: string;
 
-	constructor(status: number, message: string) {
+	constructor(status: number, message: string, type = typeOf(status)) {
 		super(message);
 		this.name = "SimRefusal";
 		this.status = status;
+		this.type = type;
 	}
+}
+
+/** SGLang's name for an error of this status. */
+export function typeOf(status: number): string {
+	if (status >= 500) return "InternalServerError";
+	return status === 404 ? "NotFoundError" : "BadRequestError";
 }
 
 export type JsonRecord = Readonly<Record<string, unknown>>;
 
 export interface ParsedBody {
+	/** As it came. */
+	bytes: Buffer;
 	/** The body's fields; `input_ids` is taken out when it was a list. */
 	fields: JsonRecord;
 	/** `input_ids`, when it was given as a flat list of integers. */
@@ -90,16 +105,23 @@ export function parseBody(body: Buffer): ParsedBody {
 		const rest = Buffer.concat([body.subarray(0, cut.open), MARKER_JSON, body.subarray(cut.end)]);
 		const fields = parseObject(rest);
 		if (fields.input_ids === MARKER) {
-			return { fields, inputIds: cut.ids, inputIdsText: body.subarray(cut.open + 1, cut.end - 1) };
+			return {
+				bytes: body,
+				fields,
+				inputIds: cut.ids,
+				inputIdsText: body.subarray(cut.open + 1, cut.end - 1),
+			};
 		}
 	}
 	const fields = parseObject(body);
 	const given = fields.input_ids;
-	if (given === undefined || given === null) return { fields, inputIds: null, inputIdsText: null };
+	if (given === undefined || given === null) {
+		return { bytes: body, fields, inputIds: null, inputIdsText: null };
+	}
 	if (!Array.isArray(given) || !given.every((id) => Number.isInteger(id) && id >= 0 && id <= 0x7fffffff)) {
 		throw new SimRefusal(400, "input_ids must be a flat list of token ids");
 	}
-	return { fields, inputIds: Int32Array.from(given as number[]), inputIdsText: null };
+	return { bytes: body, fields, inputIds: Int32Array.from(given as number[]), inputIdsText: null };
 }
 
 function parseObject(body: Buffer): JsonRecord {
@@ -113,6 +135,18 @@ function parseObject(body: Buffer): JsonRecord {
 		throw new SimRefusal(400, "request body must be a JSON object");
 	}
 	return value as JsonRecord;
+}
+
+/** The body again with its numbers as they were spelled, for what a template may print. @throws SimRefusal 400 */
+export function losslessBody(bytes: Buffer): JsonObject {
+	try {
+		const value = parseJson(bytes, { maxDepth: MAX_DEPTH });
+		if (value instanceof Map) return value;
+	} catch (error) {
+		if (!(error instanceof JsonSyntaxError)) throw error;
+		throw new SimRefusal(400, `request body is not valid JSON: ${error.message}`);
+	}
+	throw new SimRefusal(400, "request body must be a JSON object");
 }
 
 /** An integer field, or undefined when absent or null. @throws SimRefusal 400 on anything else */

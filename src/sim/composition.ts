@@ -1,5 +1,6 @@
 // Composes what the model says to one prompt: the ids, why they end, and the message they read as. Pure but for encoding.
 import { integerField, type JsonRecord, numberField, stopStrings } from "./chat-request.js";
+import type { EngineRelease } from "./engine-release.js";
 import type { SimTunables } from "./flags.js";
 import { hashIds, hashText, Random } from "./hash.js";
 import type { LanguageModel } from "./language-model.js";
@@ -21,14 +22,19 @@ export interface Composition {
 export interface ReplyMessage {
 	content: string;
 	reasoning: string | null;
-	calls: ToolCall[];
+	/** Null where the message has none. */
+	calls: ToolCall[] | null;
 }
 
 export interface Model {
 	vocabulary: Vocabulary;
 	language: LanguageModel;
 	tunables: SimTunables;
+	release: EngineRelease;
 }
+
+const THINK_OPEN = "<think>";
+const THINK_CLOSE = "</think>";
 
 /** A reply's limit: what the request allows, what the model's context leaves. */
 function maxTokensOf(fields: JsonRecord, promptTokens: number, tunables: SimTunables): number {
@@ -136,11 +142,18 @@ async function reasoningOpening(
 	promptIds: Int32Array,
 	random: Random,
 ): Promise<Int32Array | null> {
-	const tail = model.vocabulary.decode(promptIds.subarray(-4)).trimEnd();
-	if (tail.endsWith("</think>")) return null;
-	const open = tail.endsWith("<think>") ? new Int32Array(0) : await model.vocabulary.encode("<think>\n");
+	const tail = tailOf(model, promptIds);
+	if (tail.endsWith(THINK_CLOSE)) return null;
+	const open = tail.endsWith(THINK_OPEN)
+		? new Int32Array(0)
+		: await model.vocabulary.encode(`${THINK_OPEN}\n`);
 	const thought = model.language.sample(random, 4 + random.below(12));
-	return concatenate([open, thought, await model.vocabulary.encode("\n</think>\n\n")]);
+	return concatenate([open, thought, await model.vocabulary.encode(`\n${THINK_CLOSE}\n\n`)]);
+}
+
+/** The end of a prompt, long enough for a think marker and the white space behind it. */
+function tailOf(model: Model, promptIds: Int32Array): string {
+	return model.vocabulary.decode(promptIds.subarray(-4)).trimEnd();
 }
 
 /** The same composition cut off after `count` ids by an abort. */
@@ -151,14 +164,16 @@ export function abortedAfter(composition: Composition, count: number): Compositi
 /**
  * What the ids read as: stop text or stop id trimmed as the engine does (kept with `no_stop_trim`), special tokens
  * skipped unless `skip_special_tokens` is false, reasoning and tool calls taken apart.
+ * @param promptOpens the prompt ends in an open think block, so the ids begin inside it
  */
 export function readMessage(
 	model: Model,
 	fields: JsonRecord,
 	composition: Composition,
 	tools: readonly ToolChoice[],
+	promptOpens: boolean,
 ): ReplyMessage {
-	const { vocabulary, tunables } = model;
+	const { vocabulary } = model;
 	const keep = fields.no_stop_trim === true;
 	let ids = composition.ids;
 	if (typeof composition.matched === "number" && !keep) ids = ids.subarray(0, -1);
@@ -167,15 +182,41 @@ export function readMessage(
 		const at = text.indexOf(composition.matched);
 		if (at >= 0) text = text.slice(0, at);
 	}
+	return readText(model, text, tools, promptOpens);
+}
+
+/** Reasoning and tool calls of a text, taken apart as SGLang's qwen3 and qwen25 parsers do: white space stays. */
+export function readText(
+	{ tunables, release }: Model,
+	text: string,
+	tools: readonly ToolChoice[],
+	promptOpens: boolean,
+): ReplyMessage {
 	let reasoning: string | null = null;
-	if (tunables.reasoning) {
-		const close = text.indexOf("</think>");
-		if (close >= 0) {
-			reasoning = text.slice(0, close).replace("<think>", "").trim();
-			text = text.slice(close + "</think>".length).trim();
-		}
+	let rest = text;
+	if (tunables.reasoning && (promptOpens || text.includes(THINK_OPEN))) {
+		const thought = text.startsWith(THINK_OPEN) ? text.slice(THINK_OPEN.length) : text;
+		const close = thought.indexOf(THINK_CLOSE);
+		// Cut off before its end, everything was reasoning.
+		reasoning = close < 0 ? thought : thought.slice(0, close);
+		rest = close < 0 ? "" : thought.slice(close + THINK_CLOSE.length);
+		if (reasoning === "") reasoning = null;
 	}
-	if (tools.length === 0) return { content: text, reasoning, calls: [] };
-	const { content, calls } = readToolCalls(text, tools);
+	if (tools.length === 0) return { content: rest, reasoning, calls: null };
+	const { content, calls } = readToolCalls(rest, tools, release);
 	return { content, reasoning, calls };
+}
+
+/** Whether a prompt ends inside an open think block. */
+export function opensReasoning(model: Model, promptIds: Int32Array): boolean {
+	return model.tunables.reasoning && tailOf(model, promptIds).endsWith(THINK_OPEN);
+}
+
+/** Sampled ids up to the end of the reasoning; all of them where it has no end, none without reasoning. */
+export function countReasoning(model: Model, ids: Int32Array, message: ReplyMessage): number {
+	if (message.reasoning === null) return 0;
+	const text = model.vocabulary.decode(ids);
+	const close = text.indexOf(THINK_CLOSE);
+	if (close < 0) return ids.length;
+	return idsCovering(model.vocabulary, ids, Buffer.byteLength(text.slice(0, close + THINK_CLOSE.length)));
 }

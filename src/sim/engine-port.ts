@@ -1,7 +1,7 @@
 // The engine's HTTP surface: reads a request, finds its script, sends or breaks the answer, counts. Decides no content.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Segment } from "./chat-reply.js";
-import { parseBody, SimRefusal } from "./chat-request.js";
+import { parseBody, SimRefusal, typeOf } from "./chat-request.js";
 import { answerGeneration, GENERATION_PATHS, ridOf } from "./generation-routes.js";
 import { delay } from "./scheduler.js";
 import type { ScriptedAnswer } from "./script.js";
@@ -20,8 +20,10 @@ async function readBody(request: IncomingMessage): Promise<Buffer | null> {
 }
 
 /** The engine's own error form. */
-function refusal(status: number, message: string): Answer {
-	const type = status >= 500 ? "InternalServerError" : status === 404 ? "NotFoundError" : "BadRequestError";
+function refusal(error: unknown): Answer {
+	const status = error instanceof SimRefusal ? error.status : 500;
+	const type = error instanceof SimRefusal ? error.type : typeOf(500);
+	const message = error instanceof Error ? error.message : String(error);
 	const body = JSON.stringify({ object: "error", message, type, param: null, code: status });
 	return { status, headers: [], segments: [Buffer.from(body)] };
 }
@@ -80,9 +82,7 @@ class Exchange {
 				this.#response.destroy();
 				return;
 			}
-			const known = error instanceof SimRefusal;
-			const message = error instanceof Error ? error.message : String(error);
-			await sendAnswer(this.#response, refusal(known ? error.status : 500, message));
+			await sendAnswer(this.#response, refusal(error));
 		}
 	}
 

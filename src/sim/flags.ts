@@ -1,5 +1,6 @@
 // The simulated engine's options: names, units, defaults and bounds in one table. Reads no flags and no environment.
 import { ConfigError } from "../base/errors.js";
+import { ENGINE_VERSIONS } from "./engine-release.js";
 
 /** One tunable of the simulated engine, described for the command line and the docs. */
 export interface SimOption {
@@ -8,6 +9,8 @@ export interface SimOption {
 	unit: "" | "ms" | "tokens" | "tokens/s" | "bytes" | "fraction" | "requests" | "turns";
 	default: number | string | boolean;
 	description: string;
+	/** The only values of a name that has such. */
+	choices?: readonly string[];
 	/** Bounds of a number, both inclusive. */
 	min?: number;
 	max?: number;
@@ -15,6 +18,7 @@ export interface SimOption {
 
 export interface SimTunables {
 	seed: number;
+	engineVersion: string;
 	modelName: string;
 	weightVersion: string;
 	endOfTurnToken: string;
@@ -47,6 +51,13 @@ const MAX = 2 ** 31 - 1;
 /** Every tunable, in the order in which help shows them. */
 export const SIM_OPTIONS: readonly SimOption[] = [
 	{ name: "seed", unit: "", default: 1, min: 0, max: MAX, description: "seed of all sampling" },
+	{
+		name: "engineVersion",
+		unit: "",
+		default: "0.5.23",
+		choices: ENGINE_VERSIONS,
+		description: "release of SGLang whose replies, prompts and errors it imitates",
+	},
 	{
 		name: "modelName",
 		unit: "",
@@ -239,6 +250,11 @@ export function compileSimTunables(given: Partial<SimTunables>): SimTunables {
 			);
 		}
 		if (typeof value === "number") checkNumber(option, value);
+		if (option.choices && !option.choices.includes(value as string)) {
+			throw new ConfigError(
+				`sim option ${option.name} is ${value}; it must be one of ${option.choices.join(", ")}`,
+			);
+		}
 		values[option.name] = value;
 	}
 	const tunables = values as unknown as SimTunables;

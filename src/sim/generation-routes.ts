@@ -1,7 +1,8 @@
 // The engine's generation routes: fields in, an answer out. Knows nothing of sockets.
-import { chatReply, metaInfoSegments, type Segment, toSegments } from "./chat-reply.js";
-import { type JsonRecord, type ParsedBody, SimRefusal } from "./chat-request.js";
+import { chatReply, replyEnd, type Segment, toSegments } from "./chat-reply.js";
+import { type JsonRecord, losslessBody, type ParsedBody, SimRefusal } from "./chat-request.js";
 import { type GenerationInput, generate, nextRid } from "./generation.js";
+import { metaInfoSegments } from "./meta-info.js";
 import type { Run } from "./scheduler.js";
 import type { ScriptedAnswer } from "./script.js";
 import type { SimState } from "./state.js";
@@ -67,7 +68,7 @@ async function answerChat(
 	scripted: ScriptedAnswer | null,
 ): Promise<Segment[] | null> {
 	const { fields } = parsed;
-	const promptIds = parsed.inputIds ?? (await state.renderPrompt(fields));
+	const promptIds = parsed.inputIds ?? (await state.renderPrompt(losslessBody(parsed.bytes)));
 	checkPrompt(state, promptIds);
 	const input: GenerationInput = {
 		fields,
@@ -77,7 +78,7 @@ async function answerChat(
 		scripted,
 	};
 	const facts = await generate(state, run, input);
-	return facts && chatReply(facts, state.model.vocabulary);
+	return facts && chatReply(facts, state.model.release, state.model.vocabulary);
 }
 
 /** `/generate` (SGLang's own) and `/v1/completions` (OpenAI's older one), as far as the pass-through needs them. */
@@ -101,20 +102,19 @@ async function answerText(
 	if (!facts) return null;
 	const text = JSON.stringify(facts.message.content);
 	if (native) {
+		const texts = fields.return_text_in_logprobs === true ? state.model.vocabulary : null;
 		const ids = facts.completionIds.join(",");
 		return toSegments([
 			`{"text":${text},"output_ids":[${ids}],"meta_info":`,
-			...metaInfoSegments(facts),
+			...metaInfoSegments(facts, state.model.release, texts),
 			"}",
 		]);
 	}
-	const completionTokens = facts.completionIds.length;
 	return toSegments([
 		`{"id":${JSON.stringify(facts.id)},"object":"text_completion","created":${facts.createdS},` +
 			`"model":${JSON.stringify(facts.model)},"choices":[{"index":0,"text":${text},"logprobs":null,` +
 			`"finish_reason":${JSON.stringify(facts.finishReason)},"matched_stop":${JSON.stringify(facts.matched)}}],` +
-			`"usage":{"prompt_tokens":${facts.promptTokens},"total_tokens":${facts.promptTokens + completionTokens},` +
-			`"completion_tokens":${completionTokens}}}`,
+			`${replyEnd(facts, state.model.release)}}`,
 	]);
 }
 

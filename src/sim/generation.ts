@@ -2,13 +2,23 @@
 import { randomBytes } from "node:crypto";
 import type { ReplyFacts } from "./chat-reply.js";
 import { integerField, type JsonRecord } from "./chat-request.js";
-import { abortedAfter, type Composition, compose, type ReplyMessage, readMessage } from "./composition.js";
+import {
+	abortedAfter,
+	type Composition,
+	compose,
+	countReasoning,
+	opensReasoning,
+	type ReplyMessage,
+	readMessage,
+	readText,
+} from "./composition.js";
 import { Random } from "./hash.js";
 import { spellLogprobs } from "./logprobs.js";
+import { logprobTriples } from "./meta-info.js";
 import { delay, type Run } from "./scheduler.js";
 import type { ScriptedAnswer } from "./script.js";
 import type { SimState } from "./state.js";
-import { readToolCalls, type ToolChoice } from "./tool-calls.js";
+import type { ToolChoice } from "./tool-calls.js";
 
 export interface GenerationInput {
 	fields: JsonRecord;
@@ -61,7 +71,7 @@ export async function generate(
 		state.counters.add("generated");
 		state.counters.add("generatedTokens", composition.ids.length);
 	}
-	return describe(state, run, input, { composition, sequence, startLength, cachedTokens });
+	return describe(state, run, input, { composition, sequence, startLength, cachedTokens, admitted });
 }
 
 async function runAdmitted(
@@ -137,36 +147,44 @@ interface Made {
 	sequence: Int32Array;
 	startLength: number;
 	cachedTokens: number;
+	/** False: it was aborted in the queue. */
+	admitted: boolean;
 }
 
 function describe(state: SimState, run: Run, input: GenerationInput, made: Made): ReplyFacts {
 	const { fields, scripted, promptIds } = input;
-	const { composition } = made;
+	const { composition, sequence } = made;
+	const { vocabulary } = state.model;
 	const aborted = run.stopped === "aborted";
 	const message = messageOf(state, input, composition, aborted);
+	const called = composition.finish === "stop" && message.calls !== null;
 	const finishReason =
 		aborted || scripted?.finishReason === undefined
-			? composition.finish === "stop" && message.calls.length > 0
+			? called
 				? "tool_calls"
 				: composition.finish
 			: scripted.finishReason;
-	const spelled = spellLogprobs(composition.random, composition.ids.length);
+	const spelled = spellLogprobs(vocabulary, state.tunables.seed, sequence, promptIds.length);
 	const given = scripted?.logprobs;
 	return {
 		id: run.rid,
 		createdS: Math.floor(Date.now() / 1000),
-		model: typeof fields.model === "string" ? fields.model : state.tunables.modelName,
+		model: typeof fields.model === "string" ? fields.model : "default",
 		message,
 		messageJson: scripted?.message === undefined ? null : JSON.stringify(scripted.message),
-		callIds: message.calls.map(() => `call_${hexDigits(composition.random, 3)}`),
+		callIds: (message.calls ?? []).map(() => `call_${hexDigits(composition.random, 3)}`),
 		finishReason,
-		finishType: composition.finish,
-		matched: composition.matched,
+		// SGLang forgets what a turn ended with when it finds a call in it.
+		matched: called && finishReason === "tool_calls" ? null : composition.matched,
+		neverRan: !made.admitted,
 		promptTokens: promptIds.length,
 		cachedTokens: made.cachedTokens,
+		reasoningTokens: countReasoning(state.model, composition.ids, message),
 		completionIds: composition.ids,
 		logprobs: given ? spelled.map((text, at) => given[at] ?? text) : spelled,
+		inputLogprobsText: inputLogprobs(state, input),
 		e2eLatencyS: (performance.now() - run.arrivedMs) / 1000,
+		sentAtS: Date.now() / 1000,
 		weightVersion: state.weightVersion,
 		returnMetaInfo: fields.return_meta_info === true,
 		returnLogprobs: fields.logprobs === true,
@@ -175,13 +193,11 @@ function describe(state: SimState, run: Run, input: GenerationInput, made: Made)
 				? (input.promptIdsText ?? Buffer.from(promptIds.join(",")))
 				: null,
 		routedExperts:
-			fields.return_routed_experts === true
-				? state.routedExperts.make(made.sequence, made.startLength)
-				: null,
+			fields.return_routed_experts === true ? state.routedExperts.make(sequence, made.startLength) : null,
 		indexer:
 			fields.return_indexer_topk === true
 				? {
-						payload: state.indexer.make(made.sequence, made.startLength),
+						payload: state.indexer.make(sequence, made.startLength),
 						layers: state.tunables.indexerLayers,
 					}
 				: null,
@@ -189,6 +205,16 @@ function describe(state: SimState, run: Run, input: GenerationInput, made: Made)
 			Object.entries(scripted?.metaInfo ?? {}).map(([name, value]) => [name, JSON.stringify(value)]),
 		),
 	};
+}
+
+/** `input_token_logprobs` from `logprob_start_len` on, its first without a logprob; empty unless asked for. */
+function inputLogprobs({ model, tunables }: SimState, { fields, promptIds }: GenerationInput): string {
+	const asked = integerField(fields, "logprob_start_len", -1) ?? -1;
+	if (asked < 0 || asked >= promptIds.length) return "[]";
+	const spelled = spellLogprobs(model.vocabulary, tunables.seed, promptIds, asked);
+	spelled[0] = "null";
+	const texts = fields.return_text_in_logprobs === true ? model.vocabulary : null;
+	return logprobTriples(promptIds.subarray(asked), spelled, texts);
 }
 
 /** The script's text where it stands apart from the ids, else what the ids read as. */
@@ -199,12 +225,11 @@ function messageOf(
 	aborted: boolean,
 ): ReplyMessage {
 	const text = input.scripted?.text;
+	const promptOpens = opensReasoning(state.model, input.promptIds);
 	if (text === undefined || input.scripted?.ids === undefined || aborted) {
-		return readMessage(state.model, input.fields, composition, input.tools);
+		return readMessage(state.model, input.fields, composition, input.tools, promptOpens);
 	}
-	const { content, calls } =
-		input.tools.length > 0 ? readToolCalls(text, input.tools) : { content: text, calls: [] };
-	return { content, reasoning: null, calls };
+	return readText(state.model, text, input.tools, promptOpens);
 }
 
 function hexDigits(random: Random, words: number): string {

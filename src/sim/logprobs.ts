@@ -1,6 +1,7 @@
-// The spelled logprobs of sampled ids. Spelled once, at start: a reply only strings them together.
-import type { Random } from "./hash.js";
+// The spelled logprobs of ids, sampled or given. Spelled once, at start: a reply only strings them together.
+import { rollHash } from "./hash.js";
 import { pythonFloat } from "./python-number.js";
+import type { Vocabulary } from "./vocabulary.js";
 
 /** Spellings that a reader must carry through unharmed; all are what Python writes. */
 const EDGE_SPELLINGS = [
@@ -20,11 +21,22 @@ const SPELLINGS: readonly string[] = Array.from({ length: TABLE_SIZE }, (_, at) 
 	return edge ?? pythonFloat(Math.fround(-((at / TABLE_SIZE) ** 3) * 8 - 1e-6 * at));
 });
 
-/** Spelled logprobs, one an id; the first is `-0.0`, the number that careless readers lose. */
-export function spellLogprobs(random: Random, count: number): string[] {
-	const spelled = new Array<string>(count);
-	for (let at = 0; at < count; at++) {
-		spelled[at] = at === 0 ? "-0.0" : (SPELLINGS[random.next() & (TABLE_SIZE - 1)] as string);
+/** Ids before a token that its logprob depends on. */
+const WINDOW = 3;
+const NEWLINE = 0x0a;
+
+/**
+ * Spelled logprobs of `ids[from..]`, a pure function of the seed, each id and the few before it: so a prompt that is
+ * scored later gets what its ids got when they were sampled. Behind an id that ends a line, where an answer begins in
+ * most templates, it is `-0.0`, the number that careless readers lose.
+ */
+export function spellLogprobs(vocabulary: Vocabulary, seed: number, ids: Int32Array, from: number): string[] {
+	const spelled = new Array<string>(Math.max(0, ids.length - from));
+	for (let at = from; at < ids.length; at++) {
+		let lane = seed | 0;
+		for (let back = Math.max(0, at - WINDOW); back <= at; back++) lane = rollHash(lane, ids[back] as number);
+		const endsLine = at > 0 && vocabulary.bytesOf(ids[at - 1] as number).at(-1) === NEWLINE;
+		spelled[at - from] = endsLine ? "-0.0" : (SPELLINGS[lane & (TABLE_SIZE - 1)] as string);
 	}
 	return spelled;
 }

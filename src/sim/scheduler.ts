@@ -63,8 +63,11 @@ export class Scheduler {
 		this.#counters = counters;
 	}
 
-	/** Takes a run in: /abort_request finds it from now on. */
+	/** Takes a run in: /abort_request finds it from now on. @throws SimRefusal 400 for a rid that is running */
 	open(rid: string): Run {
+		for (const other of this.#runs) {
+			if (other.rid === rid) throw new SimRefusal(400, `Duplicate request ID detected: ${rid}`, "BadRequest");
+		}
 		const run = new Run(rid);
 		this.#runs.add(run);
 		return run;
@@ -147,9 +150,13 @@ export class Scheduler {
 		for (const resolve of this.#resumed.splice(0)) resolve();
 	}
 
-	/** Aborts the runs with this rid (SGLang matches by prefix), or all; answers how many. */
+	/**
+	 * Aborts all runs, or the one with this rid and those whose rids begin with it: SGLang's scheduler goes by prefix, but
+	 * is asked only about a rid that is running. Answers how many.
+	 */
 	abort(rid: string | null): number {
 		let count = 0;
+		if (rid !== null && ![...this.#runs].some((run) => run.rid === rid)) return count;
 		for (const run of this.#runs) {
 			if (rid !== null && !run.rid.startsWith(rid)) continue;
 			run.stop("aborted");

@@ -1,62 +1,14 @@
-// The engine's small routes: health, models, tokenize, weights, abort, pause, metrics. No generation.
+// The engine's small routes: health, embeddings, weights, abort, pause, metrics, and where the others are. No generation.
 import { parseBody, SimRefusal } from "./chat-request.js";
 import { COUNTER_NAMES } from "./counters.js";
 import { hashIds, Random } from "./hash.js";
+import { INFORMATION_ROUTES, MODEL_PREFIX, oneModel } from "./information-routes.js";
+import { type Handler, json, plain, type ServiceAnswer } from "./service-answer.js";
 import type { SimState } from "./state.js";
-
-export interface ServiceAnswer {
-	status: number;
-	contentType: string;
-	body: string;
-}
-
-type Handler = (state: SimState, body: Buffer) => ServiceAnswer | Promise<ServiceAnswer>;
-
-function json(value: unknown): ServiceAnswer {
-	return { status: 200, contentType: "application/json", body: JSON.stringify(value) };
-}
-
-function plain(body: string): ServiceAnswer {
-	return { status: 200, contentType: "text/plain; charset=utf-8", body };
-}
+import { TOKENIZE_ROUTES } from "./tokenize-routes.js";
 
 function fieldsOf(body: Buffer): Readonly<Record<string, unknown>> {
 	return body.length === 0 ? {} : parseBody(body).fields;
-}
-
-function models(state: SimState): ServiceAnswer {
-	const maxLength = state.tunables.contextLength === 0 ? null : state.tunables.contextLength;
-	const id = state.tunables.modelName;
-	return json({
-		object: "list",
-		data: [{ id, object: "model", created: 0, owned_by: "sglang", root: id, max_model_len: maxLength }],
-	});
-}
-
-function modelInfo(state: SimState): ServiceAnswer {
-	return json({
-		model_path: state.tunables.modelName,
-		tokenizer_path: state.tunables.modelName,
-		is_generation: true,
-		weight_version: state.weightVersion,
-	});
-}
-
-async function tokenize(state: SimState, body: Buffer): Promise<ServiceAnswer> {
-	const fields = fieldsOf(body);
-	const prompt = fields.prompt ?? fields.text;
-	if (typeof prompt !== "string") throw new SimRefusal(400, "prompt must be a text");
-	const ids = await state.model.vocabulary.encode(prompt);
-	return json({ tokens: [...ids], count: ids.length, max_model_len: state.tunables.contextLength });
-}
-
-function detokenize(state: SimState, body: Buffer): ServiceAnswer {
-	const fields = fieldsOf(body);
-	const tokens = fields.tokens;
-	if (!Array.isArray(tokens) || !tokens.every((id) => Number.isInteger(id) && id >= 0)) {
-		throw new SimRefusal(400, "tokens must be a list of token ids");
-	}
-	return json({ text: state.model.vocabulary.decode(tokens, fields.skip_special_tokens !== false) });
 }
 
 async function embeddings(state: SimState, body: Buffer): Promise<ServiceAnswer> {
@@ -84,8 +36,7 @@ function abortRequest(state: SimState, body: Buffer): ServiceAnswer {
 	const fields = fieldsOf(body);
 	const rid = fields.rid;
 	if (fields.abort_all === true) state.scheduler.abort(null);
-	else if (typeof rid === "string" && rid !== "") state.scheduler.abort(rid);
-	else throw new SimRefusal(400, "give rid, or abort_all: true");
+	else if (typeof rid === "string") state.scheduler.abort(rid);
 	return plain("");
 }
 
@@ -115,7 +66,10 @@ function updateWeightVersion(state: SimState, body: Buffer): ServiceAnswer {
 
 function flushCache(state: SimState): ServiceAnswer {
 	state.cache.clear();
-	return plain("Cache flushed.\n");
+	return plain(
+		"Cache flushed.\nPlease check backend logs for more details. " +
+			"(When there are running or waiting requests, the operation will not be performed.)\n",
+	);
 }
 
 function metrics(state: SimState): ServiceAnswer {
@@ -133,14 +87,9 @@ function metrics(state: SimState): ServiceAnswer {
 const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
 	["GET /health", () => plain("")],
 	["GET /health_generate", () => plain("")],
-	["GET /v1/models", models],
-	["GET /get_model_info", modelInfo],
-	["GET /model_info", modelInfo],
 	["GET /metrics", metrics],
-	["POST /tokenize", tokenize],
-	["POST /v1/tokenize", tokenize],
-	["POST /detokenize", detokenize],
-	["POST /v1/detokenize", detokenize],
+	...INFORMATION_ROUTES,
+	...TOKENIZE_ROUTES,
 	["POST /v1/embeddings", embeddings],
 	["POST /abort_request", abortRequest],
 	["POST /pause_generation", pause],
@@ -150,14 +99,18 @@ const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
 	["GET /flush_cache", flushCache],
 ]);
 
-/** @throws SimRefusal 404 for an unknown route, 400 for a bad body */
+/** @throws SimRefusal 400 for a bad body */
 export async function answerService(
 	state: SimState,
 	method: string,
 	path: string,
 	body: Buffer,
 ): Promise<ServiceAnswer> {
-	const handler = ROUTES.get(`${method === "HEAD" ? "GET" : method} ${path}`);
-	if (!handler) throw new SimRefusal(404, `no route ${method} ${path}`);
+	const asked = method === "HEAD" ? "GET" : method;
+	if (asked === "GET" && path.startsWith(MODEL_PREFIX)) {
+		return oneModel(state, decodeURIComponent(path.slice(MODEL_PREFIX.length)));
+	}
+	const handler = ROUTES.get(`${asked} ${path}`);
+	if (!handler) return json({ detail: "Not Found" }, 404);
 	return await handler(state, body);
 }

@@ -1,6 +1,7 @@
 // Everything one simulated engine holds while it runs, made once. Owns no socket and no timer.
 import type { Model } from "./composition.js";
 import { Counters } from "./counters.js";
+import { releaseOf } from "./engine-release.js";
 import { compileSimTunables, type SimTunables } from "./flags.js";
 import { Gates } from "./gates.js";
 import { createLanguageModel } from "./language-model.js";
@@ -32,7 +33,12 @@ export interface SimState {
 export async function createSimState(checkpointDir: string, given: Partial<SimTunables>): Promise<SimState> {
 	const tunables = compileSimTunables(given);
 	const vocabulary = await loadVocabulary(checkpointDir, tunables.endOfTurnToken);
-	const model: Model = { vocabulary, language: await createLanguageModel(vocabulary), tunables };
+	const model: Model = {
+		vocabulary,
+		language: await createLanguageModel(vocabulary),
+		tunables,
+		release: releaseOf(tunables.engineVersion),
+	};
 	const counters = new Counters();
 	const shape =
 		tunables.r3BytesPerToken > 0
@@ -41,7 +47,7 @@ export async function createSimState(checkpointDir: string, given: Partial<SimTu
 	return {
 		tunables,
 		model,
-		renderPrompt: createPromptRenderer(checkpointDir),
+		renderPrompt: createPromptRenderer(checkpointDir, vocabulary, model.release),
 		counters,
 		scheduler: new Scheduler(tunables.maxRunning, tunables.maxQueued, counters),
 		gates: new Gates(),

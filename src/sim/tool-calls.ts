@@ -1,6 +1,10 @@
-// Tool calls of the simulated model: which tool, its markup, and reading markup back as an engine's parser does.
+// Tool calls of the simulated model: which tool, its markup, and reading markup back as SGLang's qwen25 parser does.
+import { JsonSyntaxError, parseJson } from "../json/parse.js";
+import type { JsonObject, JsonValue } from "../json/value.js";
 import type { JsonRecord } from "./chat-request.js";
+import type { EngineRelease } from "./engine-release.js";
 import type { Random } from "./hash.js";
+import { pythonJson } from "./python-json.js";
 import { argumentsFor } from "./tool-arguments.js";
 
 export interface ToolChoice {
@@ -9,16 +13,17 @@ export interface ToolChoice {
 }
 
 export interface ToolCall {
-	/** Position of the tool in the request's list, as the real engine numbers calls; -1 for an unknown name. */
-	index: number;
+	/** Position of the tool in the request's list. */
+	toolPlace: number;
 	name: string;
-	/** JSON text. */
+	/** JSON text in Python's spelling, whatever the sampled ids spell. */
 	argumentsText: string;
 }
 
 const OPEN = "<tool_call>\n";
 const CLOSE = "\n</tool_call>";
-const ARGUMENTS = '"arguments": ';
+/** Python's parser has no such bound but its stack; a call deeper than this is not made by any test. */
+const MAX_DEPTH = 200;
 
 /** The request's tools: full ones or bare functions; entries without a name are left out but keep their place. */
 export function toolsOf(fields: JsonRecord): ToolChoice[] {
@@ -65,40 +70,66 @@ function assistantTurns(fields: JsonRecord): number {
 
 /** What the model writes to call a tool (the Hermes / Qwen form). */
 export function toolMarkup(tool: ToolChoice, random: Random): string {
-	const body = `{"name": ${JSON.stringify(tool.name)}, ${ARGUMENTS}${argumentsFor(tool.parameters, random)}}`;
-	return OPEN + body + CLOSE;
+	const spelled = argumentsFor(tool.parameters, random);
+	return `${OPEN}{"name": ${JSON.stringify(tool.name)}, "arguments": ${spelled}}${CLOSE}`;
 }
 
 /**
- * Splits generated text into content and calls. Text before the first call is content, without the white space
- * next to the call; markup that does not parse stays content.
+ * Splits generated text into content and calls. Text before the first call is content, trimmed; what stands behind it is
+ * lost, and so is markup that is no JSON or names no tool of the request: SGLang's parser drops them all.
+ * @returns null for `calls` when the message has none
  */
 export function readToolCalls(
 	text: string,
 	tools: readonly ToolChoice[],
-): { content: string; calls: ToolCall[] } {
+	release: EngineRelease,
+): { content: string; calls: ToolCall[] | null } {
 	const first = text.indexOf(OPEN);
-	if (first < 0) return { content: text, calls: [] };
+	if (first < 0) return { content: text, calls: null };
 	const calls: ToolCall[] = [];
-	for (let at = first; at >= 0; at = text.indexOf(OPEN, at + 1)) {
-		const end = text.indexOf(CLOSE, at);
+	for (let at = first; at >= 0; ) {
+		const end = text.indexOf(CLOSE, at + OPEN.length);
 		if (end < 0) break;
-		const call = readCall(text.slice(at + OPEN.length, end), tools);
-		if (!call) return { content: text, calls: [] };
-		calls.push(call);
+		calls.push(...readCalls(text.slice(at + OPEN.length, end), tools));
+		at = text.indexOf(OPEN, end + CLOSE.length);
 	}
-	return calls.length === 0 ? { content: text, calls } : { content: text.slice(0, first).trim(), calls };
+	const none = calls.length === 0 && !release.emptyCallsForUnreadable;
+	return { content: text.slice(0, first).trim(), calls: none ? null : calls };
 }
 
-function readCall(body: string, tools: readonly ToolChoice[]): ToolCall | null {
+/** The calls of one block: an object, or a list of them. */
+function readCalls(body: string, tools: readonly ToolChoice[]): ToolCall[] {
+	let parsed: JsonValue;
 	try {
-		const name = recordOf(JSON.parse(body)).name;
-		const start = body.indexOf(ARGUMENTS);
-		if (typeof name !== "string" || start < 0) return null;
-		const argumentsText = body.slice(start + ARGUMENTS.length, body.lastIndexOf("}"));
-		return { index: tools.findIndex((tool) => tool.name === name), name, argumentsText };
-	} catch {
-		// Not JSON: an engine's parser leaves such markup in the text, and so does this one.
-		return null;
+		parsed = parseJson(body.trim(), { maxDepth: MAX_DEPTH });
+	} catch (error) {
+		if (!(error instanceof JsonSyntaxError)) throw error;
+		return [];
 	}
+	const calls: ToolCall[] = [];
+	for (const call of Array.isArray(parsed) ? parsed : [parsed]) {
+		if (!(call instanceof Map)) continue;
+		const name = call.get("name");
+		// Of two tools with one name the parser's table keeps the last.
+		const toolPlace = tools.findLastIndex((tool) => tool.name !== "" && tool.name === name);
+		if (toolPlace < 0) continue;
+		const { name: known } = tools[toolPlace] as ToolChoice;
+		calls.push({ toolPlace, name: known, argumentsText: pythonJson(argumentsOf(call)) });
+	}
+	return calls;
+}
+
+/** `parameters` where that is true, else `arguments`, else an empty object. */
+function argumentsOf(call: JsonObject): JsonValue {
+	const given = call.get("parameters") ?? null;
+	if (isTrue(given)) return given;
+	return call.has("arguments") ? (call.get("arguments") as JsonValue) : new Map();
+}
+
+/** As Python's `or` sees it: empty containers and texts, zero and null are false. */
+function isTrue(value: JsonValue): boolean {
+	if (value === null || value === false || value === "") return false;
+	if (Array.isArray(value)) return value.length > 0;
+	if (value instanceof Map) return value.size > 0;
+	return !(typeof value === "object" && value.value === 0);
 }

@@ -23,6 +23,7 @@ export class Vocabulary {
 	readonly #special: ReadonlySet<number>;
 	readonly #bytes: Array<Buffer | undefined>;
 	readonly #json = new Map<number, string>();
+	readonly #textJson = new Map<number, string>();
 	/** Number of ids; every id is below it. */
 	readonly size: number;
 	/** The id that ends a turn. */
@@ -86,6 +87,15 @@ export class Vocabulary {
 		const bytes = this.bytesOf(id);
 		const text = `"token":${JSON.stringify(bytes.toString("utf8"))},"bytes":[${bytes.join(",")}]`;
 		this.#json.set(id, text);
+		return text;
+	}
+
+	/** The text of an id as a JSON string, as `output_token_logprobs` carries it. */
+	textJsonOf(id: number): string {
+		const known = this.#textJson.get(id);
+		if (known !== undefined) return known;
+		const text = JSON.stringify(this.bytesOf(id).toString("utf8"));
+		this.#textJson.set(id, text);
 		return text;
 	}
 

@@ -14,12 +14,15 @@ export interface ChatReply {
 		message: {
 			content: string;
 			reasoning_content: string | null;
-			tool_calls: Array<{
-				id: string;
-				index: number;
-				type: string;
-				function: { name: string; arguments: string };
-			}> | null;
+			tool_calls:
+				| Array<{
+						id: string;
+						index: number;
+						type: string;
+						function: { name: string; arguments: string };
+				  }>
+				| null
+				| undefined;
 		};
 		finish_reason: string;
 		matched_stop: number | string | null;

@@ -103,16 +103,17 @@ describe("sampling", () => {
 });
 
 describe("the reply", () => {
-	it("spells its first logprob -0.0 and counts what it lists", async () => {
-		const response = await postJson(engine.url + CHAT, { ...ASKED, input_ids: [1, 2, 3] });
+	it("spells the logprob behind a line's end -0.0 and counts what it lists", async () => {
+		const prompt = [...(await vocabulary.encode("a\n"))];
+		const response = await postJson(engine.url + CHAT, { ...ASKED, input_ids: prompt });
 		const text = await response.text();
 		expect(text).toContain('"output_token_logprobs":[[-0.0,');
 		const reply = JSON.parse(text);
 		const meta = reply.choices[0].meta_info;
 		expect(meta.completion_tokens).toBe(meta.output_token_logprobs.length);
-		expect(meta.prompt_tokens).toBe(3);
-		expect(reply.usage.total_tokens).toBe(3 + meta.completion_tokens);
-		expect(reply.choices[0].prompt_token_ids).toEqual([1, 2, 3]);
+		expect(meta.prompt_tokens).toBe(prompt.length);
+		expect(reply.usage.total_tokens).toBe(prompt.length + meta.completion_tokens);
+		expect(reply.choices[0].prompt_token_ids).toEqual(prompt);
 		expect(meta.weight_version).toBe("default");
 	});
 

@@ -221,11 +221,11 @@ describe("service routes", () => {
 		expect(vectors.data[0]?.embedding).not.toEqual(vectors.data[1]?.embedding);
 	});
 
-	it("answers an unknown route with 404 in the engine's own error form", async () => {
+	it("answers an unknown route with 404 as the real server does", async () => {
 		const { engine } = await start();
 		const response = await fetch(`${engine.url}/nowhere`);
 		expect(response.status).toBe(404);
-		expect(await response.json()).toMatchObject({ object: "error", code: 404 });
+		expect(await response.json()).toEqual({ detail: "Not Found" });
 		expect((await postJson(engine.url + CHAT, { ...ASKED, input_ids: [1] })).status).toBe(200);
 	});
 });
