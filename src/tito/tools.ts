@@ -1,20 +1,26 @@
-// Tools as the engine's own schema writes them: fixed key order, defaults filled in, unknown keys dropped. Pure.
+// Tools as the engine's own schema writes them: key order, defaults filled in, unknown keys dropped. Pure.
 import { RollpinError } from "../base/errors.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import { type Dict, fromJson } from "./jinja/values.js";
 
 /**
- * The engine's schema of a tool. 2 has `defer_loading` behind `function`, null when it is missing, and in the function
- * too when it is set (sgl-project/sglang, python/sglang/srt/entrypoints/openai/protocol.py at 004c82e); 1 is older.
+ * How the engine's release hands a tool to the chat template (`Tool` and `Function` in sgl-project/sglang,
+ * python/sglang/srt/entrypoints/openai/protocol.py; test/tito/golden has what those classes print).
+ * 1: before 0.5.13, `{type, function: {description, name, parameters, strict}}` with the defaults filled in.
+ * 2: 0.5.13 to 0.5.22, the same with `defer_loading` behind `function`, null when it is missing, and in the function
+ * too when it is set. 3: from 0.5.23 on, the function's keys in the client's order, what is missing behind them,
+ * `strict` only when it was sent.
  */
-export type ToolSchemaVersion = 1 | 2;
+export type ToolSchemaVersion = 1 | 2 | 3;
 
 export interface CanonicalTools {
-	/** `{type, function: {description, name, parameters, strict}}` each, in version 2 with `defer_loading`. */
 	full: Dict[];
 	/** Only the function objects, for templates that expect those. */
 	bare: Dict[];
 }
+
+const FUNCTION_KEYS = ["description", "name", "parameters", "strict", "defer_loading"] as const;
+type FunctionKey = (typeof FUNCTION_KEYS)[number];
 
 /** Null when there are no tools. @throws RollpinError `invalid_request` naming the tool at fault */
 export function canonicalTools(
@@ -31,37 +37,75 @@ function canonicalTool(tool: JsonValue, index: number, version: ToolSchemaVersio
 	const wrapped = tool.has("function");
 	const described = wrapped ? tool.get("function") : tool;
 	if (!(described instanceof Map)) throw invalid(index, "has a function that is not an object");
-	const type = wrapped ? (tool.get("type") ?? "function") : "function";
-	const canonical = new Map<string, unknown>([["type", fromJson(type)]]);
-	const written = canonicalFunction(described, index);
-	canonical.set("function", written);
-	if (version === 2) {
-		const deferred = wrapped ? boolean(tool.get("defer_loading"), index) : null;
-		const ofFunction = boolean(described.get("defer_loading"), index) ?? deferred;
-		if (ofFunction !== null) written.set("defer_loading", ofFunction);
-		canonical.set("defer_loading", deferred);
-	}
+	const type = wrapped && tool.has("type") ? tool.get("type") : "function";
+	if (typeof type !== "string") throw invalid(index, "has a type that is not a string");
+	if (version === 1) return dict([type, canonicalFunction(described, index, version, null)]);
+	const deferred = wrapped ? flag(tool, "defer_loading", index) : null;
+	return dict([type, canonicalFunction(described, index, version, deferred)], deferred);
+}
+
+function dict([type, written]: [string, Dict], ...deferred: Array<boolean | null>): Dict {
+	const canonical = new Map<string, unknown>([
+		["type", type],
+		["function", written],
+	]);
+	for (const value of deferred) canonical.set("defer_loading", value);
 	return canonical as Dict;
 }
 
-function canonicalFunction(described: JsonObject, index: number): Dict {
+/** @param deferred what the tool itself says, for a function that says nothing of it */
+function canonicalFunction(
+	described: JsonObject,
+	index: number,
+	version: ToolSchemaVersion,
+	deferred: boolean | null,
+): Dict {
+	const values = readFunction(described, index, version, deferred);
+	const order = version === 3 ? sentFirst(described) : FUNCTION_KEYS;
+	const written = new Map<string, unknown>();
+	for (const key of order) {
+		const value = values[key];
+		if (value !== undefined) written.set(key, value);
+	}
+	return written as Dict;
+}
+
+/** Of all keys; undefined is left out of the prompt. */
+function readFunction(
+	described: JsonObject,
+	index: number,
+	version: ToolSchemaVersion,
+	deferred: boolean | null,
+): Record<FunctionKey, unknown> {
 	const name = described.get("name");
 	if (typeof name !== "string") throw invalid(index, "has no function name");
 	const description = described.get("description") ?? null;
 	if (description !== null && typeof description !== "string")
 		throw invalid(index, "has a description that is not a string");
-	return new Map<string, unknown>([
-		["description", description],
-		["name", name],
-		["parameters", fromJson(described.get("parameters") ?? null)],
-		["strict", fromJson(described.get("strict") ?? false)],
-	]) as Dict;
+	const strict = flag(described, "strict", index);
+	if (strict === null && version !== 3 && described.has("strict"))
+		throw invalid(index, "has strict null, which this engine refuses");
+	return {
+		description,
+		name,
+		parameters: fromJson(described.get("parameters") ?? null),
+		strict: strict ?? (version === 3 ? undefined : false),
+		defer_loading:
+			version === 1 ? undefined : (flag(described, "defer_loading", index) ?? deferred ?? undefined),
+	};
 }
 
-function boolean(value: JsonValue | undefined, index: number): boolean | null {
+function sentFirst(described: JsonObject): FunctionKey[] {
+	const known = new Set<string>(FUNCTION_KEYS);
+	const sent = [...described.keys()].filter((key): key is FunctionKey => known.has(key));
+	return [...new Set([...sent, ...FUNCTION_KEYS])];
+}
+
+function flag(holder: JsonObject, key: string, index: number): boolean | null {
+	const value = holder.get(key);
 	if (value === undefined || value === null) return null;
 	if (typeof value === "boolean") return value;
-	throw invalid(index, "has a defer_loading that is neither true nor false");
+	throw invalid(index, `has a ${key} that is neither true nor false`);
 }
 
 function invalid(index: number, what: string): RollpinError {
