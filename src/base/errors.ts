@@ -31,6 +31,8 @@ export const ERROR_STATUS = {
 	internal: 500,
 	upstream_unreachable: 502,
 	upstream_invalid: 502,
+	/** An engine whose tokens would not be what is recorded, whatever the request. */
+	upstream_unfit: 502,
 	/** Its reply says that it used other ids than the ones that were sent. */
 	upstream_rendered_itself: 502,
 	worker_unavailable: 503,

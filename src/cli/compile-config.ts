@@ -113,7 +113,7 @@ function assemble(values: SettledValues, authToken: string | null, machine: Mach
 		chatTemplateFile: values.chatTemplate,
 		chatTemplateKwargsJson: values.chatTemplateKwargs,
 		titoModel: values.titoModel,
-		toolSchemaVersion: values.toolSchemaVersion === "2" ? 2 : 1,
+		toolSchemaVersion: toolSchemaVersion(values),
 		mode: values.mode,
 		messageMatcher: values.messageMatcher,
 		dataDir: values.dataDir,
@@ -156,4 +156,17 @@ function assemble(values: SettledValues, authToken: string | null, machine: Mach
 			content: values.logContent,
 		},
 	};
+}
+
+function toolSchemaVersion({ toolSchemaVersion: text }: SettledValues): ClusterConfig["toolSchemaVersion"] {
+	switch (text) {
+		case "1":
+			return 1;
+		case "2":
+			return 2;
+		case "3":
+			return 3;
+		default:
+			return "auto";
+	}
 }

@@ -184,10 +184,10 @@ export const SERVE_OPTIONS = {
 	toolSchemaVersion: choice({
 		group: TOKENS,
 		description:
-			"how the engine spells tools to the chat template: 2 has defer_loading (newer SGLang), 1 has not; ask its version",
+			"how the engine spells tools to the chat template. auto: as its release does; 3: SGLang 0.5.23 and newer (the client's key order), 2: 0.5.13 to 0.5.22, 1: without defer_loading",
 		placeholder: "version",
-		choices: ["1", "2"],
-		fallback: "1",
+		choices: ["auto", "1", "2", "3"],
+		fallback: "auto",
 	}),
 	chatTemplate: path({
 		group: TOKENS,

@@ -1,7 +1,9 @@
 // An export from beginning to end: which sessions, in which format, to where, and what came of it.
+
 import { existsSync } from "node:fs";
 import { ConfigError, RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
+import { NEWEST_TOOL_SCHEMA } from "../engine/release.js";
 import { parseJson } from "../json/parse.js";
 import type { PayloadChoice } from "../session/records.js";
 import { openLmdbReader } from "../store/lmdb-reader.js";
@@ -121,7 +123,7 @@ async function launchOf({ dataDir, overrides }: ExportOptions): Promise<Launch> 
 		chatTemplateFile: null,
 		chatTemplateKwargsJson: "{}",
 		titoModel: "default",
-		toolSchemaVersion: 1,
+		toolSchemaVersion: "auto",
 		mode: "linear",
 		r3: "off",
 		samplePicker: null,
@@ -146,7 +148,7 @@ async function producer(
 		chatTemplateFile: launch.chatTemplateFile,
 		chatTemplateKwargs: kwargs instanceof Map ? kwargs : new Map(),
 		titoModel: launch.titoModel,
-		toolSchemaVersion: launch.toolSchemaVersion,
+		toolSchemaVersion: launch.toolSchemaVersion === "auto" ? NEWEST_TOOL_SCHEMA : launch.toolSchemaVersion,
 	});
 	if (options.format === "records") return { produce: recordsFormat(parts, tito), close: nothing };
 	const { produce, assembler } = samplesFormat(parts, tito);

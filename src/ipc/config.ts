@@ -41,8 +41,8 @@ export interface ClusterConfig {
 	/** JSON text of an object. */
 	chatTemplateKwargsJson: string;
 	titoModel: string;
-	/** Of the engine: how it spells tools to the chat template. */
-	toolSchemaVersion: 1 | 2;
+	/** Of the engine: how it spells tools to the chat template; auto: by its release. */
+	toolSchemaVersion: 1 | 2 | 3 | "auto";
 	mode: "linear" | "tree";
 	messageMatcher: "strict" | "loose_tool_call" | "role_content_only";
 	/** Absolute path. */

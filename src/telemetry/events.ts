@@ -73,6 +73,7 @@ export interface EventFields {
 	chat_done: ChatDone;
 	proxy_transport_error: { req_id: string; url: string; elapsed_ms: number; code: string };
 	upstream_unreachable: { url: string; code: string };
+	engine_release: { url: string; engine: string; release: string | null; tool_schema_version: number };
 	template_differs: { tito_model: string; checkpoint: string };
 	rollback: {
 		req_id: string;
@@ -139,6 +140,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	chat_done: "info",
 	proxy_transport_error: "warn",
 	upstream_unreachable: "warn",
+	engine_release: "info",
 	template_differs: "warn",
 	rollback: "info",
 	tools_changed: "warn",

@@ -24,7 +24,7 @@ export interface TitoOptions {
 	chatTemplateKwargs: JsonObject;
 	/** `--tito-model`. */
 	titoModel: string;
-	/** `--tool-schema-version`; 1 by default. */
+	/** Until `useToolSchema` says otherwise; 1 by default. */
 	toolSchemaVersion?: ToolSchemaVersion;
 	/** Longest text that is encoded, in UTF-8 bytes; no bound by default. */
 	maxTextBytes?: number;
@@ -40,13 +40,24 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const checkpoint = loadCheckpoint(options.checkpointDir, { chatTemplateFile: options.chatTemplateFile });
 	const kwargs = launchKwargs(options.chatTemplateKwargs, family);
 	refuseUnknownKwargs(family, kwargs);
-	const renderer = rendererOf(family, checkpoint, options);
+	const rendererFor = rendererOf(family, checkpoint, options);
+	const renderer = rendererFor(options.toolSchemaVersion ?? 1);
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
 	const joinBoundary = await resolveBoundary(family, encoder);
 	const differs = differsFromCheckpoint(family, renderer, kwargs, checkpoint);
 	const probe = new MessageProbe(renderer, kwargs, fieldNames(family, checkpoint));
-	return new CheckpointTito(family, kwargs, renderer, encoder, joinBoundary, segmentation, differs, probe);
+	return new CheckpointTito(
+		family,
+		kwargs,
+		renderer,
+		rendererFor,
+		encoder,
+		joinBoundary,
+		segmentation,
+		differs,
+		probe,
+	);
 }
 
 function differsFromCheckpoint(
@@ -71,11 +82,13 @@ function fieldNames({ prompts }: Family, { chatTemplate }: Checkpoint): Set<stri
 	return wordsOf((prompts.kind === "template" ? prompts.template : chatTemplate) ?? "");
 }
 
-function rendererOf({ prompts }: Family, checkpoint: Checkpoint, options: TitoOptions): ConversationRenderer {
-	const version = options.toolSchemaVersion ?? 1;
-	if (prompts.kind === "encoder") return prompts.encoder.forToolSchema(version);
+type RendererFor = (version: ToolSchemaVersion) => ConversationRenderer;
+
+function rendererOf({ prompts }: Family, checkpoint: Checkpoint, options: TitoOptions): RendererFor {
+	if (prompts.kind === "encoder") return (version) => prompts.encoder.forToolSchema(version);
 	const source = prompts.kind === "template" ? prompts.template : checkpoint.chatTemplate;
-	return new PromptRenderer(compile(source, checkpoint, options), checkpoint.specialTokens, version);
+	const template = compile(source, checkpoint, options);
+	return (version) => new PromptRenderer(template, checkpoint.specialTokens, version);
 }
 
 /** A template may look at any variable; an encoder knows its own, and would refuse each request for another. */
@@ -111,7 +124,8 @@ class CheckpointTito implements Tito {
 	readonly segmentation: Segmentation;
 	readonly differsFromCheckpoint: boolean;
 	readonly #kwargs: TemplateKwargs;
-	readonly #renderer: ConversationRenderer;
+	#renderer: ConversationRenderer;
+	readonly #rendererFor: RendererFor;
 	readonly #encoder: Encoder;
 	readonly #probe: MessageProbe;
 
@@ -119,6 +133,7 @@ class CheckpointTito implements Tito {
 		family: Family,
 		kwargs: TemplateKwargs,
 		renderer: ConversationRenderer,
+		rendererFor: RendererFor,
 		encoder: Encoder,
 		joinBoundary: (lastTokenId: number | undefined) => Join,
 		segmentation: Segmentation,
@@ -132,7 +147,12 @@ class CheckpointTito implements Tito {
 		this.joinBoundary = joinBoundary;
 		this.#kwargs = kwargs;
 		this.#renderer = renderer;
+		this.#rendererFor = rendererFor;
 		this.#encoder = encoder;
+	}
+
+	useToolSchema(version: ToolSchemaVersion): void {
+		this.#renderer = this.#rendererFor(version);
 	}
 
 	get vocabSize(): number {

@@ -1,6 +1,7 @@
 // What the rest of the program sees of tokenization: prompts in, token ids out, never history twice.
 import type { JsonObject, JsonValue } from "../json/value.js";
 import type { Segmentation } from "./mismatch.js";
+import type { ToolSchemaVersion } from "./tools.js";
 
 export type AppendRole = "tool" | "user" | "system" | "assistant";
 
@@ -54,6 +55,8 @@ export interface SuffixInput {
  */
 export interface Tito {
 	readonly family: FamilyFacts;
+	/** Renders tools as that schema of the engine's spells them, from the next call on. */
+	useToolSchema(version: ToolSchemaVersion): void;
 	/** Launch kwargs and pins under the request's. Throws RollpinError `invalid_request` on a pin conflict. */
 	effectiveKwargs(request: JsonObject | undefined): TemplateKwargs;
 	/** Ids of a first prompt: all messages rendered with the generation prompt. */

@@ -4,6 +4,7 @@ import { systemClock } from "../base/clock.js";
 import { ConfigError } from "../base/errors.js";
 import type { Partition, WorkerIndex } from "../base/ids.js";
 import { packageRoot } from "../base/package-root.js";
+import { NEWEST_TOOL_SCHEMA } from "../engine/release.js";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import type { ToChild } from "../ipc/messages.js";
 import { parseJson } from "../json/parse.js";
@@ -11,6 +12,7 @@ import type { JsonObject } from "../json/value.js";
 import { createLogger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
 import { createTito } from "../tito/create.js";
+import { openGate } from "./open-gate.js";
 import { openStore } from "./open-store.js";
 import { startWorker, type Worker } from "./worker.js";
 
@@ -76,11 +78,14 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 			chatTemplateFile: config.chatTemplateFile,
 			chatTemplateKwargs: parseJson(config.chatTemplateKwargsJson) as JsonObject,
 			titoModel: config.titoModel,
-			toolSchemaVersion: config.toolSchemaVersion,
+			toolSchemaVersion: config.toolSchemaVersion === "auto" ? NEWEST_TOOL_SCHEMA : config.toolSchemaVersion,
 			maxTextBytes: config.limits.maxTokensPerSession * TEXT_BYTES_PER_TOKEN,
 		}),
 		openStore(config, index, message.storeEpoch, logger, (partition) => refused.add(partition)),
 	]);
+	const gate = openGate(config, tito, index, logger);
+	const unfit = await gate.look();
+	if (unfit !== null) throw new ConfigError(`--upstream: ${unfit}`);
 	// Said once, not by every worker; and not of the toy checkpoint, whose template tells of tools in its own words.
 	const toy = config.checkpointDir === join(packageRoot(), "checkpoints", "toy");
 	if (tito.differsFromCheckpoint === true && index === 0 && !toy) {
@@ -99,8 +104,10 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		tito,
 		logger,
 		clock: systemClock,
+		gate,
 		// The store may be closed by then, and nobody asks any more.
 		onEngineChange: () => {
+			gate.forget();
 			if (!draining) tellStats();
 		},
 	});

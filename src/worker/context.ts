@@ -11,6 +11,7 @@ import type { Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
 import type { Admission } from "./admission.js";
+import type { EngineGate } from "./engine-gate.js";
 
 export interface WorkerContext {
 	index: WorkerIndex;
@@ -19,6 +20,8 @@ export interface WorkerContext {
 	store: Store;
 	tito: Tito;
 	engine: EngineClient;
+	/** What is known of the engine, and whether chats may go there; null when nobody asked it. */
+	gate: EngineGate | null;
 	matcher: MessageMatcher;
 	policy: PositionPolicy;
 	admission: Admission;

@@ -83,6 +83,8 @@ export function generateThrough(
 
 function logTransportError(context: WorkerContext, reqId: RequestId, error: unknown): void {
 	if (!(error instanceof RollpinError) || !error.code.startsWith("upstream_")) return;
+	// Who answers next may be another engine.
+	if (error.code === "upstream_unreachable") context.gate?.forget();
 	// Nothing was sent; the breaker has its own records.
 	if (error.code === "upstream_breaker_open") return;
 	const { elapsedMs, transportCode } = error.details ?? {};

@@ -18,6 +18,7 @@ import type { Tito } from "../tito/tito.js";
 import { Admission } from "./admission.js";
 import type { WorkerContext, WorkerCounters } from "./context.js";
 import { drainServer } from "./drain.js";
+import type { EngineGate } from "./engine-gate.js";
 import { dumpSession } from "./evict-dump.js";
 import { listen } from "./server.js";
 
@@ -33,6 +34,8 @@ export interface WorkerParts {
 	tito: Tito;
 	logger: Logger;
 	clock: Clock;
+	/** Without one every engine is taken as it is. */
+	gate?: EngineGate;
 	/** Entry of the assembly thread; by default the one in the build. */
 	samplesThread?: string;
 	/** The engine became unreachable for this worker, or answers again: its stats are worth telling at once. */
@@ -66,6 +69,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 			timeoutMs: config.upstreamTimeoutMs,
 			breaker: breakerLog(logger, config.upstream, parts.onEngineChange ?? (() => undefined)),
 		}),
+		gate: parts.gate ?? null,
 		matcher: messageMatcher(config.messageMatcher),
 		policy: config.mode === "tree" ? treePolicy : linearPolicy,
 		admission: new Admission(limits.maxInflightPerWorker, limits.maxInflightBytesPerWorker),

@@ -23,7 +23,7 @@ describe("defaults", () => {
 			chatTemplateFile: null,
 			chatTemplateKwargsJson: "{}",
 			titoModel: "qwen3",
-			toolSchemaVersion: 1,
+			toolSchemaVersion: "auto",
 			mode: "linear",
 			messageMatcher: "strict",
 			dataDir: "/job/rollpin-data",
@@ -128,7 +128,9 @@ describe("good settings", () => {
 		[{ onDisconnect: "commit" }, { onDisconnect: "commit" }],
 		[{ samplingReplay: "true" }, { samplingReplay: true }],
 		[{ servedModel: "Qwen/Qwen3-8B" }, { servedModel: "Qwen/Qwen3-8B" }],
+		[{ toolSchemaVersion: "1" }, { toolSchemaVersion: 1 }],
 		[{ toolSchemaVersion: "2" }, { toolSchemaVersion: 2 }],
+		[{ toolSchemaVersion: "3" }, { toolSchemaVersion: 3 }],
 		[{ r3Keep: "latest" }, { r3Keep: "latest" }],
 	];
 	it.each(cases)("%j becomes %j", (flags, expected) => {
@@ -182,7 +184,7 @@ describe("bad settings get one line with flag, rule and remedy", () => {
 			{ titoModel: "qwen3", chatTemplate: "/t.jinja" },
 			/^--tito-model qwen3: has its own template; leave out --chat-template/,
 		],
-		[{ toolSchemaVersion: "3" }, /^--tool-schema-version 3: must be one of 1, 2; /],
+		[{ toolSchemaVersion: "4" }, /^--tool-schema-version 4: must be one of auto, 1, 2, 3; /],
 		[
 			{ r3: "incremental", r3Keep: "latest" },
 			/^--r3-keep latest: with --r3 incremental every turn's payload is needed; leave out/,

@@ -124,6 +124,7 @@ export function heldTito(tito: Tito, points: Checkpoints): Tito {
 	return {
 		family: tito.family,
 		vocabSize: tito.vocabSize,
+		useToolSchema: () => undefined,
 		effectiveKwargs: (request) => tito.effectiveKwargs(request),
 		joinBoundary: (last) => tito.joinBoundary(last),
 		decode: (ids) => tito.decode(ids),

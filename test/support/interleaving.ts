@@ -370,6 +370,7 @@ function byteTito(step: () => Promise<void>): Tito {
 			appendRoles: ["tool", "user", "system", "assistant"],
 			maxTrimTokens: 0,
 		},
+		useToolSchema: () => undefined,
 		effectiveKwargs: () => new Map(),
 		encodePrompt: ({ messages }) => encode(messages),
 		encodeSuffix: ({ appended }) => encode(appended),

@@ -1,0 +1,81 @@
+// What this worker knows of the engine before it renders for it: release, tool schema, verdict. Holds chats till then.
+import { RollpinError } from "../base/errors.js";
+import { type EngineIdentity, nameOf, toolSchemaOf, unfit } from "../engine/release.js";
+import type { ToolSchemaVersion } from "../tito/tools.js";
+
+export interface EngineGateParts {
+	/** Of the engine; for messages. */
+	url: string;
+	/** `--tool-schema-version`. */
+	toolSchemaVersion: ToolSchemaVersion | "auto";
+	/** Asks the engine what it is; never throws. */
+	read: () => Promise<EngineIdentity>;
+	/** Renders tools so from now on. */
+	useToolSchema: (version: ToolSchemaVersion) => void;
+	/** The engine answered what it is, for the first time or otherwise than before. */
+	onRead: (identity: EngineIdentity, toolSchema: ToolSchemaVersion) => void;
+	nowMs: () => number;
+}
+
+/** An engine that kept silent is not asked again before that; a chat meanwhile meets the same silence by itself. */
+const RETRY_MS = 1_000;
+
+export class EngineGate {
+	readonly #parts: EngineGateParts;
+	/** Null while nobody has answered since the last `forget`. */
+	#identity: EngineIdentity | null = null;
+	#told = "";
+	#reading: Promise<EngineIdentity> | null = null;
+	#nextReadMs = Number.NEGATIVE_INFINITY;
+
+	constructor(parts: EngineGateParts) {
+		this.#parts = parts;
+		if (parts.toolSchemaVersion !== "auto") parts.useToolSchema(parts.toolSchemaVersion);
+	}
+
+	/** Asks the engine if nobody did since the last `forget`. @returns why it cannot be used, or null */
+	async look(): Promise<string | null> {
+		const identity = this.#identity ?? (await this.#read());
+		const reason = unfit(identity);
+		return reason === null ? null : `the engine at ${this.#parts.url} cannot be used: ${reason}`;
+	}
+
+	/**
+	 * Before a chat is rendered: the engine's release decides how. Waits only while that is not known yet; an engine
+	 * that does not answer is left to the chat itself, which says so in its own words.
+	 * @throws RollpinError `upstream_unfit` for an engine that cannot be used
+	 */
+	async pass(): Promise<void> {
+		if (this.#identity === null && this.#reading === null && this.#parts.nowMs() < this.#nextReadMs) return;
+		const reason = await this.look();
+		if (reason !== null) throw new RollpinError("upstream_unfit", `${reason}; nothing was sent`);
+	}
+
+	/** The engine may be another one by now: it was away. */
+	forget(): void {
+		this.#identity = null;
+	}
+
+	#read(): Promise<EngineIdentity> {
+		this.#reading ??= this.#readOnce().finally(() => {
+			this.#reading = null;
+		});
+		return this.#reading;
+	}
+
+	async #readOnce(): Promise<EngineIdentity> {
+		const { nowMs, onRead, read, toolSchemaVersion, useToolSchema } = this.#parts;
+		const identity = await read();
+		if (identity.kind === "unreachable") {
+			// A refused connection costs nothing, and the next chat may be the first that gets through.
+			if (identity.code === "TIMEOUT") this.#nextReadMs = nowMs() + RETRY_MS;
+			return identity;
+		}
+		this.#identity = identity;
+		const version = toolSchemaVersion === "auto" ? toolSchemaOf(identity) : toolSchemaVersion;
+		useToolSchema(version);
+		if (this.#told !== nameOf(identity)) onRead(identity, version);
+		this.#told = nameOf(identity);
+		return identity;
+	}
+}

@@ -1,0 +1,64 @@
+// What an engine's own words mean: does it fit, how does it spell tools.
+import { describe, expect, test } from "vitest";
+import { type EngineIdentity, identityOf, nameOf, toolSchemaOf, unfit } from "../../src/engine/release.js";
+
+const sglang = (release: string): EngineIdentity => ({ kind: "sglang", release });
+
+describe("an SGLang release", () => {
+	test.each([
+		["0.4.10.post2", 1, true],
+		["0.5.9", 1, true],
+		["0.5.12", 1, true],
+		["0.5.12.post1", 1, true],
+		["0.5.13", 2, false],
+		["0.5.13rc0", 2, false],
+		["0.5.13.post1", 2, false],
+		["v0.5.16", 2, false],
+		["0.5.22", 2, false],
+		["0.5.23", 3, false],
+		["0.5.23.dev17+g0123abc", 3, false],
+		["0.5.100", 3, false],
+		["0.6", 3, false],
+		["1.0.0", 3, false],
+	])("%s spells tools by schema %i; refused: %s", (release, schema, refused) => {
+		expect(identityOf(200, { version: release })).toEqual(sglang(release));
+		expect(toolSchemaOf(sglang(release))).toBe(schema);
+		expect(unfit(sglang(release)) !== null).toBe(refused);
+	});
+
+	test("before 0.5.13 is refused with the reason", () => {
+		expect(unfit(sglang("0.5.12"))).toBe(
+			"it is SGLang 0.5.12, whose chats have no input_ids; 0.5.13 is the first release that has",
+		);
+	});
+});
+
+test("sglang-router is known by its own server info, and refused by name", () => {
+	const identity = identityOf(200, { router_manager: true, routers_count: 1, workers_count: 1 });
+	expect(identity).toEqual({ kind: "sglang-router" });
+	expect(unfit({ kind: "sglang-router" })).toMatch(/^it is sglang-router, which drops input_ids/);
+});
+
+test.each([
+	[404, { error: {} }],
+	[401, { error: "key" }],
+	[200, undefined],
+	[200, null],
+	[200, []],
+	[200, { model_path: "x" }],
+	[200, { version: 5 }],
+	[503, { version: "0.5.23" }],
+])("status %i with %j says nothing", (status, body) => {
+	expect(identityOf(status, body)).toBeNull();
+});
+
+test.each(["", "0.0.0", "0.0.0.dev1+gabc", "main", "5"])(
+	"the version %j names no release: unknown, taken as the newest and not refused",
+	(version) => {
+		const identity = identityOf(200, { version }) ?? sglang("");
+		expect(identity.kind).toBe("unknown");
+		expect(toolSchemaOf(identity)).toBe(3);
+		expect(unfit(identity)).toBeNull();
+		expect(nameOf(identity)).toContain(JSON.stringify(version));
+	},
+);

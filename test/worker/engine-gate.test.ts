@@ -1,0 +1,78 @@
+// The gate between chats and an engine that may be another one by now.
+import { expect, test } from "vitest";
+import type { EngineIdentity } from "../../src/engine/release.js";
+import type { ToolSchemaVersion } from "../../src/tito/tools.js";
+import { EngineGate } from "../../src/worker/engine-gate.js";
+
+const UP: EngineIdentity = { kind: "sglang", release: "0.5.23" };
+const DOWN: EngineIdentity = { kind: "unreachable", code: "ECONNREFUSED" };
+const SILENT: EngineIdentity = { kind: "unreachable", code: "TIMEOUT" };
+
+function rig(answers: EngineIdentity[], toolSchemaVersion: ToolSchemaVersion | "auto" = "auto") {
+	const state = { reads: 0, nowMs: 0, schemas: [] as number[], told: [] as string[] };
+	const gate = new EngineGate({
+		url: "http://engine",
+		toolSchemaVersion,
+		read: async () => answers[Math.min(state.reads++, answers.length - 1)] ?? DOWN,
+		useToolSchema: (version) => state.schemas.push(version),
+		onRead: (identity, version) => state.told.push(`${identity.kind} ${version}`),
+		nowMs: () => state.nowMs,
+	});
+	return { gate, state };
+}
+
+test("the engine is asked once, by however many chats", async () => {
+	const { gate, state } = rig([UP]);
+	await Promise.all([gate.pass(), gate.pass(), gate.look()]);
+	await gate.pass();
+	expect(state).toMatchObject({ reads: 1, schemas: [3], told: ["sglang 3"] });
+});
+
+test("a chat waits for the engine's release before it is rendered", async () => {
+	const { gate, state } = rig([{ kind: "sglang", release: "0.5.16" }]);
+	await gate.pass();
+	expect(state.schemas.at(-1)).toBe(2);
+});
+
+test("while nobody answers each chat asks again, so that the first one through is rendered right", async () => {
+	const { gate, state } = rig([DOWN, DOWN, UP]);
+	expect(await gate.look()).toBeNull();
+	await gate.pass();
+	await gate.pass();
+	expect(state).toMatchObject({ reads: 3, schemas: [3], told: ["sglang 3"] });
+});
+
+test("an engine that keeps silent holds up a chat now and then, not every one", async () => {
+	const { gate, state } = rig([SILENT]);
+	await gate.pass();
+	await gate.pass();
+	expect(state.reads).toBe(1);
+	state.nowMs = 1_500;
+	await gate.pass();
+	expect(state.reads).toBe(2);
+});
+
+test("an engine that was away is asked again, and told of only when it is another one", async () => {
+	const { gate, state } = rig([UP, UP, { kind: "sglang", release: "0.5.20" }]);
+	await gate.pass();
+	gate.forget();
+	await gate.pass();
+	expect(state.told).toEqual(["sglang 3"]);
+	gate.forget();
+	await gate.pass();
+	expect(state).toMatchObject({ schemas: [3, 3, 2], told: ["sglang 3", "sglang 2"] });
+});
+
+test("a chosen tool schema stands, whatever the engine is", async () => {
+	const { gate, state } = rig([UP], 2);
+	await gate.pass();
+	expect(state.schemas).toEqual([2, 2]);
+});
+
+test("an engine without input_ids, or behind sglang-router, gets no chat", async () => {
+	const { gate } = rig([{ kind: "sglang", release: "0.5.12" }]);
+	expect(await gate.look()).toMatch(/^the engine at http:\/\/engine cannot be used: it is SGLang 0\.5\.12/);
+	await expect(gate.pass()).rejects.toMatchObject({ code: "upstream_unfit", status: 502 });
+	const { gate: routed } = rig([{ kind: "sglang-router" }]);
+	await expect(routed.pass()).rejects.toThrow(/sglang-router, which drops input_ids/);
+});
