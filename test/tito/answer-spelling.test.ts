@@ -23,13 +23,14 @@ async function report(
 }
 
 /**
- * What the engine samples to close the think block that the prompt opened, and whether the template writes the same;
+ * What the engine samples before an answer without reasoning: it closes the think block that the prompt opened, or opens
+ * and closes one of its own; and whether the template writes the same;
  * by family, or by template where one differs from its family's.
  */
 const CLOSED: Record<string, { closing: string; same: boolean }> = {
-	qwen3: { closing: "", same: true },
+	qwen3: { closing: "<think>\n\n</think>\n\n", same: true },
 	qwen35: { closing: "\n</think>\n\n", same: true },
-	qwennext: { closing: "\n</think>\n\n", same: false },
+	qwennext: { closing: "\n</think>\n\n", same: true },
 	glm47: { closing: "</think>", same: false },
 	[GLM_LIKE]: { closing: "</think>", same: true },
 	"glm-4.7/chat_template.glm-5.2.jinja": { closing: "</think>", same: true },
@@ -39,6 +40,9 @@ const CLOSED: Record<string, { closing: string; same: boolean }> = {
 	minimax_m25: { closing: "\n</think>\n\n", same: false },
 	minimax_m27: { closing: "\n</think>\n\n", same: false },
 };
+
+/** Families whose models think or not as the request says. */
+const CHOOSES = new Set(["qwen3", "qwen35"]);
 
 function spelling(titoModel: string, template: string, rigOf: () => FamilyRig, numRuns: number): void {
 	// Without an assistant start no segment is told apart as the assistant's.
@@ -85,6 +89,32 @@ function spelling(titoModel: string, template: string, rigOf: () => FamilyRig, n
 		const end = (await rig.stored({ messages, tools: undefined, kwargs })).subarray(-1);
 		const stored = Int32Array.from([...prompt, ...sampled, ...end]);
 		expect(await report(rig, messages, undefined, stored)).toEqual(closed.same ? [] : ["assistant_text"]);
+	});
+
+	if (!CHOOSES.has(titoModel)) return;
+	it("of answers to prompts with enable_thinking: false is none, turn after turn", async () => {
+		const rig = rigOf();
+		const { tito } = rig;
+		const kwargs = tito.effectiveKwargs(new Map([["enable_thinking", false]]));
+		const messages: JsonObject[] = [];
+		let ids = new Int32Array(0);
+		for (const [question, text] of [
+			["Which?", "That one."],
+			["Sure?", "Quite."],
+			["Why?", "So."],
+		] as const) {
+			const lastAssistant = messages.at(-1);
+			const added = [message("user", question)];
+			messages.push(...added);
+			const prompt: Int32Array =
+				lastAssistant === undefined
+					? await tito.encodePrompt({ messages, tools: undefined, kwargs })
+					: await continued(tito, ids, { lastAssistant, appended: added, tools: undefined, kwargs });
+			ids = Int32Array.from([...prompt, ...(await rig.encode(`${text}<|im_end|>`))]);
+			messages.push(message("assistant", text));
+		}
+		expect(await tito.decode(ids)).toContain("<think>\n\n</think>\n\nThat one.");
+		expect(await report(rig, messages, undefined, ids)).toEqual([]);
 	});
 }
 

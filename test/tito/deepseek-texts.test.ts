@@ -133,6 +133,18 @@ describe("DeepSeek-V3.2", () => {
 	});
 });
 
+describe("DeepSeek-V3.2's tool section", () => {
+	test("has no blank lines, as the engines' copies of the format have none", () => {
+		const text = prompt(deepseekV32Encoder, [system, user], on, [
+			{ type: "function", function: { name: "get" } },
+		]);
+		const section = text.slice(text.indexOf("## Tools"), text.indexOf("</functions>"));
+		expect(section).not.toContain("\n\n");
+		expect(section).toContain("</｜DSML｜function_calls>\nString and scalar parameters");
+		expect(section).toContain("<think>...thinking about results</think>\nHere are the functions");
+	});
+});
+
 describe("DeepSeek-V4", () => {
 	test.each([
 		["a user", [user], on, "<｜User｜>Weather?<｜Assistant｜><think>"],
@@ -202,18 +214,21 @@ describe("DeepSeek-V4", () => {
 });
 
 describe.each([
-	["DeepSeek-V3.2", deepseekV32Encoder, "</functions>\n"],
-	["DeepSeek-V4", deepseekV4Encoder, "to invoke tool calls.\n"],
-])("%s in common", (_, encoder, sectionEnd) => {
+	["DeepSeek-V3.2", deepseekV32Encoder, "## Tools\nYou have access to a set of tools", "</functions>\n"],
+	[
+		"DeepSeek-V4",
+		deepseekV4Encoder,
+		"## Tools\n\nYou have access to a set of tools",
+		"to invoke tool calls.\n",
+	],
+])("%s in common", (_, encoder, sectionStart, sectionEnd) => {
 	const described = { type: "function", function: { name: "get", parameters: { type: "object" } } };
 	const written =
 		'\n{"description": null, "name": "get", "parameters": {"type": "object"}, "strict": false}\n';
 
 	test("tools stand behind the system message, as the engine's schema spells them", () => {
 		const text = prompt(encoder, [system, user], on, [described]);
-		expect(
-			text.startsWith("<｜begin▁of▁sentence｜>Be brief.\n\n## Tools\n\nYou have access to a set of tools"),
-		).toBe(true);
+		expect(text.startsWith(`<｜begin▁of▁sentence｜>Be brief.\n\n${sectionStart}`)).toBe(true);
 		expect(text).toContain(written);
 		expect(text.endsWith(`${sectionEnd}<｜User｜>Weather?<｜Assistant｜><think>`)).toBe(true);
 	});

@@ -91,7 +91,7 @@ describeWithShared("DeepSeek families on DeepSeek-V3.1's tokenizer", () => {
 		);
 	});
 
-	it("V3.2 agrees with llama.cpp's template where that renders the same format", () => {
+	it("V3.2 agrees with llama.cpp's template where that renders the same format, blank lines of the tools aside", () => {
 		const source = readFileSync(join(checkpointDir, "chat_template.v3.2.jinja"), "utf8");
 		const template = new PromptRenderer(
 			new ChatTemplate(source),
@@ -107,7 +107,12 @@ describeWithShared("DeepSeek families on DeepSeek-V3.1's tokenizer", () => {
 		).map(object);
 		for (const count of [2, 5]) {
 			const input: PromptInput = { messages: messages.slice(0, count), tools: TOOLS, kwargs };
-			expect(deepseekV32Encoder.prompt(input)).toBe(template.prompt(input));
+			const [before = "", section = "", after = ""] = template
+				.prompt(input)
+				.split(/(## Tools[\s\S]*<\/functions>)/);
+			expect(section).toContain("## Tools\n\nYou have access");
+			const wanted = before + section.replaceAll("\n\n", "\n") + after;
+			expect(deepseekV32Encoder.prompt(input)).toBe(wanted);
 		}
 	});
 });

@@ -106,12 +106,12 @@ const COMPARISONS: Comparison[] = [
 		goldens: "kimi-k2",
 		original: "kimi-k2/chat_template.thinking.jinja",
 		kept: THINK_TAGS,
-		edit: (source) =>
-			edited(
-				edited(source, "tools | tojson()", "tools | tojson(separators=(',', ':'))"),
-				/<\|im_middle\|>\n(?=\{%- endif -%\}\s*$)/,
-				"<|im_middle|><think>\n",
-			),
+		// K2.5 declares tools without spaces, has no system text of its own and opens the think block.
+		edit: (source) => {
+			const compact = edited(source, "tools | tojson()", "tools | tojson(separators=(',', ':'))");
+			const silent = edited(compact, /<\|im_system\|>system<\|im_middle\|>You are Kimi[^\n]*/, "");
+			return edited(silent, /<\|im_middle\|>\n(?=\{%- endif -%\}\s*$)/, "<|im_middle|><think>\n");
+		},
 	},
 ];
 

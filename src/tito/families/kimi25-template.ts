@@ -14,15 +14,13 @@ export const KIMI25_TEMPLATE = String.raw`${TEXT_OF}
 	{{- tools_ts_str if tools_ts_str else tools | tojson(separators=(',', ':')) -}}
 	{{- '<|im_end|>' -}}
 {%- endif -%}
-{%- if messages[0].role != 'system' -%}
-	{{- '<|im_system|>system<|im_middle|>You are Kimi, an AI assistant created by Moonshot AI.<|im_end|>' -}}
-{%- endif -%}
 
+{%- set silent = thinking is defined and thinking is false -%}
 {%- for message in messages -%}
 	{%- set speaker = message.role if message.role in ['user', 'assistant'] else 'system' -%}
 	{{- '<|im_' + speaker + '|>' + (message.name or message.role) + '<|im_middle|>' -}}
 	{%- if message.role == 'assistant' -%}
-		{%- set reasoning = message.reasoning_content if message.reasoning_content is string else '' -%}
+		{%- set reasoning = message.reasoning_content if message.reasoning_content is string and not silent else '' -%}
 		{{- '<think>' + reasoning + '</think>' -}}
 	{%- elif message.role == 'tool' -%}
 		{{- '## Return of ' ~ message.tool_call_id ~ '\n' -}}
@@ -43,5 +41,5 @@ export const KIMI25_TEMPLATE = String.raw`${TEXT_OF}
 
 {%- if add_generation_prompt -%}
 	{{- '<|im_assistant|>assistant<|im_middle|><think>' -}}
-	{{- '</think>' if thinking is defined and thinking is false else '' -}}
+	{{- '</think>' if silent else '' -}}
 {%- endif -%}`;

@@ -1,9 +1,9 @@
 // Qwen3's chat template with reasoning kept in every turn, so that a prompt only ever grows. Text only.
 
 /**
- * Renders as the checkpoint's own template does, with two differences: an assistant message that has reasoning shows
- * it wherever it stands, not only behind the last user question; and one without shows none wherever it stands, where
- * the checkpoint's template opens and closes an empty block if it is the last. String.raw: the backslashes are Jinja's.
+ * Renders as the checkpoint's own template does, with one difference: every assistant message has its think block, not
+ * only those behind the last user question; an empty one where it has no reasoning, as a model that did not think
+ * samples it and as a prompt with `enable_thinking: false` closes it. String.raw: the backslashes are Jinja's.
  */
 const CONVERSATION = String.raw`{%- macro turn(role, text) -%}
 {{- '<|im_start|>' + role + '\n' + text + '<|im_end|>\n' -}}
@@ -36,12 +36,7 @@ const CONVERSATION = String.raw`{%- macro turn(role, text) -%}
 			{%- set reasoning = content.split('</think>')[0].rstrip('\n').split('<think>')[-1].lstrip('\n') -%}
 			{%- set content = content.split('</think>')[-1].lstrip('\n') -%}
 		{%- endif -%}
-		{{- '<|im_start|>assistant\n' -}}
-		{%- if reasoning -%}
-			{{- '<think>\n' + reasoning.strip('\n') + '\n</think>\n\n' + content.lstrip('\n') -}}
-		{%- else -%}
-			{{- content -}}
-		{%- endif -%}
+		{{- '<|im_start|>assistant\n<think>\n' + reasoning.strip('\n') + '\n</think>\n\n' + content.lstrip('\n') -}}
 		{%- for tool_call in message.tool_calls or [] -%}
 			{{- '\n' if content or not loop.first else '' -}}
 			{%- set called = tool_call.function or tool_call -%}
