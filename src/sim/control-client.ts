@@ -78,7 +78,12 @@ export class SimControl {
 		await this.#call("POST", "/close-connections", { which });
 	}
 
-	/** Clears script, gates (held requests pass), log and totals. */
+	/** Misbehaves in these ways from now on, and in no other; a program's name stands for all of its ways. */
+	async misbehave(...names: string[]): Promise<void> {
+		await this.#call("POST", "/misbehave", { names });
+	}
+
+	/** Clears script, gates (held requests pass), log and totals, and misbehaves as it was started. */
 	async reset(): Promise<void> {
 		await this.#call("POST", "/reset");
 	}

@@ -1,6 +1,7 @@
 // The control plane: scripts, gates, counters and the log over HTTP, on a port of its own. Tests only; no generation.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { COUNTER_NAMES, type CounterName } from "./counters.js";
+import { misbehavioursOf } from "./misbehaviour.js";
 import type { LoggedRequestJson } from "./request-log.js";
 import type { ScriptedAnswer } from "./script.js";
 import type { SimState } from "./state.js";
@@ -99,7 +100,19 @@ function listRequests(call: Call): unknown {
 	);
 }
 
+function misbehave(call: Call): unknown {
+	const names = fieldOf(call, "names");
+	if (!Array.isArray(names)) throw new ControlError(400, "names must be a list of misbehaviours");
+	try {
+		call.state.misbehaviours = misbehavioursOf(names.map(String));
+	} catch (error) {
+		throw new ControlError(400, (error as Error).message);
+	}
+	return { names: [...call.state.misbehaviours] };
+}
+
 function reset(call: Call): unknown {
+	call.state.misbehaviours = call.state.ownMisbehaviours;
 	call.state.script.clear();
 	call.state.gates.reset();
 	call.state.log.clear();
@@ -121,6 +134,7 @@ const ROUTES: ReadonlyMap<string, Handler> = new Map<string, Handler>([
 	["GET /gates/*", waitGate],
 	["POST /gates/*", releaseGate],
 	["GET /requests", listRequests],
+	["POST /misbehave", misbehave],
 	[
 		"POST /listen",
 		async (call) => {

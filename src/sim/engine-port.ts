@@ -1,13 +1,15 @@
 // The engine's HTTP surface: reads a request, finds its script, sends or breaks the answer, counts. Decides no content.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Segment } from "./chat-reply.js";
-import { parseBody, SimRefusal, typeOf } from "./chat-request.js";
+import { type ParsedBody, parseBody, SimRefusal, typeOf } from "./chat-request.js";
+import { changesReplies, forwardedRequest, gatewayAnswer, gatewayRefusal, returnedReply } from "./gateway.js";
 import { answerGeneration, GENERATION_PATHS, ridOf } from "./generation-routes.js";
 import { delay } from "./scheduler.js";
 import type { ScriptedAnswer } from "./script.js";
+import type { ServiceAnswer } from "./service-answer.js";
 import { answerService } from "./service-routes.js";
 import type { SimState } from "./state.js";
-import { type Answer, sendAnswer, sendFault, sendRaw } from "./wire.js";
+import { type Answer, pieces, sendAnswer, sendFault, sendRaw } from "./wire.js";
 
 async function readBody(request: IncomingMessage): Promise<Buffer | null> {
 	const chunks: Buffer[] = [];
@@ -93,26 +95,50 @@ class Exchange {
 			await this.#holdScripted(scripted);
 			await this.#send({ status: 200, headers: [], segments: [whole ?? Buffer.alloc(0)] }, scripted);
 		} else if (this.#generation) {
+			const refused = gatewayRefusal(this.#state.misbehaviours, body);
+			if (refused) return await this.#sendService(refused);
 			const segments = await this.#generate(body, scripted);
-			if (segments) await this.#send({ status: 200, headers: [], segments }, scripted);
+			if (segments) {
+				await this.#send({ status: 200, headers: [], segments: this.#returned(segments) }, scripted);
+			}
 		} else {
-			const service = await answerService(this.#state, method, this.#path, body);
-			const headers: Array<[string, string]> = [["content-type", service.contentType]];
-			await this.#send({ status: service.status, headers, segments: [Buffer.from(service.body)] }, null);
+			const service =
+				gatewayAnswer(this.#state.misbehaviours, method, this.#path) ??
+				(await answerService(this.#state, method, this.#path, body));
+			await this.#sendService(service);
 		}
 	}
 
+	async #sendService({ status, contentType, body }: ServiceAnswer): Promise<void> {
+		const headers: Array<[string, string]> = [["content-type", contentType]];
+		await this.#send({ status, headers, segments: [Buffer.from(body)] }, null);
+	}
+
 	async #generate(body: Buffer, scripted: ScriptedAnswer | null): Promise<Segment[] | null> {
-		const parsed = parseBody(body);
+		const active = this.#state.misbehaviours;
+		const parsed = parseBody(forwardedRequest(active, body));
+		if (active.has("generates-twice")) await this.#run(parsed, null);
+		return await this.#run(parsed, scripted);
+	}
+
+	async #run(parsed: ParsedBody, scripted: ScriptedAnswer | null): Promise<Segment[] | null> {
 		const run = this.#state.scheduler.open(ridOf(parsed));
 		const leave = (): void => run.stop("cancelled");
-		if (this.#gone.signal.aborted) leave();
-		this.#gone.signal.addEventListener("abort", leave, { once: true });
+		// What buffers the reply does not tell the engine that the client left.
+		if (!this.#state.misbehaviours.has("buffers")) {
+			if (this.#gone.signal.aborted) leave();
+			this.#gone.signal.addEventListener("abort", leave, { once: true });
+		}
 		try {
 			return await answerGeneration(this.#state, this.#path, parsed, run, scripted);
 		} finally {
 			this.#state.scheduler.close(run);
 		}
+	}
+
+	#returned(segments: readonly Segment[]): readonly Segment[] {
+		const active = this.#state.misbehaviours;
+		return changesReplies(active) ? [returnedReply(active, Buffer.concat([...pieces(segments)]))] : segments;
 	}
 
 	async #holdScripted(scripted: ScriptedAnswer): Promise<void> {

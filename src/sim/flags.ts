@@ -19,6 +19,7 @@ export interface SimOption {
 export interface SimTunables {
 	seed: number;
 	engineVersion: string;
+	misbehave: string;
 	modelName: string;
 	weightVersion: string;
 	endOfTurnToken: string;
@@ -57,6 +58,13 @@ export const SIM_OPTIONS: readonly SimOption[] = [
 		default: "0.5.23",
 		choices: ENGINE_VERSIONS,
 		description: "release of SGLang whose replies, prompts and errors it imitates",
+	},
+	{
+		name: "misbehave",
+		unit: "",
+		default: "",
+		description:
+			"what it does as some gateway does: sglang-router, smg, or names such as drops-input-ids, comma-separated (docs/simulated-engine.md)",
 	},
 	{
 		name: "modelName",

@@ -15,6 +15,7 @@ import {
 import { Random } from "./hash.js";
 import { spellLogprobs } from "./logprobs.js";
 import { logprobTriples } from "./meta-info.js";
+import type { PrefixCache } from "./prefix-cache.js";
 import { delay, type Run } from "./scheduler.js";
 import type { ScriptedAnswer } from "./script.js";
 import type { SimState } from "./state.js";
@@ -52,10 +53,11 @@ export async function generate(
 		random: new Random({ high: 0, low: 0 }),
 	};
 	let cachedTokens = 0;
+	const cache = cacheOf(state);
 	if (admitted) {
 		try {
 			state.counters.add("started");
-			cachedTokens = Math.min(state.cache.match(input.promptIds), Math.max(0, input.promptIds.length - 1));
+			cachedTokens = Math.min(cache.match(input.promptIds), Math.max(0, input.promptIds.length - 1));
 			composition = await runAdmitted(state, run, input, cachedTokens);
 		} finally {
 			state.scheduler.leave();
@@ -67,11 +69,18 @@ export async function generate(
 	sequence.set(input.promptIds);
 	sequence.set(composition.ids, input.promptIds.length);
 	if (admitted) {
-		state.cache.add(sequence.subarray(0, -1));
+		cache.add(sequence.subarray(0, -1));
 		state.counters.add("generated");
 		state.counters.add("generatedTokens", composition.ids.length);
 	}
 	return describe(state, run, input, { composition, sequence, startLength, cachedTokens, admitted });
+}
+
+/** The engine's one cache, or in turn those of the two engines that a splitting gateway would go to. */
+function cacheOf(state: SimState): PrefixCache {
+	if (!state.misbehaviours.has("splits-sessions")) return state.cache;
+	state.split = !state.split;
+	return state.split ? state.cache : state.otherCache;
 }
 
 async function runAdmitted(

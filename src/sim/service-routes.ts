@@ -66,6 +66,7 @@ function updateWeightVersion(state: SimState, body: Buffer): ServiceAnswer {
 
 function flushCache(state: SimState): ServiceAnswer {
 	state.cache.clear();
+	state.otherCache.clear();
 	return plain(
 		"Cache flushed.\nPlease check backend logs for more details. " +
 			"(When there are running or waiting requests, the operation will not be performed.)\n",

@@ -5,6 +5,7 @@ import { releaseOf } from "./engine-release.js";
 import { compileSimTunables, type SimTunables } from "./flags.js";
 import { Gates } from "./gates.js";
 import { createLanguageModel } from "./language-model.js";
+import { type Misbehaviour, misbehaviourNames, misbehavioursOf } from "./misbehaviour.js";
 import { PrefixCache } from "./prefix-cache.js";
 import { createPromptRenderer, type PromptRenderer } from "./prompt.js";
 import { PayloadMaker, shapeOfBytes } from "./replay-payload.js";
@@ -23,15 +24,23 @@ export interface SimState {
 	readonly script: Script;
 	readonly log: RequestLog;
 	readonly cache: PrefixCache;
+	/** Of the second engine behind a gateway that splits sessions. */
+	readonly otherCache: PrefixCache;
 	readonly routedExperts: PayloadMaker;
 	readonly indexer: PayloadMaker;
 	/** Changed by /update_weight_version. */
 	weightVersion: string;
+	/** Changed by the control plane; a reset brings back those of the start. */
+	misbehaviours: ReadonlySet<Misbehaviour>;
+	readonly ownMisbehaviours: ReadonlySet<Misbehaviour>;
+	/** The last generation went to the first of two engines. */
+	split: boolean;
 }
 
 /** @throws ConfigError on a bad option or an unreadable checkpoint */
 export async function createSimState(checkpointDir: string, given: Partial<SimTunables>): Promise<SimState> {
 	const tunables = compileSimTunables(given);
+	const ownMisbehaviours = misbehavioursOf(misbehaviourNames(tunables.misbehave));
 	const vocabulary = await loadVocabulary(checkpointDir, tunables.endOfTurnToken);
 	const model: Model = {
 		vocabulary,
@@ -54,6 +63,7 @@ export async function createSimState(checkpointDir: string, given: Partial<SimTu
 		script: new Script(),
 		log: new RequestLog(tunables.requestLogEntries, tunables.requestLogBytes),
 		cache: new PrefixCache(tunables.prefixCacheTokens),
+		otherCache: new PrefixCache(tunables.prefixCacheTokens),
 		routedExperts: new PayloadMaker(tunables.seed, { ...shape, bound: tunables.r3Experts }),
 		indexer: new PayloadMaker(tunables.seed + 1, {
 			layers: tunables.indexerLayers,
@@ -61,5 +71,8 @@ export async function createSimState(checkpointDir: string, given: Partial<SimTu
 			bound: 2 ** 20,
 		}),
 		weightVersion: tunables.weightVersion,
+		misbehaviours: ownMisbehaviours,
+		ownMisbehaviours,
+		split: false,
 	};
 }

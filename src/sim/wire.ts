@@ -11,7 +11,8 @@ export interface Answer {
 	segments: readonly Segment[];
 }
 
-function* pieces(segments: readonly Segment[], limit = Number.POSITIVE_INFINITY): Generator<Buffer> {
+/** The bytes of a body in order, up to `limit` of them. */
+export function* pieces(segments: readonly Segment[], limit = Number.POSITIVE_INFINITY): Generator<Buffer> {
 	let left = limit;
 	for (const segment of segments) {
 		for (const chunk of Buffer.isBuffer(segment) ? [segment] : segment.chunks()) {
