@@ -2,6 +2,7 @@
 // files that `Machine` hands in. Nothing after this step reads flags, environment or the config file.
 import { dirname, resolve } from "node:path";
 import type { ClusterConfig, LogFormat } from "../ipc/config.js";
+import type { FamilyChoice } from "../tito/family-choice.js";
 import {
 	checkCheckpoint,
 	checkExposure,
@@ -31,12 +32,14 @@ export interface Machine {
 	look: (path: string) => "file" | "directory" | "absent";
 	/** Throws when the file cannot be read. */
 	readText: (path: string) => string;
+	/** Looks at the checkpoint. Throws ConfigError. */
+	chooseFamily: (checkpointDir: string) => FamilyChoice;
 }
 
 /** Every option's effective value: no default left open, paths absolute. */
-export interface SettledValues extends OptionValues {
+export interface SettledValues extends Omit<OptionValues, "titoModel"> {
 	backends: number;
-	titoModel: NonNullable<OptionValues["titoModel"]>;
+	titoModel: string;
 	instanceId: string;
 	sessionTtl: number;
 	maxInflightMib: number;
@@ -48,16 +51,20 @@ export interface Compiled {
 	values: SettledValues;
 	/** Settings that do nothing beside the others, a line each. */
 	warnings: readonly string[];
+	/** Who chose the family, or what it was chosen by. */
+	familyWhy: string;
 }
 
 const MIB = 1024 * 1024;
 
 /** Throws ConfigError: one line naming the setting, the rule and the remedy. */
 export function compileConfig(settings: RawSettings, machine: Machine): Compiled {
-	const values = settle(readValues(settings), settings, machine);
+	const settled = settle(readValues(settings), settings, machine);
 	const label = (key: OptionKey) => labelOf(key, sourceOf(settings, key));
-	checkLifetimes(values, label);
-	checkCheckpoint(values, label, machine);
+	checkLifetimes(settled, label);
+	checkCheckpoint(settled, label, machine);
+	const choice = familyOf(settled, sourceOf(settings, "titoModel"), machine);
+	const values = { ...settled, titoModel: choice.family };
 	checkStorage(values, label, machine);
 	checkLimits(values, label);
 	checkHooks(values, label, machine);
@@ -66,7 +73,16 @@ export function compileConfig(settings: RawSettings, machine: Machine): Compiled
 	checkExposure(values, label, authToken);
 	const given = (key: OptionKey) => sourceOf(settings, key).from !== "default";
 	const warnings = unusedSettings(values, label, given);
-	return { values, config: assemble(values, authToken, machine), warnings };
+	if (choice.doubtful)
+		warnings.push(
+			`--tito-model default was chosen for --checkpoint ${values.checkpoint} (${choice.why}): its tokens are kept only if its template merely appends; see docs/families.md, and run rollpin verify`,
+		);
+	return {
+		values,
+		config: assemble(values, authToken, choice.why, machine),
+		warnings,
+		familyWhy: choice.why,
+	};
 }
 
 export function sourceOf(settings: RawSettings, key: OptionKey): Source {
@@ -84,9 +100,7 @@ function settle(values: OptionValues, settings: RawSettings, machine: Machine): 
 	return {
 		...values,
 		backends,
-		// The toy checkpoint speaks Qwen3's format: with `default` each of its sessions would report a missing newline.
-		titoModel:
-			values.titoModel ?? (values.checkpoint === null && values.chatTemplate === null ? "qwen3" : "default"),
+		titoModel: values.titoModel ?? "default",
 		instanceId: values.instanceId ?? machine.newInstanceId(),
 		sessionTtl: values.sessionTtl ?? Math.min(86_400, values.maxSessionTtl),
 		maxInflightMib: values.maxInflightMib ?? Math.max(values.maxBodyMib, Math.min(4096, memoryShareMib)),
@@ -102,7 +116,22 @@ function settle(values: OptionValues, settings: RawSettings, machine: Machine): 
 	};
 }
 
-function assemble(values: SettledValues, authToken: string | null, machine: Machine): ClusterConfig {
+/** After the checkpoint was found to be there. */
+function familyOf(values: SettledValues, source: Source, machine: Machine): FamilyChoice {
+	if (source.from !== "default") return { family: values.titoModel, why: "--tito-model", doubtful: false };
+	if (values.chatTemplate !== null)
+		return { family: "default", why: "--chat-template goes with default only", doubtful: false };
+	// The toy checkpoint speaks Qwen3's format: with `default` each of its sessions would report a missing newline.
+	if (values.checkpoint === null) return { family: "qwen3", why: "the toy checkpoint", doubtful: false };
+	return machine.chooseFamily(values.checkpoint);
+}
+
+function assemble(
+	values: SettledValues,
+	authToken: string | null,
+	titoModelWhy: string,
+	machine: Machine,
+): ClusterConfig {
 	return {
 		backends: values.backends,
 		host: values.host,
@@ -113,6 +142,7 @@ function assemble(values: SettledValues, authToken: string | null, machine: Mach
 		chatTemplateFile: values.chatTemplate,
 		chatTemplateKwargsJson: values.chatTemplateKwargs,
 		titoModel: values.titoModel,
+		titoModelWhy,
 		toolSchemaVersion: toolSchemaVersion(values),
 		mode: values.mode,
 		messageMatcher: values.messageMatcher,

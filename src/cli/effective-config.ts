@@ -9,12 +9,12 @@ import type { RawSettings, Source } from "./settings.js";
 export function effectiveConfig(compiled: Compiled, settings: RawSettings): string {
 	const entries = OPTION_KEYS.map((key) => [
 		fileKeyOf(key),
-		{ value: compiled.values[key], from: origin(key, sourceOf(settings, key)) },
+		{ value: compiled.values[key], from: origin(key, sourceOf(settings, key), compiled) },
 	]);
 	return `${JSON.stringify(Object.fromEntries(entries), null, "\t")}\n`;
 }
 
-function origin(key: OptionKey, source: Source): string {
+function origin(key: OptionKey, source: Source, { familyWhy }: Compiled): string {
 	switch (source.from) {
 		case "flag":
 			return `flag ${flagOf(key)}`;
@@ -23,6 +23,6 @@ function origin(key: OptionKey, source: Source): string {
 		case "file":
 			return `file ${source.path}`;
 		case "default":
-			return "default";
+			return key === "titoModel" ? `chosen by the checkpoint: ${familyWhy}` : "default";
 	}
 }

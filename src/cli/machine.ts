@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
+import { chooseFamily } from "../tito/family-choice.js";
 import type { Surroundings } from "./client-options.js";
 import type { Machine } from "./compile-config.js";
 
@@ -19,6 +20,7 @@ export function createMachine(): Machine {
 		newInstanceId: () => randomBytes(16).toString("hex"),
 		look,
 		readText: (path) => readFileSync(path, "utf8"),
+		chooseFamily,
 	};
 }
 

@@ -179,7 +179,7 @@ export const SERVE_OPTIONS = {
 			"inkling",
 		],
 		fallback: null,
-		defaultText: "default; with the toy checkpoint qwen3",
+		defaultText: "chosen by the checkpoint: its model_type and template",
 	}),
 	toolSchemaVersion: choice({
 		group: TOKENS,

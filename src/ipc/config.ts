@@ -41,6 +41,8 @@ export interface ClusterConfig {
 	/** JSON text of an object. */
 	chatTemplateKwargsJson: string;
 	titoModel: string;
+	/** Who chose it, or what it was chosen by; for people. */
+	titoModelWhy: string;
 	/** Of the engine: how it spells tools to the chat template; auto: by its release. */
 	toolSchemaVersion: 1 | 2 | 3 | "auto";
 	mode: "linear" | "tree";

@@ -287,6 +287,7 @@ export class Cluster {
 				upstream: this.#upstream ?? "",
 				mode: config.mode,
 				tito_model: config.titoModel,
+				tito_model_from: config.titoModelWhy,
 				data_dir: config.dataDir,
 			},
 			`ready at ${port.url} with ${config.backends} worker${config.backends === 1 ? "" : "s"}`,

@@ -40,6 +40,7 @@ export interface EventFields {
 		upstream: string;
 		mode: string;
 		tito_model: string;
+		tito_model_from: string;
 		data_dir: string;
 	};
 	sim_engine: { url: string; control_url: string; pid: number };

@@ -16,6 +16,8 @@ export interface Checkpoint {
 	chatTemplate: string | null;
 	/** Rows of the model's output layer by config.json (0 when it does not say): often more than the tokenizer has tokens. */
 	outputSize: number;
+	/** `model_type` of config.json; null when it does not say. */
+	modelType: string | null;
 }
 
 export interface CheckpointOptions {
@@ -46,21 +48,25 @@ export function loadCheckpoint(dir: string, options: CheckpointOptions): Checkpo
 		);
 	const config = readConfig(join(dir, "tokenizer_config.json"));
 	const chatTemplate = customTemplate(options.chatTemplateFile) ?? ownTemplate(dir, config);
-	const outputSize = outputSizeOf(join(dir, "config.json"));
+	const modelConfig = modelConfigOf(join(dir, "config.json"));
+	const modelType = modelConfig?.get("model_type");
 	return {
 		dir,
 		tokenizerFile,
 		specialTokens: specialTokens(config),
 		flaggedSpecialIds: flaggedSpecialIds(config),
 		chatTemplate,
-		outputSize,
+		outputSize: modelConfig === null ? 0 : outputSizeOf(modelConfig),
+		modelType: typeof modelType === "string" ? modelType : null,
 	};
 }
 
+function modelConfigOf(file: string): JsonObject | null {
+	return isFile(file) ? readConfig(file) : null;
+}
+
 /** `vocab_size`, at the top or under `text_config` as multimodal models have it. */
-function outputSizeOf(file: string): number {
-	if (!isFile(file)) return 0;
-	const config = readConfig(file);
+function outputSizeOf(config: JsonObject): number {
 	const text = config.get("text_config");
 	for (const place of [config, text]) {
 		const size = place instanceof Map ? place.get("vocab_size") : undefined;

@@ -23,6 +23,7 @@ describe("defaults", () => {
 			chatTemplateFile: null,
 			chatTemplateKwargsJson: "{}",
 			titoModel: "qwen3",
+			titoModelWhy: "the toy checkpoint",
 			toolSchemaVersion: "auto",
 			mode: "linear",
 			messageMatcher: "strict",

@@ -34,6 +34,7 @@ export function machineWith(
 			if (typeof content !== "string") throw new Error(`ENOENT: ${path}`);
 			return content;
 		},
+		chooseFamily: () => ({ family: "default", why: "a test", doubtful: false }),
 		...facts,
 	};
 }

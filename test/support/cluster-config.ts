@@ -13,6 +13,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 		chatTemplateKwargsJson: "{}",
 		toolSchemaVersion: 1,
 		titoModel: "default",
+		titoModelWhy: "a test",
 		mode: "linear",
 		messageMatcher: "strict",
 		dataDir: "/nonexistent",

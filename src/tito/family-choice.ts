@@ -1,0 +1,137 @@
+// Chooses the family of a checkpoint when nobody names one: by model type, checked against the template's own text.
+import { createHash } from "node:crypto";
+import { ConfigError, RollpinError } from "../base/errors.js";
+import { parseJson } from "../json/parse.js";
+import type { JsonObject, JsonValue } from "../json/value.js";
+import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
+import { allFamilies, familyNamed } from "./families/registry.js";
+import type { Family } from "./family.js";
+import { ChatTemplate } from "./jinja/template.js";
+import { PromptRenderer } from "./renderer.js";
+
+export interface FamilyChoice {
+	family: string;
+	/** For people: what was looked at. */
+	why: string;
+	/** Nothing says that the family is right. */
+	doubtful: boolean;
+}
+
+/** `model_type` of config.json as the models' repositories on huggingface.co have it; the first family that fits counts. */
+const BY_MODEL_TYPE: Readonly<Record<string, readonly string[]>> = {
+	qwen3: ["qwen3", "qwennext"],
+	qwen3_moe: ["qwen3", "qwennext"],
+	qwen3_next: ["qwennext", "qwen3"],
+	qwen3_5: ["qwen35"],
+	qwen3_5_moe: ["qwen35"],
+	glm4_moe: ["glm47"],
+	glm4_moe_lite: ["glm47"],
+	glm_moe_dsa: ["glm47"],
+	nemotron_h: ["nemotron3"],
+	kimi_k2: ["kimi26", "kimi25"],
+	kimi_k25: ["kimi26", "kimi25"],
+	minimax: ["minimax_m27", "minimax_m25"],
+	minimax_m2: ["minimax_m27", "minimax_m25"],
+	deepseek_v32: ["deepseekv32"],
+	deepseek_v4: ["deepseekv4"],
+};
+
+const json = <T extends JsonValue>(text: string): T => parseJson(text) as T;
+/** No answer in them: what families write otherwise on purpose is the reasoning of answers. */
+const PLAIN = json<JsonObject[]>('[{"role":"user","content":"What is the weather in Graz?"}]');
+const INSTRUCTED = [...json<JsonObject[]>('[{"role":"system","content":"Be brief."}]'), ...PLAIN];
+const TOOLS = json<JsonValue[]>(
+	'[{"type":"function","function":{"name":"weather","description":"Of a city.","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}]',
+);
+const REASONING = "the-earlier-reasoning";
+const ANSWERED = [
+	...PLAIN,
+	...json<JsonObject[]>(
+		`[{"role":"assistant","content":"Rain.","reasoning_content":"${REASONING}"},{"role":"user","content":"And in Linz?"}]`,
+	),
+];
+
+/**
+ * Reads the checkpoint's config.json and template.
+ * @throws ConfigError when only `default` is left and the template is one that a family mends: sessions would lose
+ * reasoning in silence; and as `loadCheckpoint` does
+ */
+export function chooseFamily(checkpointDir: string): FamilyChoice {
+	const checkpoint = loadCheckpoint(checkpointDir, { chatTemplateFile: null });
+	const { chatTemplate, modelType } = checkpoint;
+	const facts = `model_type ${modelType ?? "unknown"}, ${
+		chatTemplate === null ? "no chat template" : `template sha256 ${sha256(chatTemplate).slice(0, 8)}`
+	}`;
+	const own = ownRenderer(checkpoint);
+	const candidates = (modelType === null ? undefined : BY_MODEL_TYPE[modelType]) ?? [];
+	const fitting = candidates.find((name) => fits(familyNamed(name), checkpoint, own));
+	if (fitting !== undefined) return { family: fitting, why: facts, doubtful: false };
+	const mended = own === null ? undefined : allFamilies().find((family) => mends(family, checkpoint, own));
+	if (mended !== undefined)
+		throw new ConfigError(
+			`--checkpoint ${checkpointDir}: its chat template (${facts}) leaves earlier reasoning out of later prompts, which ` +
+				`family ${mended.name} mends; give --tito-model ${mended.name}, or --tito-model default to go without`,
+		);
+	return { family: "default", why: `${facts}: no family is known for it`, doubtful: true };
+}
+
+function sha256(text: string): string {
+	return createHash("sha256").update(text).digest("hex");
+}
+
+/** Null for a template that is absent or cannot be read; the start will say so where it matters. */
+function ownRenderer({ chatTemplate, specialTokens }: Checkpoint): PromptRenderer | null {
+	if (chatTemplate === null) return null;
+	try {
+		return new PromptRenderer(new ChatTemplate(chatTemplate), specialTokens);
+	} catch {
+		return null;
+	}
+}
+
+function fits(family: Family, checkpoint: Checkpoint, own: PromptRenderer | null): boolean {
+	const { pinnedKwargs, prompts } = family;
+	// Engines render these models without a template.
+	if (prompts.kind === "encoder") return true;
+	if (own === null || checkpoint.chatTemplate === null) return false;
+	// Only a template that reads the pinned arguments does what the family needs of it.
+	if (prompts.kind === "checkpoint")
+		return Object.keys(pinnedKwargs).every((name) => checkpoint.chatTemplate?.includes(name));
+	return checkpoint.chatTemplate.includes("think") && agrees(family, checkpoint, own);
+}
+
+/** The family's own template writes the same where no answer stands. */
+function agrees(
+	{ pinnedKwargs, prompts }: Family,
+	{ specialTokens }: Checkpoint,
+	own: PromptRenderer,
+): boolean {
+	if (prompts.kind !== "template") return false;
+	const family = new PromptRenderer(new ChatTemplate(prompts.template), specialTokens);
+	const kwargs: JsonObject = new Map(Object.entries(pinnedKwargs));
+	return [
+		{ messages: PLAIN, tools: undefined },
+		{ messages: INSTRUCTED, tools: TOOLS },
+	].every((conversation) => {
+		const input = { ...conversation, kwargs };
+		const written = rendered(() => family.prompt(input));
+		return written !== null && written === rendered(() => own.prompt(input));
+	});
+}
+
+/** The template forgets the reasoning of earlier answers, and the family's keeps it. */
+function mends(family: Family, checkpoint: Checkpoint, own: PromptRenderer): boolean {
+	if (checkpoint.chatTemplate?.includes("reasoning_content") !== true) return false;
+	const kwargs: JsonObject = new Map(Object.entries(family.pinnedKwargs));
+	const text = rendered(() => own.prompt({ messages: ANSWERED, tools: undefined, kwargs }));
+	return text !== null && !text.includes(REASONING) && agrees(family, checkpoint, own);
+}
+
+function rendered(render: () => string): string | null {
+	try {
+		return render();
+	} catch (error) {
+		if (error instanceof RollpinError) return null;
+		throw error;
+	}
+}
