@@ -36,6 +36,14 @@ const BY_MODEL_TYPE: Readonly<Record<string, readonly string[]>> = {
 	deepseek_v4: ["deepseekv4"],
 };
 
+/** sha256 of public templates, for a checkpoint directory without config.json. */
+const BY_TEMPLATE: Readonly<Record<string, string>> = {
+	a55ee1b1660128b7098723e0abcd92caa0788061051c62d51cbe87d9cf1974d8: "qwen3",
+	d63ad536c3c81880043e22ec7fd08db42b4d8fb7c89c7138bc562bfa25281375: "glm47",
+	ab7813c3abdd9cb655905a410728b26c7884eca45ddfab8d9f931553485a7862: "nemotron3",
+	"575fb74f54ed264df9047d0ecce3c98938aae953fb4f50356675706264cbb68a": "nemotron3",
+};
+
 const json = <T extends JsonValue>(text: string): T => parseJson(text) as T;
 /** No answer in them: what families write otherwise on purpose is the reasoning of answers. */
 const PLAIN = json<JsonObject[]>('[{"role":"user","content":"What is the weather in Graz?"}]');
@@ -63,7 +71,7 @@ export function chooseFamily(checkpointDir: string): FamilyChoice {
 		chatTemplate === null ? "no chat template" : `template sha256 ${sha256(chatTemplate).slice(0, 8)}`
 	}`;
 	const own = ownRenderer(checkpoint);
-	const candidates = (modelType === null ? undefined : BY_MODEL_TYPE[modelType]) ?? [];
+	const candidates = candidatesOf(checkpoint);
 	const fitting = candidates.find((name) => fits(familyNamed(name), checkpoint, own));
 	if (fitting !== undefined) return { family: fitting, why: facts, doubtful: false };
 	const mended = own === null ? undefined : allFamilies().find((family) => mends(family, checkpoint, own));
@@ -73,6 +81,13 @@ export function chooseFamily(checkpointDir: string): FamilyChoice {
 				`family ${mended.name} mends; give --tito-model ${mended.name}, or --tito-model default to go without`,
 		);
 	return { family: "default", why: `${facts}: no family is known for it`, doubtful: true };
+}
+
+function candidatesOf({ chatTemplate, modelType }: Checkpoint): readonly string[] {
+	if (modelType !== null)
+		return Object.hasOwn(BY_MODEL_TYPE, modelType) ? (BY_MODEL_TYPE[modelType] ?? []) : [];
+	const known = chatTemplate === null ? undefined : BY_TEMPLATE[sha256(chatTemplate)];
+	return known === undefined ? [] : [known];
 }
 
 function sha256(text: string): string {

@@ -96,7 +96,18 @@ describe("help", () => {
 
 describe("--print-config", () => {
 	it("prints what flags, environment and file add up to, and starts nothing", async () => {
-		const args = ["serve", "--print-config", "--checkpoint", ".", "--config", "good.json", "--port", "0"];
+		const args = [
+			"serve",
+			"--print-config",
+			"--checkpoint",
+			".",
+			"--tito-model",
+			"default",
+			"--config",
+			"good.json",
+			"--port",
+			"0",
+		];
 		const { code, stdout, stderr } = await runRollpin(args, { cwd: dir, env: { ROLLPIN_BACKENDS: "2" } });
 		expect(stderr).toBe("");
 		expect(JSON.parse(stdout)).toMatchObject({
@@ -109,7 +120,16 @@ describe("--print-config", () => {
 	});
 
 	it("warns on stderr of a setting that does nothing beside the others", async () => {
-		const args = ["serve", "--print-config", "--checkpoint", ".", "--r3-keep", "latest"];
+		const args = [
+			"serve",
+			"--print-config",
+			"--checkpoint",
+			".",
+			"--tito-model",
+			"default",
+			"--r3-keep",
+			"latest",
+		];
 		const { code, stdout, stderr } = await runRollpin(args, { cwd: dir });
 		expect(stderr).toMatch(/^rollpin: warning: --r3-keep latest: --r3 is off, .*\n$/);
 		expect(JSON.parse(stdout)).toMatchObject({ r3_keep: { value: "latest" } });
