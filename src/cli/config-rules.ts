@@ -86,6 +86,11 @@ export function checkReplay(values: SettledValues, label: Label): void {
 			`${label("r3Keep")} latest: with ${label("r3")} incremental every turn's payload is needed; leave out the one or give ${label("r3")} full`,
 		);
 	}
+	if (values.samplingReplay && values.r3Keep === "latest") {
+		throw new ConfigError(
+			`${label("r3Keep")} latest: with ${label("samplingReplay")} every turn's sampling mask is needed; leave out the one or the other`,
+		);
+	}
 }
 
 /** Settings that were given and do nothing beside the others: each a line. No error, as one file may serve many launches. */

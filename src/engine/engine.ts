@@ -1,15 +1,26 @@
 // What a worker sees of the engine: a request goes out, one validated generation comes back.
 import type { JsonObject } from "../json/value.js";
 
+/** Replay payloads of meta_info, which the record keeps and the client does not get. */
+export type PayloadField =
+	| "routed_experts"
+	| "indexer_topk"
+	| "output_token_sampling_mask"
+	| "output_token_sampling_logprobs"
+	| "output_token_sampling_mask_length";
+
 /** A piece cut out of the reply's bytes, in the order in which it stood. */
 export interface CutRange {
-	/** Offset in the remaining reply bytes at which the piece is put back. */
+	/**
+	 * Offset in the remaining reply bytes at which the piece is put back. Of a string, a list or an object the quotes or
+	 * brackets stay, so that what remains is JSON; a number or literal stays whole, behind its offset, and its piece is empty.
+	 */
 	offset: number;
-	field: "routed_experts" | "indexer_topk" | "prompt_token_ids";
+	field: PayloadField | "prompt_token_ids";
 	choice: number;
 	/** Its first bytes are so many of the known payload's, which were compared and not kept. */
 	shared: number;
-	/** The cut bytes behind those, without quotes for a string, without brackets for a list; large ones in several chunks. */
+	/** The cut bytes behind those; large ones in several chunks. */
 	bytes: readonly Buffer[];
 	/** Of both. */
 	byteLength: number;

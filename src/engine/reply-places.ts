@@ -22,6 +22,9 @@ export const Place = {
 	INDEXER_TOPK: 12,
 	PROMPT_TOKEN_IDS: 13,
 	PROMPT_TOKENS: 14,
+	SAMPLING_MASK: 15,
+	SAMPLING_LOGPROBS: 16,
+	SAMPLING_MASK_LENGTH: 17,
 } as const;
 export type Place = (typeof Place)[keyof typeof Place];
 
@@ -43,6 +46,9 @@ const CHILDREN: { readonly [parent: number]: ReadonlyMap<string, Place> } = {
 		["weight_version", Place.WEIGHT_VERSION],
 		["routed_experts", Place.ROUTED_EXPERTS],
 		["indexer_topk", Place.INDEXER_TOPK],
+		["output_token_sampling_mask", Place.SAMPLING_MASK],
+		["output_token_sampling_logprobs", Place.SAMPLING_LOGPROBS],
+		["output_token_sampling_mask_length", Place.SAMPLING_MASK_LENGTH],
 	]),
 };
 
@@ -62,7 +68,7 @@ function placeOfContainer(place: Place, isArray: boolean): Place {
 }
 
 /** No known key is longer than this when every character of it is spelled as an escape. */
-const LONGEST_RAW_KEY = 192;
+const LONGEST_RAW_KEY = 6 * "output_token_sampling_mask_length".length;
 
 /** The open containers of a document that is being walked, and what was found at known places. */
 export class PlaceStack {

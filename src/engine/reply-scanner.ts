@@ -6,7 +6,7 @@ import type { ByteRange } from "../json/scan.js";
 import { isHexDigit, isSimpleEscape } from "../json/skip.js";
 import { plainStringEnd } from "../json/string-bytes.js";
 import { CutRecorder } from "./cut-recorder.js";
-import type { CutRange } from "./engine.js";
+import type { CutRange, PayloadField } from "./engine.js";
 import type { KnownPayload } from "./known-payload.js";
 import {
 	firstNumberState,
@@ -64,10 +64,13 @@ const CLOSE_BRACE = 0x7d;
 
 const NO_CUT = -1;
 
-const CUT_FIELDS: { readonly [place: number]: CutRange["field"] } = {
+/** Cut out whatever their values are; `prompt_token_ids` only as choice 0's list. */
+const PAYLOADS: { readonly [place: number]: PayloadField } = {
 	[Place.ROUTED_EXPERTS]: "routed_experts",
 	[Place.INDEXER_TOPK]: "indexer_topk",
-	[Place.PROMPT_TOKEN_IDS]: "prompt_token_ids",
+	[Place.SAMPLING_MASK]: "output_token_sampling_mask",
+	[Place.SAMPLING_LOGPROBS]: "output_token_sampling_logprobs",
+	[Place.SAMPLING_MASK_LENGTH]: "output_token_sampling_mask_length",
 };
 
 export class ReplyScanner {
@@ -82,10 +85,11 @@ export class ReplyScanner {
 	#numberState = 0;
 	#literal = "";
 	#literalAt = 0;
-	/** Depth of the list that is being cut, `NO_CUT` when none is; and whether a string is. */
+	/** Depth inside the list or object that is being cut, `NO_CUT` when none is; and whether a string is. */
 	#cutDepth = NO_CUT;
 	#cutsString = false;
-	/** Offset of the cut list's content in the whole reply; and the ids it may repeat, null once it did not. */
+	#cutsPromptIds = false;
+	/** Offset of the cut prompt ids in the whole reply; and the ids they may repeat, null once they did not. */
 	#cutStart = 0;
 	#sentIds: Buffer | null;
 
@@ -146,7 +150,7 @@ export class ReplyScanner {
 					if (++this.#literalAt === this.#literal.length) this.#valueDone(at);
 					break;
 				default:
-					if (this.#sentIds !== null && this.#places.depth === this.#cutDepth) {
+					if (this.#cutsPromptIds && this.#sentIds !== null && this.#places.depth === this.#cutDepth) {
 						const next = this.#skipSentIds(at, this.#sentIds);
 						if (next > at) {
 							this.#state = VALUE;
@@ -253,16 +257,22 @@ export class ReplyScanner {
 
 	#value(byte: number, at: number): void {
 		const place = this.#places.beginValue(this.#restOffset(at));
+		if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#open(byte === OPEN_BRACKET, place, at);
+		else this.#scalar(byte, place, at);
+	}
+
+	#scalar(byte: number, place: Place, at: number): void {
+		const payload = PAYLOADS[place];
+		if (payload !== undefined) this.#openCut(payload, byte === QUOTE ? at + 1 : at);
 		if (byte === QUOTE) {
 			this.#state = STRING;
 			this.#stringIsKey = false;
-			if (place === Place.ROUTED_EXPERTS || place === Place.INDEXER_TOPK) {
-				this.#openCut(place, at + 1);
-				this.#cutsString = true;
-			}
-		} else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-			this.#open(byte === OPEN_BRACKET, place, at);
-		} else if (byte === 0x74 || byte === 0x66 || byte === 0x6e) {
+			this.#cutsString = payload !== undefined;
+			return;
+		}
+		// A number or literal is so small that it stays; the empty cut tells where.
+		if (payload !== undefined) this.#closeCut(at);
+		if (byte === 0x74 || byte === 0x66 || byte === 0x6e) {
 			this.#state = LITERAL;
 			this.#literal = byte === 0x74 ? "true" : byte === 0x66 ? "false" : "null";
 			this.#literalAt = 1;
@@ -277,12 +287,13 @@ export class ReplyScanner {
 		if (this.#places.depth >= this.#maxDepth) this.#fail(`nesting deeper than ${this.#maxDepth}`, at);
 		this.#places.open(place, isArray);
 		this.#state = isArray ? VALUE_OR_CLOSE : KEY_OR_CLOSE;
-		// Another choice's need not be the ids that were sent: they stay in the rest.
-		if (place === Place.PROMPT_TOKEN_IDS && isArray && this.#places.choice === 0) {
-			this.#openCut(place, at + 1);
-			this.#cutDepth = this.#places.depth;
-			this.#cutStart = this.#consumed + at + 1;
-		}
+		// Another choice's prompt ids need not be the ones that were sent: they stay in the rest.
+		this.#cutsPromptIds = place === Place.PROMPT_TOKEN_IDS && isArray && this.#places.choice === 0;
+		const field = this.#cutsPromptIds ? "prompt_token_ids" : PAYLOADS[place];
+		if (field === undefined) return;
+		this.#openCut(field, at + 1);
+		this.#cutDepth = this.#places.depth;
+		this.#cutStart = this.#consumed + at + 1;
 	}
 
 	#close(at: number): void {
@@ -294,9 +305,9 @@ export class ReplyScanner {
 		this.#valueDone(at + 1);
 	}
 
-	#openCut(place: Place, at: number): void {
+	#openCut(field: CutRange["field"], at: number): void {
 		this.#handOver(at);
-		this.#recorder.openCut(CUT_FIELDS[place] as CutRange["field"], this.#places.choice);
+		this.#recorder.openCut(field, this.#places.choice);
 	}
 
 	#closeCut(at: number): void {

@@ -5,16 +5,16 @@ import { type PayloadRef, type ReplyFacts, SampleError } from "./sample.js";
 export interface StoredReply {
 	/** The engine's reply without what was cut out of it. */
 	reply: Uint8Array;
-	/** Places of the payloads in `reply`, ascending; each is between the quotes of an empty string. */
+	/** Places of the payloads in `reply`, ascending: inside the quotes or brackets of an empty value, or before a whole one. */
 	payloads: ReadonlyArray<PayloadRef & { offset: number }>;
 }
 
 type Plain = Readonly<Record<string, unknown>>;
 
-/** Stands in an emptied string, so that after parsing it tells which payload belongs there. */
+/** Stands in an emptied string, list or object, so that after parsing it tells which payload belongs there. */
 const MARK = "rollpin-payload:";
 
-/** @throws SampleError when a payload is no base64 string */
+/** @throws SampleError when a routing payload is no base64 string, or a sampling mask no list */
 export function readReplyFacts(stored: StoredReply): ReplyFacts {
 	const choices = member(JSON.parse(marked(stored)), "choices");
 	const meta = member(Array.isArray(choices) ? choices[0] : undefined, "meta_info");
@@ -25,6 +25,13 @@ export function readReplyFacts(stored: StoredReply): ReplyFacts {
 		if (found === undefined) throw new SampleError(`meta_info.${field} is not a base64 string`);
 		return { index: found.index, length: found.length, dropped: found.dropped === true };
 	};
+	const listed = (field: string) => {
+		const value = member(meta, field);
+		if (value === undefined || value === null) return null;
+		const found = stored.payloads.find(({ index }) => Array.isArray(value) && value[0] === `${MARK}${index}`);
+		if (found === undefined) throw new SampleError(`meta_info.${field} is not a list`);
+		return { index: found.index, length: found.length, dropped: found.dropped === true };
+	};
 	const version = member(meta, "weight_version");
 	return {
 		weightVersion: version === undefined || version === null ? undefined : jsonOf(version),
@@ -33,6 +40,7 @@ export function readReplyFacts(stored: StoredReply): ReplyFacts {
 		e2eLatencyS: finite(member(meta, "e2e_latency")),
 		routedExperts: payload("routed_experts"),
 		indexerTopk: payload("indexer_topk"),
+		samplingMask: listed("output_token_sampling_mask"),
 		indexerLayers: finite(member(meta, "indexer_topk_num_layers")),
 	};
 }
@@ -42,10 +50,17 @@ function marked({ reply, payloads }: StoredReply): string {
 	let text = "";
 	let at = 0;
 	for (const { offset, index } of payloads) {
-		text += bytes.toString("utf8", at, offset) + MARK + index;
+		text += bytes.toString("utf8", at, offset) + mark(bytes[offset], MARK + index);
 		at = offset;
 	}
 	return text + bytes.toString("utf8", at);
+}
+
+/** A number or literal is no payload that is read piece by piece: it stands behind its place. */
+function mark(next: number | undefined, text: string): string {
+	if (next === 0x22) return text;
+	if (next === 0x5d) return `"${text}"`;
+	return next === 0x7d ? `"${text}":0` : "";
 }
 
 /** An own member only: a missing key must not be found on a prototype. */

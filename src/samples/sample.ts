@@ -12,11 +12,11 @@ export class SampleError extends Error {
 	}
 }
 
-/** One payload that stands in the store, still base64. */
+/** One payload that stands in the store, still as the engine spelled it. */
 export interface PayloadRef {
 	/** `n` of the store's part `payload:<n>`. */
 	index: number;
-	/** Characters of base64. */
+	/** Bytes of its text: base64, or of a list what stands between its brackets. */
 	length: number;
 	/** Its bytes were given up (`--r3-keep latest`). */
 	dropped?: boolean;
@@ -32,6 +32,8 @@ export interface ReplyFacts {
 	e2eLatencyS: number | null;
 	routedExperts: PayloadRef | null;
 	indexerTopk: PayloadRef | null;
+	/** JSON text of `output_token_sampling_mask` between its outer brackets: one list of ids for each sampled token. */
+	samplingMask: PayloadRef | null;
 	/** `indexer_topk_num_layers`. */
 	indexerLayers: number | null;
 }

@@ -30,7 +30,8 @@ export interface SentRequest {
 /** A piece cut out of the reply; put back at `offset` of the remaining bytes. */
 export interface ReplyCut {
 	offset: number;
-	field: "routed_experts" | "indexer_topk" | "prompt_token_ids";
+	/** `prompt_token_ids`, or the name of a replay payload. */
+	field: string;
 	/** So many bytes, its first ones, are those of the stored payload that it was compared with. */
 	shared: number;
 	/** The others. */

@@ -1,9 +1,12 @@
 // The client's view of an engine reply: its bytes, the replay payloads' members taken out, the prompt ids put in. Pure.
 
+import { skipValue } from "../json/skip.js";
+
 export interface ReplyPart {
-	/** Offset in the reply at which the piece was cut out (inside the quotes or brackets). */
+	/** Offset in the reply at which the piece was cut out: inside the quotes or brackets, or before a number or literal. */
 	offset: number;
-	field: "routed_experts" | "indexer_topk" | "prompt_token_ids";
+	/** `prompt_token_ids`, or the name of a replay payload. */
+	field: string;
 	/** The piece, when the client gets it too. */
 	bytes: readonly Buffer[];
 }
@@ -16,6 +19,8 @@ interface Edit {
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
+/** Of a string, a list, an object. */
+const CLOSING: ReadonlySet<number> = new Set([QUOTE, 0x5d, 0x7d]);
 
 /**
  * Pieces of the reply as the client gets it. Everything that is kept keeps its bytes.
@@ -60,12 +65,12 @@ export function clientReply(
 	return pieces;
 }
 
-/** Ranges to drop so that the members with these (emptied) string values are gone and the commas are right. */
+/** Ranges to drop so that the members with these (emptied) values are gone and the commas are right. */
 function memberGroups(reply: Buffer, offsets: readonly number[]): Array<{ start: number; end: number }> {
 	const groups: Array<{ start: number; end: number }> = [];
 	for (const offset of offsets.toSorted((a, b) => a - b)) {
-		// The emptied value is the two quotes around the offset.
-		const member = { start: keyStart(reply, offset - 1), end: offset + 1 };
+		const { start, end } = valueAround(reply, offset);
+		const member = { start: keyStart(reply, start), end };
 		const last = groups.at(-1);
 		if (last !== undefined && reply[skipSpace(reply, last.end)] === COMMA) {
 			const next = skipSpace(reply, skipSpace(reply, last.end) + 1);
@@ -86,6 +91,12 @@ function memberGroups(reply: Buffer, offsets: readonly number[]): Array<{ start:
 		if (reply[before - 1] === COMMA) group.start = before - 1;
 	}
 	return groups;
+}
+
+/** The value that a cut at `offset` emptied: two quotes or brackets around it, or a number or literal behind it. */
+function valueAround(reply: Buffer, offset: number): { start: number; end: number } {
+	if (CLOSING.has(reply[offset] as number)) return { start: offset - 1, end: offset + 1 };
+	return { start: offset, end: skipValue(reply, offset, 0, 1) };
 }
 
 /** Offset of the opening quote of the key whose value starts at `valueStart`. The known keys hold no quotes. */

@@ -44,7 +44,7 @@ export function replayedReply(replay: CommittedReply, stream: boolean): WireRepl
 		const told = hole.part === "prompt_token_ids";
 		return {
 			offset: hole.offset,
-			field: told ? "prompt_token_ids" : "routed_experts",
+			field: hole.part,
 			bytes: told ? [promptText] : [],
 		};
 	});

@@ -214,6 +214,7 @@ describe("bad settings get one line with flag, rule and remedy", () => {
 			{ maxSessionTtl: "2147484" },
 			/^--max-session-ttl 2147484: must be a whole number from 1 to 2147483 \(s\)/,
 		],
+		[{ samplingReplay: "true", r3Keep: "latest" }, /^--r3-keep latest: with --sampling-replay every turn/],
 		[{ store: "memory", durability: "power" }, /^--durability power: --store memory keeps nothing/],
 		[{ dataDir: "file" }, /^--data-dir \/job\/file: is a file; give a directory/],
 		[{ dataDir: "" }, /^--data-dir "": must be the path of a directory/],

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Place } from "../../src/engine/reply-places.js";
 import { ReplyScanner, type ScannedReply } from "../../src/engine/reply-scanner.js";
 import { JsonSyntaxError } from "../../src/json/parse.js";
+import { skipValue } from "../../src/json/skip.js";
 
 function scan(bytes: Buffer | string, splits: readonly number[] = [], sentIds?: string): ScannedReply {
 	const whole = Buffer.from(bytes as string);
@@ -45,7 +46,16 @@ const payload = fc.oneof(
 	fc.base64String({ maxLength: 400 }).map((value) => JSON.stringify(value)),
 	fc.string({ unit: "binary", maxLength: 40 }).map((value) => JSON.stringify(value)),
 	fc.constantFrom('""', '"\\/\\u0041\\n\\\\"', '"\\\\\\""', "null", '["a"]', "{}"),
+	fc.constantFrom("[[0,1],[2, 3]]", "[ ]", "{ }", "true", "-1.5e+3", "0", '[{"routed_experts":"x"},"]"]'),
+	fc.json({ maxDepth: 3 }),
 );
+const PAYLOADS = [
+	"routed_experts",
+	"indexer_topk",
+	"output_token_sampling_mask",
+	"output_token_sampling_logprobs",
+	"output_token_sampling_mask_length",
+];
 const idList = fc.oneof(
 	fc.array(fc.nat()).map((ids) => JSON.stringify(ids)),
 	fc.constantFrom("[]", "[ 1 ,2 ]", "null", '[[1],{"message":[2]}]', '"x"'),
@@ -86,8 +96,7 @@ function objectOf(members: Array<[string, fc.Arbitrary<string>]>): fc.Arbitrary<
 }
 
 const meta = objectOf([
-	["routed_experts", payload],
-	["indexer_topk", payload],
+	...PAYLOADS.map((key): [string, fc.Arbitrary<string>] => [key, payload]),
 	["output_token_logprobs", other],
 	["choices", other],
 ]);
@@ -110,15 +119,25 @@ function expectedCuts(value: { choices?: unknown }): string[] {
 	value.choices.forEach((each: Record<string, unknown>, index) => {
 		const info = each?.["meta_info"];
 		if (typeof info === "object" && info !== null && !Array.isArray(info)) {
-			for (const field of ["routed_experts", "indexer_topk"]) {
+			for (const field of PAYLOADS) {
+				if (!Object.hasOwn(info, field)) continue;
 				const content = (info as Record<string, unknown>)[field];
-				if (typeof content === "string") found.push(`${index} ${field} ${JSON.stringify(content)}`);
+				found.push(`${index} ${field} ${JSON.stringify(content)}`);
 			}
 		}
 		const ids = each?.["prompt_token_ids"];
 		if (Array.isArray(ids) && index === 0) found.push(`${index} prompt_token_ids ${JSON.stringify(ids)}`);
 	});
 	return found.sort();
+}
+
+/** The value as it stood: a number or literal is behind the cut, of others the quotes or brackets are around it. */
+function cutValue(rest: Buffer, offset: number, content: string): string {
+	if (!'"]}'.includes(String.fromCharCode(rest[offset] as number))) {
+		expect(content).toBe("");
+		return rest.toString("utf8", offset, skipValue(rest, offset, 0, 64));
+	}
+	return rest.toString("utf8", offset - 1, offset) + content + rest.toString("utf8", offset, offset + 1);
 }
 
 describe("ReplyScanner", () => {
@@ -135,11 +154,8 @@ describe("ReplyScanner", () => {
 					);
 					expect(putBack(scanned).equals(bytes)).toBe(true);
 					const got = scanned.cuts.map((cut) => {
-						const content = Buffer.concat([...cut.bytes]).toString();
-						const value: unknown = JSON.parse(
-							cut.field === "prompt_token_ids" ? `[${content}]` : `"${content}"`,
-						);
-						return `${cut.choice} ${cut.field} ${JSON.stringify(value)}`;
+						const spelling = cutValue(scanned.rest, cut.offset, Buffer.concat([...cut.bytes]).toString());
+						return `${cut.choice} ${cut.field} ${JSON.stringify(JSON.parse(spelling))}`;
 					});
 					const value = JSON.parse(source) as { choices?: Array<Record<string, unknown>> };
 					expect(got.sort()).toEqual(expectedCuts(value));
@@ -156,12 +172,16 @@ describe("ReplyScanner", () => {
 	it("gives the same result at every single split position, and byte by byte", () => {
 		const source = Buffer.from(
 			'{"id":"a\\u00e9\u00e9","choices":[{"meta_info":{"routed_exp\\u0065rts":"QUJD\\/RA==","completion_tokens":-1.5e+3,' +
-				'"indexer_topk":""},"prompt_token_ids":[ 1,22 ],"message":{"content":"\\"x\\"","n":[true,false,null]}}]}',
+				'"indexer_topk":{"a":[ 1,"}]"],"b":null},"output_token_sampling_mask":[[1, 2],[] , [3]],' +
+				'"output_token_sampling_mask_length":3,"output_token_sampling_logprobs":null},"prompt_token_ids":[ 1,22 ],"message":{"content":"\\"x\\"","n":[true,false,null]}}]}',
 		);
 		const whole = scan(source);
 		expect(whole.cuts.map((cut) => cut.field)).toEqual([
 			"routed_experts",
 			"indexer_topk",
+			"output_token_sampling_mask",
+			"output_token_sampling_mask_length",
+			"output_token_sampling_logprobs",
 			"prompt_token_ids",
 		]);
 		const plain = (scanned: ScannedReply): unknown => ({
@@ -241,6 +261,11 @@ describe("ReplyScanner", () => {
 	it("bounds nesting at 64", () => {
 		expect(() => scan("[".repeat(64) + "]".repeat(64))).not.toThrow();
 		expect(() => scan("[".repeat(65) + "]".repeat(65))).toThrow("deeper than 64");
+	});
+
+	it("does not take the ids that were sent for what a sampling mask repeats", () => {
+		const text = '{"choices":[{"meta_info":{"output_token_sampling_mask":[12,345,06]}}]}';
+		expect(() => scan(text, [], "12,345,06")).toThrow(JsonSyntaxError);
 	});
 
 	it("tells when a deciding key stands twice, and not when any other does", () => {

@@ -8,6 +8,7 @@ const NO_FACTS: ReplyFacts = {
 	e2eLatencyS: null,
 	routedExperts: null,
 	indexerTopk: null,
+	samplingMask: null,
 	indexerLayers: null,
 };
 

@@ -30,6 +30,15 @@ describe("the client's view of a reply", () => {
 		],
 		["twice alone", '{"choices":[{"message":{"role":1},"m":{"r":"§","i":"§"}}]}', '"m":{}'],
 		["apart", '{"choices":[{"message":{"role":1},"m":{"r":"§","a":1,"i":"§"}}]}', '"m":{"a":1}'],
+		["a list", '{"choices":[{"message":{"role":1},"m":{"a":1,"r":[§],"b":2}}]}', '"m":{"a":1,"b":2}'],
+		["an object", '{"choices":[{"message":{"role":1},"m":{"r":{§},"b":2}}]}', '"m":{"b":2}'],
+		["null", '{"choices":[{"message":{"role":1},"m":{"a":1,"r":§null}}]}', '"m":{"a":1}'],
+		["a number", '{"choices":[{"message":{"role":1},"m":{"r":§-1.5e+3,"b":2}}]}', '"m":{"b":2}'],
+		[
+			"of every kind",
+			'{"choices":[{"message":{"role":1},"m":{"r":[§],"i":§12 ,"j":{§},"k":"§"}}]}',
+			'"m":{}',
+		],
 		["with spaces", '{"choices":[{"message":{"role":1},"m":{ "a" : 1 , "r" : "§" }}]}', '"m":{ "a" : 1  }'],
 	])("has no payload member that stood %s, and right commas", (_title, marked, expected) => {
 		const text = view(marked);

@@ -76,7 +76,10 @@ beforeEach(async () => {
 		const body = JSON.parse(Buffer.concat(chunks).toString()) as { input_ids: number[] };
 		const key = String(request.headers["x-smg-routing-key"] ?? "");
 		const before = last.get(key) ?? {};
-		const routed = dice.below(12) === 0 ? dice.one(["null", undefined]) : payload(dice, before.routed);
+		const routed =
+			dice.below(12) === 0
+				? dice.one(["null", undefined, "[[0,1], [2]]", '{"a":[1]}', "7"])
+				: payload(dice, before.routed);
 		const indexer = dice.below(2) === 0 ? undefined : payload(dice, before.indexer);
 		last.set(key, {
 			...(routed === undefined ? {} : { routed }),
