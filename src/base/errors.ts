@@ -5,6 +5,7 @@ export const ERROR_STATUS = {
 	invalid_request: 400,
 	invalid_json: 400,
 	invalid_messages: 400,
+	not_rendered: 400,
 	invalid_id: 400,
 	history_mismatch: 400,
 	rollback_limit: 400,

@@ -1,39 +1,56 @@
-// Contents that are lists of parts: as text for a template that knows no lists, and never with a part that gets lost. Pure.
+// Contents that are lists of parts: their texts, an assistant's thoughts among them, and never a part that gets lost. Pure.
 import { RollpinError } from "../base/errors.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
+import { notRendered } from "./not-rendered.js";
 
-/** Types of parts that a prompt of token ids cannot carry: no id of theirs would be among them. */
-const MEDIA = /image|video|audio|file/;
+/** Parts that are text under other names: the Responses API's. */
+const TEXT_TYPES: ReadonlySet<string> = new Set(["text", "input_text", "output_text"]);
+/** Reasoning of an assistant, as Anthropic's and Mistral's clients send it back. */
+const THOUGHT_TYPES: ReadonlySet<string> = new Set(["thinking", "reasoning"]);
+
+export interface Parts {
+	texts: string[];
+	thoughts: { where: string; text: string }[];
+}
 
 /**
- * The message with a content that the template shows. A template that reads lists itself gets them as they are; for
- * another one the texts are joined with a space, as SGLang does (`process_content_for_template_format`, "string"): left
- * alone, such templates write an empty message, or a list in Python's spelling.
- * @param readsLists whether the template does
- * @throws RollpinError `invalid_messages` naming a part that would be lost
+ * @param lenient leaves out what has no text instead of refusing it
+ * @throws RollpinError `not_rendered` naming a part that would be lost: the prompt is made of text alone;
+ * `invalid_messages` for a text part without text
  */
-export function withShownContent(message: JsonObject, where: string, readsLists: boolean): JsonObject {
-	const content = message.get("content");
-	if (!Array.isArray(content)) return message;
-	const texts = content.map((part, at) => textOf(part, `${where}.content[${at}]`, readsLists));
-	return readsLists ? message : new Map(message).set("content", texts.join(" "));
-}
-
-function textOf(part: JsonValue, where: string, readsLists: boolean): string {
-	if (readsLists) {
+export function partsOf(content: readonly JsonValue[], role: string, where: string, lenient: boolean): Parts {
+	const parts: Parts = { texts: [], thoughts: [] };
+	for (const [at, part] of content.entries()) {
+		const place = `${where}.content[${at}]`;
 		const type = part instanceof Map ? part.get("type") : undefined;
-		if (typeof type === "string" && MEDIA.test(type)) throw lost(where, `is of type ${type}`);
-		return "";
+		const kind = typeof type === "string" ? type : "";
+		if (part instanceof Map && TEXT_TYPES.has(kind)) {
+			const text = part.get("text");
+			if (typeof text === "string") parts.texts.push(text);
+			else if (!lenient) throw withoutText(place, kind);
+		} else if (part instanceof Map && THOUGHT_TYPES.has(kind) && role === "assistant") {
+			const text = part.get("thinking") ?? part.get("text");
+			if (typeof text === "string") parts.thoughts.push({ where: place, text });
+			else if (!lenient) throw withoutText(place, kind);
+		} else if (!lenient) throw lost(place, part, kind);
 	}
-	const text = part instanceof Map && part.get("type") === "text" ? part.get("text") : undefined;
-	if (typeof text !== "string") throw lost(where, "is not a text part");
-	return text;
+	return parts;
 }
 
-function lost(where: string, what: string): RollpinError {
-	return new RollpinError(
-		"invalid_messages",
-		`${where} ${what}, and the prompt is made of text alone, so it would be lost; send {"type":"text","text":"..."} or a string`,
-		{ param: where },
+function withoutText(where: string, type: string): RollpinError {
+	return new RollpinError("invalid_messages", `${where} is a ${type} part whose text is not a string`, {
+		param: where,
+	});
+}
+
+function lost(where: string, part: JsonValue | JsonObject, type: string): RollpinError {
+	const what = !(part instanceof Map)
+		? "is not an object"
+		: type === ""
+			? "has no type"
+			: `is of type ${type.slice(0, 40)}`;
+	return notRendered(
+		where,
+		`${what}, and the prompt is made of text alone, so it would be lost; send {"type":"text","text":"..."} or a string`,
 	);
 }

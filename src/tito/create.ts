@@ -40,7 +40,7 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const checkpoint = loadCheckpoint(options.checkpointDir, { chatTemplateFile: options.chatTemplateFile });
 	const kwargs = launchKwargs(options.chatTemplateKwargs, family);
 	refuseUnknownKwargs(family, kwargs);
-	const rendererFor = rendererOf(family, checkpoint, options);
+	const rendererFor = rendererOf(family, checkpoint, kwargs, options);
 	const renderer = rendererFor(options.toolSchemaVersion ?? 1);
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
@@ -84,11 +84,16 @@ function fieldNames({ prompts }: Family, { chatTemplate }: Checkpoint): Set<stri
 
 type RendererFor = (version: ToolSchemaVersion) => ConversationRenderer;
 
-function rendererOf({ prompts }: Family, checkpoint: Checkpoint, options: TitoOptions): RendererFor {
+function rendererOf(
+	{ prompts }: Family,
+	checkpoint: Checkpoint,
+	kwargs: TemplateKwargs,
+	options: TitoOptions,
+): RendererFor {
 	if (prompts.kind === "encoder") return (version) => prompts.encoder.forToolSchema(version);
 	const source = prompts.kind === "template" ? prompts.template : checkpoint.chatTemplate;
 	const template = compile(source, checkpoint, options);
-	return (version) => new PromptRenderer(template, checkpoint.specialTokens, version);
+	return (version) => new PromptRenderer(template, checkpoint.specialTokens, version, kwargs);
 }
 
 /** A template may look at any variable; an encoder knows its own, and would refuse each request for another. */
@@ -172,7 +177,7 @@ class CheckpointTito implements Tito {
 	}
 
 	async encodeConversation(input: PromptInput): Promise<Int32Array> {
-		return this.#encoder.encode(this.#renderer.prompt(input, false));
+		return this.#encoder.encode(this.#renderer.comparable(input));
 	}
 
 	partSeparator(role: string): string {

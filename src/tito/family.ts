@@ -14,6 +14,11 @@ type Boundary =
 export interface ConversationRenderer {
 	/** Text of a whole conversation. */
 	prompt(input: PromptInput, addGenerationPrompt?: boolean): string;
+	/**
+	 * Text of a conversation that is only compared with what is stored: what `prompt` refuses in a message is left out, and
+	 * nothing is looked for.
+	 */
+	comparable(input: PromptInput, addGenerationPrompt?: boolean): string;
 	/** Text of the appended messages and the generation prompt, history not rendered. */
 	suffix(input: SuffixInput): string;
 }

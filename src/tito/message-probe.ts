@@ -80,7 +80,7 @@ export class MessageProbe {
 		change(message);
 		const messages = [...before(role), message, ...(followed ? [user("and then")] : [])];
 		try {
-			return this.#renderer.prompt({ messages, tools: undefined, kwargs: this.#kwargs });
+			return this.#renderer.comparable({ messages, tools: undefined, kwargs: this.#kwargs }, true);
 		} catch (error) {
 			if (error instanceof RollpinError) return null;
 			throw error;

@@ -1,65 +1,163 @@
-// Messages in the form a template expects: assistant content is text, tool arguments are parsed. Never edits its input.
+// Messages in the form a template expects, with nothing of them lost on the way. Never edits its input.
 import { RollpinError } from "../base/errors.js";
-import { JsonSyntaxError, parseJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
+import { type OddArguments, readArguments } from "./call-arguments.js";
+import { type Parts, partsOf } from "./content-parts.js";
+import { notRendered } from "./not-rendered.js";
 
-/** As in a recursion-limited Python parser, far beyond any tool's arguments. */
-export const MAX_ARGUMENTS_DEPTH = 200;
-
-/** @throws RollpinError `invalid_messages` naming the message whose tool arguments are not JSON */
-export function normaliseMessage(message: JsonObject, where: string): JsonObject {
-	if (message.get("role") !== "assistant") return message;
-	const normal: JsonObject = new Map(message);
-	if ((message.get("content") ?? null) === null) normal.set("content", "");
-	const calls = message.get("tool_calls");
-	if (Array.isArray(calls)) normal.set("tool_calls", normaliseToolCalls(calls, where));
-	return normal;
+/** What has to be known of a prompt format to write a message for it. */
+export interface MessageForm {
+	/** Whether a list of text parts is written as their text, in a message of that role. */
+	readsLists(role: string, calling: boolean): boolean;
+	/** Whether messages of that role are told apart from those of a role that nobody knows. */
+	knowsRole(role: string): boolean;
+	/** Whether an assistant's reasoning is written at all. */
+	readonly showsReasoning: boolean;
+	/** What stands between the texts of a list that is not read. */
+	separator(role: string): string;
+	/** Text instead of a JSON object as a call's arguments. */
+	readonly oddArguments: "refuse" | "text";
 }
 
-/** Tool calls with their string arguments parsed. @throws RollpinError `invalid_messages` */
-function normaliseToolCalls(calls: readonly JsonValue[], where: string): JsonValue[] {
-	return withArguments(calls, (text, index) =>
-		parseArguments(text, `${where}.tool_calls[${index}].function.arguments`),
+/** Reasoning under the names that engines and clients have for it; the template's own first. */
+const REASONING_NAMES = ["reasoning_content", "reasoning"] as const;
+
+/**
+ * The message as the template is given it: `developer` as `system` where it is not known, null as an empty content, parts
+ * as one text where lists are not read, reasoning under its one name, arguments parsed.
+ * @param lenient for a rendering that is only compared: what cannot be shown is left out instead of refused
+ * @throws RollpinError `invalid_messages` or `not_rendered` naming message and field
+ */
+export function shownMessage(
+	message: JsonObject,
+	where: string,
+	form: MessageForm,
+	lenient: boolean,
+): JsonObject {
+	const role = shownRole(message, where, form, lenient);
+	const shown: JsonObject = new Map(message).set("role", role);
+	const calls = message.get("tool_calls");
+	const calling = role === "assistant" && Array.isArray(calls) && calls.length > 0;
+	const content = message.get("content") ?? "";
+	const parts = Array.isArray(content) ? partsOf(content, role, where, lenient) : null;
+	if (parts === null) shown.set("content", content);
+	else shown.set("content", contentOf(parts, role, calling, form));
+	if (role !== "assistant") return shown;
+	const reasoning = reasoningOf(message, parts, form, lenient);
+	if (reasoning !== null) shown.set("reasoning_content", reasoning);
+	if (Array.isArray(calls)) {
+		const odd = form.oddArguments === "text" ? "text" : lenient ? "empty" : "refuse";
+		shown.set("tool_calls", withArguments(calls, where, odd, lenient));
+	}
+	return shown;
+}
+
+function shownRole(message: JsonObject, where: string, form: MessageForm, lenient: boolean): string {
+	const role = message.get("role");
+	if (typeof role !== "string")
+		throw new RollpinError("invalid_messages", `${where}.role is not a string; send the message's role`, {
+			param: `${where}.role`,
+		});
+	if (role === "developer") return form.knowsRole(role) ? role : "system";
+	if (role === "function" && !lenient && !form.knowsRole(role))
+		throw notRendered(
+			where,
+			'has the role "function", which this model has no place for; send the result as role "tool"',
+		);
+	return role;
+}
+
+/** A template that reads lists gets plain text parts: what else a part has might be printed. */
+function contentOf(parts: Parts, role: string, calling: boolean, form: MessageForm): JsonValue {
+	if (parts.texts.length === 0) return "";
+	if (!form.readsLists(role, calling)) return parts.texts.join(form.separator(role));
+	return parts.texts.map(
+		(text) =>
+			new Map([
+				["type", "text"],
+				["text", text],
+			]),
 	);
 }
 
-/**
- * Tool calls of a stored message, for a rendering that is cut off again. Arguments that are not JSON become an empty
- * object there: a model may well sample such, and its session must go on.
- */
-export function stubToolCalls(calls: readonly JsonValue[]): JsonValue[] {
-	return withArguments(calls, (text) => {
-		try {
-			return parseArguments(text, "");
-		} catch (error) {
-			if (error instanceof RollpinError) return new Map();
-			throw error;
-		}
-	});
+/** Null when there is none beside what the message has already. */
+function reasoningOf(
+	message: JsonObject,
+	parts: Parts | null,
+	form: MessageForm,
+	lenient: boolean,
+): string | null {
+	for (const name of REASONING_NAMES) {
+		const text = message.get(name);
+		if (typeof text === "string" && text !== "") return text;
+	}
+	const details = detailedReasoning(message.get("reasoning_details"));
+	if (details !== "") return details;
+	const thought = parts?.thoughts ?? [];
+	const text = thought.map((part) => part.text).join("");
+	const [first] = thought;
+	if (first !== undefined && text !== "" && !form.showsReasoning && !lenient)
+		throw notRendered(
+			first.where,
+			"is a thought, and this model's prompt has no place for any; leave it out",
+		);
+	return text === "" ? null : text;
 }
 
+/** OpenRouter's list (https://openrouter.ai/docs/use-cases/reasoning-tokens); encrypted entries have no text. */
+function detailedReasoning(details: JsonValue | undefined): string {
+	if (!Array.isArray(details)) return "";
+	const texts = details.map((entry) => {
+		if (!(entry instanceof Map)) return "";
+		const text = entry.get("text") ?? entry.get("summary");
+		return typeof text === "string" ? text : "";
+	});
+	return texts.join("");
+}
+
+/** Tool calls with their arguments parsed. */
 function withArguments(
 	calls: readonly JsonValue[],
-	parse: (text: string, index: number) => JsonValue,
+	where: string,
+	odd: OddArguments,
+	lenient: boolean,
 ): JsonValue[] {
 	return calls.map((call, index) => {
-		const called = call instanceof Map ? call.get("function") : undefined;
-		if (!(call instanceof Map) || !(called instanceof Map)) return call;
-		const args = called.get("arguments");
-		if (typeof args !== "string") return call;
-		return new Map(call).set("function", new Map(called).set("arguments", parse(args, index)));
+		const place = `${where}.tool_calls[${index}]`;
+		if (!(call instanceof Map)) return call;
+		const called = call.get("function") ?? null;
+		if (called instanceof Map) {
+			const parsed = lenientArguments(called.get("arguments"), `${place}.function.arguments`, odd, lenient);
+			return new Map(call).set("function", new Map(called).set("arguments", parsed));
+		}
+		if (typeof call.get("name") === "string") {
+			const parsed = lenientArguments(call.get("arguments"), `${place}.arguments`, odd, lenient);
+			return new Map(call).set("arguments", parsed);
+		}
+		if (lenient) return call;
+		throw notRendered(place, "has no function with a name; send name and arguments in it");
 	});
 }
 
-function parseArguments(text: string, param: string): JsonValue {
+/** Text stays text where the format shows it; what even that refuses is as good as none in a lenient rendering. */
+function lenientArguments(
+	given: JsonValue | undefined,
+	param: string,
+	odd: OddArguments,
+	lenient: boolean,
+): JsonValue {
 	try {
-		return parseJson(text, { maxDepth: MAX_ARGUMENTS_DEPTH });
+		return readArguments(given, param, odd);
 	} catch (error) {
-		if (!(error instanceof JsonSyntaxError)) throw error;
-		throw new RollpinError(
-			"invalid_messages",
-			`${param} is not JSON (${error.message}); the chat template needs it parsed: send a JSON object as text`,
-			{ param, cause: error },
-		);
+		if (lenient && error instanceof RollpinError) return new Map();
+		throw error;
 	}
+}
+
+/**
+ * Tool calls of a stored message, for a rendering that is cut off again: arguments that are no JSON object are left out,
+ * since a model may well sample such, and its session must go on.
+ */
+export function stubToolCalls(calls: readonly JsonValue[]): JsonValue[] {
+	return withArguments(calls, "", "empty", true);
 }

@@ -3,17 +3,15 @@ import { RollpinError } from "../base/errors.js";
 import { writeJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import { BoundedCache } from "./bounded-cache.js";
-import { withShownContent } from "./content-parts.js";
 import type { ConversationRenderer } from "./family.js";
 import type { ChatTemplate } from "./jinja/template.js";
 import { fromJson, TemplateError, type Value } from "./jinja/values.js";
-import { normaliseMessage, stubToolCalls } from "./messages.js";
+import { shownMessage, stubToolCalls } from "./messages.js";
+import { TemplateForm } from "./template-form.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "./tito.js";
 import { type CanonicalTools, canonicalTools, type ToolSchemaVersion } from "./tools.js";
 import { wellFormed } from "./well-formed.js";
 
-/** Not what a template trims. */
-const PROBE = "probe";
 const MAX_CACHED = 64;
 const MAX_KEY_LENGTH = 256 * 1024;
 
@@ -24,26 +22,33 @@ export class PromptRenderer implements ConversationRenderer {
 	/** By identity for one request, by text for the next one of the same agent. */
 	readonly #toolsOfList = new WeakMap<readonly JsonValue[], { key: string; tools: CanonicalTools | null }>();
 	readonly #toolsOfText = new BoundedCache<CanonicalTools | null>(MAX_CACHED, MAX_KEY_LENGTH);
-	/** Whether the template writes a list of text parts as it writes their text. */
-	readonly #readsLists: boolean;
+	readonly #form: TemplateForm;
 	readonly #bases = new BoundedCache<string>(MAX_CACHED, MAX_KEY_LENGTH);
 
 	constructor(
 		template: ChatTemplate,
 		specialTokens: ReadonlyMap<string, string>,
 		toolSchemaVersion: ToolSchemaVersion = 1,
+		kwargs: TemplateKwargs = new Map(),
 	) {
 		this.#toolSchemaVersion = toolSchemaVersion;
 		this.#template = template;
 		this.#specialTokens = specialTokens;
-		this.#readsLists = this.#showsLists();
+		this.#form = new TemplateForm((messages) => this.#tried(messages, kwargs));
 	}
 
-	/** Text of a whole conversation. @throws RollpinError `invalid_messages`, `invalid_request` */
+	/** Text of a whole conversation. @throws RollpinError `invalid_messages`, `not_rendered`, `invalid_request` */
 	prompt(input: PromptInput, addGenerationPrompt = true): string {
-		const messages = input.messages.map((message, at) => this.#shown(message, `messages[${at}]`));
+		const messages = input.messages.map((message, at) => this.#shown(message, `messages[${at}]`, false));
 		const { tools } = this.#tools(input.tools);
-		return wellFormed(this.#render(messages, tools, input.kwargs, addGenerationPrompt));
+		const text = this.#render(messages.map(fromJson), tools, input.kwargs, addGenerationPrompt);
+		return wellFormed(text);
+	}
+
+	comparable(input: PromptInput, addGenerationPrompt = false): string {
+		const messages = input.messages.map((message, at) => this.#shown(message, `messages[${at}]`, true));
+		const { tools } = this.#tools(input.tools);
+		return wellFormed(this.#render(messages.map(fromJson), tools, input.kwargs, addGenerationPrompt));
 	}
 
 	/**
@@ -57,8 +62,10 @@ export class PromptRenderer implements ConversationRenderer {
 		const base = dummyConversation(toolCalls);
 		const baseKey = `${key}\n${writeJson(input.kwargs)}\n${writeJson(toolCalls)}`;
 		const before = this.#bases.getOrMake(baseKey, () => this.#render(base, tools, input.kwargs, false));
-		const appended = input.appended.map((message, at) => this.#shown(message, `appended message ${at}`));
-		const after = this.#render([...base, ...appended], tools, input.kwargs, true);
+		const appended = input.appended.map((message, at) =>
+			this.#shown(message, `appended message ${at}`, false),
+		);
+		const after = this.#render([...base, ...appended.map(fromJson)], tools, input.kwargs, true);
 		if (!after.startsWith(before))
 			throw new RollpinError(
 				"invalid_messages",
@@ -67,34 +74,16 @@ export class PromptRenderer implements ConversationRenderer {
 		return wellFormed(after.slice(before.length));
 	}
 
-	#shown(message: JsonObject, where: string): Value {
-		return fromJson(withShownContent(normaliseMessage(message, where), where, this.#readsLists));
+	#shown(message: JsonObject, where: string, lenient: boolean): JsonObject {
+		return shownMessage(message, where, this.#form, lenient);
 	}
 
-	#showsLists(): boolean {
-		const asked = (content: JsonValue) =>
-			this.#render(
-				[
-					fromJson(
-						new Map([
-							["role", "user"],
-							["content", content],
-						]),
-					),
-				],
-				null,
-				new Map(),
-				true,
-			);
+	/** What is wrong with a probe the first prompt will say, in terms of its own messages. */
+	#tried(messages: JsonObject[], kwargs: TemplateKwargs): string | null {
 		try {
-			const part = new Map([
-				["type", "text"],
-				["text", PROBE],
-			]);
-			return asked([part]) === asked(PROBE);
+			return this.#render(messages.map(fromJson), null, kwargs, true);
 		} catch {
-			// What is wrong with it the first prompt will say, in terms of its own messages.
-			return false;
+			return null;
 		}
 	}
 

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { parseJson } from "../../src/json/parse.js";
 import type { JsonObject } from "../../src/json/value.js";
-import { withShownContent } from "../../src/tito/content-parts.js";
 import { ChatTemplate } from "../../src/tito/jinja/template.js";
+import { type MessageForm, shownMessage } from "../../src/tito/messages.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
 import { toyTito } from "./toy.js";
 
@@ -13,36 +13,64 @@ const text = (words: string) => ({ type: "text", text: words });
 const image = { type: "image_url", image_url: { url: "data:image/png;base64,AA==" } };
 const kwargs = new Map();
 
+/** A template that reads lists, or none. */
+const form = (reads: boolean): MessageForm => ({
+	readsLists: () => reads,
+	knowsRole: () => true,
+	showsReasoning: true,
+	separator: () => " ",
+	oddArguments: "refuse",
+});
+const shown = (content: unknown, reads: boolean, role = "user") =>
+	shownMessage(message(content, role), "messages[3]", form(reads), false);
+
 describe("A content of parts", () => {
 	it("is joined with spaces for a template that knows strings only", () => {
-		const shown = (content: unknown) =>
-			withShownContent(message(content), "messages[0]", false).get("content");
-		expect(shown("plain")).toBe("plain");
-		expect(shown([text("one")])).toBe("one");
-		expect(shown([text("one"), text("two")])).toBe("one two");
-		expect(shown([])).toBe("");
-		expect(withShownContent(message(null), "messages[0]", false).get("content")).toBeNull();
+		expect(shown("plain", false).get("content")).toBe("plain");
+		expect(shown([text("one")], false).get("content")).toBe("one");
+		expect(shown([text("one"), text("two")], false).get("content")).toBe("one two");
+		expect(shown([], false).get("content")).toBe("");
+		expect(shown(null, false).get("content")).toBe("");
 	});
 
-	it("is left alone for a template that reads lists", () => {
-		const given = message([text("one"), text("two")]);
-		expect(withShownContent(given, "messages[0]", true)).toBe(given);
+	it("goes as plain text parts to a template that reads lists, whatever the parts are called and carry", () => {
+		const marked = { ...text("one"), cache_control: { type: "ephemeral" } };
+		const content = shown([marked, { type: "input_text", text: "two" }], true).get("content");
+		expect(content).toEqual(message([text("one"), text("two")]).get("content"));
 	});
 
-	for (const [what, content, readsLists, said] of [
-		["an image", [text("see"), image], false, "messages[3].content[1] is not a text part"],
-		["an image", [image], true, "messages[3].content[0] is of type image_url"],
-		["sound", [{ type: "input_audio" }], true, "messages[3].content[0] is of type input_audio"],
-		["a mistyped part", [{ type: "txt", text: "see" }], false, "messages[3].content[0] is not a text part"],
-		["a text that is none", [{ type: "text", text: 5 }], false, "messages[3].content[0] is not a text part"],
-		["a part that is no object", ["see"], false, "messages[3].content[0] is not a text part"],
+	it("gives its thoughts to an assistant's reasoning", () => {
+		const thought = { type: "thinking", thinking: "Hm.", signature: "s" };
+		const answer = shown([thought, text("Yes")], false, "assistant");
+		expect([answer.get("reasoning_content"), answer.get("content")]).toEqual(["Hm.", "Yes"]);
+		expect(() => shown([thought], false)).toThrow("messages[3].content[0] is of type thinking");
+	});
+
+	for (const [what, content, said] of [
+		["an image", [text("see"), image], "messages[3].content[1] is of type image_url"],
+		["sound", [{ type: "input_audio" }], "messages[3].content[0] is of type input_audio"],
+		["a mistyped part", [{ type: "txt", text: "see" }], "messages[3].content[0] is of type txt"],
+		["a refusal", [{ type: "refusal", refusal: "No." }], "messages[3].content[0] is of type refusal"],
+		[
+			"a result in a part",
+			[{ type: "tool_result", content: "x" }],
+			"messages[3].content[0] is of type tool_result",
+		],
+		["a part without a type", [{ text: "see" }], "messages[3].content[0] has no type"],
+		["a part that is no object", ["see"], "messages[3].content[0] is not an object"],
 	] as const) {
-		it(`with ${what} is refused where that would be lost (list read by the template: ${readsLists})`, () => {
-			expect(() => withShownContent(message(content), "messages[3]", readsLists)).toThrow(
-				expect.objectContaining({ code: "invalid_messages", message: expect.stringContaining(said) }),
+		it.each([true, false])(`with ${what} is refused, since that would be lost (list read: %s)`, (reads) => {
+			expect(() => shown(content, reads)).toThrow(
+				expect.objectContaining({ code: "not_rendered", message: expect.stringContaining(said) }),
 			);
 		});
 	}
+
+	it("with a text that is none is refused", () => {
+		expect(() => shown([{ type: "text", text: 5 }], true)).toThrow(
+			expect.objectContaining({ code: "invalid_messages", param: "messages[3].content[0]" }),
+		);
+	});
 });
 
 describe("A template", () => {
@@ -90,7 +118,7 @@ describe("Prompt and suffix of the toy checkpoint", () => {
 				});
 			expect(await later([text("and more")])).toEqual(await later("and more"));
 			await expect(first([text("see"), image])).rejects.toMatchObject({
-				code: "invalid_messages",
+				code: "not_rendered",
 				param: "messages[0].content[1]",
 			});
 			await expect(later([image])).rejects.toMatchObject({ param: "appended message 0.content[0]" });

@@ -1,7 +1,10 @@
 // DeepSeek prompts against what the published Python encoders printed (deepseek-prompts.json says how).
 import { expect, test } from "vitest";
+import { writeJson } from "../../src/json/parse.js";
+import type { JsonObject } from "../../src/json/value.js";
 import { deepseekV4Encoder } from "../../src/tito/encoders/deepseek-v4.js";
 import { deepseekV32Encoder } from "../../src/tito/encoders/deepseek-v32.js";
+import { doubleText } from "../../src/tito/jinja/spelling.js";
 import { list, object, readJson, text } from "./shared.js";
 
 const ENCODERS = new Map([
@@ -11,14 +14,43 @@ const ENCODERS = new Map([
 
 const cases = list(readJson(import.meta.dirname, "deepseek-prompts.json").get("cases")).map(object);
 
+/** What differs from the published code on purpose. */
+function wanted(family: string, golden: JsonObject): string {
+	const prompt = text(golden.get("prompt"));
+	const last = list(golden.get("messages")).map(object).at(-1)?.get("role");
+	// It opens no reply behind a reply or a system message: whoever asks there wants another one.
+	const opened = last === "user" || last === "tool" || last === "developer";
+	const thinking = object(golden.get("kwargs")).get("thinking") !== false;
+	const opener = opened ? "" : `<｜Assistant｜>${thinking ? "<think>" : "</think>"}`;
+	if (family !== "deepseekv32") return prompt + opener;
+	// The engine reads the arguments of V3.2 before that code does, and integers beyond 64 bits as floats.
+	const spelled = argumentTexts(golden).join("\n");
+	const asRead = (digits: string) => (spelled.includes(digits) ? doubleText(Number(digits)) : digits);
+	const inCalls = (line: string) =>
+		line.includes('string="false">') ? line.replaceAll(/-?\b\d{21,}\b/g, asRead) : line;
+	return prompt.split("\n").map(inCalls).join("\n") + opener;
+}
+
+function argumentTexts(golden: JsonObject): string[] {
+	const calls = list(golden.get("messages")).flatMap((message) => object(message).get("tool_calls") ?? []);
+	return calls.flatMap((call) => {
+		const given = object(object(call).get("function")).get("arguments");
+		return typeof given === "string" ? given : [];
+	});
+}
+
 test.each(cases.map((golden, at) => ({ at, family: text(golden.get("family")), golden })))(
 	"case $at of $family is rendered as the published code renders it",
 	({ family, golden }) => {
-		const rendered = ENCODERS.get(family)?.prompt({
-			messages: list(golden.get("messages")).map(object),
-			tools: list(golden.get("tools")),
-			kwargs: object(golden.get("kwargs")),
-		});
-		expect(rendered).toBe(golden.get("prompt"));
+		const rendered = () =>
+			ENCODERS.get(family)?.prompt({
+				messages: list(golden.get("messages")).map(object),
+				tools: list(golden.get("tools")),
+				kwargs: object(golden.get("kwargs")),
+			});
+		// It writes the name of the type where an image would be: refused here.
+		if (writeJson(golden.get("messages") ?? null).includes('"image_url"'))
+			expect(rendered).toThrow(expect.objectContaining({ code: "not_rendered" }));
+		else expect(rendered()).toBe(wanted(family, golden));
 	},
 );

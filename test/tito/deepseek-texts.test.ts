@@ -73,7 +73,7 @@ describe("DeepSeek-V3.2", () => {
 			"a reply without reasoning",
 			[user, { role: "assistant", content: "Yes" }],
 			on,
-			"<｜User｜>Weather?<｜Assistant｜><think></think>Yes<｜end▁of▁sentence｜>",
+			"<｜User｜>Weather?<｜Assistant｜><think></think>Yes<｜end▁of▁sentence｜><｜Assistant｜><think>",
 		],
 		[
 			"tool calls and their results",
@@ -112,7 +112,7 @@ describe("DeepSeek-V3.2", () => {
 			[system, user],
 			"Be brief.<｜User｜>Weather?<｜Assistant｜><think>",
 		],
-		["nothing", answer, [], ""],
+		["nothing", answer, [], "<｜Assistant｜><think>"],
 	])("appends %s", (_, last, appended, expected) => {
 		expect(suffix(deepseekV32Encoder, last, appended)).toBe(expected);
 	});
@@ -127,7 +127,11 @@ describe("DeepSeek-V3.2", () => {
 		["a result behind a user", [user, calls, user, result("c1", "x")], "no reply before it"],
 		["a result at the beginning", [result("c1", "x")], "no reply before it"],
 		["arguments that are not JSON", [user, { ...calls, tool_calls: [call("c", "f", "{")] }], "is not JSON"],
-		["content parts", [{ role: "user", content: [{ type: "text", text: "x" }] }], "content is not a string"],
+		[
+			"an image",
+			[{ role: "user", content: [{ type: "image_url" }] }],
+			"messages[0].content[0] is of type image_url",
+		],
 	])("refuses %s", (_, messages, reason) => {
 		expect(() => prompt(deepseekV32Encoder, messages)).toThrow(reason);
 	});
@@ -156,19 +160,24 @@ describe("DeepSeek-V4", () => {
 			`<｜User｜>Weather?<｜Assistant｜><think>Hm.</think>${CALLS_V4}<｜User｜><tool_result>21</tool_result>\n\n<tool_result>noon</tool_result><｜Assistant｜><think>`,
 		],
 		["users beside each other", [user, user], on, "<｜User｜>Weather?\n\nWeather?<｜Assistant｜><think>"],
-		["a system message that follows a user", [user, system], on, "<｜User｜>Weather?Be brief."],
+		[
+			"a system message that follows a user",
+			[user, system],
+			on,
+			"<｜User｜>Weather?Be brief.<｜Assistant｜><think>",
+		],
 		["a developer", [{ role: "developer", content: "x" }], on, "<｜User｜>x<｜Assistant｜><think>"],
 		[
 			"a reminder",
 			[user, { role: "latest_reminder", content: "x" }],
 			on,
-			"<｜User｜>Weather?<｜Assistant｜><think><｜latest_reminder｜>x",
+			"<｜User｜>Weather?<｜Assistant｜><think><｜latest_reminder｜>x<｜Assistant｜><think>",
 		],
 		[
 			"arguments that are not JSON, as one parameter",
 			[{ role: "assistant", content: "", tool_calls: [call("c", "f", "{")] }],
 			off,
-			'\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name="f">\n<｜DSML｜parameter name="arguments" string="true">{</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls><｜end▁of▁sentence｜>',
+			'\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name="f">\n<｜DSML｜parameter name="arguments" string="true">{</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls><｜end▁of▁sentence｜><｜Assistant｜></think>',
 		],
 	])("renders %s", (_, messages, kwargs, expected) => {
 		expect(prompt(deepseekV4Encoder, messages, kwargs)).toBe(`<｜begin▁of▁sentence｜>${expected}`);
@@ -190,8 +199,13 @@ describe("DeepSeek-V4", () => {
 		[
 			"a result in parts",
 			calls,
-			[result("c1", [{ type: "text", text: "a" }, { type: "image_url" }])],
-			"<｜User｜><tool_result>a\n\n[Unsupported image_url]</tool_result><｜Assistant｜><think>",
+			[
+				result("c1", [
+					{ type: "text", text: "a" },
+					{ type: "text", text: "b" },
+				]),
+			],
+			"<｜User｜><tool_result>a\n\nb</tool_result><｜Assistant｜><think>",
 		],
 	])("appends %s", (_, last, appended, expected) => {
 		expect(suffix(deepseekV4Encoder, last, appended)).toBe(expected);
@@ -264,13 +278,7 @@ describe.each([
 	});
 
 	test.each([
-		[
-			"an unknown role",
-			[{ role: "critic", content: "x" }],
-			/messages\[0\]\.role is "critic", which DeepSeek-V.* has no text for/,
-		],
 		["no role", [{ content: "x" }], /messages\[0\]\.role is not a string/],
-		["a user without text", [{ role: "user", content: null }], /messages\[0\]\.content is not a string/],
 		["an empty developer", [{ role: "developer", content: "" }], /is empty/],
 		[
 			"arguments that are a list",
@@ -288,6 +296,26 @@ describe.each([
 	])("refuses %s as invalid_messages", (_name, messages, reason) => {
 		expect(codeOf(() => prompt(encoder, messages))).toBe("invalid_messages");
 		expect(() => prompt(encoder, messages)).toThrow(reason);
+	});
+
+	test.each([
+		["critic", /messages\[0\]\.role is "critic", which DeepSeek-V.* has no text for/],
+		["function", /messages\[0\] has the role "function"/],
+	])("refuses the role %s as not_rendered", (role, reason) => {
+		expect(codeOf(() => prompt(encoder, [{ role, content: "x" }]))).toBe("not_rendered");
+		expect(() => prompt(encoder, [{ role, content: "x" }])).toThrow(reason);
+	});
+
+	test("null is an empty content for every role, and text parts are their texts", () => {
+		const said = (role: string, content: unknown) => prompt(encoder, [{ role, content }, user]);
+		const parts = [
+			{ type: "text", text: "one" },
+			{ type: "text", text: "two" },
+		];
+		for (const role of ["system", "user", "assistant"]) {
+			expect(said(role, null)).toBe(said(role, ""));
+			expect(said(role, parts)).toBe(said(role, "one two"));
+		}
 	});
 
 	test.each([

@@ -53,9 +53,10 @@ describe("A field is shown", () => {
 		const counting = new PromptRenderer(new ChatTemplate(NAMES), new Map());
 		const counted = new MessageProbe(
 			{
-				prompt(input) {
+				prompt: (input) => counting.prompt(input),
+				comparable(input, generates) {
 					renders++;
-					return counting.prompt(input);
+					return counting.comparable(input, generates);
 				},
 				suffix: (input) => counting.suffix(input),
 			},

@@ -103,13 +103,13 @@ describe("a first prompt", () => {
 });
 
 describe("a template", () => {
-	test("sees an empty string where an assistant's content is null", async () => {
+	test("sees an empty string where the content of any message is null", async () => {
 		const source = "{% for m in messages %}[{{ m.content }}]{% endfor %}";
 		const messages = [
 			message('{"role":"assistant","content":null}'),
 			message('{"role":"user","content":null}'),
 		];
-		expect(await rendered(source, messages)).toBe("[][None]");
+		expect(await rendered(source, messages)).toBe("[][]");
 	});
 
 	test("sees tools in the engine's key order with defaults, unknown keys dropped and bare functions wrapped", async () => {

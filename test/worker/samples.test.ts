@@ -412,13 +412,21 @@ describe("the mismatch report", () => {
 		expect(JSON.stringify(sessions)).not.toContain("secret");
 	});
 
+	it("is made whatever a model samples as a call's arguments", async () => {
+		for (const args of ["", "{not json", "[1]", '{"n": 1E400}']) {
+			const call = { id: "c", type: "function", function: { name: "f", arguments: args } };
+			await rig.control.script({ message: { role: "assistant", content: "", tool_calls: [call] } });
+			const { id } = await talk(rig, "one");
+			expect((await read(rig, id)).metadata.tito_session_mismatch, args).toBeInstanceOf(Array);
+		}
+	});
+
 	it("says why when it cannot be made", async () => {
-		const call = { id: "c", type: "function", function: { name: "f", arguments: "{not json" } };
-		await rig.control.script({ message: { role: "assistant", content: "", tool_calls: [call] } });
+		await rig.control.script({ message: { role: "assistant", content: "half a pair: \ud83d" } });
 		const { id } = await talk(rig, "one");
 		const { metadata } = await read(rig, id);
 		expect(metadata).not.toHaveProperty("tito_session_mismatch");
-		expect(metadata.tito_mismatch_error).toMatch(/arguments is not JSON/);
+		expect(metadata.tito_mismatch_error).toMatch(/half of a surrogate pair/);
 		expect(readSamples(await collect(rig, id)).sessionMetadata).toEqual(metadata);
 	});
 });

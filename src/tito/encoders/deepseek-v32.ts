@@ -1,7 +1,5 @@
 // DeepSeek-V3.2's prompts, which its makers publish as code and not as a template. Pure text.
-import { JsonSyntaxError, parseJson } from "../../json/parse.js";
 import type { JsonObject } from "../../json/value.js";
-import { MAX_ARGUMENTS_DEPTH } from "../messages.js";
 import { toolSectionV32 } from "./deepseek-v32-tools.js";
 import { ASSISTANT, END, THOUGHT, thinkingOpener, toolCallBlock, USER } from "./dsml.js";
 import {
@@ -28,6 +26,9 @@ const FORMAT: PromptFormat = {
 	preamble: () => "",
 	texts: (messages, options, tools) =>
 		messages.map((placed, at) => text(placed, at, messages, options) + (at === 0 ? tools : "")),
+	opensReply: new Set(["user", "developer", "tool"]),
+	separator: () => " ",
+	oddArguments: "refuse",
 };
 
 export const deepseekV32Encoder = new EncodedConversation(FORMAT);
@@ -85,15 +86,6 @@ function resultPlace(at: number, messages: readonly Placed[]): { order: number; 
 }
 
 function parsedArguments({ arguments: given, where }: ToolCall): JsonObject {
-	let parsed = given;
-	if (typeof given === "string") {
-		try {
-			parsed = parseJson(given, { maxDepth: MAX_ARGUMENTS_DEPTH });
-		} catch (error) {
-			if (!(error instanceof JsonSyntaxError)) throw error;
-			throw refused(where, `is not JSON (${error.message})`, "send a JSON object as text", error);
-		}
-	}
-	if (parsed instanceof Map) return parsed;
+	if (given instanceof Map) return given;
 	throw refused(where, "is not a JSON object", "send the parameters by name");
 }

@@ -1,6 +1,5 @@
 // DeepSeek-V4 knows no tool role: tool results and user texts beside each other make one user turn. Pure.
-import type { JsonValue } from "../../json/value.js";
-import { type Placed, refused, requiredText, roleOf, toolCallsOf } from "./fields.js";
+import { type Placed, requiredText, roleOf, toolCallsOf } from "./fields.js";
 
 /** A message that stands for itself, or what a user and tools said between two other messages. */
 export type Turn = { placed: Placed } | { parts: string[] };
@@ -46,21 +45,6 @@ function inCallOrder(parts: readonly Part[], callOrder: ReadonlyMap<string, numb
 
 function resultPart(placed: Placed): Part {
 	const callId = placed.message.get("tool_call_id");
-	const content = placed.message.get("content");
-	const text = Array.isArray(content) ? partTexts(content, placed.where) : requiredText(placed, "content");
+	const text = requiredText(placed, "content");
 	return { text: `<tool_result>${text}</tool_result>`, callId: typeof callId === "string" ? callId : "" };
-}
-
-/** The format's own text for results in parts. */
-function partTexts(parts: readonly JsonValue[], where: string): string {
-	const texts = parts.map((part, at) => {
-		const type = part instanceof Map ? part.get("type") : undefined;
-		if (!(part instanceof Map) || typeof type !== "string")
-			throw refused(`${where}.content[${at}]`, "has no type", "send a text part");
-		if (type !== "text") return `[Unsupported ${type}]`;
-		const text = part.get("text");
-		if (typeof text === "string") return text;
-		throw refused(`${where}.content[${at}].text`, "is not a string", "send the part's text");
-	});
-	return texts.join("\n\n");
 }

@@ -1,7 +1,5 @@
 // DeepSeek-V4's prompts, which its makers publish as code and not as a template. Pure text.
-import { JsonSyntaxError, parseJson } from "../../json/parse.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
-import { MAX_ARGUMENTS_DEPTH } from "../messages.js";
 import { HIGHEST_EFFORT_V4, toolSectionV4 } from "./deepseek-v4-tools.js";
 import { foldInputs, type Turn } from "./deepseek-v4-turns.js";
 import { ASSISTANT, END, THOUGHT, thinkingOpener, toolCallBlock, USER } from "./dsml.js";
@@ -31,6 +29,9 @@ const FORMAT: PromptFormat = {
 		const turns = foldInputs(messages);
 		return turns.map((turn, at) => text(turn, turns[at + 1], options) + (at === 0 ? tools : ""));
 	},
+	opensReply: new Set(["user", "developer", "tool"]),
+	separator: (role) => (role === "tool" ? "\n\n" : " "),
+	oddArguments: "text",
 };
 
 export const deepseekV4Encoder = new EncodedConversation(FORMAT);
@@ -70,16 +71,7 @@ function reply(placed: Placed, thinking: boolean): string {
 
 /** Text that is not JSON becomes one parameter as it is: the format's own way with what a model may sample. */
 function parsedArguments({ arguments: given, where }: ToolCall): JsonObject {
-	const parsed = typeof given === "string" ? jsonOrText(given) : given;
-	if (parsed instanceof Map) return parsed;
+	if (typeof given === "string") return new Map([["arguments", given]]);
+	if (given instanceof Map) return given;
 	throw refused(where, "is not a JSON object", "send the parameters by name");
-}
-
-function jsonOrText(given: string): JsonValue {
-	try {
-		return parseJson(given, { maxDepth: MAX_ARGUMENTS_DEPTH });
-	} catch (error) {
-		if (!(error instanceof JsonSyntaxError)) throw error;
-		return new Map([["arguments", given]]);
-	}
 }

@@ -1,6 +1,7 @@
 // Reads the fields of a message for an encoder and refuses what its format has no text for. Never edits a message.
 import { RollpinError } from "../../base/errors.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
+import { notRendered } from "../not-rendered.js";
 
 /** A message and what to call it in an error, such as `messages[3]`. */
 export interface Placed {
@@ -82,9 +83,8 @@ export function refused(param: string, what: string, remedy: string, cause?: unk
 }
 
 export function unknownRole({ where }: Placed, role: string, model: string): RollpinError {
-	return refused(
+	return notRendered(
 		`${where}.role`,
-		`is ${JSON.stringify(role)}, which ${model} has no text for`,
-		"send a role the model knows",
+		`is ${JSON.stringify(role)}, which ${model} has no text for; send a role the model knows`,
 	);
 }

@@ -4,10 +4,11 @@ import { writeJson } from "../../json/parse.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
 import type { ConversationEncoder, ConversationRenderer } from "../family.js";
 import { jsonText } from "../jinja/spelling.js";
+import { type MessageForm, shownMessage } from "../messages.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "../tito.js";
 import { canonicalTools, type ToolSchemaVersion } from "../tools.js";
 import { wellFormed } from "../well-formed.js";
-import { BEGIN } from "./dsml.js";
+import { ASSISTANT, BEGIN, thinkingOpener } from "./dsml.js";
 import { MESSAGE_FIELDS, type Placed } from "./fields.js";
 
 export interface TurnOptions {
@@ -28,6 +29,12 @@ export interface PromptFormat {
 	 * first message, which is then a system message.
 	 */
 	texts(messages: readonly Placed[], options: TurnOptions, tools: string): string[];
+	/** Roles behind whose message the format itself opens the reply. */
+	opensReply: ReadonlySet<string>;
+	/** What stands between the texts of parts of one message. */
+	separator(role: string): string;
+	/** Arguments of a call that are not JSON. */
+	oddArguments: MessageForm["oddArguments"];
 }
 
 const BOOLEANS = [true, false];
@@ -44,9 +51,17 @@ export class EncodedConversation implements ConversationEncoder {
 	readonly fields = [...MESSAGE_FIELDS];
 	readonly #format: PromptFormat;
 	readonly #toolSchemaVersion: ToolSchemaVersion;
+	readonly #form: MessageForm;
 
 	constructor(format: PromptFormat, toolSchemaVersion: ToolSchemaVersion = 1) {
 		this.#format = format;
+		this.#form = {
+			readsLists: () => false,
+			knowsRole: (role) => role === "developer",
+			showsReasoning: true,
+			separator: (role) => format.separator(role),
+			oddArguments: format.oddArguments,
+		};
 		this.#toolSchemaVersion = toolSchemaVersion;
 	}
 
@@ -54,15 +69,28 @@ export class EncodedConversation implements ConversationEncoder {
 		return new EncodedConversation(this.#format, version);
 	}
 
-	prompt({ messages, tools, kwargs }: PromptInput, addGenerationPrompt = true): string {
+	prompt(input: PromptInput, addGenerationPrompt = true): string {
+		return this.#conversation(input, addGenerationPrompt, false);
+	}
+
+	comparable(input: PromptInput, addGenerationPrompt = false): string {
+		return this.#conversation(input, addGenerationPrompt, true);
+	}
+
+	#conversation(
+		{ messages, tools, kwargs }: PromptInput,
+		addGenerationPrompt: boolean,
+		lenient: boolean,
+	): string {
 		const thinking = this.#thinking(kwargs);
-		const placed = messages.map((message, at) => ({ message, where: `messages[${at}]` }));
+		const placed = messages.map((message, at) => this.#placed(message, `messages[${at}]`, lenient));
 		const schemas = toolSchemas(tools, this.#toolSchemaVersion);
 		if (schemas.length > 0 && messages[0]?.get("role") !== "system") placed.unshift(emptySystem());
 		const section = schemas.length > 0 ? `\n\n${this.#format.toolSection(schemas.join("\n"))}` : "";
 		const texts = this.#format.texts(placed, { thinking, addGenerationPrompt }, section);
 		const begin = kwargs.get("add_default_bos_token") === false ? "" : BEGIN;
-		return wellFormed(begin + this.#format.preamble(kwargs, thinking) + texts.join(""));
+		const opener = addGenerationPrompt ? this.#opener(placed.at(-1), thinking) : "";
+		return wellFormed(begin + this.#format.preamble(kwargs, thinking) + texts.join("") + opener);
 	}
 
 	/**
@@ -72,10 +100,22 @@ export class EncodedConversation implements ConversationEncoder {
 	suffix({ lastAssistant, appended, tools, kwargs }: SuffixInput): string {
 		const thinking = this.#thinking(kwargs);
 		toolSchemas(tools, this.#toolSchemaVersion);
-		const placed = appended.map((message, at) => ({ message, where: `appended message ${at}` }));
+		const placed = appended.map((message, at) => this.#placed(message, `appended message ${at}`, false));
 		const conversation = [standIn(lastAssistant), ...placed];
 		const [, ...texts] = this.#format.texts(conversation, { thinking, addGenerationPrompt: true }, "");
-		return wellFormed(texts.join(""));
+		return wellFormed(texts.join("") + this.#opener(conversation.at(-1), thinking));
+	}
+
+	#placed(message: JsonObject, where: string, lenient: boolean): Placed {
+		return { message: shownMessage(message, where, this.#form, lenient), where };
+	}
+
+	/** The published code opens a reply behind a user or a result only: whoever asks behind something else gets one too. */
+	#opener(last: Placed | undefined, thinking: boolean): string {
+		const role = last?.message.get("role");
+		return typeof role !== "string" || this.#format.opensReply.has(role)
+			? ""
+			: ASSISTANT + thinkingOpener(thinking);
 	}
 
 	#thinking(kwargs: TemplateKwargs): boolean {
@@ -133,9 +173,9 @@ function standIn(stored: JsonObject): Placed {
 
 function emptyCall(call: JsonValue): JsonValue {
 	const id = call instanceof Map ? (call.get("id") ?? null) : null;
-	const called: JsonObject = new Map([
+	const called: JsonObject = new Map<string, JsonValue>([
 		["name", ""],
-		["arguments", "{}"],
+		["arguments", new Map()],
 	]);
 	return new Map<string, JsonValue>([
 		["id", id],

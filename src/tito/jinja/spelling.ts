@@ -14,7 +14,7 @@ import {
 } from "./values.js";
 
 /** Python's `repr(float)`: shortest digits that round-trip, exponent from 1e16 up and below 1e-4, two digits of it. */
-function floatText(value: number): string {
+export function doubleText(value: number): string {
 	if (Number.isNaN(value)) return "nan";
 	if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
 	const sign = value < 0 || Object.is(value, -0) ? "-" : "";
@@ -43,7 +43,7 @@ export function repr(value: Value): string {
 	if (typeof value === "boolean") return value ? "True" : "False";
 	if (typeof value === "number" || typeof value === "bigint") return String(value);
 	if (typeof value === "string") return stringRepr(value);
-	if (value instanceof PyFloat) return floatText(value.value);
+	if (value instanceof PyFloat) return doubleText(value.value);
 	if (value instanceof Undefined) return "Undefined";
 	if (value instanceof Tuple) {
 		const items = value.map(repr);
@@ -132,7 +132,7 @@ function group(brackets: string, items: readonly string[], style: JsonStyle, dep
 function jsonFloat(value: number): string {
 	if (Number.isNaN(value)) return "NaN";
 	if (!Number.isFinite(value)) return value > 0 ? "Infinity" : "-Infinity";
-	return floatText(value);
+	return doubleText(value);
 }
 
 const NOT_ASCII = /[^\x20-\x7e]/g;

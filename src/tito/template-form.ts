@@ -1,0 +1,164 @@
+// How one chat template takes messages: which roles, lists, fields it writes. Found out by rendering small ones; each answer kept.
+import type { JsonObject, JsonValue } from "../json/value.js";
+import type { MessageForm } from "./messages.js";
+
+/** What SGLang joins texts with for a template that reads no lists (`process_content_for_template_format`). */
+const JOINED_WITH = " ";
+/** Not what a template trims, strips or looks for. */
+const FIRST = "probeqa";
+const SECOND = "probeqb";
+const MADE_UP_ROLE = "probeqrole";
+
+/** Text of a conversation with the generation prompt; null when the template refuses it. */
+export type TryRender = (messages: JsonObject[]) => string | null;
+
+export class TemplateForm implements MessageForm {
+	readonly oddArguments = "refuse";
+	readonly #render: TryRender;
+	readonly #known = new Map<string, unknown>();
+
+	constructor(render: TryRender) {
+		this.#render = render;
+	}
+
+	separator(_role: string): string {
+		return JOINED_WITH;
+	}
+
+	/** Texts of a tool are always joined: SGLang does so whatever the template (`normalize_tool_content`). */
+	readsLists(role: string, calling: boolean): boolean {
+		if (role === "tool") return false;
+		return this.#once(`lists ${role} ${calling}`, () => this.#probedLists(role, calling));
+	}
+
+	knowsRole(role: string): boolean {
+		return this.#once(`role ${role}`, () => this.#probedRole(role));
+	}
+
+	get showsReasoning(): boolean {
+		return this.#once("reasoning", () => {
+			const thinking = spoken("assistant", FIRST).set("reasoning_content", SECOND);
+			return this.#render([user("first"), thinking])?.includes(SECOND) ?? false;
+		});
+	}
+
+	/**
+	 * Whether the text of a message in that place is written at all. For texts too short to be looked for in a prompt.
+	 * @param leading it is the conversation's first message
+	 */
+	writes(role: string, calling: boolean, leading: boolean): boolean {
+		return this.#once(`writes ${role} ${calling} ${leading}`, () => {
+			const [shown] = places(role, calling, FIRST).filter((place) => place.leading === leading);
+			const text = shown === undefined ? null : this.#render(shown.messages);
+			// What is refused here is refused, with the template's own words, where it stands.
+			return text?.includes(FIRST) ?? true;
+		});
+	}
+
+	#probedLists(role: string, calling: boolean): boolean {
+		let reads = false;
+		for (const { messages, at } of places(role, calling, FIRST)) {
+			const asText = this.#render(messages);
+			if (asText?.includes(FIRST) !== true) continue;
+			const list = (...texts: string[]) =>
+				this.#render(messages.with(at, new Map(messages[at]).set("content", texts.map(textPart))));
+			const two = list(FIRST, SECOND);
+			const start = two?.indexOf(FIRST) ?? -1;
+			if (list(FIRST) !== asText || start === -1 || two?.indexOf(SECOND, start) === -1) return false;
+			reads = true;
+		}
+		return reads;
+	}
+
+	/**
+	 * A role that is written as a made-up one is not known: its text is left out, stands outside of every turn, or passes
+	 * for somebody else's.
+	 */
+	#probedRole(role: string): boolean {
+		const asked = (name: string) => {
+			const [place] = places(role, false, FIRST);
+			return place === undefined
+				? null
+				: this.#render(place.messages.with(place.at, new Map(place.messages[place.at]).set("role", name)));
+		};
+		const shown = asked(role);
+		if (shown?.includes(FIRST) !== true) return false;
+		const madeUp = asked(MADE_UP_ROLE);
+		if (shown !== madeUp) return true;
+		// A template that tells no roles apart has the same place for all of them.
+		return madeUp === asked("user") && madeUp === asked("tool");
+	}
+
+	#once<T>(key: string, probe: () => T): T {
+		if (!this.#known.has(key)) this.#known.set(key, probe());
+		return this.#known.get(key) as T;
+	}
+}
+
+interface Place {
+	messages: JsonObject[];
+	/** Index of the message that is asked about. */
+	at: number;
+	leading: boolean;
+}
+
+/** Small conversations with a message of that role in every place where it can stand. */
+function places(role: string, calling: boolean, content: string): Place[] {
+	const message = spoken(role, content);
+	if (calling) message.set("tool_calls", [call()]);
+	if (role === "tool") message.set("tool_call_id", "call_1");
+	const first = (...behind: JsonObject[]) => ({ messages: [message, ...behind], at: 0, leading: true });
+	const later = (before: JsonObject[], ...behind: JsonObject[]) => ({
+		messages: [...before, message, ...behind],
+		at: before.length,
+		leading: false,
+	});
+	const answered = [user("first"), spoken("assistant", "second")];
+	switch (role) {
+		case "system":
+		case "developer":
+			return [first(user("first")), later(answered, user("third"))];
+		case "user":
+			return [first(), later(answered)];
+		case "assistant":
+			return calling ? [later([user("first")], result())] : [later([user("first")], user("third"))];
+		default:
+			return [later([user("first"), spoken("assistant", "").set("tool_calls", [call()])])];
+	}
+}
+
+function spoken(role: string, content: string): JsonObject {
+	return new Map<string, JsonValue>([
+		["role", role],
+		["content", content],
+	]);
+}
+
+function user(content: string): JsonObject {
+	return spoken("user", content);
+}
+
+function result(): JsonObject {
+	return spoken("tool", "done").set("tool_call_id", "call_1");
+}
+
+function textPart(text: string): JsonObject {
+	return new Map([
+		["type", "text"],
+		["text", text],
+	]);
+}
+
+function call(): JsonObject {
+	return new Map<string, JsonValue>([
+		["id", "call_1"],
+		["type", "function"],
+		[
+			"function",
+			new Map<string, JsonValue>([
+				["name", "run"],
+				["arguments", new Map()],
+			]),
+		],
+	]);
+}
