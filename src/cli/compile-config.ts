@@ -146,6 +146,7 @@ function assemble(
 		toolSchemaVersion: toolSchemaVersion(values),
 		mode: values.mode,
 		messageMatcher: values.messageMatcher,
+		onAlteredAnswer: values.onAlteredAnswer,
 		dataDir: values.dataDir,
 		store: values.store,
 		durability: values.durability,

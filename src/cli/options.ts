@@ -212,10 +212,19 @@ export const SERVE_OPTIONS = {
 	}),
 	messageMatcher: choice({
 		group: SESSIONS,
-		description: "when a message sent again counts as the stored one",
+		description:
+			"when a message sent again counts as the stored one; echo: an answer in any spelling, other messages with the same text to the model",
 		placeholder: "matcher",
-		choices: ["strict", "loose_tool_call", "role_content_only"],
-		fallback: "strict",
+		choices: ["echo", "strict", "loose_tool_call", "role_content_only"],
+		fallback: "echo",
+	}),
+	onAlteredAnswer: choice({
+		group: SESSIONS,
+		description:
+			"linear mode, a request whose history is not the stored one: refuse it with a 400, or replace the newest turn",
+		placeholder: "what",
+		choices: ["refuse", "replace"],
+		fallback: "refuse",
 	}),
 	sessionTtl: integer({
 		group: SESSIONS,

@@ -46,7 +46,9 @@ export interface ClusterConfig {
 	/** Of the engine: how it spells tools to the chat template; auto: by its release. */
 	toolSchemaVersion: 1 | 2 | 3 | "auto";
 	mode: "linear" | "tree";
-	messageMatcher: "strict" | "loose_tool_call" | "role_content_only";
+	messageMatcher: "echo" | "strict" | "loose_tool_call" | "role_content_only";
+	/** Linear mode: what becomes of a request with another answer than the stored one. */
+	onAlteredAnswer: "refuse" | "replace";
 	/** Absolute path. */
 	dataDir: string;
 	store: "lmdb" | "memory";

@@ -5,6 +5,7 @@ import type { TurnHeader } from "../store/store.js";
 import type { AppendRole, Tito } from "../tito/tito.js";
 import type { MessageMatcher } from "./matcher.js";
 import type { PathState } from "./path-state.js";
+import type { OnAlteredAnswer, RetryKind } from "./position.js";
 import type { RequestMessages } from "./request-messages.js";
 import type { Session } from "./session.js";
 
@@ -16,13 +17,39 @@ export interface Attachment {
 	appendedFrom: number;
 	/** Headers of the turns that this chat's commit will supersede. */
 	discarded: TurnHeader[];
-	/** Set when the answer of the discarded turn came back altered, which is seldom meant: see `linear.ts`. */
-	altered: { index: number; difference: string } | null;
+	/** Why those are thrown away; null when none are. */
+	rollback: (Place & { kind: RetryKind }) | null;
+	/** Where in the forest it leaves a path that is there, and why; null when it goes on with one, or is the first. */
+	branch: Branch | null;
+}
+
+/** Where a request departs from what is stored. */
+export interface Place {
+	/** Index of the message, by the request's count. */
+	index: number;
+	/** JSON path in the request; names may be in it, values never. */
+	path: string;
+}
+
+/**
+ * `retry`: the messages of a turn that is there; `reworded`: others, without an answer; `edit`: another answer, or an
+ * answer behind a changed message; `other`: another conversation.
+ */
+export interface Branch extends Place {
+	kind: "retry" | "reworded" | "edit" | "other";
+	/** The turn it leaves: the one whose messages it has most of in common. */
+	left: TurnId;
+}
+
+export function placeOf({ index, path }: Place): Place {
+	return { index, path };
 }
 
 export interface AttachDeps {
 	tito: Tito;
 	matcher: MessageMatcher;
+	/** Linear mode. */
+	onAlteredAnswer: OnAlteredAnswer;
 	maxTurns: number;
 	maxTreeNodes: number;
 }

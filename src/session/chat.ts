@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.js";
 import type { TurnId } from "../base/ids.js";
 import type { Store, TurnHeader } from "../store/store.js";
-import type { AttachDeps, Attachment, PositionPolicy } from "./attach.js";
+import type { AttachDeps, Attachment, Branch, PositionPolicy } from "./attach.js";
 import { type CommittedReply, findReplay } from "./committed-reply.js";
 import type {
 	EnginePrompt,
@@ -13,6 +13,7 @@ import type {
 	TemplateInput,
 } from "./generation.js";
 import { type Fingerprint, fingerprintOf, type IdempotentRequest } from "./idempotency.js";
+import type { RetryKind } from "./position.js";
 import { encodeTurn, type Prompt } from "./prompt.js";
 import type { RequestMessages } from "./request-messages.js";
 import type { Session } from "./session.js";
@@ -50,6 +51,8 @@ export interface ChatFacts {
 	reusedTokens: number;
 	completionTokens: number;
 	rollback: RollbackFacts | null;
+	/** Where the recorded turn leaves a path that was there; null when it goes on with one. */
+	branch: (Branch & { turn: TurnId }) | null;
 	/** How the recorded turn's tools differ from those of the turn it continues; null when they don't. */
 	toolsChange: ToolsChange | null;
 }
@@ -58,8 +61,10 @@ export interface ChatFacts {
 export interface RollbackFacts {
 	discarded: TurnId;
 	head: TurnId | null;
-	/** What differed when the discarded turn's own answer was sent back altered; null for a plain retry. */
-	altered: { index: number; difference: string } | null;
+	kind: RetryKind;
+	/** Where the request departs from the discarded turn. */
+	index: number;
+	path: string;
 }
 
 export type ChatOutcome<Generated, Refused> =
@@ -84,6 +89,7 @@ export function emptyFacts(): ChatFacts {
 		reusedTokens: 0,
 		completionTokens: 0,
 		rollback: null,
+		branch: null,
 		toolsChange: null,
 	};
 }
@@ -152,12 +158,10 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		timings.commitMs = committing();
 		facts.toolsChange = toolsChange(header, attach.parent, attach.discarded);
 		const discarded = attach.discarded[0];
-		if (discarded !== undefined)
-			facts.rollback = {
-				discarded: discarded.id,
-				head: attach.parent?.id ?? null,
-				altered: attach.altered,
-			};
+		if (discarded !== undefined && attach.rollback !== null) {
+			facts.rollback = { discarded: discarded.id, head: attach.parent?.id ?? null, ...attach.rollback };
+		}
+		if (attach.branch !== null) facts.branch = { turn: header.id, ...attach.branch };
 		// A DELETE or the deadline that came during the commit wins: the session is gone, and so is this answer.
 		// A client that left during the commit changes nothing any more: the turn stands.
 		if (session.closing !== null) throw session.closedError();

@@ -1,18 +1,19 @@
 // How far a request repeats the stored messages. Compares bytes first, values only where bytes differ.
 import type { JsonObject } from "../json/value.js";
-import { differingKey, type MessageMatcher } from "./matcher.js";
-import { ownCopy, type PathState, type StoredMessage, storedValue } from "./path-state.js";
+import { type Difference, difference, valuesText } from "./difference.js";
+import type { MessageMatcher } from "./matcher.js";
+import { ownCopy, type PathState, type StoredMessage, valueOnce } from "./path-state.js";
 import type { RequestMessages } from "./request-messages.js";
 
 const COMMA = 0x2c;
 
 /** Number of leading messages that stored path and request have in common under the matcher. */
-export function matchHistory(state: PathState, request: RequestMessages, matches: MessageMatcher): number {
+export function matchHistory(state: PathState, request: RequestMessages, matcher: MessageMatcher): number {
 	const limit = Math.min(state.messages.length, request.count);
 	let index = Math.min(repeatedMessages(state, request), limit);
 	for (; index < limit; index++) {
 		const stored = state.messages[index];
-		if (stored === undefined || !sameMessage(stored, request, index, matches)) break;
+		if (stored === undefined || !sameMessage(stored, request, index, matcher)) break;
 	}
 	return index;
 }
@@ -22,11 +23,11 @@ export function sameMessage(
 	stored: StoredMessage,
 	request: RequestMessages,
 	index: number,
-	matches: MessageMatcher,
+	matcher: MessageMatcher,
 ): boolean {
 	const bytes = request.bytes(index);
 	if (bytes.equals(stored.bytes) || stored.accepted?.equals(bytes)) return true;
-	if (!matches(storedValue(stored), request.value(index))) return false;
+	if (!matcher.matches(stored, request.value(index))) return false;
 	stored.accepted = ownCopy(bytes);
 	return true;
 }
@@ -51,41 +52,72 @@ function isSpace(byte: number | undefined): boolean {
 	return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-/** Where and in what a request departs from the stored history, for the error that names it. */
-export function describeMismatch(
-	state: PathState,
-	request: RequestMessages,
-	matched: number,
-): { index: number; difference: string } {
-	const stored = state.messages[matched];
-	if (matched >= request.count) {
-		return {
-			index: matched,
-			difference: `the request ends here; ${state.messages.length} messages are stored`,
-		};
+/** Whether a message of the request from `index` on is an assistant's. */
+export function answersFrom(request: RequestMessages, index: number): boolean {
+	for (let at = index; at < request.count; at++) {
+		if (request.value(at).get("role") === "assistant") return true;
 	}
-	const replayed = request.value(matched);
-	if (stored === undefined) return { index: matched, difference: "nothing is stored at this index" };
-	const value = storedValue(stored);
-	return { index: matched, difference: describeKey(value, replayed) };
+	return false;
 }
 
-function describeKey(stored: JsonObject, replayed: JsonObject): string {
-	const key = differingKey(stored, replayed);
-	if (key === null) return "the messages differ under the configured matcher";
-	if (key === "role") return `role is ${text(replayed.get("role"))}, stored is ${text(stored.get("role"))}`;
-	// Message text never goes into an error or a log; its shape is enough to find the culprit.
-	return `${key} differs (${shape(replayed, key)} sent, ${shape(stored, key)} stored)`;
+/** Where a request departs from what is stored, by its own count of messages. */
+export interface Departure {
+	index: number;
+	/** JSON path in the request. */
+	path: string;
+	/** Of the two values, for the client only: they are message text. Null where the request merely ends. */
+	difference: Difference | null;
 }
 
-function text(value: unknown): string {
-	return typeof value === "string" ? JSON.stringify(value) : "missing";
+/** @param stored what stands in the place of the request's message `index`, and is not that message */
+export function departureAt(
+	stored: StoredMessage | undefined,
+	request: RequestMessages,
+	index: number,
+	matcher: MessageMatcher,
+): Departure {
+	if (stored === undefined || index >= request.count)
+		return { index, path: `messages[${index}]`, difference: null };
+	return departure(index, matcher.difference(stored, request.value(index)));
 }
 
-function shape(message: JsonObject, key: string): string {
-	const value = message.get(key);
-	if (value === undefined) return "nothing";
-	if (value === null) return "null";
-	if (typeof value === "string") return `${value.length} characters`;
-	return Array.isArray(value) ? `a list of ${value.length}` : "another type";
+function departure(index: number, found: Difference): Departure {
+	const dot = found.path === "" ? "" : ".";
+	return { index, path: `messages[${index}]${dot}${found.path}`, difference: found };
+}
+
+/** `messages[3].content: "a" sent, "b" stored` */
+export function departureText({ difference: found, path }: Departure): string {
+	return found === null ? `the request ends at ${path}` : `${path}: ${valuesText(found)}`;
+}
+
+/**
+ * Where the request's system and developer messages are others than those of the stored first prompt; null when they are
+ * the same ones in the same order.
+ * @param first messages of a first turn
+ */
+export function systemDeparture(
+	first: readonly StoredMessage[],
+	request: RequestMessages,
+	matcher: MessageMatcher,
+): Departure | null {
+	const stored = first.filter((message) => !message.generated && isSystem(valueOnce(message)));
+	const sent: number[] = [];
+	for (let index = 0; index < request.count; index++) if (isSystem(request.value(index))) sent.push(index);
+	for (const [at, index] of sent.entries()) {
+		const own = stored[at];
+		if (own === undefined)
+			return departure(index, difference("", request.value(index).get("content") ?? undefined, undefined));
+		if (!sameMessage(own, request, index, matcher))
+			return departure(index, matcher.difference(own, request.value(index)));
+	}
+	const missing = stored[sent.length];
+	if (missing === undefined) return null;
+	const index = (sent.at(-1) ?? -1) + 1;
+	return departure(index, difference("", undefined, valueOnce(missing).get("content") ?? undefined));
+}
+
+function isSystem(message: JsonObject): boolean {
+	const role = message.get("role");
+	return role === "system" || role === "developer";
 }

@@ -1,9 +1,29 @@
-// Linear mode: a request extends the head's path or retries from at most one generated turn back.
+// Linear mode: a request extends the head's path or tries its newest turn again; what would change more is refused.
 import { RollpinError } from "../base/errors.js";
-import { type AttachDeps, type Attachment, checkAppended, headerOf, type PositionPolicy } from "./attach.js";
-import { describeMismatch, matchHistory } from "./history.js";
+import {
+	type AttachDeps,
+	type Attachment,
+	checkAppended,
+	headerOf,
+	type PositionPolicy,
+	placeOf,
+} from "./attach.js";
+import {
+	answersFrom,
+	type Departure,
+	departureAt,
+	departureText,
+	matchHistory,
+	systemDeparture,
+} from "./history.js";
 import { PathState } from "./path-state.js";
-import { positionLinear, rollbackLimitMessage } from "./position.js";
+import {
+	type Comparison,
+	type LinearPosition,
+	type OnAlteredAnswer,
+	positionLinear,
+	rollbackLimitMessage,
+} from "./position.js";
 import type { RequestMessages } from "./request-messages.js";
 import type { Session } from "./session.js";
 
@@ -14,23 +34,30 @@ async function attachLinear(
 	messages: RequestMessages,
 	deps: AttachDeps,
 ): Promise<Attachment> {
+	const { matcher, onAlteredAnswer } = deps;
 	const head = await session.headState();
-	const matched = matchHistory(head, messages, deps.matcher);
-	const position = positionLinear(matched, head.messages.length, head.checkpoints);
+	const matched = matchHistory(head, messages, matcher);
+	const compared: Comparison = {
+		matched,
+		storedCount: head.messages.length,
+		requestCount: messages.count,
+		checkpoints: head.checkpoints,
+		answersFollow: matched < head.messages.length && answersFrom(messages, matched),
+		sameSystem: () => systemDeparture(head.messages, messages, matcher) === null,
+	};
+	const position = positionLinear(compared, onAlteredAnswer);
+	const at = () => departureAt(head.messages[matched], messages, matched, matcher);
 	if (position.kind === "refuse") {
-		const { index, difference } = describeMismatch(head, messages, matched);
-		throw new RollpinError(
-			matched >= messages.count ? "rollback_limit" : "history_mismatch",
-			rollbackLimitMessage(position.discardCount, head.messages.length, messages.count),
-			{ param: `messages[${index}]`, details: { index, difference } },
-		);
+		const from =
+			position.why === "other" ? (systemDeparture(head.messages, messages, matcher) ?? at()) : at();
+		throw refusal(position, compared, from, onAlteredAnswer);
 	}
 	const headers = await session.headers();
 	const discarded = position.discard.map((turn) => headerOf(headers, turn));
-	const altered = alteredAnswer(head, messages, matched);
+	const rollback = position.retry === null ? null : { kind: position.retry, ...placeOf(at()) };
 	if (position.kind === "fresh") {
 		const state = discarded.length === 0 ? head : new PathState();
-		return { state, parent: null, appendedFrom: 0, discarded, altered };
+		return { state, parent: null, appendedFrom: 0, discarded, rollback, branch: null };
 	}
 	checkAppended(messages, position.matched, deps.tito);
 	const parent = headerOf(headers, position.from);
@@ -43,21 +70,30 @@ async function attachLinear(
 	}
 	// A rollback works on a state of its own: when this attempt fails, the session's is as it was.
 	const state = discarded.length === 0 ? head : await session.stateAt(position.from);
-	return { state, parent, appendedFrom: position.matched, discarded, altered };
+	return { state, parent, appendedFrom: position.matched, discarded, rollback, branch: null };
 }
 
-/**
- * How the newest answer was altered, when that is where the request departs. Such a request is a retry by the rule of
- * reference section 8.1; but most often it is an agent that drops a field of the answer (`reasoning_content`) and would
- * lose every turn but its last without ever being told.
- */
-function alteredAnswer(
-	head: PathState,
-	messages: RequestMessages,
-	matched: number,
-): { index: number; difference: string } | null {
-	if (matched !== head.messages.length - 1 || matched >= messages.count) return null;
-	return messages.value(matched).get("role") === "assistant"
-		? describeMismatch(head, messages, matched)
-		: null;
+const REMEDY: Record<"edit" | "other", string> = {
+	edit:
+		"an answer that stands would be lost, so nothing was changed; send messages back as they came, use --mode tree for " +
+		"agents that edit their history, or --on-altered-answer replace",
+	other:
+		"another system message is another conversation, so nothing was changed; give it a session of its own, or use --mode tree",
+};
+
+function refusal(
+	{ discardCount, why }: Extract<LinearPosition, { kind: "refuse" }>,
+	{ requestCount, storedCount }: Comparison,
+	from: Departure,
+	onAltered: OnAlteredAnswer,
+): RollpinError {
+	const { index, path } = from;
+	const difference = departureText(from);
+	const limit = rollbackLimitMessage(discardCount, storedCount, requestCount);
+	const details = { index, path, difference };
+	if (why === "too_far") return new RollpinError("rollback_limit", limit, { param: path, details });
+	const explained = `${difference}: ${REMEDY[why]}`;
+	// Clients of the reference server look for its text wherever several turns are at stake.
+	const text = discardCount < 2 ? explained : onAltered === "replace" ? limit : `${limit}; ${explained}`;
+	return new RollpinError("history_mismatch", text, { param: path, details });
 }

@@ -1,23 +1,73 @@
-// Message equivalence: is a replayed message the stored one? Pure; never mutates, never throws.
+// Message equivalence by the reference server's rules, key by key: is a replayed message the stored one? Pure; never mutates.
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
-import { argumentsEqual, typedEqual } from "./tool-arguments.js";
+import { type Difference, difference, differingPlace } from "./difference.js";
+import { type StoredMessage, storedValue } from "./path-state.js";
+import { argumentsEqual, parsedArguments, typedEqual } from "./tool-arguments.js";
 
-export type MatcherName = "strict" | "loose_tool_call" | "role_content_only";
-export type MessageMatcher = (stored: JsonObject, replayed: JsonObject) => boolean;
+export type ReferenceMatcherName = "strict" | "loose_tool_call" | "role_content_only";
+
+/** One rule of what counts as the same message. Never throws. */
+export interface MessageMatcher {
+	/** Whether `replayed` is the stored message. */
+	matches(stored: StoredMessage, replayed: JsonObject): boolean;
+	/** Where two messages that do not match differ. */
+	difference(stored: StoredMessage, replayed: JsonObject): Difference;
+}
 
 /** Longer integers are larger than every double. */
 const MAX_DOUBLE_DIGITS = 320;
 const COMPARED_KEYS = ["role", "content", "reasoning_content"] as const;
 
-/** The matcher of that name (reference section 10). strict implies loose_tool_call implies role_content_only. */
-export function messageMatcher(name: MatcherName): MessageMatcher {
+export function referenceMatcher(name: ReferenceMatcherName): MessageMatcher {
+	const same = sameByReference(name);
+	return {
+		matches: (stored, replayed) => same(storedValue(stored), replayed),
+		difference: (stored, replayed) => strictDifference(storedValue(stored), replayed),
+	};
+}
+
+/** The rule of that name. strict implies loose_tool_call implies role_content_only. */
+export function sameByReference(name: ReferenceMatcherName): (a: JsonObject, b: JsonObject) => boolean {
 	if (name === "strict") return strictMatch;
 	if (name === "loose_tool_call") return (a, b) => strictMatch(a, b) || looseMatch(a, b);
 	return (a, b) => sameField(a, b, "role") && sameField(a, b, "content");
 }
 
-/** The first key in which two messages differ under the strict rule, for the error that names it. */
-export function differingKey(stored: JsonObject, replayed: JsonObject): string | null {
+function strictDifference(stored: JsonObject, replayed: JsonObject): Difference {
+	const key = differingKey(stored, replayed);
+	if (key === null) return difference("", replayed, stored);
+	if (key === "tool_calls") {
+		const [sent, own] = [readable(replayed.get(key)), readable(stored.get(key))];
+		const found = differingPlace(key, sent, own, pythonEqual);
+		// Null when only the arguments' spelling differs.
+		return (
+			found ??
+			differingPlace(key, replayed.get(key), stored.get(key), pythonEqual) ??
+			difference(key, sent, own)
+		);
+	}
+	return (
+		differingPlace(key, replayed.get(key), stored.get(key), pythonEqual) ??
+		difference(key, replayed.get(key), stored.get(key))
+	);
+}
+
+/** Calls without what is not compared, their arguments as values, so that a difference is named in them. */
+function readable(calls: JsonValue | undefined): JsonValue {
+	if (!Array.isArray(calls)) return calls ?? null;
+	return calls.map((call) => {
+		if (!(call instanceof Map)) return call;
+		const copy = withoutIndex(call);
+		const called = copy.get("function");
+		const args = called instanceof Map ? (called.get("arguments") ?? null) : null;
+		const value = typeof args === "string" && args !== "" ? parsedArguments(args) : undefined;
+		if (!(called instanceof Map) || value === undefined) return copy;
+		return new Map(copy).set("function", new Map(called).set("arguments", value));
+	});
+}
+
+/** The first key in which two messages differ under the strict rule. */
+function differingKey(stored: JsonObject, replayed: JsonObject): string | null {
 	for (const key of COMPARED_KEYS) if (!sameField(stored, replayed, key)) return key;
 	return sameToolCalls(stored, replayed) ? null : "tool_calls";
 }

@@ -5,6 +5,7 @@ import { TokenText } from "../json/token-text.js";
 import type { JsonObject } from "../json/value.js";
 import type { Store, TurnHeader } from "../store/store.js";
 import { int32FromBytes } from "./binary.js";
+import { type AnswerForm, formBytes, type PromptForm } from "./canonical.js";
 import type { Checkpoint } from "./position.js";
 import { elementRanges } from "./request-elements.js";
 import type { SharedMessages } from "./request-messages.js";
@@ -17,6 +18,10 @@ const VALUE_BYTES = 500;
 /** A stored message: the authoritative spelling, and the last other spelling that a client was let in with. */
 export interface StoredMessage {
 	bytes: Buffer;
+	/** The engine's answer of a turn; else a message of a prompt. */
+	generated: boolean;
+	/** What other spellings are compared with (`echo`); made once, when the first one comes. */
+	form: PromptForm | AnswerForm | null;
 	/** Bytes of a replay that the matcher accepted here; the same bytes need no second look. */
 	accepted: Buffer | null;
 	parsed: JsonObject | null;
@@ -26,6 +31,11 @@ export interface StoredMessage {
 export function storedValue(message: StoredMessage): JsonObject {
 	message.parsed ??= parseJson(message.bytes, { maxDepth: Number.POSITIVE_INFINITY }) as JsonObject;
 	return message.parsed;
+}
+
+/** The value of a stored message for one look at it: most are asked for once, and a kept value is many times its bytes. */
+export function valueOnce(message: StoredMessage): JsonObject {
+	return message.parsed ?? (parseJson(message.bytes, { maxDepth: Number.POSITIVE_INFINITY }) as JsonObject);
 }
 
 /** The state behind the turn `head` (null: nothing generated yet). Tokens live in one growing array. */
@@ -50,7 +60,7 @@ export class PathState {
 		// Only the last message's value is asked for turn by turn, and it is no longer the last.
 		const last = this.messages.at(-1);
 		if (last !== undefined) last.parsed = null;
-		this.messages.push(...storedMessages([...turn.appended, turn.generated]));
+		this.messages.push(...storedMessages(turn.appended, turn.generated));
 		this.tokens.truncate(this.tokens.length - header.trimCount);
 		this.tokens.append(promptIds);
 		this.tokens.append(completionIds);
@@ -70,13 +80,15 @@ export class PathState {
 }
 
 /** Messages of one turn, copied: a view would keep the whole body of every request alive, which grows with their square. */
-function storedMessages(messages: readonly Buffer[]): StoredMessage[] {
+function storedMessages(appended: readonly Buffer[], generated: Buffer): StoredMessage[] {
+	const messages = [...appended, generated];
 	const copy = Buffer.allocUnsafeSlow(messages.reduce((sum, { length }) => sum + length, 0));
 	let end = 0;
-	return messages.map((bytes) => {
+	return messages.map((bytes, at) => {
 		const start = end;
 		end += bytes.copy(copy, start);
-		return { bytes: copy.subarray(start, end), accepted: null, parsed: null };
+		const own = copy.subarray(start, end);
+		return { bytes: own, generated: at === appended.length, form: null, accepted: null, parsed: null };
 	});
 }
 
@@ -90,8 +102,9 @@ export function ownCopy(bytes: Buffer): Buffer {
 /** About what messages take in memory, in bytes: their own, and the objects that hold them. */
 export function messageBytes(messages: readonly StoredMessage[]): number {
 	let bytes = 0;
-	for (const { bytes: own, accepted, parsed } of messages) {
+	for (const { bytes: own, accepted, form, parsed } of messages) {
 		bytes += MESSAGE_BYTES + own.length;
+		if (form !== null) bytes += formBytes(form);
 		if (accepted !== null) bytes += BUFFER_BYTES + accepted.length;
 		if (parsed !== null) bytes += VALUE_BYTES + 2 * own.length;
 	}
@@ -164,8 +177,8 @@ export async function loadTurnMessages(
 		]);
 		const appended = tail.subarray(header.appendedOffset);
 		const own = elementRanges(appended).map(({ start, end }) => appended.subarray(start, end));
-		own.push(reply.subarray(header.replyMessage.start, header.replyMessage.end));
-		messages.set(header.id, storedMessages(own));
+		const generated = reply.subarray(header.replyMessage.start, header.replyMessage.end);
+		messages.set(header.id, storedMessages(own, generated));
 	}
 	return messages;
 }

@@ -47,7 +47,6 @@ export class Session {
 	#headers: Map<TurnId, TurnHeader> | null = null;
 	#state: PathState | null = null;
 	#turnMessages: Map<TurnId, StoredMessage[]> | null = null;
-	#turnMessageBytes = 0;
 	readonly #store: Store;
 
 	constructor(options: {
@@ -206,7 +205,6 @@ export class Session {
 	async turnMessages(): Promise<Map<TurnId, StoredMessage[]>> {
 		if (this.#turnMessages === null) {
 			this.#turnMessages = await loadTurnMessages(this.#store, this.meta.id, await this.headers());
-			for (const messages of this.#turnMessages.values()) this.#turnMessageBytes += messageBytes(messages);
 		}
 		return this.#turnMessages;
 	}
@@ -224,16 +222,16 @@ export class Session {
 		this.#state = state;
 		const made = headers.at(-1);
 		if (state !== null && made !== undefined && state.head === made.id && this.#turnMessages !== null) {
-			const own = state.messages.slice(-(made.appendedCount + 1));
-			this.#turnMessages.set(made.id, own);
-			this.#turnMessageBytes += messageBytes(own);
+			this.#turnMessages.set(made.id, state.messages.slice(-(made.appendedCount + 1)));
 		}
 	}
 
 	/** Bytes that `cool` would free. */
 	get hotBytes(): number {
 		const headers = (this.#headers?.size ?? 0) * HEADER_BYTES;
-		return (this.#state?.bytes ?? 0) + headers + this.#turnMessageBytes;
+		let messages = 0;
+		for (const own of this.#turnMessages?.values() ?? []) messages += messageBytes(own);
+		return (this.#state?.bytes ?? 0) + headers + messages;
 	}
 
 	/** Forgets everything that the store can give back. Only while nothing runs. */
@@ -241,6 +239,5 @@ export class Session {
 		this.#headers = null;
 		this.#state = null;
 		this.#turnMessages = null;
-		this.#turnMessageBytes = 0;
 	}
 }

@@ -2,6 +2,8 @@
 import { parseJson } from "../json/parse.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
 
+/** As in a recursion-limited Python parser, far beyond any tool's arguments. */
+const MAX_ARGUMENTS_DEPTH = 200;
 const MAX_EXPONENT_DIGITS = 1000;
 
 /**
@@ -20,11 +22,25 @@ function normalise(value: JsonValue): JsonObject | null {
 	if (value instanceof Map) return value;
 	if (typeof value !== "string") return null;
 	try {
-		const parsed = parseJson(value, { maxDepth: 200, refuseDuplicateKeys: true });
+		const parsed = parseJson(value, { maxDepth: MAX_ARGUMENTS_DEPTH, refuseDuplicateKeys: true });
 		return parsed instanceof Map ? parsed : null;
 	} catch {
 		// Not JSON, too deep, or a key stands twice: the caller compares the spellings instead.
 		return null;
+	}
+}
+
+/**
+ * A call's arguments as a JSON value, of any kind; the last of a key's values counts, as in Python and JavaScript. Null
+ * and blank text are the empty object. Undefined for text that does not parse.
+ */
+export function parsedArguments(value: JsonValue): JsonValue | undefined {
+	if (value === null) return new Map();
+	if (typeof value !== "string") return value;
+	try {
+		return value.trim() === "" ? new Map() : parseJson(value, { maxDepth: MAX_ARGUMENTS_DEPTH });
+	} catch {
+		return undefined;
 	}
 }
 

@@ -2,9 +2,18 @@
 import { RollpinError } from "../base/errors.js";
 import type { TurnId } from "../base/ids.js";
 import type { TurnHeader } from "../store/store.js";
-import { type AttachDeps, type Attachment, checkAppended, headerOf, type PositionPolicy } from "./attach.js";
-import { sameMessage } from "./history.js";
-import { PathState } from "./path-state.js";
+import {
+	type AttachDeps,
+	type Attachment,
+	type Branch,
+	checkAppended,
+	headerOf,
+	type PositionPolicy,
+	placeOf,
+} from "./attach.js";
+import { answersFrom, departureAt, sameMessage, systemDeparture } from "./history.js";
+import type { MessageMatcher } from "./matcher.js";
+import { PathState, type StoredMessage } from "./path-state.js";
 import type { RequestMessages } from "./request-messages.js";
 import type { Session } from "./session.js";
 import { deepestMatch } from "./tree-position.js";
@@ -27,16 +36,25 @@ async function attachTree(
 				"start another session or raise --max-tree-nodes",
 		);
 	}
-	const own = await session.turnMessages();
-	const found = deepestMatch(childrenOf(committed), (turn, offset) => {
-		const stored = own.get(turn);
-		if (stored === undefined) throw new RollpinError("internal", `turn ${turn} has no messages`);
-		if (offset + stored.length > messages.count) return null;
-		const matches = stored.every((message, i) => sameMessage(message, messages, offset + i, deps.matcher));
-		return matches ? stored.length : null;
+	const stored = await session.turnMessages();
+	const own = (turn: TurnId): StoredMessage[] => {
+		const messages = stored.get(turn);
+		if (messages === undefined) throw new RollpinError("internal", `turn ${turn} has no messages`);
+		return messages;
+	};
+	const children = childrenOf(committed);
+	const common = (turn: TurnId, offset: number) => commonMessages(own(turn), messages, offset, deps.matcher);
+	const found = deepestMatch(children, (turn, offset) => {
+		const count = common(turn, offset);
+		const answer = own(turn).at(-1);
+		if (answer === undefined || count < own(turn).length) return null;
+		return { count, exact: messages.bytes(offset + count - 1).equals(answer.bytes) };
 	});
-	if (found === null)
-		return { state: new PathState(), parent: null, appendedFrom: 0, discarded: [], altered: null };
+	const siblings = children.get(found?.turn ?? null) ?? [];
+	const branch = branchFrom(siblings, found?.matched ?? 0, { common, deps, messages, own });
+	if (found === null) {
+		return { state: new PathState(), parent: null, appendedFrom: 0, discarded: [], rollback: null, branch };
+	}
 	const parent = headerOf(headers, found.turn);
 	if (parent.finishReason === "length") {
 		throw new RollpinError(
@@ -50,7 +68,62 @@ async function attachTree(
 		parent,
 		appendedFrom: found.matched,
 		discarded: [],
-		altered: null,
+		rollback: null,
+		branch,
+	};
+}
+
+/** How many of a turn's own messages the request repeats from `offset` on, until the first that differs. */
+function commonMessages(
+	own: readonly StoredMessage[],
+	messages: RequestMessages,
+	offset: number,
+	matcher: MessageMatcher,
+): number {
+	const limit = Math.min(own.length, messages.count - offset);
+	let count = 0;
+	while (count < limit && sameMessage(own[count] as StoredMessage, messages, offset + count, matcher))
+		count++;
+	return count;
+}
+
+/**
+ * Which of the turns that stand where this request will is left, where and why; null when none stands there.
+ * @param from messages of the request that stand before them all
+ */
+function branchFrom(
+	siblings: readonly TurnId[],
+	from: number,
+	{
+		common,
+		deps,
+		messages,
+		own,
+	}: {
+		common: (turn: TurnId, offset: number) => number;
+		deps: AttachDeps;
+		messages: RequestMessages;
+		own: (turn: TurnId) => StoredMessage[];
+	},
+): Branch | null {
+	let left: { turn: TurnId; count: number } | null = null;
+	for (const turn of siblings) {
+		const count = common(turn, from);
+		// Of several, the newest.
+		if (left === null || count >= left.count) left = { turn, count };
+	}
+	if (left === null) return null;
+	const stored = own(left.turn);
+	const index = from + left.count;
+	const system = from === 0 ? systemDeparture(stored, messages, deps.matcher) : null;
+	if (system !== null) return { kind: "other", left: left.turn, ...placeOf(system) };
+	const edited = answersFrom(messages, index);
+	const whole = left.count === stored.length - 1 && index === messages.count;
+	const kind = edited ? "edit" : whole ? "retry" : "reworded";
+	return {
+		kind,
+		left: left.turn,
+		...placeOf(departureAt(stored[left.count], messages, index, deps.matcher)),
 	};
 }
 

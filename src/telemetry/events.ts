@@ -79,10 +79,24 @@ export interface EventFields {
 	rollback: {
 		req_id: string;
 		session_id: string;
+		/** `retry`: the same messages once more; `reworded`: others; `replaced`: see `--on-altered-answer`. */
+		kind: string;
 		discarded_turn: number;
 		head: number | null;
-		index: number | null;
-		difference: string | null;
+		/** Where the request departs from the discarded turn: the message, and its JSON path. */
+		index: number;
+		path: string;
+	};
+	/** Tree mode: a turn that does not go on with a path that was there. */
+	branch: {
+		req_id: string;
+		session_id: string;
+		kind: string;
+		turn: number;
+		/** The turn it departs from. */
+		left: number;
+		index: number;
+		path: string;
 	};
 	tools_changed: { req_id: string; session_id: string; turn: number; change: string };
 	/** Seen by a read, once for each session and process; the reads themselves are counted in `heartbeat`. */
@@ -144,6 +158,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	engine_release: "info",
 	template_differs: "warn",
 	rollback: "info",
+	branch: "info",
 	tools_changed: "warn",
 	hard_mismatch: "warn",
 	session_created: "info",

@@ -14,23 +14,32 @@ export interface ChatEnd {
 	replyBytes: number;
 }
 
+const ROLLBACK: Record<RollbackFacts["kind"], string> = {
+	retry: "the same messages once more take the place of turn",
+	reworded: "other messages take the place of turn",
+	replaced: "an altered answer came back (--on-altered-answer replace), and this takes the place of turn",
+};
+
 export function logRollback(logger: Logger, reqId: RequestId, id: SessionId, rollback: RollbackFacts): void {
-	const { altered, discarded, head } = rollback;
+	const { discarded, head, index, kind, path } = rollback;
 	logger.event(
 		"rollback",
-		{
-			req_id: reqId,
-			session_id: id,
-			discarded_turn: discarded,
-			head,
-			index: altered?.index ?? null,
-			difference: altered?.difference ?? null,
-		},
-		altered === null
-			? `a retry takes the place of turn ${discarded}`
-			: `turn ${discarded} is discarded: its answer came back altered at messages[${altered.index}], ${altered.difference}; ` +
-					"send answers back as they came, or choose a looser --message-matcher",
-		altered === null ? "info" : "warn",
+		{ req_id: reqId, session_id: id, kind, discarded_turn: discarded, head, index, path },
+		`${ROLLBACK[kind]} ${discarded}; they part at ${path}`,
+		kind === "replaced" ? "warn" : "info",
+	);
+}
+
+export function logBranch(
+	logger: Logger,
+	reqId: RequestId,
+	id: SessionId,
+	{ index, kind, left, path, turn }: NonNullable<ChatFacts["branch"]>,
+): void {
+	logger.event(
+		"branch",
+		{ req_id: reqId, session_id: id, kind, turn, left, index, path },
+		`turn ${turn} leaves turn ${left} at ${path} (${kind}); both are kept`,
 	);
 }
 

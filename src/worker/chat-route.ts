@@ -9,7 +9,7 @@ import type { TemplateInput } from "../session/generation.js";
 import { encodeFirstPrompt } from "../session/prompt.js";
 import type { Session } from "../session/session.js";
 import { type ChatBody, parseChatBody } from "./chat-body.js";
-import { type ChatEnd, chatDone, endText, logRollback, logToolsChange } from "./chat-log.js";
+import { type ChatEnd, chatDone, endText, logBranch, logRollback, logToolsChange } from "./chat-log.js";
 import { CLIENT_GONE_STATUS, ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.js";
@@ -128,6 +128,7 @@ export async function chat(
 		if (!started) start();
 		ticket?.leave();
 		if (facts.rollback !== null) logRollback(logger, reqId, id, facts.rollback);
+		if (facts.branch !== null) logBranch(logger, reqId, id, facts.branch);
 		if (facts.toolsChange !== null) logToolsChange(logger, reqId, id, facts.toolsChange);
 		logger.event(
 			"chat_done",
@@ -176,6 +177,7 @@ function turn(
 			store: context.store,
 			tito: context.tito,
 			matcher: context.matcher,
+			onAlteredAnswer: context.config.onAlteredAnswer,
 			clock: context.clock,
 			maxTurns: limits.maxTurnsPerSession,
 			maxTreeNodes: limits.maxTreeNodes,

@@ -9,7 +9,7 @@ import type { WorkerStats } from "../ipc/messages.js";
 import { SampleAssembler } from "../samples/assembler.js";
 import { readNumLayers } from "../samples/model-layers.js";
 import { linearPolicy } from "../session/linear.js";
-import { messageMatcher } from "../session/matcher.js";
+import { messageMatcher } from "../session/matchers.js";
 import { SessionRegistry } from "../session/registry.js";
 import { treePolicy } from "../session/tree.js";
 import type { Store } from "../store/store.js";
@@ -70,7 +70,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 			breaker: breakerLog(logger, config.upstream, parts.onEngineChange ?? (() => undefined)),
 		}),
 		gate: parts.gate ?? null,
-		matcher: messageMatcher(config.messageMatcher),
+		matcher: messageMatcher(config.messageMatcher, parts.tito),
 		policy: config.mode === "tree" ? treePolicy : linearPolicy,
 		admission: new Admission(limits.maxInflightPerWorker, limits.maxInflightBytesPerWorker),
 		assembler: await createAssembler(parts),

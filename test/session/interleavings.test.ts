@@ -52,12 +52,13 @@ class LinearModel {
 	turns: ModelTurn[] = [];
 	provisional: string | null = null;
 
-	/** Turns that stay when this request is the next one, or null when it goes back too far. */
+	/** Turns that stay when this request is the next one, or null when it goes back too far or carries another answer. */
 	place(messages: Message[]): ModelTurn[] | null {
 		const stored = this.turns.flatMap((turn) => [...turn.appended, said(turn.answer)]);
 		let matched = 0;
 		while (matched < stored.length && same(stored[matched], messages[matched])) matched++;
 		if (this.turns.length === 0 || matched === stored.length) return this.turns;
+		if (messages.slice(matched).some(({ role }) => role === "assistant")) return null;
 		const kept = this.turns.filter((_turn, at) => lengthOf(this.turns.slice(0, at + 1)) <= matched);
 		return this.turns.length - kept.length > 1 ? null : kept;
 	}

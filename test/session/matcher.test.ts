@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { parseJson } from "../../src/json/parse.js";
 import type { JsonObject } from "../../src/json/value.js";
-import { type MatcherName, messageMatcher } from "../../src/session/matcher.js";
+import { type ReferenceMatcherName, sameByReference } from "../../src/session/matcher.js";
 import { decimalKey } from "../../src/session/tool-arguments.js";
 
 const message = (text: string) => parseJson(text, { maxDepth: 1000 }) as JsonObject;
 const call = (args: string, extra = "") =>
 	`{"role":"assistant","content":"","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":${args}}${extra}}]}`;
-const NAMES: MatcherName[] = ["strict", "loose_tool_call", "role_content_only"];
+const NAMES: ReferenceMatcherName[] = ["strict", "loose_tool_call", "role_content_only"];
 
 /** [title, stored, replayed, strict, loose, role_content_only] */
 const TABLE: Array<[string, string, string, boolean, boolean, boolean]> = [
@@ -163,11 +163,11 @@ const TABLE: Array<[string, string, string, boolean, boolean, boolean]> = [
 describe("message matchers", () => {
 	it.each(TABLE)("judge %s", (_title, stored, replayed, ...verdicts) => {
 		NAMES.forEach((name, index) => {
-			expect([name, messageMatcher(name)(message(stored), message(replayed))]).toEqual([
+			expect([name, sameByReference(name)(message(stored), message(replayed))]).toEqual([
 				name,
 				verdicts[index],
 			]);
-			expect([name, messageMatcher(name)(message(replayed), message(stored))]).toEqual([
+			expect([name, sameByReference(name)(message(replayed), message(stored))]).toEqual([
 				name,
 				verdicts[index],
 			]);

@@ -7,7 +7,7 @@ import type { JsonObject } from "../../src/json/value.js";
 import type { PositionPolicy } from "../../src/session/attach.js";
 import { type ChatDeps, emptyFacts, runChat } from "../../src/session/chat.js";
 import type { Generate, GeneratedReply } from "../../src/session/generation.js";
-import { messageMatcher } from "../../src/session/matcher.js";
+import { messageMatcher } from "../../src/session/matchers.js";
 import { encodeFirstPrompt } from "../../src/session/prompt.js";
 import { planRead, recordPieces } from "../../src/session/records.js";
 import { SessionRegistry } from "../../src/session/registry.js";
@@ -265,7 +265,8 @@ export class Interleaving {
 			maxTokens: MAX_TOKENS,
 			keepPayloads: "all",
 			tito,
-			matcher: messageMatcher("strict"),
+			matcher: messageMatcher("echo", tito),
+			onAlteredAnswer: "refuse",
 			maxTurns: 1000,
 			maxTreeNodes: 1000,
 		};

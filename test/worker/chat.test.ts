@@ -141,28 +141,63 @@ describe("a chat turn", () => {
 		expect(records[1]?.request.messages[2]).toEqual(user("other"));
 		expect(retried.headers["x-rollpin-discarded-turn"]).toBe("1");
 		expect(rig.events.find(({ event }) => event === "rollback")?.fields).toMatchObject({
+			kind: "reworded",
 			discarded_turn: 1,
 			head: 0,
-			index: null,
+			index: 2,
+			path: "messages[2].content",
 		});
 		const next = await rig.chat(id, say(...history, user("other"), reply(retried), user("three")));
 		expect(next.status).toBe(200);
 		expect((await read(id)).records).toHaveLength(3);
 	});
 
-	it("says so loudly when an answer that came back altered costs its turn", async () => {
+	it("refuses an answer that came back altered, says where and how, and changes nothing", async () => {
 		const id = await rig.create();
-		const message = { role: "assistant", content: "x", reasoning_content: "because" };
-		await rig.control.script({ message });
+		await rig.control.script({ message: { role: "assistant", content: "x", reasoning_content: "because" } });
 		await rig.chat(id, say(user("one")));
-		rig.events.length = 0;
-		const answer = await rig.chat(id, say(user("one"), { role: "assistant", content: "x" }, user("two")));
-		expect([answer.status, answer.headers["x-rollpin-discarded-turn"]]).toEqual([200, "0"]);
-		expect(rig.events.find(({ event }) => event === "rollback")?.fields).toMatchObject({
-			discarded_turn: 0,
-			index: 1,
-			difference: "reasoning_content differs (nothing sent, 7 characters stored)",
-		});
+		const before = (await rig.request("GET", `/sessions/${id}`)).json.records;
+		for (const [altered, path, values] of [
+			[{ content: "y" }, "messages[1].content", '"y" sent, "x" stored'],
+			[
+				{ content: "x", reasoning_content: "why" },
+				"messages[1].reasoning_content",
+				'"why" sent, "because" stored',
+			],
+		] as const) {
+			const message = { role: "assistant", ...altered };
+			for (const behind of [[], [user("two")]]) {
+				const refused = await rig.chat(id, say(user("one"), message, ...behind));
+				expect([refused.status, refused.json.error?.code, refused.json.error?.param]).toEqual([
+					400,
+					"history_mismatch",
+					path,
+				]);
+				expect(refused.json.error?.message).toContain(`${path}: ${values}`);
+				expect(refused.json.error?.message).toContain("--on-altered-answer replace");
+			}
+		}
+		expect((await read(id)).records).toEqual(before);
+		const next = await rig.chat(id, say(user("one"), { role: "assistant", content: " x\n" }, user("two")));
+		expect([next.status, next.headers["x-rollpin-discarded-turn"]]).toEqual([200, undefined]);
+		expect((await read(id)).records).toHaveLength(2);
+	});
+
+	it("refuses another system message beside the first turn as another conversation", async () => {
+		const id = await rig.create();
+		const system = (content: string) => ({ role: "system", content });
+		await rig.chat(id, say(system("main"), user("one")));
+		for (const [messages, where] of [
+			[[system("title"), user("one")], 'messages[0].content: "title" sent, "main" stored'],
+			[[user("one")], 'messages[0]: nothing sent, "main" stored'],
+			[[system("main"), user("one"), system("more")], 'messages[2]: "more" sent, nothing stored'],
+		] as const) {
+			const refused = await rig.chat(id, say(...messages));
+			expect([refused.status, refused.json.error?.code]).toEqual([400, "history_mismatch"]);
+			expect(refused.json.error?.message).toContain(where);
+		}
+		expect((await rig.chat(id, say(system("main"), user("reworded")))).status).toBe(200);
+		expect((await read(id)).records).toHaveLength(1);
 	});
 
 	it("starts afresh on a retry of the first turn", async () => {
@@ -186,13 +221,18 @@ describe("a chat turn", () => {
 		expect(refused.status).toBe(400);
 		expect(refused.json.error).toMatchObject({
 			code: "history_mismatch",
-			message:
-				"rollback failed: discard_count=2 exceeds max_assistant_rollback_steps=1 (stored has 4 messages, request has 5 messages)",
-			param: "messages[0]",
-			details: { index: 0, difference: "content differs (7 characters sent, 3 characters stored)" },
+			message: expect.stringMatching(
+				/^rollback failed: discard_count=2 exceeds max_assistant_rollback_steps=1 \(stored has 4 messages, request has 5 messages\); messages\[0\]\.content: "changed" sent, "one" stored/,
+			),
+			param: "messages[0].content",
+			details: { index: 0, path: "messages[0].content" },
 		});
 		const shorter = await rig.chat(id, say(user("one")));
-		expect(shorter.json.error?.code).toBe("rollback_limit");
+		expect(shorter.json.error).toMatchObject({
+			code: "rollback_limit",
+			message:
+				"rollback failed: discard_count=2 exceeds max_assistant_rollback_steps=1 (stored has 4 messages, request has 1 messages)",
+		});
 		expect((await rig.request("GET", `/sessions/${id}`)).text).toBe(before);
 	});
 
