@@ -13,6 +13,7 @@ import type {
 	TemplateInput,
 } from "./generation.js";
 import { type Fingerprint, fingerprintOf, type IdempotentRequest } from "./idempotency.js";
+import { kwargsText } from "./kwargs-pin.js";
 import type { RetryKind } from "./position.js";
 import { encodeTurn, type Prompt } from "./prompt.js";
 import type { RequestMessages } from "./request-messages.js";
@@ -240,6 +241,7 @@ async function commitTurn(
 		idempotency: aborted ? null : finished.identity,
 		routedExpertsStartLen: finished.sent.routedExpertsStartLen,
 		toolsHash: request.toolsHash,
+		templateKwargs: kwargsText(prompt.engine.kwargs),
 	});
 	const depth = attach.state.checkpoints.length;
 	const outdated =

@@ -3,6 +3,7 @@ import { RollpinError } from "../base/errors.js";
 import type { Tito } from "../tito/tito.js";
 import type { Attachment } from "./attach.js";
 import type { EnginePrompt, TemplateInput } from "./generation.js";
+import { refuseOtherKwargs } from "./kwargs-pin.js";
 import { storedValue } from "./path-state.js";
 import type { RequestMessages } from "./request-messages.js";
 
@@ -33,7 +34,8 @@ export async function encodeFirstPrompt(
 
 /**
  * @param firstPrompt the request's ids from `encodeFirstPrompt`, or null
- * @throws RollpinError `session_too_large` over `maxTokens`; whatever the template refuses
+ * @throws RollpinError `session_too_large` over `maxTokens`; `invalid_request` for template kwargs that differ from the
+ * path's; whatever the template refuses
  */
 export async function encodeTurn(
 	attach: Attachment,
@@ -54,6 +56,7 @@ export async function encodeTurn(
 	if (attach.parent === null) {
 		ids = firstPrompt ?? (await tito.encodePrompt({ messages: appended, tools, kwargs }));
 	} else {
+		refuseOtherKwargs(attach.parent.templateKwargs, kwargs);
 		const generated = state.messages.at(-1);
 		if (generated === undefined) throw new RollpinError("internal", "a committed path has no messages");
 		const suffix = await tito

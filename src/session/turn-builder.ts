@@ -26,6 +26,8 @@ export interface TurnInput {
 	routedExpertsStartLen: number | null;
 	/** Null without tools. */
 	toolsHash: string | null;
+	/** `kwargsText` of what the prompt was rendered with. */
+	templateKwargs: string;
 }
 
 export interface BuiltTurn {
@@ -87,6 +89,7 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 		idempotency: input.idempotency,
 		routedExpertsStartLen: input.routedExpertsStartLen,
 		toolsHash: input.toolsHash,
+		templateKwargs: input.templateKwargs,
 	};
 	return { header, parts, bases };
 }

@@ -87,6 +87,8 @@ export interface TurnHeader {
 	payloadsDropped?: true;
 	/** Tells its request's tools from another turn's; null: it had none. Absent in turns of older versions: not known. */
 	toolsHash?: string | null;
+	/** Canonical JSON of the template kwargs it was rendered with. Absent in turns of older versions: not known. */
+	templateKwargs?: string;
 }
 
 export interface Tombstone {

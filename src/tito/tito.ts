@@ -19,7 +19,7 @@ export interface KwargAliases {
 export interface FamilyFacts {
 	name: string;
 	/** Template kwargs that may not be contradicted. */
-	pinnedKwargs: Readonly<Record<string, boolean>>;
+	pinnedKwargs: Readonly<Record<string, boolean | string>>;
 	/** Without it each kwarg stands for itself. */
 	kwargAliases?: KwargAliases;
 	appendRoles: readonly AppendRole[];

@@ -4,11 +4,11 @@ import type { SessionId, TurnId } from "../base/ids.js";
 import { parseJson } from "../json/parse.js";
 import { type PathState, storedValue } from "../session/path-state.js";
 import type { Session } from "../session/session.js";
-import type { Store } from "../store/store.js";
+import type { Store, TurnHeader } from "../store/store.js";
 import { TurnGone } from "../store/store-errors.js";
 import type { Logger } from "../telemetry/logger.js";
 import { findMismatches, type Mismatch } from "../tito/mismatch.js";
-import type { PromptInput, Tito } from "../tito/tito.js";
+import type { PromptInput, TemplateKwargs, Tito } from "../tito/tito.js";
 import type { WorkerCounters } from "./context.js";
 
 export interface MismatchContext {
@@ -68,7 +68,8 @@ async function report(
 	const state = await session.stateAt(turn);
 	const request = parseJson(await store.part(session.meta.id, turn, "request"), { maxDepth: 1024 });
 	const tools = request instanceof Map ? request.get("tools") : undefined;
-	const found = await compare(tito, state, Array.isArray(tools) ? tools : undefined);
+	const header = (await session.headers()).get(turn);
+	const found = await compare(tito, state, Array.isArray(tools) ? tools : undefined, kwargsOf(header, tito));
 	const made = {
 		turn,
 		json: JSON.stringify({ tito_session_mismatch: found }),
@@ -78,12 +79,23 @@ async function report(
 	return made;
 }
 
-async function compare(tito: Tito, state: PathState, tools: PromptInput["tools"]): Promise<Mismatch[]> {
+/** Those of the path, which are its first turn's; the launch's for a turn of an older version, which does not say. */
+function kwargsOf(header: TurnHeader | undefined, tito: Tito): TemplateKwargs {
+	const text = header?.templateKwargs;
+	const kept = text === undefined ? undefined : parseJson(text);
+	return kept instanceof Map ? kept : tito.effectiveKwargs(undefined);
+}
+
+async function compare(
+	tito: Tito,
+	state: PathState,
+	tools: PromptInput["tools"],
+	kwargs: TemplateKwargs,
+): Promise<Mismatch[]> {
 	const expected = await tito.encodeConversation({
 		messages: state.messages.map(storedValue),
 		tools,
-		// The launch's, not the request's: the reference compares with what every turn shares.
-		kwargs: tito.effectiveKwargs(undefined),
+		kwargs,
 	});
 	return findMismatches(expected, state.tokens.ids(), tito.segmentation, (lists) => tito.decodeMany(lists));
 }

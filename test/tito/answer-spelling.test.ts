@@ -15,8 +15,8 @@ async function report(
 	messages: JsonObject[],
 	tools: JsonValue[] | undefined,
 	stored: Int32Array,
+	kwargs = tito.effectiveKwargs(undefined),
 ) {
-	const kwargs = tito.effectiveKwargs(undefined);
 	const expected = await tito.encodeConversation({ messages, tools, kwargs });
 	const found = await findMismatches(expected, stored, tito.segmentation, (lists) => tito.decodeMany(lists));
 	return found.map(({ type }) => type);
@@ -30,7 +30,11 @@ async function report(
 const CLOSED: Record<string, { closing: string; same: boolean }> = {
 	qwen3: { closing: "<think>\n\n</think>\n\n", same: true },
 	qwen35: { closing: "\n</think>\n\n", same: true },
+	qwen36: { closing: "\n</think>\n\n", same: true },
+	qwen38small: { closing: "\n</think>\n\n", same: true },
+	qwen4exp: { closing: "\n</think>\n\n", same: true },
 	qwennext: { closing: "\n</think>\n\n", same: true },
+	glm53: { closing: "</think>", same: true },
 	glm47: { closing: "</think>", same: false },
 	[GLM_LIKE]: { closing: "</think>", same: true },
 	"glm-4.7/chat_template.glm-5.2.jinja": { closing: "</think>", same: true },
@@ -42,7 +46,7 @@ const CLOSED: Record<string, { closing: string; same: boolean }> = {
 };
 
 /** Families whose models think or not as the request says. */
-const CHOOSES = new Set(["qwen3", "qwen35"]);
+const CHOOSES = new Set(["qwen3", "qwen35", "qwen36", "qwen38small", "qwen4exp"]);
 
 function spelling(titoModel: string, template: string, rigOf: () => FamilyRig, numRuns: number): void {
 	// Without an assistant start no segment is told apart as the assistant's.
@@ -114,7 +118,7 @@ function spelling(titoModel: string, template: string, rigOf: () => FamilyRig, n
 			messages.push(message("assistant", text));
 		}
 		expect(await tito.decode(ids)).toContain("<think>\n\n</think>\n\nThat one.");
-		expect(await report(rig, messages, undefined, ids)).toEqual([]);
+		expect(await report(rig, messages, undefined, ids, kwargs)).toEqual([]);
 	});
 }
 

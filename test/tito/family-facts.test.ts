@@ -15,7 +15,7 @@ const NO_SYSTEM: AppendRole[] = ["tool", "user", "assistant"];
 interface Row {
 	titoModel: string;
 	template: "checkpoint" | "template";
-	pins: Record<string, boolean>;
+	pins: Record<string, boolean | string>;
 	roles: AppendRole[];
 	/** Behind which token a newline comes, which ids are dropped, or neither. */
 	newlineAfter?: string;
@@ -29,6 +29,8 @@ interface Row {
 }
 
 const KEEP = { clear_thinking: false };
+const PRESERVE = { preserve_thinking: true };
+const XHIGH = { ...PRESERVE, reasoning_effort: "xhigh" };
 const IM = "<|im_start|>assistant";
 const ROLE_TOKENS = ["<|message_user|>", "<|message_model|>", "<|message_system|>", "<|message_tool|>"];
 
@@ -36,9 +38,13 @@ const ROLE_TOKENS = ["<|message_user|>", "<|message_model|>", "<|message_system|
 const ROWS: Row[] = [
 	{ titoModel: "default", template: "checkpoint", pins: {}, roles: ALL, maxTrim: 0, assistantStart: null, parsers: [null, null] },
 	{ titoModel: "qwen3", template: "template", pins: KEEP, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen25"] },
-	{ titoModel: "qwen35", template: "template", pins: KEEP, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen3_coder"] },
+	{ titoModel: "qwen35", template: "template", pins: PRESERVE, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen3_coder"] },
+	{ titoModel: "qwen36", template: "template", pins: PRESERVE, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen3_coder"] },
+	{ titoModel: "qwen38small", template: "template", pins: XHIGH, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen3_coder"] },
+	{ titoModel: "qwen4exp", template: "template", pins: XHIGH, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen3_coder"] },
 	{ titoModel: "qwennext", template: "template", pins: KEEP, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen25"] },
 	{ titoModel: "glm47", template: "checkpoint", pins: KEEP, roles: ALL, drops: ["<|user|>", "<|observation|>"], maxTrim: 1, assistantStart: "<|assistant|>", parsers: ["glm45", "glm47"] },
+	{ titoModel: "glm53", template: "checkpoint", pins: { ...KEEP, enable_thinking: true }, roles: ALL, drops: ["<|user|>", "<|observation|>"], maxTrim: 1, assistantStart: "<|assistant|>", parsers: ["glm45", "glm47"] },
 	{ titoModel: "nemotron3", template: "checkpoint", pins: { truncate_history_thinking: false }, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: `${IM}\n`, parsers: ["nemotron_3", "qwen3_coder"] },
 	{ titoModel: "kimi25", template: "template", pins: { preserve_thinking: true }, roles: ALL, maxTrim: 0, assistantStart: "<|im_assistant|>", notBoundaries: ["<|im_middle|>"], parsers: [null, null] },
 	{ titoModel: "kimi26", template: "checkpoint", pins: { preserve_thinking: true }, roles: ALL, maxTrim: 0, assistantStart: "<|im_assistant|>", notBoundaries: ["<|im_middle|>"], parsers: ["kimi_k2", "kimi_k2_raw_id"] },
@@ -121,7 +127,7 @@ function onTokenizer(titoModel: string, rigOf: () => FamilyRig, dirOf: () => str
 
 describe("a family on another model's checkpoint", () => {
 	// Those that share the toy checkpoint's tokens, or need none.
-	const CHATML = ["default", "qwen3", "qwen35", "qwennext", "nemotron3"];
+	const CHATML = ["default", "qwen3", "qwen35", "qwen36", "qwen38small", "qwen4exp", "qwennext", "nemotron3"];
 	const strangers = ROWS.filter(({ titoModel }) => !CHATML.includes(titoModel));
 
 	it.each(strangers)(

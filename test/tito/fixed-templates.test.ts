@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { KIMI25_TEMPLATE } from "../../src/tito/families/kimi25-template.js";
 import { MINIMAX_M25_TEMPLATE, MINIMAX_M27_TEMPLATE } from "../../src/tito/families/minimax-template.js";
 import { QWEN3_TEMPLATE, QWEN3_THINKING_TEMPLATE } from "../../src/tito/families/qwen3-template.js";
-import { QWEN35_TEMPLATE } from "../../src/tito/families/qwen35-template.js";
+import { QWEN35_TEMPLATE, QWEN36_TEMPLATE } from "../../src/tito/families/qwen35-template.js";
 import { familyNamed } from "../../src/tito/families/registry.js";
 import { ChatTemplate } from "../../src/tito/jinja/template.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
@@ -79,6 +79,20 @@ const COMPARISONS: Comparison[] = [
 		goldens: "qwen3",
 		original: "qwen3/chat_template.3.5-think.jinja",
 		kept: THINK_LINES,
+	},
+	{
+		family: "qwen36",
+		fixed: QWEN36_TEMPLATE,
+		goldens: "qwen3",
+		original: "qwen3/chat_template.3.5-think.jinja",
+		kept: THINK_LINES,
+		// 3.6 spells every argument that is no text as JSON.
+		edit: (source) =>
+			edited(
+				source,
+				/args_value \| tojson \| safe if [^%]*? else args_value \| string/,
+				"args_value if args_value is string else args_value | tojson",
+			),
 	},
 	{
 		family: "minimax_m25",

@@ -7,7 +7,18 @@ import { ChatTemplate } from "../../src/tito/jinja/template.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
 import { json, list, object } from "./shared.js";
 
-const FIXED = ["qwen3", "qwen35", "qwennext", "kimi25", "minimax_m25", "minimax_m27", "inkling"];
+const QWEN38 = ["qwen38small", "qwen4exp"];
+const FIXED = [
+	"qwen3",
+	"qwen35",
+	"qwen36",
+	...QWEN38,
+	"qwennext",
+	"kimi25",
+	"minimax_m25",
+	"minimax_m27",
+	"inkling",
+];
 const TOOLS = list(
 	json(
 		'[{"type":"function","function":{"name":"look","description":"Looks","parameters":{"type":"object","properties":{"b":{"type":"string"},"a":{"type":"integer"}}}}}]',
@@ -91,7 +102,7 @@ describe("every fixed template", () => {
 		},
 	);
 
-	it.each(["qwen35", "minimax_m25", "minimax_m27"])(
+	it.each(["qwen35", "qwen36", ...QWEN38, "minimax_m25", "minimax_m27"])(
 		"%s refuses a system message that is not the first",
 		(titoModel) => {
 			const messages = [
@@ -101,6 +112,72 @@ describe("every fixed template", () => {
 			expect(() => rendered(titoModel, messages)).toThrow(/at the beginning only/);
 		},
 	);
+});
+
+describe("qwen 3.5, 3.6 and 3.8", () => {
+	const call = (value: unknown) => ({
+		role: "assistant",
+		content: "",
+		tool_calls: [
+			{ id: "c", type: "function", function: { name: "f", arguments: JSON.stringify({ a: value }) } },
+		],
+	});
+	it.each([
+		["qwen35", true, "True"],
+		["qwen36", true, "true"],
+		["qwen38small", true, "true"],
+		["qwen35", null, "None"],
+		["qwen36", null, "null"],
+		["qwen4exp", null, "null"],
+		["qwen35", ["x"], '["x"]'],
+		["qwen36", ["x"], '["x"]'],
+		["qwen36", "x", "x"],
+	])("%s writes the argument %j as %s", (titoModel, value, written) => {
+		expect(rendered(titoModel, [{ role: "user", content: "q" }, call(value)])).toContain(
+			`<parameter=a>\n${written}\n</parameter>`,
+		);
+	});
+
+	const EFFORT =
+		"Reasoning effort is set to xhigh. Please think carefully through the task, validate key assumptions, consider plausible alternatives, and prioritize correctness, consistency, and clarity in the final answer.";
+	const question = { role: "user", content: "q" };
+	const asked = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<think>\n";
+
+	it.each([
+		["no system message", [question], `<|im_start|>system\n${EFFORT}<|im_end|>\n${asked}`],
+		[
+			"an empty one",
+			[{ role: "system", content: "" }, question],
+			`<|im_start|>system\n${EFFORT}<|im_end|>\n${asked}`,
+		],
+		[
+			"a system message",
+			[{ role: "system", content: "Be brief." }, question],
+			`<|im_start|>system\n${EFFORT}\n\nBe brief.<|im_end|>\n${asked}`,
+		],
+	])("3.8 says its effort before %s", (_, messages, wanted) => {
+		for (const titoModel of QWEN38) expect(rendered(titoModel, messages, { generates: true })).toBe(wanted);
+	});
+
+	it("3.8 says its effort before the tools, and none where thinking is off", () => {
+		const text = rendered("qwen38small", [question], { tools: TOOLS });
+		expect(text.startsWith(`<|im_start|>system\n${EFFORT}\n\n# Tools\n\nYou have access`)).toBe(true);
+		const silent = rendered("qwen38small", [question], {
+			kwargs: { enable_thinking: false },
+			generates: true,
+		});
+		expect(silent).toBe(asked.replace("<think>\n", "<think>\n\n</think>\n\n"));
+	});
+
+	it("3.8 reads reasoning from its own field only", () => {
+		const inContent = { role: "assistant", content: "<think>\nhm\n</think>\n\nfine" };
+		expect(rendered("qwen38small", [question, inContent])).toContain(
+			"<|im_start|>assistant\n<think>\n\n</think>\n\n<think>\nhm\n</think>\n\nfine<|im_end|>",
+		);
+		expect(rendered("qwen36", [question, inContent])).toContain(
+			"<|im_start|>assistant\n<think>\nhm\n</think>\n\nfine<|im_end|>",
+		);
+	});
 });
 
 describe("minimax", () => {

@@ -47,12 +47,16 @@ export const TOY_RIGS: readonly ToyRig[] = [
 	{ titoModel: "default", tokens: [] },
 	{ titoModel: "qwen3", tokens: [] },
 	{ titoModel: "qwen35", tokens: [] },
+	{ titoModel: "qwen36", tokens: [] },
+	{ titoModel: "qwen38small", tokens: [] },
+	{ titoModel: "qwen4exp", tokens: [] },
 	{ titoModel: "qwennext", tokens: [] },
 	{ titoModel: "kimi25", tokens: KIMI_TOKENS },
 	{ titoModel: "minimax_m25", tokens: MINIMAX_TOKENS },
 	{ titoModel: "minimax_m27", tokens: MINIMAX_TOKENS },
 	{ titoModel: "inkling", tokens: INKLING_TOKENS },
 	{ titoModel: "glm47", tokens: GLM_TOKENS, template: GLM_LIKE },
+	{ titoModel: "glm53", tokens: GLM_TOKENS, template: GLM_LIKE },
 ];
 
 /** Families on a model's own tokenizer, and its own template where the family says so. */
@@ -68,10 +72,18 @@ export interface RealRig {
 export const REAL_RIGS: readonly RealRig[] = [
 	{ titoModel: "qwen3", checkpoint: "qwen3", goldens: "qwen3" },
 	{ titoModel: "qwen35", checkpoint: "qwen3", goldens: "qwen3" },
+	{ titoModel: "qwen36", checkpoint: "qwen3", goldens: "qwen3" },
+	{ titoModel: "qwen38small", checkpoint: "qwen3", goldens: "qwen3" },
 	{ titoModel: "qwennext", checkpoint: "qwen3", goldens: "qwen3" },
 	{ titoModel: "glm47", checkpoint: "glm-4.7", goldens: "glm-4.7" },
 	{
 		titoModel: "glm47",
+		checkpoint: "glm-4.7",
+		template: "glm-4.7/chat_template.glm-5.2.jinja",
+		goldens: "glm-4.7",
+	},
+	{
+		titoModel: "glm53",
 		checkpoint: "glm-4.7",
 		template: "glm-4.7/chat_template.glm-5.2.jinja",
 		goldens: "glm-4.7",

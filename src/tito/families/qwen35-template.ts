@@ -1,5 +1,17 @@
-// Qwen3.5's chat template with reasoning kept in every turn, so that a prompt only ever grows. Text only.
+// The chat templates of Qwen3.5, 3.6 and 3.8 with reasoning kept in every turn, so that a prompt only ever grows. Text only.
 import { TEXT_OF } from "./text-parts.js";
+
+/** In what the releases differ; every text is Jinja. */
+interface Release {
+	/** What the system message begins with, as the variable `effort`; '' for nothing. */
+	effort: string;
+	/** When there is a system message without tools. */
+	hasSystem: string;
+	/** How one tool argument is written. */
+	argument: string;
+	/** Takes reasoning out of a content that has it. */
+	reasoningInContent: string;
+}
 
 /**
  * Renders as the checkpoint's own template does, with these differences: every assistant message has its think block,
@@ -7,11 +19,12 @@ import { TEXT_OF } from "./text-parts.js";
  * opened one); a conversation without a user message is rendered, not refused; images are refused, not counted.
  * String.raw: the backslashes are Jinja's.
  */
-export const QWEN35_TEMPLATE = String.raw`${TEXT_OF}
+const qwenTemplate = (release: Release): string => String.raw`${TEXT_OF}${release.effort}
 {%- set opens_with_system = messages[0].role == 'system' -%}
 {%- set instructions = text_of(messages[0].content) | trim if opens_with_system else '' -%}
 {%- if tools -%}
-	{{- '<|im_start|>system\n# Tools\n\nYou have access to the following functions:\n\n<tools>' -}}
+	{{- '<|im_start|>system\n' + (effort + '\n\n' if effort else '') -}}
+	{{- '# Tools\n\nYou have access to the following functions:\n\n<tools>' -}}
 	{%- for tool in tools -%}
 		{{- '\n' + (tool | tojson) -}}
 	{%- endfor -%}
@@ -25,8 +38,8 @@ export const QWEN35_TEMPLATE = String.raw`${TEXT_OF}
 	{{- 'call, but NOT after\n- If there is no function call available, answer the question like normal with ' -}}
 	{{- 'your current knowledge and do not tell the user about function calls\n</IMPORTANT>' -}}
 	{{- ('\n\n' + instructions if instructions else '') + '<|im_end|>\n' -}}
-{%- elif opens_with_system -%}
-	{{- '<|im_start|>system\n' + instructions + '<|im_end|>\n' -}}
+{%- elif ${release.hasSystem} -%}
+	{{- '<|im_start|>system\n' + effort + ('\n\n' if effort and instructions else '') + instructions + '<|im_end|>\n' -}}
 {%- endif -%}
 
 {%- for message in messages -%}
@@ -37,9 +50,7 @@ export const QWEN35_TEMPLATE = String.raw`${TEXT_OF}
 		{%- set reasoning = '' -%}
 		{%- if message.reasoning_content is string -%}
 			{%- set reasoning = message.reasoning_content -%}
-		{%- elif '</think>' in content -%}
-			{%- set reasoning = content.split('</think>')[0].split('<think>')[-1] -%}
-			{%- set content = content.split('</think>')[-1].lstrip('\n') -%}
+		${release.reasoningInContent}
 		{%- endif -%}
 		{{- '<|im_start|>assistant\n<think>\n' + (reasoning | trim) + '\n</think>\n\n' + content -}}
 		{%- for tool_call in message.tool_calls or [] -%}
@@ -47,9 +58,8 @@ export const QWEN35_TEMPLATE = String.raw`${TEXT_OF}
 			{{- '\n\n' if loop.first and content else '' if loop.first else '\n' -}}
 			{{- '<tool_call>\n<function=' + called.name + '>\n' -}}
 			{%- for name, value in called.arguments | default({}, true) | items -%}
-				{%- set is_text = value is string or value is not iterable -%}
 				{{- '<parameter=' + name + '>\n' -}}
-				{{- value | string if is_text else value | tojson -}}
+				{{- ${release.argument} -}}
 				{{- '\n</parameter>\n' -}}
 			{%- endfor -%}
 			{{- '</function>\n</tool_call>' -}}
@@ -70,3 +80,38 @@ export const QWEN35_TEMPLATE = String.raw`${TEXT_OF}
 	{{- '<|im_start|>assistant\n<think>\n' -}}
 	{{- '\n</think>\n\n' if enable_thinking is defined and enable_thinking is false else '' -}}
 {%- endif -%}`;
+
+const NO_EFFORT = "{%- set effort = '' -%}";
+const SPLIT_CONTENT = String.raw`{%- elif '</think>' in content -%}
+			{%- set reasoning = content.split('</think>')[0].split('<think>')[-1] -%}
+			{%- set content = content.split('</think>')[-1].lstrip('\n') -%}`;
+
+export const QWEN35_TEMPLATE = qwenTemplate({
+	effort: NO_EFFORT,
+	hasSystem: "opens_with_system",
+	argument: "value | string if value is string or value is not iterable else value | tojson",
+	reasoningInContent: SPLIT_CONTENT,
+});
+
+/** Numbers, booleans and null among tool arguments are JSON, not Python's words for them. */
+export const QWEN36_TEMPLATE = qwenTemplate({
+	effort: NO_EFFORT,
+	hasSystem: "opens_with_system",
+	argument: "value if value is string else value | tojson",
+	reasoningInContent: SPLIT_CONTENT,
+});
+
+/**
+ * Qwen3.8 (27B) and Flash-Next: a model that thinks is told its effort first, also where nobody wrote a system message;
+ * an empty system message is none; reasoning is read from its own field only. The effort is the families' pinned `xhigh`;
+ * the words are the template's own (Qwen/Qwen3.8-27B, tokenizer_config.json) and may not be changed.
+ */
+export const QWEN38_TEMPLATE = qwenTemplate({
+	effort: `{%- set effort = '' -%}
+{%- if enable_thinking is undefined or enable_thinking is true -%}
+	{%- set effort = 'Reasoning effort is set to xhigh. Please think carefully through the task, validate key assumptions, consider plausible alternatives, and prioritize correctness, consistency, and clarity in the final answer.' -%}
+{%- endif -%}`,
+	hasSystem: "effort or instructions",
+	argument: "value if value is string else value | tojson",
+	reasoningInContent: "",
+});

@@ -4,7 +4,7 @@ import { QWEN35_TEMPLATE } from "./qwen35-template.js";
 
 export const qwen35: Family = {
 	name: "qwen35",
-	pinnedKwargs: { clear_thinking: false },
+	pinnedKwargs: { preserve_thinking: true },
 	appendRoles: ["tool", "user", "assistant"],
 	maxTrimTokens: 0,
 	prompts: { kind: "template", template: QWEN35_TEMPLATE },

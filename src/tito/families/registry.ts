@@ -5,6 +5,7 @@ import { deepseekv4 } from "./deepseekv4.js";
 import { deepseekv32 } from "./deepseekv32.js";
 import { defaultFamily } from "./default.js";
 import { glm47 } from "./glm47.js";
+import { glm53 } from "./glm53.js";
 import { inkling } from "./inkling.js";
 import { kimi25 } from "./kimi25.js";
 import { kimi26 } from "./kimi26.js";
@@ -12,6 +13,8 @@ import { minimaxM25, minimaxM27 } from "./minimax.js";
 import { nemotron3 } from "./nemotron3.js";
 import { qwen3 } from "./qwen3.js";
 import { qwen35 } from "./qwen35.js";
+import { qwen36 } from "./qwen36.js";
+import { qwen4exp, qwen38small } from "./qwen38.js";
 import { qwennext } from "./qwennext.js";
 
 const FAMILIES: ReadonlyMap<string, Family> = new Map(
@@ -19,9 +22,13 @@ const FAMILIES: ReadonlyMap<string, Family> = new Map(
 		defaultFamily,
 		qwen3,
 		glm47,
+		glm53,
 		nemotron3,
 		kimi26,
 		qwen35,
+		qwen36,
+		qwen38small,
+		qwen4exp,
 		qwennext,
 		kimi25,
 		minimaxM25,
