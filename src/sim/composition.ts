@@ -79,7 +79,7 @@ export async function compose(
 	const bodyTokens = Math.max(0, Math.min(limit, ignoreEos ? wanted : wanted - 1));
 	if (tool) {
 		const lead = random.below(2) === 0 ? "" : `I will call ${tool.name}.\n`;
-		parts.push(await vocabulary.encode(lead + toolMarkup(tool, random)));
+		parts.push(await vocabulary.encode(lead + toolMarkup(tool, random, tunables.respellOneIn)));
 	} else {
 		parts.push(model.language.sample(random, bodyTokens));
 	}

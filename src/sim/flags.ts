@@ -28,6 +28,7 @@ export interface SimTunables {
 	replyTokensMax: number;
 	contextLength: number;
 	toolCallEvery: number;
+	respellOneIn: number;
 	reasoning: boolean;
 	prefillTokensPerSecond: number;
 	decodeTokensPerSecond: number;
@@ -118,6 +119,15 @@ export const SIM_OPTIONS: readonly SimOption[] = [
 		min: 0,
 		max: MAX,
 		description: "with tools, every n-th turn calls one, starting with the first; 0: never",
+	},
+	{
+		name: "respellOneIn",
+		unit: "",
+		default: 4,
+		min: 0,
+		max: MAX,
+		description:
+			"one tool call in so many is sampled in another JSON spelling than the message gives its arguments in; 0: none",
 	},
 	{ name: "reasoning", unit: "", default: false, description: "replies open with a <think> block" },
 	{

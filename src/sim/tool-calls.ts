@@ -1,5 +1,5 @@
 // Tool calls of the simulated model: which tool, its markup, and reading markup back as SGLang's qwen25 parser does.
-import { JsonSyntaxError, parseJson } from "../json/parse.js";
+import { JsonSyntaxError, parseJson, writeJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import type { JsonRecord } from "./chat-request.js";
 import type { EngineRelease } from "./engine-release.js";
@@ -68,10 +68,23 @@ function assistantTurns(fields: JsonRecord): number {
 	return messages.filter((message) => recordOf(message).role === "assistant").length;
 }
 
-/** What the model writes to call a tool (the Hermes / Qwen form). */
-export function toolMarkup(tool: ToolChoice, random: Random): string {
+/**
+ * What the model writes to call a tool (the Hermes / Qwen form).
+ * @param respellOneIn one call in so many is spelled otherwise than the parser will spell it; 0: none
+ */
+export function toolMarkup(tool: ToolChoice, random: Random, respellOneIn: number): string {
 	const spelled = argumentsFor(tool.parameters, random);
-	return `${OPEN}{"name": ${JSON.stringify(tool.name)}, "arguments": ${spelled}}${CLOSE}`;
+	const odd = respellOneIn > 0 && random.below(respellOneIn) === 0;
+	return `${OPEN}{"name": ${JSON.stringify(tool.name)}, "arguments": ${odd ? oddly(spelled, random) : spelled}}${CLOSE}`;
+}
+
+/** The same arguments without spaces and in ASCII alone, or with their braces on lines of their own. */
+function oddly(argumentsText: string, random: Random): string {
+	if (random.below(2) === 0) return `{\n${argumentsText.slice(1, -1)}\n}`;
+	const compact = writeJson(parseJson(argumentsText, { maxDepth: MAX_DEPTH }));
+	return compact.replace(/[\u0080-\uffff]/g, (unit) => {
+		return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+	});
 }
 
 /**
