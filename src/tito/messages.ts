@@ -35,6 +35,7 @@ export function shownMessage(
 	lenient: boolean,
 ): JsonObject {
 	const role = shownRole(message, where, form, lenient);
+	if (!lenient) refuseUnshownFields(message, where);
 	const shown: JsonObject = new Map(message).set("role", role);
 	const calls = message.get("tool_calls");
 	const calling = role === "assistant" && Array.isArray(calls) && calls.length > 0;
@@ -50,6 +51,20 @@ export function shownMessage(
 		shown.set("tool_calls", withArguments(calls, where, odd, lenient));
 	}
 	return shown;
+}
+
+/** Fields that hold text of a message and that no template reads; what they are set to where there is none varies. */
+function refuseUnshownFields(message: JsonObject, where: string): void {
+	const refusal = message.get("refusal");
+	if (typeof refusal === "string" && refusal !== "")
+		throw notRendered(`${where}.refusal`, "is read by no chat template; send its text as the content");
+	if (message.get("function_call") instanceof Map)
+		throw notRendered(`${where}.function_call`, "is read by no chat template; send tool_calls");
+	if (message.get("audio") instanceof Map)
+		throw notRendered(
+			`${where}.audio`,
+			"cannot be part of a prompt of token ids; send its text as the content",
+		);
 }
 
 function shownRole(message: JsonObject, where: string, form: MessageForm, lenient: boolean): string {

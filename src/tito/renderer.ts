@@ -7,10 +7,16 @@ import type { ConversationRenderer } from "./family.js";
 import type { ChatTemplate } from "./jinja/template.js";
 import { fromJson, TemplateError, type Value } from "./jinja/values.js";
 import { shownMessage, stubToolCalls } from "./messages.js";
+import { checkRendered, type Sought } from "./rendered-text.js";
 import { TemplateForm } from "./template-form.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "./tito.js";
 import { type CanonicalTools, canonicalTools, type ToolSchemaVersion } from "./tools.js";
 import { wellFormed } from "./well-formed.js";
+
+const PROBED_TOOL: JsonObject = new Map<string, JsonValue>([
+	["type", "function"],
+	["function", new Map([["name", "probeq"]])],
+]);
 
 const MAX_CACHED = 64;
 const MAX_KEY_LENGTH = 256 * 1024;
@@ -34,15 +40,16 @@ export class PromptRenderer implements ConversationRenderer {
 		this.#toolSchemaVersion = toolSchemaVersion;
 		this.#template = template;
 		this.#specialTokens = specialTokens;
-		this.#form = new TemplateForm((messages) => this.#tried(messages, kwargs));
+		this.#form = new TemplateForm((messages, withTools) => this.#tried(messages, kwargs, withTools));
 	}
 
 	/** Text of a whole conversation. @throws RollpinError `invalid_messages`, `not_rendered`, `invalid_request` */
 	prompt(input: PromptInput, addGenerationPrompt = true): string {
-		const messages = input.messages.map((message, at) => this.#shown(message, `messages[${at}]`, false));
+		const sought = this.#sought(input.messages, "messages[", "]");
 		const { tools } = this.#tools(input.tools);
-		const text = this.#render(messages.map(fromJson), tools, input.kwargs, addGenerationPrompt);
-		return wellFormed(text);
+		const text = this.#render(sought.map(asValue), tools, input.kwargs, addGenerationPrompt);
+		checkRendered(wellFormed(text, sought), sought, this.#form, true, undefined);
+		return text;
 	}
 
 	comparable(input: PromptInput, addGenerationPrompt = false): string {
@@ -62,16 +69,23 @@ export class PromptRenderer implements ConversationRenderer {
 		const base = dummyConversation(toolCalls);
 		const baseKey = `${key}\n${writeJson(input.kwargs)}\n${writeJson(toolCalls)}`;
 		const before = this.#bases.getOrMake(baseKey, () => this.#render(base, tools, input.kwargs, false));
-		const appended = input.appended.map((message, at) =>
-			this.#shown(message, `appended message ${at}`, false),
-		);
-		const after = this.#render([...base, ...appended.map(fromJson)], tools, input.kwargs, true);
+		const appended = this.#sought(input.appended, "appended message ", "");
+		const after = this.#render([...base, ...appended.map(asValue)], tools, input.kwargs, true);
 		if (!after.startsWith(before))
 			throw new RollpinError(
 				"invalid_messages",
 				"the chat template renders earlier turns differently when messages follow, so stored tokens cannot be kept; use a template that only appends, or the model's family",
 			);
-		return wellFormed(after.slice(before.length));
+		const text = wellFormed(after.slice(before.length), appended);
+		checkRendered(text, appended, this.#form, false, calls);
+		return text;
+	}
+
+	#sought(messages: readonly JsonObject[], before: string, behind: string): Sought[] {
+		return messages.map((message, at) => {
+			const where = `${before}${at}${behind}`;
+			return { message: this.#shown(message, where, false), where };
+		});
 	}
 
 	#shown(message: JsonObject, where: string, lenient: boolean): JsonObject {
@@ -79,9 +93,10 @@ export class PromptRenderer implements ConversationRenderer {
 	}
 
 	/** What is wrong with a probe the first prompt will say, in terms of its own messages. */
-	#tried(messages: JsonObject[], kwargs: TemplateKwargs): string | null {
+	#tried(messages: JsonObject[], kwargs: TemplateKwargs, withTools = false): string | null {
+		const tools = withTools ? canonicalTools([PROBED_TOOL], this.#toolSchemaVersion) : null;
 		try {
-			return this.#render(messages.map(fromJson), null, kwargs, true);
+			return this.#render(messages.map(fromJson), tools, kwargs, true);
 		} catch {
 			return null;
 		}
@@ -162,4 +177,8 @@ function dummyConversation(toolCalls: JsonValue[]): Value[] {
 		["tool_calls", toolCalls],
 	]);
 	return [fromJson(system), fromJson(assistant)];
+}
+
+function asValue({ message }: Sought): Value {
+	return fromJson(message);
 }

@@ -1,18 +1,24 @@
 // How one chat template takes messages: which roles, lists, fields it writes. Found out by rendering small ones; each answer kept.
 import type { JsonObject, JsonValue } from "../json/value.js";
 import type { MessageForm } from "./messages.js";
+import type { Spelling } from "./rendered-text.js";
 
 /** What SGLang joins texts with for a template that reads no lists (`process_content_for_template_format`). */
 const JOINED_WITH = " ";
 /** Not what a template trims, strips or looks for. */
 const FIRST = "probeqa";
 const SECOND = "probeqb";
+const THIRD = "probeqc";
+/** Name of the called tool. */
+const CALLED = "probeqrun";
+const CALL_ID = "probeqid";
+const OTHER_ID = "probeqother";
 const MADE_UP_ROLE = "probeqrole";
 
-/** Text of a conversation with the generation prompt; null when the template refuses it. */
-export type TryRender = (messages: JsonObject[]) => string | null;
+/** Text of a conversation with the generation prompt, with one tool or none; null when the template refuses it. */
+export type TryRender = (messages: JsonObject[], withTools?: boolean) => string | null;
 
-export class TemplateForm implements MessageForm {
+export class TemplateForm implements MessageForm, Spelling {
 	readonly oddArguments = "refuse";
 	readonly #render: TryRender;
 	readonly #known = new Map<string, unknown>();
@@ -42,6 +48,45 @@ export class TemplateForm implements MessageForm {
 		});
 	}
 
+	get calls(): Spelling["calls"] {
+		return this.#once("calls", () => {
+			const args: JsonObject = new Map<string, JsonValue>([
+				["zprobeq", new Map([...named("yprobeq", FIRST), ...named("bprobeq", SECOND)])],
+				["aprobeq", `${THIRD}é`],
+			]);
+			const asked = [user("first"), spoken("assistant", "").set("tool_calls", [call(args)])];
+			const text = this.#renderWith(asked, CALLED);
+			if (text === null) return { by: "name", sorted: false, sortedWithin: false };
+			const [first, second, third] = [FIRST, SECOND, THIRD].map((value) => text.indexOf(value));
+			return {
+				by: text.includes(CALLED) ? "name" : text.includes(CALL_ID) ? "id" : null,
+				sorted: before(third, first),
+				sortedWithin: before(second, first),
+			};
+		});
+	}
+
+	get asciiOnly(): boolean {
+		return this.#once("ascii", () => {
+			const [shown] = places("tool", false, `${FIRST}é`);
+			const text = shown === undefined ? null : this.#renderWith(shown.messages, FIRST);
+			return text?.includes(`${FIRST}\\u00e9`) ?? false;
+		});
+	}
+
+	get resultsInCallOrder(): boolean {
+		return this.#once("order", () => {
+			const calls = [call(new Map(), CALL_ID), call(new Map(), OTHER_ID)];
+			const results = [
+				spoken("tool", FIRST).set("tool_call_id", OTHER_ID),
+				spoken("tool", SECOND).set("tool_call_id", CALL_ID),
+			];
+			const asked = [user("first"), spoken("assistant", "").set("tool_calls", calls), ...results];
+			const text = this.#renderWith(asked, FIRST) ?? "";
+			return before(text.indexOf(SECOND), text.indexOf(FIRST));
+		});
+	}
+
 	/**
 	 * Whether the text of a message in that place is written at all. For texts too short to be looked for in a prompt.
 	 * @param leading it is the conversation's first message
@@ -49,7 +94,7 @@ export class TemplateForm implements MessageForm {
 	writes(role: string, calling: boolean, leading: boolean): boolean {
 		return this.#once(`writes ${role} ${calling} ${leading}`, () => {
 			const [shown] = places(role, calling, FIRST).filter((place) => place.leading === leading);
-			const text = shown === undefined ? null : this.#render(shown.messages);
+			const text = shown === undefined ? null : this.#renderWith(shown.messages, FIRST);
 			// What is refused here is refused, with the template's own words, where it stands.
 			return text?.includes(FIRST) ?? true;
 		});
@@ -89,6 +134,12 @@ export class TemplateForm implements MessageForm {
 		return madeUp === asked("user") && madeUp === asked("tool");
 	}
 
+	/** Some templates write calls and results only where there are tools. */
+	#renderWith(messages: JsonObject[], wanted: string): string | null {
+		const text = this.#render(messages);
+		return text?.includes(wanted) === true ? text : (this.#render(messages, true) ?? text);
+	}
+
 	#once<T>(key: string, probe: () => T): T {
 		if (!this.#known.has(key)) this.#known.set(key, probe());
 		return this.#known.get(key) as T;
@@ -106,7 +157,7 @@ interface Place {
 function places(role: string, calling: boolean, content: string): Place[] {
 	const message = spoken(role, content);
 	if (calling) message.set("tool_calls", [call()]);
-	if (role === "tool") message.set("tool_call_id", "call_1");
+	if (role === "tool") message.set("tool_call_id", CALL_ID);
 	const first = (...behind: JsonObject[]) => ({ messages: [message, ...behind], at: 0, leading: true });
 	const later = (before: JsonObject[], ...behind: JsonObject[]) => ({
 		messages: [...before, message, ...behind],
@@ -139,7 +190,7 @@ function user(content: string): JsonObject {
 }
 
 function result(): JsonObject {
-	return spoken("tool", "done").set("tool_call_id", "call_1");
+	return spoken("tool", "done").set("tool_call_id", CALL_ID);
 }
 
 function textPart(text: string): JsonObject {
@@ -149,16 +200,23 @@ function textPart(text: string): JsonObject {
 	]);
 }
 
-function call(): JsonObject {
-	return new Map<string, JsonValue>([
-		["id", "call_1"],
-		["type", "function"],
-		[
-			"function",
-			new Map<string, JsonValue>([
-				["name", "run"],
-				["arguments", new Map()],
-			]),
-		],
+function call(args: JsonObject = new Map(), id = CALL_ID): JsonObject {
+	const called: JsonObject = new Map<string, JsonValue>([
+		["name", CALLED],
+		["arguments", args],
 	]);
+	return new Map<string, JsonValue>([
+		["id", id],
+		["type", "function"],
+		["function", called],
+	]);
+}
+
+function named(name: string, value: JsonValue): JsonObject {
+	return new Map([[name, value]]);
+}
+
+/** Whether both stand in the text, the one in front of the other. */
+function before(one: number | undefined, other: number | undefined): boolean {
+	return one !== undefined && other !== undefined && one !== -1 && one < other;
 }

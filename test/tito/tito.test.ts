@@ -118,7 +118,7 @@ describe("a template", () => {
 				'[{"function":{"strict":null,"parameters":{"z":1,"a":2.0},"name":"f","extra":1},"defer":true},{"name":"g","description":"d"}]',
 			),
 		);
-		expect(await rendered("{{ tools | tojson }}", [message("user", "q")], tools)).toBe(
+		expect(await rendered("{{ tools | tojson }}", [message("user", "")], tools)).toBe(
 			'[{"type": "function", "function": {"description": null, "name": "f", "parameters": {"z": 1, "a": 2.0}, "strict": false}}, ' +
 				'{"type": "function", "function": {"description": "d", "name": "g", "parameters": null, "strict": false}}]',
 		);
@@ -127,22 +127,22 @@ describe("a template", () => {
 	test("gets the bare functions when it fails on the full tools", async () => {
 		const source = "{% for t in tools %}{{ t.name.upper() }}{% endfor %}";
 		const tools = list(json('[{"type":"function","function":{"name":"f"}}]'));
-		expect(await rendered(source, [message("user", "q")], tools)).toBe("F");
+		expect(await rendered(source, [message("user", "")], tools)).toBe("F");
 	});
 
 	test("sees no tools as none", async () => {
-		expect(await rendered("{{ tools is none }}{{ documents is none }}", [message("user", "q")], [])).toBe(
+		expect(await rendered("{{ tools is none }}{{ documents is none }}", [message("user", "")], [])).toBe(
 			"TrueTrue",
 		);
 	});
 
 	test("sees the checkpoint's special tokens", async () => {
-		expect(await rendered("{{ eos_token }}", [message("user", "q")])).toBe("<|im_end|>");
+		expect(await rendered("{{ eos_token }}", [message("user", "")])).toBe("<|im_end|>");
 	});
 
 	test("refuses a tool without a name", async () => {
 		const tools = list(json('[{"type":"function","function":{}}]'));
-		const error = await refusal(rendered("{{ tools }}", [message("user", "q")], tools));
+		const error = await refusal(rendered("{{ tools }}", [message("user", "")], tools));
 		expect([error.code, error.param]).toEqual(["invalid_request", "tools[0]"]);
 	});
 });

@@ -90,7 +90,7 @@ export class EncodedConversation implements ConversationEncoder {
 		const texts = this.#format.texts(placed, { thinking, addGenerationPrompt }, section);
 		const begin = kwargs.get("add_default_bos_token") === false ? "" : BEGIN;
 		const opener = addGenerationPrompt ? this.#opener(placed.at(-1), thinking) : "";
-		return wellFormed(begin + this.#format.preamble(kwargs, thinking) + texts.join("") + opener);
+		return wellFormed(begin + this.#format.preamble(kwargs, thinking) + texts.join("") + opener, placed);
 	}
 
 	/**
@@ -103,7 +103,7 @@ export class EncodedConversation implements ConversationEncoder {
 		const placed = appended.map((message, at) => this.#placed(message, `appended message ${at}`, false));
 		const conversation = [standIn(lastAssistant), ...placed];
 		const [, ...texts] = this.#format.texts(conversation, { thinking, addGenerationPrompt: true }, "");
-		return wellFormed(texts.join("") + this.#opener(conversation.at(-1), thinking));
+		return wellFormed(texts.join("") + this.#opener(conversation.at(-1), thinking), placed);
 	}
 
 	#placed(message: JsonObject, where: string, lenient: boolean): Placed {
