@@ -37,6 +37,8 @@ export const ERROR_STATUS = {
 	/** Its reply says that it used other ids than the ones that were sent. */
 	upstream_rendered_itself: 502,
 	worker_unavailable: 503,
+	/** `--engine-check refuse`, and the engine could not be compared with our rendering yet. */
+	upstream_unchecked: 503,
 	/** Until an operator mends it: never sent with `Retry-After`. */
 	partition_refused: 503,
 	draining: 503,

@@ -144,6 +144,7 @@ function assemble(
 		titoModel: values.titoModel,
 		titoModelWhy,
 		toolSchemaVersion: toolSchemaVersion(values),
+		engineCheck: values.engineCheck,
 		mode: values.mode,
 		messageMatcher: values.messageMatcher,
 		onAlteredAnswer: values.onAlteredAnswer,

@@ -143,6 +143,14 @@ export const SERVE_OPTIONS = {
 		choices: ["cancel", "commit"],
 		fallback: "cancel",
 	}),
+	engineCheck: choice({
+		group: ENGINE,
+		description:
+			"compare the engine's own ids of short conversations with ours at the start. warn: say what differs; refuse: an engine that differs, or can't be asked, gets no chat; off: don't ask",
+		placeholder: "what",
+		choices: ["warn", "refuse", "off"],
+		fallback: "warn",
+	}),
 	sseKeepalive: decimal({
 		group: ENGINE,
 		description: "comment line on a waiting stream, this often; 0 is off",

@@ -6,6 +6,7 @@ import { ledger, type Span } from "./ledger.js";
 import { table } from "./report.js";
 import { runTool, TOOLS, userMessage } from "./tools.js";
 import { type SessionRecords, verifySession } from "./verify.js";
+import { type EngineVerdict, engineReport } from "./verify-engine.js";
 
 export interface VerifyOptions {
 	url: string;
@@ -50,7 +51,13 @@ export async function verifyCluster(options: VerifyOptions): Promise<VerifyResul
 	try {
 		const run = await chat(options, call, id);
 		const session = (await call("GET", `/sessions/${id}`)) as ReadSession;
-		return report(id, session, run);
+		const verdict = (await call("POST", `/sessions/${id}/verify`, {})) as EngineVerdict;
+		const ours = report(id, session, run);
+		const engines = engineReport(verdict, session);
+		return {
+			report: [ours.report, "", ...engines.lines].join("\n"),
+			sound: ours.sound && engines.sound,
+		};
 	} finally {
 		if (!options.keep) await call("DELETE", `/sessions/${id}`);
 	}

@@ -45,6 +45,8 @@ export interface ClusterConfig {
 	titoModelWhy: string;
 	/** Of the engine: how it spells tools to the chat template; auto: by its release. */
 	toolSchemaVersion: 1 | 2 | 3 | "auto";
+	/** What an engine that renders short conversations otherwise means. */
+	engineCheck: "warn" | "refuse" | "off";
 	mode: "linear" | "tree";
 	messageMatcher: "echo" | "strict" | "loose_tool_call" | "role_content_only";
 	/** Linear mode: what becomes of a request with another answer than the stored one. */

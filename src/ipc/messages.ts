@@ -35,6 +35,8 @@ export interface WorkerStatus {
 	heartbeat: Record<string, number> | null;
 }
 
+export type EngineCheckResult = "ok" | "differs" | "skipped";
+
 export type ClusterPhase = "starting" | "ok" | "degraded" | "draining";
 
 export interface ClusterSnapshot {
@@ -44,6 +46,8 @@ export interface ClusterSnapshot {
 	startedAt: number;
 	url: string | null;
 	upstream: string | null;
+	/** Null while no worker has compared it, or none is to. */
+	engineCheck: EngineCheckResult | null;
 	workers: WorkerStatus[];
 }
 
@@ -56,6 +60,8 @@ export type FromChild =
 	/** It cannot start; `message` is one line for the operator. The child exits right after. */
 	| { type: "failed"; message: string; exitCode: 1 | 2 }
 	| { type: "stats"; stats: WorkerStats }
+	/** Worker 0 compared the engine's rendering with ours. */
+	| { type: "engine_checked"; result: EngineCheckResult }
 	| { type: "pong"; seq: number }
 	/** The router holds that connection now (or saw that it was gone): the primary lets go of its own handle. */
 	| { type: "taken"; seq: number }

@@ -1,6 +1,13 @@
 // One place for a child: keeps it filled by the restart policy, pings what fills it. Logs nothing, knows no other slot.
 import type { Socket } from "node:net";
-import type { ChildRole, FromChild, ToChild, WorkerStats, WorkerStatus } from "../ipc/messages.js";
+import type {
+	ChildRole,
+	EngineCheckResult,
+	FromChild,
+	ToChild,
+	WorkerStats,
+	WorkerStatus,
+} from "../ipc/messages.js";
 import type { ChildHandle, Fork } from "./fork.js";
 import { checkLiveness, type LivenessState, PING_INTERVAL_MS } from "./liveness.js";
 import {
@@ -36,6 +43,8 @@ export interface SlotListener {
 	quarantined(slot: ChildSlot, crashes: number): void;
 	unresponsive(slot: ChildSlot, silentMs: number): void;
 	stats(slot: ChildSlot, stats: WorkerStats): void;
+	/** Worker 0 compared the engine's rendering with ours. */
+	engineChecked(result: EngineCheckResult): void;
 	/** The router took the connection with that number. */
 	taken(slot: ChildSlot, seq: number): void;
 	/** The router has nothing on that process of a worker and sends it nothing. */
@@ -221,6 +230,9 @@ export class ChildSlot {
 			case "stats":
 				this.#lastStats = message.stats;
 				listener.stats(this, message.stats);
+				break;
+			case "engine_checked":
+				listener.engineChecked(message.result);
 				break;
 			case "taken":
 				listener.taken(this, message.seq);

@@ -1,6 +1,6 @@
 // Ties the slots, the front port and the heartbeat together into one cluster. Decisions live in its neighbours.
 import type { ClusterConfig } from "../ipc/config.js";
-import type { ClusterSnapshot, ToChild, WorkerStatus } from "../ipc/messages.js";
+import type { ClusterSnapshot, EngineCheckResult, ToChild, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
 import { ChildSlot, type SlotListener } from "./child-slot.js";
 import { type ClusterStage, snapshotOf, startProgress } from "./cluster-state.js";
@@ -46,6 +46,7 @@ export class Cluster {
 	/** The engine's URL; the simulated engine's own once it is ready. */
 	#upstream: string | null;
 	#stage: ClusterStage = "starting";
+	#engineCheck: EngineCheckResult | null = null;
 	#pushScheduled = false;
 
 	constructor(parts: ClusterParts) {
@@ -132,6 +133,7 @@ export class Cluster {
 			startedAt: this.#startedAt,
 			url: port.url,
 			upstream: this.#upstream,
+			engineCheck: this.#engineCheck,
 		};
 		return snapshotOf(
 			this.#stage,
@@ -212,6 +214,10 @@ export class Cluster {
 			quarantined: (slot, crashes) => this.#quarantined(slot, crashes),
 			unresponsive: (slot, silentMs) => logUnresponsive(log, slot, silentMs),
 			stats: (slot, stats) => void this.#heartbeats.answered(slot, stats),
+			engineChecked: (result) => {
+				this.#engineCheck = result;
+				this.#push();
+			},
 			taken: (_slot, seq) => this.#parts.port.taken(seq),
 			quiet: (worker, epoch) => this.#replacements.quiet(worker, epoch),
 			changed: (slot) => this.#changed(slot),

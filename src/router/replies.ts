@@ -104,6 +104,7 @@ export function healthOf(snapshot: ClusterSnapshot): { status: number; body: str
 		workers: { ready, total: snapshot.workers.length },
 		partitions_refused: refused,
 		upstream: unreachable ? "unreachable" : "ok",
+		checks: { engine_check: snapshot.engineCheck ?? "none" },
 	});
 	return { status: serving ? 200 : 503, body };
 }

@@ -33,6 +33,7 @@ const SESSION_METHODS: ReadonlyMap<string, string> = new Map([
 	["", "DELETE, GET, HEAD"],
 	["/extend", "POST"],
 	["/samples", "POST"],
+	["/verify", "POST"],
 	["/v1/chat/completions", "POST"],
 	["/v1/model_info", "GET, HEAD"],
 ]);

@@ -74,6 +74,14 @@ export interface EventFields {
 	chat_done: ChatDone;
 	proxy_transport_error: { req_id: string; url: string; elapsed_ms: number; code: string };
 	upstream_unreachable: { url: string; code: string };
+	engine_check: {
+		result: "ok" | "differs" | "skipped";
+		by: string;
+		conversation: string | null;
+		position: number | null;
+		ours: string | null;
+		engine: string | null;
+	};
 	engine_release: { url: string; engine: string; release: string | null; tool_schema_version: number };
 	template_differs: { tito_model: string; checkpoint: string };
 	rollback: {
@@ -155,6 +163,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	chat_done: "info",
 	proxy_transport_error: "warn",
 	upstream_unreachable: "warn",
+	engine_check: "info",
 	engine_release: "info",
 	template_differs: "warn",
 	rollback: "info",

@@ -45,7 +45,13 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
 	const joinBoundary = await resolveBoundary(family, encoder);
-	const differs = differsFromCheckpoint(family, renderer, kwargs, checkpoint);
+	const byTemplateFor = checkpointRenderer(checkpoint);
+	const differs = differsFromCheckpoint(
+		family,
+		renderer,
+		byTemplateFor?.(options.toolSchemaVersion ?? 1),
+		kwargs,
+	);
 	const probe = new MessageProbe(renderer, kwargs, fieldNames(family, checkpoint));
 	return new CheckpointTito(
 		family,
@@ -57,23 +63,30 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 		segmentation,
 		differs,
 		probe,
+		byTemplateFor,
+		options.toolSchemaVersion ?? 1,
 	);
+}
+
+/** Null where the template is absent, or cannot be read; one that is not used need not be. */
+function checkpointRenderer({ chatTemplate, specialTokens }: Checkpoint): RendererFor | null {
+	if (chatTemplate === null) return null;
+	try {
+		const template = new ChatTemplate(chatTemplate);
+		return (version) => new PromptRenderer(template, specialTokens, version);
+	} catch {
+		return null;
+	}
 }
 
 function differsFromCheckpoint(
 	family: Family,
 	renderer: ConversationRenderer,
+	byTemplate: ConversationRenderer | undefined,
 	kwargs: TemplateKwargs,
-	{ chatTemplate, specialTokens }: Checkpoint,
 ): boolean {
-	if (family.prompts.kind === "checkpoint" || chatTemplate === null) return false;
-	try {
-		const checkpoints = new PromptRenderer(new ChatTemplate(chatTemplate), specialTokens);
-		return writesOtherwise(renderer, checkpoints, kwargs);
-	} catch {
-		// A template that is not used need not be one we can read.
-		return false;
-	}
+	if (family.prompts.kind === "checkpoint" || byTemplate === undefined) return false;
+	return writesOtherwise(renderer, byTemplate, kwargs);
 }
 
 /** Names that the prompt format may ask a message for. */
@@ -133,6 +146,8 @@ class CheckpointTito implements Tito {
 	readonly #rendererFor: RendererFor;
 	readonly #encoder: Encoder;
 	readonly #probe: MessageProbe;
+	readonly #byTemplateFor: RendererFor | null;
+	#byTemplate: ConversationRenderer | null;
 
 	constructor(
 		family: Family,
@@ -144,8 +159,12 @@ class CheckpointTito implements Tito {
 		segmentation: Segmentation,
 		differsFromCheckpoint: boolean,
 		probe: MessageProbe,
+		byTemplateFor: RendererFor | null,
+		version: ToolSchemaVersion,
 	) {
 		this.#probe = probe;
+		this.#byTemplateFor = byTemplateFor;
+		this.#byTemplate = byTemplateFor?.(version) ?? null;
 		this.differsFromCheckpoint = differsFromCheckpoint;
 		this.segmentation = segmentation;
 		this.family = family;
@@ -158,6 +177,7 @@ class CheckpointTito implements Tito {
 
 	useToolSchema(version: ToolSchemaVersion): void {
 		this.#renderer = this.#rendererFor(version);
+		this.#byTemplate = this.#byTemplateFor?.(version) ?? null;
 	}
 
 	get vocabSize(): number {
@@ -170,6 +190,10 @@ class CheckpointTito implements Tito {
 
 	async encodePrompt(input: PromptInput): Promise<Int32Array> {
 		return this.#encoder.encode(this.#renderer.prompt(input));
+	}
+
+	async encodeByTemplate(input: PromptInput): Promise<Int32Array | null> {
+		return this.#byTemplate === null ? null : this.#encoder.encode(this.#byTemplate.prompt(input));
 	}
 
 	async encodeSuffix(input: SuffixInput): Promise<Int32Array> {

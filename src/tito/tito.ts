@@ -61,6 +61,8 @@ export interface Tito {
 	effectiveKwargs(request: JsonObject | undefined): TemplateKwargs;
 	/** Ids of a first prompt: all messages rendered with the generation prompt. */
 	encodePrompt(input: PromptInput): Promise<Int32Array>;
+	/** Ids of a first prompt by the checkpoint's own template, whatever the family; null when there is none that can be read. */
+	encodeByTemplate(input: PromptInput): Promise<Int32Array | null>;
 	/** Ids of the appended messages and the generation prompt only; history is neither rendered nor encoded. */
 	encodeSuffix(input: SuffixInput): Promise<Int32Array>;
 	/**

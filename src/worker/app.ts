@@ -16,6 +16,7 @@ import {
 	ownedId,
 	readSession,
 } from "./session-routes.js";
+import { verifySession } from "./verify-route.js";
 
 type Env = { Bindings: HttpBindings };
 type Handler = (c: Context<Env>) => Promise<void> | void;
@@ -74,6 +75,14 @@ export function createApp(context: WorkerContext): Hono<Env> {
 	);
 	app.all(
 		"/sessions/:id/extend",
+		raw(() => refuseMethod("POST")),
+	);
+	app.post(
+		"/sessions/:id/verify",
+		raw((c) => verifySession(context, id(c), c.env.outgoing)),
+	);
+	app.all(
+		"/sessions/:id/verify",
 		raw(() => refuseMethod("POST")),
 	);
 	app.post(

@@ -12,6 +12,7 @@ import type { JsonObject } from "../json/value.js";
 import { createLogger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
 import { createTito } from "../tito/create.js";
+import { checkText } from "./engine-check.js";
 import { openGate } from "./open-gate.js";
 import { openStore } from "./open-store.js";
 import { startWorker, type Worker } from "./worker.js";
@@ -83,9 +84,16 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		}),
 		openStore(config, index, message.storeEpoch, logger, (partition) => refused.add(partition)),
 	]);
-	const gate = openGate(config, tito, index, logger);
+	const { checker, gate } = openGate(config, tito, index, logger, (result) => {
+		void channel.send({ type: "engine_checked", result });
+	});
 	const unfit = await gate.look();
 	if (unfit !== null) throw new ConfigError(`--upstream: ${unfit}`);
+	if (config.engineCheck !== "off" && (index === 0 || config.engineCheck === "refuse")) {
+		const check = await checker.check();
+		if (config.engineCheck === "refuse" && check.result === "differs")
+			throw new ConfigError(`--engine-check refuse: ${checkText(check, config.upstream ?? "")}`);
+	}
 	// Said once, not by every worker; and not of the toy checkpoint, whose template tells of tools in its own words.
 	const toy = config.checkpointDir === join(packageRoot(), "checkpoints", "toy");
 	if (tito.differsFromCheckpoint === true && index === 0 && !toy) {

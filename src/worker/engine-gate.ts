@@ -2,6 +2,7 @@
 import { RollpinError } from "../base/errors.js";
 import { type EngineIdentity, nameOf, toolSchemaOf, unfit } from "../engine/release.js";
 import type { ToolSchemaVersion } from "../tito/tools.js";
+import type { EngineChecker } from "./engine-checker.js";
 
 export interface EngineGateParts {
 	/** Of the engine; for messages. */
@@ -15,6 +16,8 @@ export interface EngineGateParts {
 	/** The engine answered what it is, for the first time or otherwise than before. */
 	onRead: (identity: EngineIdentity, toolSchema: ToolSchemaVersion) => void;
 	nowMs: () => number;
+	/** Null without a truth check. */
+	checker: Pick<EngineChecker, "forget" | "pass"> | null;
 }
 
 /** An engine that kept silent is not asked again before that; a chat meanwhile meets the same silence by itself. */
@@ -43,17 +46,20 @@ export class EngineGate {
 	/**
 	 * Before a chat is rendered: the engine's release decides how. Waits only while that is not known yet; an engine
 	 * that does not answer is left to the chat itself, which says so in its own words.
-	 * @throws RollpinError `upstream_unfit` for an engine that cannot be used
+	 * @throws RollpinError `upstream_unfit` for an engine that cannot be used; as `EngineChecker.pass` does
 	 */
 	async pass(): Promise<void> {
-		if (this.#identity === null && this.#reading === null && this.#parts.nowMs() < this.#nextReadMs) return;
+		if (this.#identity === null && this.#reading === null && this.#parts.nowMs() < this.#nextReadMs)
+			return this.#parts.checker?.pass();
 		const reason = await this.look();
 		if (reason !== null) throw new RollpinError("upstream_unfit", `${reason}; nothing was sent`);
+		await this.#parts.checker?.pass();
 	}
 
 	/** The engine may be another one by now: it was away. */
 	forget(): void {
 		this.#identity = null;
+		this.#parts.checker?.forget();
 	}
 
 	#read(): Promise<EngineIdentity> {

@@ -1,17 +1,45 @@
 // Makes a worker's engine gate: what it asks, what it tells the tokenizer and the log. Decides nothing.
+import { join } from "node:path";
 import type { WorkerIndex } from "../base/ids.js";
+import { packageRoot } from "../base/package-root.js";
 import { type EngineIdentity, nameOf, unfit } from "../engine/release.js";
 import { readIdentity } from "../engine/server-info.js";
 import type { ClusterConfig } from "../ipc/config.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
 import type { ToolSchemaVersion } from "../tito/tools.js";
+import { checkEngine, checkText, type EngineCheck, type EngineCheckParts } from "./engine-check.js";
+import { EngineChecker } from "./engine-checker.js";
 import { EngineGate } from "./engine-gate.js";
 
-export function openGate(config: ClusterConfig, tito: Tito, index: WorkerIndex, logger: Logger): EngineGate {
+export interface OpenedGate {
+	gate: EngineGate;
+	checker: EngineChecker;
+}
+
+/** @param told of worker 0's results, for /health */
+export function openGate(
+	config: ClusterConfig,
+	tito: Tito,
+	index: WorkerIndex,
+	logger: Logger,
+	told: (result: EngineCheck["result"]) => void,
+): OpenedGate {
 	const url = config.upstream ?? "";
+	const checker = new EngineChecker(
+		{
+			mode: config.engineCheck,
+			url,
+			run: () => checkEngine(checkParts(config, tito)),
+			onResult: (check) => {
+				tellCheck(logger, url, check);
+				if (index === 0) told(check.result);
+			},
+		},
+		index === 0,
+	);
 	let first = true;
-	return new EngineGate({
+	const gate = new EngineGate({
 		url,
 		toolSchemaVersion: config.toolSchemaVersion,
 		read: () => readIdentity(url),
@@ -22,7 +50,42 @@ export function openGate(config: ClusterConfig, tito: Tito, index: WorkerIndex, 
 			first = false;
 		},
 		nowMs: () => performance.now(),
+		checker,
 	});
+	return { gate, checker };
+}
+
+/** Of a whole check: a start waits for it. */
+const CHECK_TIMEOUT_MS = 5_000;
+
+/** What the check of this cluster compares. */
+export function checkParts(config: ClusterConfig, tito: Tito): EngineCheckParts {
+	return {
+		url: config.upstream ?? "",
+		model: config.servedModel,
+		tito,
+		familyCompared: config.checkpointDir !== join(packageRoot(), "checkpoints", "toy"),
+		timeoutMs: CHECK_TIMEOUT_MS,
+	};
+}
+
+const CHECK_LEVELS = { ok: "info", differs: "error", skipped: "warn" } as const;
+
+function tellCheck(logger: Logger, url: string, check: EngineCheck): void {
+	const row = check.rows.find(({ finding }) => finding !== null);
+	logger.event(
+		"engine_check",
+		{
+			result: check.result,
+			by: check.by,
+			conversation: row?.conversation ?? null,
+			position: row?.finding?.position ?? null,
+			ours: row?.finding?.ours ?? null,
+			engine: row?.finding?.engine ?? null,
+		},
+		checkText(check, url),
+		CHECK_LEVELS[check.result],
+	);
 }
 
 function tell(logger: Logger, url: string, identity: EngineIdentity, version: ToolSchemaVersion): void {

@@ -25,6 +25,7 @@ describe("defaults", () => {
 			titoModel: "qwen3",
 			titoModelWhy: "the toy checkpoint",
 			toolSchemaVersion: "auto",
+			engineCheck: "warn",
 			mode: "linear",
 			messageMatcher: "echo",
 			onAlteredAnswer: "refuse",
@@ -133,6 +134,7 @@ describe("good settings", () => {
 		[{ toolSchemaVersion: "1" }, { toolSchemaVersion: 1 }],
 		[{ toolSchemaVersion: "2" }, { toolSchemaVersion: 2 }],
 		[{ toolSchemaVersion: "3" }, { toolSchemaVersion: 3 }],
+		[{ engineCheck: "refuse" }, { engineCheck: "refuse" }],
 		[{ r3Keep: "latest" }, { r3Keep: "latest" }],
 	];
 	it.each(cases)("%j becomes %j", (flags, expected) => {

@@ -64,6 +64,7 @@ beforeEach(() => {
 		stats: () => heard.push("stats"),
 		taken: (_it, seq) => heard.push(`taken ${seq}`),
 		quiet: (worker, epoch) => heard.push(`quiet ${worker} ${epoch}`),
+		engineChecked: (result) => heard.push(`checked ${result}`),
 		changed: (it) => heard.push(it.state),
 	};
 	slot = new ChildSlot({

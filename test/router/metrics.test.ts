@@ -9,6 +9,7 @@ const snapshot: ClusterSnapshot = {
 	startedAt: 0,
 	url: null,
 	upstream: null,
+	engineCheck: null,
 	workers: [
 		{ ...worker, index: 0, state: "ready", heartbeat: { worker: 0, rss_mb: 80.5, turns_completed: 7 } },
 		{ ...worker, index: 1, state: "ready", heartbeat: null },

@@ -125,6 +125,7 @@ export function heldTito(tito: Tito, points: Checkpoints): Tito {
 		family: tito.family,
 		vocabSize: tito.vocabSize,
 		useToolSchema: () => undefined,
+		encodeByTemplate: async () => null,
 		effectiveKwargs: (request) => tito.effectiveKwargs(request),
 		joinBoundary: (last) => tito.joinBoundary(last),
 		decode: (ids) => tito.decode(ids),

@@ -14,6 +14,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 		toolSchemaVersion: 1,
 		titoModel: "default",
 		titoModelWhy: "a test",
+		engineCheck: "off",
 		mode: "linear",
 		messageMatcher: "echo",
 		onAlteredAnswer: "refuse",

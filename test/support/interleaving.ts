@@ -372,6 +372,7 @@ function byteTito(step: () => Promise<void>): Tito {
 			maxTrimTokens: 0,
 		},
 		useToolSchema: () => undefined,
+		encodeByTemplate: async () => null,
 		effectiveKwargs: () => new Map(),
 		encodePrompt: ({ messages }) => encode(messages),
 		encodeSuffix: ({ appended }) => encode(appended),

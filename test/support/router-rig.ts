@@ -56,6 +56,7 @@ export async function startRouter(
 		startedAt: 1,
 		url: null,
 		upstream: null,
+		engineCheck: null,
 		workers: statuses,
 	};
 	const events: RouterRig["events"] = [];

@@ -17,6 +17,7 @@ function rig(answers: EngineIdentity[], toolSchemaVersion: ToolSchemaVersion | "
 		useToolSchema: (version) => state.schemas.push(version),
 		onRead: (identity, version) => state.told.push(`${identity.kind} ${version}`),
 		nowMs: () => state.nowMs,
+		checker: null,
 	});
 	return { gate, state };
 }

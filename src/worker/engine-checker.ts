@@ -1,0 +1,72 @@
+// When the truth check runs: at the start, again when the engine was away, and before chats with `refuse`. Timers only.
+import { RollpinError } from "../base/errors.js";
+import { checkText, type EngineCheck } from "./engine-check.js";
+
+export interface EngineCheckerParts {
+	mode: "warn" | "refuse" | "off";
+	url: string;
+	/** Never throws, bounded in time. */
+	run: () => Promise<EngineCheck>;
+	/** Of every run that says something new. */
+	onResult: (check: EngineCheck) => void;
+}
+
+/** A check that could not be made is made again this often, until the engine answers. */
+const AGAIN_MS = 2_000;
+
+export class EngineChecker {
+	readonly #parts: EngineCheckerParts;
+	#last: EngineCheck | null = null;
+	#told = "";
+	#running: Promise<EngineCheck> | null = null;
+	readonly #timer: NodeJS.Timeout | null = null;
+
+	/** @param background run again by itself while nothing is known; one worker does */
+	constructor(parts: EngineCheckerParts, background: boolean) {
+		this.#parts = parts;
+		if (parts.mode === "off" || !background) return;
+		this.#timer = setInterval(() => {
+			if (this.#last === null || this.#last.result === "skipped") void this.check();
+		}, AGAIN_MS);
+		this.#timer.unref();
+	}
+
+	/** Runs the check; one at a time. */
+	check(): Promise<EngineCheck> {
+		this.#running ??= this.#run().finally(() => {
+			this.#running = null;
+		});
+		return this.#running;
+	}
+
+	/** The engine may be another one by now. */
+	forget(): void {
+		this.#last = null;
+	}
+
+	/**
+	 * Before a chat, with `refuse`: only an engine that was found to render as we do gets it.
+	 * @throws RollpinError `upstream_unfit` with the finding, `upstream_unchecked` when the check could not be made
+	 */
+	async pass(): Promise<void> {
+		if (this.#parts.mode !== "refuse" || this.#last?.result === "ok") return;
+		const known = this.#last?.result === "differs" ? this.#last : await this.check();
+		if (known.result === "ok") return;
+		const text = `${checkText(known, this.#parts.url)} (--engine-check refuse); nothing was sent`;
+		if (known.result === "differs") throw new RollpinError("upstream_unfit", text);
+		throw new RollpinError("upstream_unchecked", text, { retryAfterS: AGAIN_MS / 1000 });
+	}
+
+	close(): void {
+		if (this.#timer !== null) clearInterval(this.#timer);
+	}
+
+	async #run(): Promise<EngineCheck> {
+		const check = await this.#parts.run();
+		this.#last = check;
+		const text = `${check.result} ${check.result === "skipped" ? "" : checkText(check, "")}`;
+		if (text !== this.#told) this.#parts.onResult(check);
+		this.#told = text;
+		return check;
+	}
+}
