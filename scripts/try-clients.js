@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { install } from "./clients/environments.js";
 import { writePage } from "./clients/page.js";
 import { startPlace } from "./clients/processes.js";
 import { readResults, writeResult } from "./clients/results.js";
@@ -66,7 +67,8 @@ async function main() {
 		for (const setting of SETTINGS) places.push(await startPlace(setting, logDir));
 		for (const client of clients) {
 			progress(`${client.name} ${client.version}`);
-			const result = await runClient(client, places, { cacheDir, logDir, verbose: values.verbose, progress });
+			const dir = await install(client.environment, cacheDir, progress);
+			const result = await runClient(client, places, { dir, workDir: cacheDir, verbose: values.verbose });
 			writeResult(cacheDir, result);
 			for (const loop of result.loops) {
 				console.log(`${loop.good ? "ok  " : "LOSS"} ${client.name}: ${loop.label}`);

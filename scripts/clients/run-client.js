@@ -3,7 +3,6 @@ import { spawn } from "node:child_process";
 import { copyFileSync, createWriteStream, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { install } from "./environments.js";
 import { verdict } from "./verdict.js";
 
 const DRIVERS = fileURLToPath(new URL("drivers", import.meta.url));
@@ -25,11 +24,15 @@ const QUIET = {
 	OPENAI_API_KEY: "none",
 };
 
-/** { name, version, date, loops: [{ label, rewrites, good, cells: { "plain-linear": text } }] } */
-export async function runClient(client, places, { cacheDir, logDir, verbose, progress }) {
-	const dir = await install(client.environment, cacheDir, progress);
-	const home = join(cacheDir, "home");
-	mkdirSync(home, { recursive: true });
+/**
+ * Two places at a time.
+ * @param dir where the client is installed; null: in this repository
+ * @param workDir its home directory and logs
+ * @returns { name, version, date, loops: [{ label, rewrites, good, cells: { "plain-linear": text } }] }
+ */
+export async function runClient(client, places, { dir, workDir, verbose = false }) {
+	const [home, logDir] = ["home", "logs"].map((name) => join(workDir, name));
+	for (const folder of [home, logDir]) mkdirSync(folder, { recursive: true });
 	const loops = new Map();
 	const one = async (place) => {
 		const logFile = join(logDir, `${client.name}.${place.name}.log`);
@@ -95,6 +98,7 @@ function drive(client, dir, place, { home, logFile, verbose }) {
 
 function commandOf(client, dir) {
 	if (client.driver.endsWith(".py")) return [join(dir, "bin", "python"), join(DRIVERS, client.driver)];
+	if (dir === null) return [process.execPath, join(DRIVERS, client.driver)];
 	// Beside its node_modules, where Node looks for what it imports.
 	for (const file of ["driver.mjs", client.driver]) copyFileSync(join(DRIVERS, file), join(dir, file));
 	return [process.execPath, join(dir, client.driver)];

@@ -31,6 +31,30 @@ export const ENVIRONMENTS = {
 		],
 	},
 	"qwen-code": { kind: "npm", packages: ["@qwen-code/qwen-code@0.15.10"] },
+	agno: { kind: "pip", packages: ["agno==3.1.10", "openai==3.57.0"] },
+	autogen: { kind: "pip", packages: ["autogen-agentchat==0.7.5", "autogen-ext[openai]==0.7.5"] },
+	camel: { kind: "pip", packages: ["camel-ai==0.2.90"] },
+	crewai: { kind: "pip", packages: ["crewai==1.15.30"] },
+	dspy: { kind: "pip", packages: ["dspy==3.4.1"] },
+	"google-adk": { kind: "pip", packages: ["google-adk==2.13.0", "litellm==1.110.2"] },
+	haystack: { kind: "pip", packages: ["haystack-ai==3.4.1"] },
+	instructor: { kind: "pip", packages: ["instructor==1.17.0"] },
+	"llama-index": {
+		kind: "pip",
+		packages: ["llama-index-core==0.14.25", "llama-index-llms-openai-like==0.8.1"],
+	},
+	"qwen-agent": { kind: "pip", packages: ["qwen-agent==0.0.34", "soundfile", "python-dateutil"] },
+	"semantic-kernel": { kind: "pip", packages: ["semantic-kernel==1.45.0"] },
+	strands: { kind: "pip", packages: ["strands-agents[openai]==1.62.0"] },
+	"langchain-js": {
+		kind: "npm",
+		packages: ["@langchain/openai@1.6.0", "@langchain/core@1.4.0", "@langchain/langgraph@1.7.3", "zod@4.6.7"],
+	},
+	"openai-agents-js": { kind: "npm", packages: ["@openai/agents@0.20.0", "zod@4.6.7"] },
+	mastra: {
+		kind: "npm",
+		packages: ["@mastra/core@1.71.0", "@ai-sdk/openai-compatible@2.0.92", "zod@4.6.7"],
+	},
 };
 
 /**
@@ -54,6 +78,21 @@ export const CLIENTS = [
 	row("mini-swe-agent", "mini-swe-agent==", "python", "mini_swe_agent.py"),
 	row("verifiers", "verifiers==", "verifiers", "verifiers_client.py"),
 	row("harbor", "harbor==", "harbor", "harbor_client.py"),
+	row("agno", "agno==", "agno", "agno_client.py"),
+	row("autogen", "autogen-agentchat==", "autogen", "autogen_client.py"),
+	row("camel", "camel-ai==", "camel", "camel_client.py"),
+	row("crewai", "crewai==", "crewai", "crewai_client.py"),
+	row("dspy", "dspy==", "dspy", "dspy_client.py"),
+	row("google-adk", "google-adk==", "google-adk", "google_adk_client.py"),
+	row("haystack", "haystack-ai==", "haystack", "haystack_client.py"),
+	row("instructor", "instructor==", "instructor", "instructor_client.py"),
+	row("llama-index", "llama-index-core==", "llama-index", "llama_index_client.py"),
+	row("qwen-agent", "qwen-agent==", "qwen-agent", "qwen_agent_client.py"),
+	row("semantic-kernel", "semantic-kernel==", "semantic-kernel", "semantic_kernel_client.py"),
+	row("strands", "strands-agents[openai]==", "strands", "strands_client.py"),
+	row("langchain-js", "@langchain/openai@", "langchain-js", "langchain-js.mjs"),
+	row("openai-agents-js", "@openai/agents@", "openai-agents-js", "openai-agents-js.mjs"),
+	row("mastra", "@mastra/core@", "mastra", "mastra.mjs"),
 	row("smolagents", "smolagents==", "python", "smolagents_client.py"),
 ];
 

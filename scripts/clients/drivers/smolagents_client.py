@@ -31,19 +31,19 @@ CALLS = [
 ]
 
 
-@loop("CodeAgent", rewrites="replaces the end of its code block and cuts what stands behind it")
+@loop("CodeAgent", rewrites="writes `Calling tools: ...` behind its answers")
 def _(session):
     session.script(*LOOK)
     work(session, CodeAgent)
 
 
-@loop("ToolCallingAgent", rewrites="writes its tool calls as text (`Calling tools: ...`)")
+@loop("ToolCallingAgent", rewrites="writes its tool calls as text, `Calling tools: ...`")
 def _(session):
     session.script(*CALLS)
     work(session, ToolCallingAgent)
 
 
-@loop("ToolCallingAgent, streamed", rewrites="writes its tool calls as text (`Calling tools: ...`)")
+@loop("ToolCallingAgent, streamed", rewrites="writes its tool calls as text, `Calling tools: ...`")
 def _(session):
     session.script(*CALLS)
     work(session, ToolCallingAgent, stream_outputs=True)
