@@ -309,7 +309,7 @@ const ROLES: Way[] = [
 	},
 	{
 		name: "developer for system from the second chat on",
-		end: "same",
+		end: "edit",
 		messages: (messages) =>
 			messages.length > 2
 				? on("system", (message) => ({ ...message, role: "developer" }))(messages)
