@@ -16,7 +16,7 @@ beforeAll(async () => {
 		const settings = (["linear", "tree"] as const).map((mode) => ({ mode, reasoning }));
 		places.push(...(await Promise.all(settings.map((setting) => startPlace(setting, workDir)))));
 	}
-});
+}, 120_000);
 
 afterAll(async () => {
 	await Promise.all(places.map((place) => place.stop()));

@@ -4,9 +4,9 @@ import type { Call, Message } from "./scripted-conversation.js";
 /**
  * `same`: every chat is a turn, and the prompts are those of a client that changes nothing. `kept`: every chat is a turn,
  * with prompts of its own from the first on. `edit`: not the same history any more; refused in linear mode, a branch in
- * tree mode. `refused`: 400 with this code in both modes.
+ * tree mode. `refused`: 400 with this code in both modes, or one for each.
  */
-export type End = "same" | "kept" | "edit" | { refused: string };
+export type End = "same" | "kept" | "edit" | { refused: string | { linear: string; tree: string } };
 
 export interface Way {
 	name: string;
@@ -257,7 +257,8 @@ const CALLS: Way[] = [
 	},
 	{
 		name: "a call as the old function_call",
-		end: "edit",
+		// No template reads it; a branch would render it.
+		end: { refused: { linear: "history_mismatch", tree: "not_rendered" } },
 		messages: onAnswers((message) =>
 			message.tool_calls
 				? { ...without("tool_calls")(message), function_call: message.tool_calls[0]?.function }
