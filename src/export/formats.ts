@@ -6,6 +6,7 @@ import { readNumLayers } from "../samples/model-layers.js";
 import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
 import type { Store } from "../store/store.js";
 import type { Tito } from "../tito/tito.js";
+import { emptyCounters } from "../worker/context.js";
 import { gatherJob, jobReads } from "../worker/samples-job.js";
 import { sessionPieces } from "../worker/session-json.js";
 import type { Launch } from "./launch.js";
@@ -29,7 +30,7 @@ export interface FormatParts extends LineParts {
 export function recordsFormat({ store, launch, payloads }: FormatParts, tito: Tito): Produce {
 	return (session) => {
 		const index = ownerOf(partitionOf(session.meta.id), launch.backends);
-		const counters = { requests: 0, turnsCompleted: 0, hardMismatches: 0 };
+		const counters = emptyCounters();
 		return sessionPieces({ config: launch, counters, index, store, tito }, session, payloads);
 	};
 }
@@ -62,7 +63,7 @@ export function samplesFormat(
 	const numLayers = readNumLayers(launch.checkpointDir);
 	const context = {
 		config: launch,
-		counters: { requests: 0, turnsCompleted: 0, hardMismatches: 0 },
+		counters: emptyCounters(),
 		numLayers,
 		store,
 		tito,

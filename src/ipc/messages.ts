@@ -12,6 +12,10 @@ export interface WorkerStats {
 	turnsCompleted: number;
 	/** Mismatch reports of reads with more than an assistant's own text in them. */
 	hardMismatches: number;
+	/** Turns that a retry took the place of; requests refused as neither history nor retry; turns that left a path. */
+	rollbacks: number;
+	historyRefused: number;
+	branches: number;
 	sessions: number;
 	queueDepth: number;
 	storeBytes: number;

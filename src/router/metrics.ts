@@ -14,6 +14,10 @@ const HELP: Readonly<Record<string, string>> = {
 	turns_completed: "Turns committed since the worker started",
 	hard_mismatches:
 		"Reads whose tito_session_mismatch held more than an assistant's own text, since the worker started",
+	rollbacks: "Turns that a retry took the place of, since the worker started",
+	history_refused:
+		"Chats refused because they were neither the stored history nor a retry, since the worker started",
+	branches: "Tree mode: turns that left a path that was there, since the worker started",
 	sessions: "Live sessions",
 	queue_depth: "Chats waiting for their session's lock",
 	store_mb: "Size of the worker's part of the store in MiB",

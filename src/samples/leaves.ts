@@ -25,6 +25,8 @@ export interface LeafSample {
 export interface ForestNode {
 	id: number;
 	parent: number | null;
+	/** Tells the messages that its request appended from a sibling's; absent where it has no sibling. */
+	appended?: string;
 }
 
 /** Keys of a sample's metadata that only the server fills. */
@@ -36,8 +38,8 @@ const SERVER_KEYS = new Set([
 ]);
 
 /**
- * Drops a leaf that was tried again: one with a later committed sibling. Roots stay, whatever came later. A
- * provisional turn pushes nothing out.
+ * Drops a leaf that was tried again: one with a later committed sibling of the same appended messages. Another sibling is
+ * another line of work. Roots stay, whatever came later. A provisional turn pushes nothing out.
  */
 export function dropRetries(leaves: readonly LeafSample[], forest: readonly ForestNode[]): LeafSample[] {
 	return withoutRetried(leaves, forest).sort((a, b) => b.path.length - a.path.length || b.nodeId - a.nodeId);
@@ -48,11 +50,16 @@ export function withoutRetried<Leaf extends { nodeId: number; parent: number | n
 	leaves: readonly Leaf[],
 	forest: readonly ForestNode[],
 ): Leaf[] {
-	const latest = new Map<number, number>();
-	for (const { id, parent } of forest) {
-		if (parent !== null) latest.set(parent, Math.max(latest.get(parent) ?? -1, id));
-	}
-	return leaves.filter(({ nodeId, parent }) => parent === null || (latest.get(parent) ?? -1) <= nodeId);
+	const latest = new Map<string, number>();
+	const tryOf = ({ appended = "", parent }: Pick<ForestNode, "appended" | "parent">) =>
+		`${parent} ${appended}`;
+	for (const node of forest) latest.set(tryOf(node), Math.max(latest.get(tryOf(node)) ?? -1, node.id));
+	const nodes = new Map(forest.map((node) => [node.id, node]));
+	return leaves.filter(({ nodeId, parent }) => {
+		const node = nodes.get(nodeId);
+		// A provisional one stands in no forest: it is the newest.
+		return parent === null || node === undefined || (latest.get(tryOf(node)) ?? -1) <= nodeId;
+	});
 }
 
 /** Shared turns train once, in the kept leaf with the smallest id; agent metadata and reward are laid over. */

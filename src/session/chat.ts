@@ -1,5 +1,6 @@
 // One chat turn: position, tokens, engine, commit. Nothing of the session changes before the store has the turn.
 import type { Clock } from "../base/clock.js";
+import { RollpinError } from "../base/errors.js";
 import type { TurnId } from "../base/ids.js";
 import type { Store, TurnHeader } from "../store/store.js";
 import type { AttachDeps, Attachment, Branch, PositionPolicy } from "./attach.js";
@@ -18,6 +19,7 @@ import type { RetryKind } from "./position.js";
 import { encodeTurn, type Prompt } from "./prompt.js";
 import type { RequestMessages } from "./request-messages.js";
 import type { Session } from "./session.js";
+import { EMPTY_HISTORY, type HistoryEvent, withEvent } from "./session-history.js";
 import { type ToolsChange, toolsChange } from "./tools-change.js";
 import { buildTurn, commitOps, outdatedBy, payloadParts } from "./turn-builder.js";
 
@@ -54,6 +56,8 @@ export interface ChatFacts {
 	rollback: RollbackFacts | null;
 	/** Where the recorded turn leaves a path that was there; null when it goes on with one. */
 	branch: (Branch & { turn: TurnId }) | null;
+	/** Set when the request is neither the stored history nor a retry: the error's code, the newest turn, the place. */
+	refused: Omit<HistoryEvent, "at"> | null;
 	/** How the recorded turn's tools differ from those of the turn it continues; null when they don't. */
 	toolsChange: ToolsChange | null;
 }
@@ -91,6 +95,7 @@ export function emptyFacts(): ChatFacts {
 		completionTokens: 0,
 		rollback: null,
 		branch: null,
+		refused: null,
 		toolsChange: null,
 	};
 }
@@ -122,7 +127,7 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		if (replay !== null) return { kind: "replay", ...replay };
 
 		const { messages, template } = request;
-		const attach = await policy.attach(session, messages, deps);
+		const attach = await attachCounted(session, messages, deps, facts);
 		signal.throwIfAborted();
 
 		const tokenizing = stopwatch(clock);
@@ -172,6 +177,37 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		release();
 		releaseKey();
 	}
+}
+
+/** Where the request attaches. A refusal is counted: nothing else of the session changes with it. */
+async function attachCounted(
+	session: Session,
+	messages: RequestMessages,
+	deps: ChatDeps,
+	facts: ChatFacts,
+): Promise<Attachment> {
+	try {
+		return await deps.policy.attach(session, messages, deps);
+	} catch (error) {
+		if (error instanceof RollpinError && REFUSALS.has(error.code)) {
+			const refused = { kind: error.code, turn: session.meta.head, path: error.param ?? "" };
+			session.history = withEvent(session.history, "refused", { ...refused, at: deps.clock.nowS() });
+			facts.refused = refused;
+		}
+		throw error;
+	}
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(["history_mismatch", "rollback_limit"]);
+
+/** The session's history once a turn with this place stands. */
+function historyAfter({ history }: Session, { branch, discarded, rollback }: Attachment, at: number) {
+	const [first] = discarded;
+	if (first !== undefined && rollback !== null) {
+		return withEvent(history, "rollbacks", { kind: rollback.kind, at, turn: first.id, path: rollback.path });
+	}
+	if (branch === null) return history;
+	return withEvent(history, "branches", { kind: branch.kind, at, turn: branch.left, path: branch.path });
 }
 
 /**
@@ -225,8 +261,10 @@ async function commitTurn(
 	const { attach, generation, prompt } = finished;
 	const { messages } = request;
 	const aborted = generation.finishReason === "abort";
+	const history = historyAfter(session, attach, deps.clock.nowS());
+	const meta = history === EMPTY_HISTORY ? session.meta : { ...session.meta, history };
 	const built = buildTurn({
-		meta: session.meta,
+		meta,
 		parent: attach.parent,
 		parentContent: attach.state.request?.content ?? Buffer.alloc(0),
 		messages,
@@ -248,8 +286,9 @@ async function commitTurn(
 		deps.keepPayloads === "all"
 			? []
 			: outdatedBy(built.header.status, attach.parent, attach.discarded, await session.headers());
-	const change = commitOps(session.meta, built, attach.discarded, depth, deps.clock.nowS(), outdated);
+	const change = commitOps(meta, built, attach.discarded, depth, deps.clock.nowS(), outdated);
 	await deps.store.commit(change.ops);
+	session.history = history;
 	if (!aborted) {
 		attach.state.push(
 			built.header,

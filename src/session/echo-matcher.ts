@@ -48,7 +48,7 @@ export function echoMatcher(shown: ShownMessages): MessageMatcher {
 }
 
 /** Made when a spelling first has to be compared, and kept: most messages come back byte for byte. */
-function storedForm(stored: StoredMessage, shown: ShownMessages): PromptForm | AnswerForm {
+export function storedForm(stored: StoredMessage, shown: ShownMessages): PromptForm | AnswerForm {
 	stored.form ??= stored.generated
 		? answerForm(valueOnce(stored), shown)
 		: promptForm(valueOnce(stored), shown);

@@ -35,6 +35,9 @@ export interface CreateOptions {
 	ttlS?: number | undefined;
 	metadataJson?: string | null;
 	overridesJson?: string | null;
+	/** In place of the launch's. */
+	mode?: SessionMeta["mode"];
+	messageMatcher?: SessionMeta["messageMatcher"];
 }
 
 /** Longest delay a timer can have; longer waits are cut in pieces. */
@@ -193,7 +196,7 @@ export class SessionRegistry {
 		return session
 			.write(async () => {
 				session.refuseWhenClosing();
-				const meta = { ...session.meta, expiresAt: now + ttlS };
+				const meta = { ...session.metaToStore, expiresAt: now + ttlS };
 				await this.#store.commit([{ op: "put_session", meta }]);
 				session.meta = meta;
 				session.deadlineMs = this.#clock.monotonicMs() + ttlS * 1000;
@@ -246,6 +249,8 @@ export class SessionRegistry {
 			nextTurn: 0 as TurnId,
 			turnCount: 0,
 			tokenCount: 0,
+			...(options.mode === undefined ? {} : { mode: options.mode }),
+			...(options.messageMatcher === undefined ? {} : { messageMatcher: options.messageMatcher }),
 		};
 		await this.#store.commit([{ op: "put_session", meta }]);
 		const session = this.#adopt(meta);

@@ -11,6 +11,7 @@ import {
 	type StoredMessage,
 } from "./path-state.js";
 import type { SharedMessages } from "./request-messages.js";
+import { EMPTY_HISTORY, type SessionHistory } from "./session-history.js";
 
 export type CloseReason = "deleted" | "expired";
 
@@ -44,6 +45,8 @@ export class Session {
 	readonly #maxQueue: number;
 	/** Requests of any kind under way; an idle limit does not run meanwhile. */
 	inflight = 0;
+	/** Refusals stand here until the next commit stores them; they change nothing else. */
+	history: SessionHistory;
 	#headers: Map<TurnId, TurnHeader> | null = null;
 	#state: PathState | null = null;
 	#turnMessages: Map<TurnId, StoredMessage[]> | null = null;
@@ -57,6 +60,7 @@ export class Session {
 		lastUsedMs: number;
 	}) {
 		this.meta = options.meta;
+		this.history = options.meta.history ?? EMPTY_HISTORY;
 		this.#maxQueue = options.maxQueue;
 		this.lock = new SessionLock(options.maxQueue);
 		this.#store = options.store;
@@ -83,6 +87,11 @@ export class Session {
 	/** When it was closed, float Unix seconds; 0 before. */
 	get closedAtS(): number {
 		return this.#closedAtS;
+	}
+
+	/** Its facts as the next commit stores them. */
+	get metaToStore(): SessionMeta {
+		return this.history === EMPTY_HISTORY ? this.meta : { ...this.meta, history: this.history };
 	}
 
 	/** Throws the 404 of a session that is being closed. */

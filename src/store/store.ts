@@ -24,6 +24,22 @@ export interface SessionMeta {
 	turnCount: number;
 	/** Tokens of the head. */
 	tokenCount: number;
+	/** What the session was created with in place of the launch's; absent: the launch's. */
+	mode?: "linear" | "tree";
+	messageMatcher?: MatcherName;
+	/** Absent: nothing but turns that went on; see `metadata.history` of a read. */
+	history?: StoredHistory;
+}
+
+/** Names of the rules by which a message sent again counts as the stored one. */
+export type MatcherName = "echo" | "strict" | "loose_tool_call" | "role_content_only";
+
+/** As `SessionHistory` of the sessions' room. */
+export interface StoredHistory {
+	rollbacks: number;
+	refused: number;
+	branches: number;
+	last: { kind: string; at: number; turn: TurnId | null; path: string } | null;
 }
 
 /** The named byte parts of one turn. Every part is what this turn added, never what it inherited. */

@@ -56,6 +56,9 @@ export interface EventFields {
 		reqs_total: number;
 		turns_completed: number;
 		hard_mismatches: number;
+		rollbacks: number;
+		history_refused: number;
+		branches: number;
 		sessions: number;
 		queue_depth: number;
 		store_mb: number;
@@ -95,6 +98,8 @@ export interface EventFields {
 		index: number;
 		path: string;
 	};
+	/** A request that is neither the stored history nor a retry; `turn` is the newest one. */
+	history_refused: { req_id: string; session_id: string; code: string; turn: number | null; path: string };
 	/** Tree mode: a turn that does not go on with a path that was there. */
 	branch: {
 		req_id: string;
@@ -168,6 +173,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	template_differs: "warn",
 	rollback: "info",
 	branch: "info",
+	history_refused: "warn",
 	tools_changed: "warn",
 	hard_mismatch: "warn",
 	session_created: "info",

@@ -88,6 +88,9 @@ function row(
 		replacing ? "replacing" : "",
 		epoch > 1 ? `process ${epoch}` : "",
 		(heartbeat?.["hard_mismatches"] ?? 0) > 0 ? `${heartbeat?.["hard_mismatches"]} hard mismatches` : "",
+		counted(heartbeat, "rollbacks", "retries"),
+		counted(heartbeat, "history_refused", "histories refused"),
+		counted(heartbeat, "branches", "branches"),
 		(heartbeat?.["partitions_refused"] ?? 0) > 0
 			? `${heartbeat?.["partitions_refused"]} partitions refused`
 			: "",
@@ -109,6 +112,11 @@ function row(
 		figure("store_mb"),
 		notes.join(", "),
 	];
+}
+
+function counted(heartbeat: Readonly<Record<string, number>> | null, name: string, what: string): string {
+	const count = heartbeat?.[name] ?? 0;
+	return count > 0 ? `${count} ${what}` : "";
 }
 
 /** Turns a second between the last two heartbeats; null before the second one. */

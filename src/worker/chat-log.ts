@@ -43,6 +43,19 @@ export function logBranch(
 	);
 }
 
+export function logRefused(
+	logger: Logger,
+	reqId: RequestId,
+	id: SessionId,
+	{ kind, path, turn }: NonNullable<ChatFacts["refused"]>,
+): void {
+	logger.event(
+		"history_refused",
+		{ req_id: reqId, session_id: id, code: kind, turn, path },
+		`a request was refused (${kind}) that departs from the session at ${path}; nothing changed`,
+	);
+}
+
 const TOOLS_CHANGE = {
 	added: "it brings tools",
 	removed: "it brings no tools",

@@ -9,7 +9,15 @@ import type { TemplateInput } from "../session/generation.js";
 import { encodeFirstPrompt } from "../session/prompt.js";
 import type { Session } from "../session/session.js";
 import { type ChatBody, parseChatBody } from "./chat-body.js";
-import { type ChatEnd, chatDone, endText, logBranch, logRollback, logToolsChange } from "./chat-log.js";
+import {
+	type ChatEnd,
+	chatDone,
+	endText,
+	logBranch,
+	logRefused,
+	logRollback,
+	logToolsChange,
+} from "./chat-log.js";
 import { CLIENT_GONE_STATUS, ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.js";
@@ -98,6 +106,8 @@ export async function chat(
 			reply = wireReply(outcome, parsed.stream);
 			if (outcome.kind === "turn") context.counters.turnsCompleted++;
 			keepalive?.stop();
+			if (facts.rollback !== null) context.counters.rollbacks++;
+			if (facts.branch !== null) context.counters.branches++;
 			if (facts.rollback !== null && !response.headersSent)
 				response.setHeader("x-rollpin-discarded-turn", facts.rollback.discarded);
 			describe(end, outcome);
@@ -129,6 +139,10 @@ export async function chat(
 		ticket?.leave();
 		if (facts.rollback !== null) logRollback(logger, reqId, id, facts.rollback);
 		if (facts.branch !== null) logBranch(logger, reqId, id, facts.branch);
+		if (facts.refused !== null) {
+			context.counters.historyRefused++;
+			logRefused(logger, reqId, id, facts.refused);
+		}
 		if (facts.toolsChange !== null) logToolsChange(logger, reqId, id, facts.toolsChange);
 		logger.event(
 			"chat_done",
@@ -173,10 +187,9 @@ function turn(
 		request,
 		generateThrough(context, session, via),
 		{
-			policy: context.policy,
+			...context.placing(session.meta),
 			store: context.store,
 			tito: context.tito,
-			matcher: context.matcher,
 			onAlteredAnswer: context.config.onAlteredAnswer,
 			clock: context.clock,
 			maxTurns: limits.maxTurnsPerSession,

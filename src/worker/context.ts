@@ -7,7 +7,7 @@ import type { SampleAssembler } from "../samples/assembler.js";
 import type { PositionPolicy } from "../session/attach.js";
 import type { MessageMatcher } from "../session/matcher.js";
 import type { SessionRegistry } from "../session/registry.js";
-import type { Store } from "../store/store.js";
+import type { SessionMeta, Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
 import type { Admission } from "./admission.js";
@@ -22,8 +22,8 @@ export interface WorkerContext {
 	engine: EngineClient;
 	/** What is known of the engine, and whether chats may go there; null when nobody asked it. */
 	gate: EngineGate | null;
-	matcher: MessageMatcher;
-	policy: PositionPolicy;
+	/** How one session's requests are placed: by its own mode and matcher, else the launch's. */
+	placing(meta: SessionMeta): { policy: PositionPolicy; matcher: MessageMatcher };
 	admission: Admission;
 	/** Makes samples off the event loop. */
 	assembler: SampleAssembler;
@@ -40,4 +40,12 @@ export interface WorkerCounters {
 	turnsCompleted: number;
 	/** Mismatch reports (one a read) with more than an assistant's own text in them. */
 	hardMismatches: number;
+	/** Turns that a retry took the place of; requests refused as neither history nor retry; turns that left a path. */
+	rollbacks: number;
+	historyRefused: number;
+	branches: number;
+}
+
+export function emptyCounters(): WorkerCounters {
+	return { requests: 0, turnsCompleted: 0, hardMismatches: 0, rollbacks: 0, historyRefused: 0, branches: 0 };
 }

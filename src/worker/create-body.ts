@@ -2,11 +2,16 @@
 import { RollpinError } from "../base/errors.js";
 import { parseJson, writeJson } from "../json/parse.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
+import { MATCHERS } from "../session/matchers.js";
+import type { SessionMeta } from "../store/store.js";
 
 export interface CreateBody {
 	ttlS: number | undefined;
 	metadataJson: string | null;
 	overridesJson: string | null;
+	/** In place of `--mode` and `--message-matcher`, for this session. */
+	mode: SessionMeta["mode"];
+	messageMatcher: SessionMeta["messageMatcher"];
 }
 
 type Shape =
@@ -52,7 +57,15 @@ const OVERRIDES: Readonly<Record<string, Shape>> = Object.assign(
 
 /** Unknown top-level keys are ignored. Throws RollpinError `invalid_json` / `invalid_request`. */
 export function parseCreateBody(body: Buffer, maxTtlS: number, maxDepth: number): CreateBody {
-	if (body.length === 0) return { ttlS: undefined, metadataJson: null, overridesJson: null };
+	if (body.length === 0) {
+		return {
+			ttlS: undefined,
+			metadataJson: null,
+			overridesJson: null,
+			mode: undefined,
+			messageMatcher: undefined,
+		};
+	}
 	const value = parseJson(body, { maxDepth });
 	if (!(value instanceof Map)) {
 		throw new RollpinError("invalid_json", "session request must be an object, or leave the body empty");
@@ -67,7 +80,26 @@ export function parseCreateBody(body: Buffer, maxTtlS: number, maxDepth: number)
 		ttlS: value.has("ttl_seconds") ? parseTtl(value.get("ttl_seconds") ?? null, maxTtlS) : undefined,
 		metadataJson: metadata === null ? null : writeJson(metadata),
 		overridesJson: overrides === null ? null : writeJson(overrides),
+		mode: choiceOf(value, "mode", MODES),
+		messageMatcher: choiceOf(value, "message_matcher", MATCHERS),
 	};
+}
+
+const MODES = ["linear", "tree"] as const;
+
+/** Absent and null are the launch's choice. */
+function choiceOf<Name extends string>(
+	body: JsonObject,
+	field: string,
+	choices: readonly Name[],
+): Name | undefined {
+	const value = body.get(field) ?? null;
+	if (value === null) return undefined;
+	const found = choices.find((choice) => choice === value);
+	if (found !== undefined) return found;
+	throw new RollpinError("invalid_request", `${field} must be one of ${choices.join(", ")}`, {
+		param: field,
+	});
 }
 
 /** The body of extend: `{"ttl_seconds": n}`. */

@@ -6,6 +6,8 @@ import type { JobReads } from "../samples/assembler.js";
 import type { LeafPlan, SampleJob, StoredTurn } from "../samples/job.js";
 import { withoutRetried } from "../samples/leaves.js";
 import { int32FromBytes } from "../session/binary.js";
+import { storedForm } from "../session/echo-matcher.js";
+import type { StoredMessage } from "../session/path-state.js";
 import type { Session } from "../session/session.js";
 import { describeTree } from "../session/tree.js";
 import type { TurnHeader } from "../store/store.js";
@@ -86,10 +88,13 @@ async function tryGather(
 ): Promise<SampleJob | null> {
 	const { config, tito } = context;
 	const live = await session.headers();
+	const mode = session.meta.mode ?? config.mode;
+	const messages = mode === "tree" ? await session.turnMessages() : new Map<TurnId, StoredMessage[]>();
 	// From here to the copies nothing else runs: one moment of the session.
 	const { meta } = session;
-	const plan = planSamples(meta, live);
-	const tree = config.mode === "tree" ? describeTree(live.values()) : null;
+	const history = JSON.stringify(session.history);
+	const plan = planSamples(meta, live, (turn) => appendedForm(messages.get(turn) ?? [], tito));
+	const tree = mode === "tree" ? describeTree(live.values()) : null;
 	const { active, forest, provisional } = plan;
 	// The default picker drops tries that were repeated, whatever they hold: they need not even be read.
 	const chosen = config.samplePicker === null ? withoutRetried(plan.leaves, forest) : plan.leaves;
@@ -110,7 +115,7 @@ async function tryGather(
 	const sessionMetadata = [
 		'{"accumulated_token_ids":[',
 		tokenIdsText(sequenceOf(active, turns)).toString("latin1"),
-		`],"max_trim_tokens":${tito.family.maxTrimTokens}`,
+		`],"max_trim_tokens":${tito.family.maxTrimTokens},"history":${history}`,
 		tree === null ? "" : `,"tree":${JSON.stringify(tree)}`,
 		mismatch === "{}" ? "" : `,${mismatch.slice(1, -1)}`,
 		tree === null || body.agentJson === null ? "" : `,"agent":${body.agentJson}`,
@@ -145,6 +150,13 @@ async function tryGather(
 		},
 		sessionMetadata,
 	};
+}
+
+/** One text for every spelling of the messages that a turn's request appended. */
+function appendedForm(own: readonly StoredMessage[], tito: SamplesContext["tito"]): string {
+	return JSON.stringify(
+		own.filter(({ generated }) => !generated).map((message) => storedForm(message, tito)),
+	);
 }
 
 /** Null when what is stored is not what the header says. */

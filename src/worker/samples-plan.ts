@@ -24,7 +24,12 @@ export interface SamplesPlan {
 	forest: ForestNode[];
 }
 
-export function planSamples(meta: SessionMeta, headers: ReadonlyMap<TurnId, TurnHeader>): SamplesPlan {
+/** @param appendedOf tells what a turn's request appended; asked only of turns with siblings */
+export function planSamples(
+	meta: SessionMeta,
+	headers: ReadonlyMap<TurnId, TurnHeader>,
+	appendedOf: (turn: TurnId) => string,
+): SamplesPlan {
 	const provisional = (meta.provisional === null ? undefined : headers.get(meta.provisional)) ?? null;
 	const committed = [...headers.values()]
 		.filter((header) => header.status === "committed")
@@ -36,6 +41,7 @@ export function planSamples(meta: SessionMeta, headers: ReadonlyMap<TurnId, Turn
 	const parents = new Set(committed.map((header) => header.parent));
 	// What a provisional turn continues is part of its path, not a leaf beside it.
 	if (provisional !== null) parents.add(provisional.parent);
+	const siblings = parentsOfSeveral(committed);
 	const ends = committed.filter((header) => !parents.has(header.id));
 	if (provisional !== null) ends.push(provisional);
 	return {
@@ -57,6 +63,22 @@ export function planSamples(meta: SessionMeta, headers: ReadonlyMap<TurnId, Turn
 				committed: isProvisional ? header.parent : header.id,
 			};
 		}),
-		forest: committed.map((header) => ({ id: placeOf(header.id) ?? 0, parent: placeOf(header.parent) })),
+		forest: committed.map((header) => ({
+			id: placeOf(header.id) ?? 0,
+			parent: placeOf(header.parent),
+			...(siblings.has(header.parent) ? { appended: appendedOf(header.id) } : {}),
+		})),
 	};
+}
+
+/** Turns that several committed ones continue; roots are no siblings. */
+function parentsOfSeveral(committed: readonly TurnHeader[]): Set<TurnId | null> {
+	const once = new Set<TurnId>();
+	const several = new Set<TurnId | null>();
+	for (const { parent } of committed) {
+		if (parent === null) continue;
+		if (once.has(parent)) several.add(parent);
+		once.add(parent);
+	}
+	return several;
 }

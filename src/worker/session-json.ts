@@ -6,7 +6,7 @@ import type { WorkerContext } from "./context.js";
 import { mismatchJson } from "./mismatch.js";
 
 export type SessionJsonContext = Pick<WorkerContext, "counters" | "index" | "store" | "tito"> & {
-	config: Pick<WorkerContext["config"], "mode">;
+	config: Pick<WorkerContext["config"], "mode"> & Partial<Pick<WorkerContext["config"], "messageMatcher">>;
 	/** Absent where no cluster's log is written. */
 	logger?: WorkerContext["logger"];
 };
@@ -20,6 +20,8 @@ export async function* sessionPieces(
 	const plan = await planRead(session);
 	const { meta } = plan;
 	const inFlight = session.chatsInFlight;
+	const mode = meta.mode ?? context.config.mode;
+	const history = JSON.stringify(session.history);
 	let tokens = new TokenText();
 	yield Buffer.from(`{"session_id":${JSON.stringify(meta.id)},"records":[`);
 	const onTokens = (found: TokenText): void => {
@@ -34,13 +36,15 @@ export async function* sessionPieces(
 		worker: context.index,
 		turns: meta.turnCount,
 		in_flight: inFlight,
+		mode,
+		message_matcher: meta.messageMatcher ?? context.config.messageMatcher,
 	};
 	const mismatch = await mismatchJson(context, session, meta.head);
 	const report = mismatch === "{}" ? "" : `,${mismatch.slice(1, -1)}`;
-	const tree = context.config.mode === "tree" ? `,"tree":${JSON.stringify(plan.tree)}` : "";
+	const tree = mode === "tree" ? `,"tree":${JSON.stringify(plan.tree)}` : "";
 	const clientMetadata = meta.metadataJson ?? "null";
 	yield Buffer.from(
-		`],"max_trim_tokens":${context.tito.family.maxTrimTokens}${tree}${report}},` +
+		`],"max_trim_tokens":${context.tito.family.maxTrimTokens},"history":${history}${tree}${report}},` +
 			`"session":${JSON.stringify(facts).slice(0, -1)},"metadata":${clientMetadata}}}`,
 	);
 }

@@ -9,14 +9,14 @@ import type { WorkerStats } from "../ipc/messages.js";
 import { SampleAssembler } from "../samples/assembler.js";
 import { readNumLayers } from "../samples/model-layers.js";
 import { linearPolicy } from "../session/linear.js";
-import { messageMatcher } from "../session/matchers.js";
+import { allMatchers } from "../session/matchers.js";
 import { SessionRegistry } from "../session/registry.js";
 import { treePolicy } from "../session/tree.js";
 import type { Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
 import { Admission } from "./admission.js";
-import type { WorkerContext, WorkerCounters } from "./context.js";
+import { emptyCounters, type WorkerContext, type WorkerCounters } from "./context.js";
 import { drainServer } from "./drain.js";
 import type { EngineGate } from "./engine-gate.js";
 import { dumpSession } from "./evict-dump.js";
@@ -54,7 +54,8 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 	const { config, logger, store } = parts;
 	const { limits } = config;
 	if (config.upstream === null) throw new Error("a worker starts when the engine's URL is known");
-	const counters: WorkerCounters = { requests: 0, turnsCompleted: 0, hardMismatches: 0 };
+	const counters = emptyCounters();
+	const matchers = allMatchers(parts.tito);
 	const registry = createRegistry(parts, counters);
 	// Before the first request: a session whose deadline passed while nobody ran must not be served once more.
 	await registry.start();
@@ -70,8 +71,10 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 			breaker: breakerLog(logger, config.upstream, parts.onEngineChange ?? (() => undefined)),
 		}),
 		gate: parts.gate ?? null,
-		matcher: messageMatcher(config.messageMatcher, parts.tito),
-		policy: config.mode === "tree" ? treePolicy : linearPolicy,
+		placing: (meta) => ({
+			policy: (meta.mode ?? config.mode) === "tree" ? treePolicy : linearPolicy,
+			matcher: matchers[meta.messageMatcher ?? config.messageMatcher],
+		}),
 		admission: new Admission(limits.maxInflightPerWorker, limits.maxInflightBytesPerWorker),
 		assembler: await createAssembler(parts),
 		numLayers: readNumLayers(config.checkpointDir),
@@ -87,6 +90,9 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 				reqsTotal: counters.requests,
 				turnsCompleted: counters.turnsCompleted,
 				hardMismatches: counters.hardMismatches,
+				rollbacks: counters.rollbacks,
+				historyRefused: counters.historyRefused,
+				branches: counters.branches,
 				sessions: registry.size,
 				queueDepth: registry.queueDepth,
 				storeBytes: await store.sizeBytes(),

@@ -42,9 +42,16 @@ const ids = (leaves: readonly LeafSample[]) => leaves.map(({ nodeId }) => nodeId
 const masks = (leaves: readonly LeafSample[]) => leaves.map(({ sample }) => sample.lossMask.join(""));
 
 describe("the default picker", () => {
-	it("drops a leaf with a later sibling, whatever the sibling became", () => {
+	it("drops a leaf with a later sibling of the same messages, whatever the sibling became", () => {
 		const leaves = [leaf(0, [0, 1, 2], [1, 3, 4]), leaf(2, [0, 1, 2], [2, 3, 4], [3, 5, 6])];
 		expect(ids(dropRetries(leaves, forest(null, 0, 0, 2)))).toEqual([3]);
+	});
+
+	it("keeps a leaf whose later sibling has other messages: it is another line of work", () => {
+		const leaves = [1, 2, 3].map((id) => leaf(0, [0, 1, 2], [id, 3, 4]));
+		const appended = ["", "search", "write", "search"];
+		const grown = forest(null, 0, 0, 0).map((node) => ({ ...node, appended: appended[node.id] ?? "" }));
+		expect(ids(dropRetries(leaves, grown))).toEqual([3, 2]);
 	});
 
 	it("keeps every root leaf, and puts the longest path first, the latest among equals", () => {

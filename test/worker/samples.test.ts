@@ -358,7 +358,8 @@ describe("the mismatch report", () => {
 
 	it("is absent before the first turn", async () => {
 		const { metadata } = await read(rig, await rig.create());
-		expect(metadata).toEqual({ accumulated_token_ids: [], max_trim_tokens: 0 });
+		const history = { rollbacks: 0, refused: 0, branches: 0, last: null };
+		expect(metadata).toEqual({ accumulated_token_ids: [], max_trim_tokens: 0, history });
 	});
 
 	it("compares the stored ids with a fresh render of the stored messages", async () => {
