@@ -94,7 +94,7 @@ export interface EventFields {
 		kind: string;
 		discarded_turn: number;
 		head: number | null;
-		/** Where the request departs from the discarded turn: the message, and its JSON path. */
+		/** Where the request departs from the discarded turn, by message and by JSON path. */
 		index: number;
 		path: string;
 	};
@@ -172,8 +172,8 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	engine_release: "info",
 	template_differs: "warn",
 	rollback: "info",
-	branch: "info",
 	history_refused: "warn",
+	branch: "info",
 	tools_changed: "warn",
 	hard_mismatch: "warn",
 	session_created: "info",
