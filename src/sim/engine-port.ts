@@ -123,7 +123,12 @@ class Exchange {
 
 	async #run(parsed: ParsedBody, scripted: ScriptedAnswer | null): Promise<Segment[] | null> {
 		const run = this.#state.scheduler.open(ridOf(parsed));
-		const leave = (): void => run.stop("cancelled");
+		const { lostClientMs } = this.#state.tunables;
+		let noticing: NodeJS.Timeout | undefined;
+		const leave = (): void => {
+			if (lostClientMs === 0) run.stop("cancelled");
+			else noticing = setTimeout(() => run.stop("cancelled"), lostClientMs);
+		};
 		// What buffers the reply does not tell the engine that the client left.
 		if (!this.#state.misbehaviours.has("buffers")) {
 			if (this.#gone.signal.aborted) leave();
@@ -132,6 +137,7 @@ class Exchange {
 		try {
 			return await answerGeneration(this.#state, this.#path, parsed, run, scripted);
 		} finally {
+			clearTimeout(noticing);
 			this.#state.scheduler.close(run);
 		}
 	}

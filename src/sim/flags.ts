@@ -44,6 +44,7 @@ export interface SimTunables {
 	indexerTopK: number;
 	prefixCacheTokens: number;
 	keepAliveTimeoutMs: number;
+	lostClientMs: number;
 	requestLogEntries: number;
 	requestLogBytes: number;
 }
@@ -235,6 +236,15 @@ export const SIM_OPTIONS: readonly SimOption[] = [
 		min: 1,
 		max: MAX,
 		description: "an idle connection is closed after this",
+	},
+	{
+		name: "lostClientMs",
+		unit: "ms",
+		default: 0,
+		min: 0,
+		max: MAX,
+		description:
+			"a generation whose client left runs on for so long, unless /abort_request ends it; SGLang looks every 2 s",
 	},
 	{
 		name: "requestLogEntries",

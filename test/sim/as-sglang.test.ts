@@ -1,5 +1,6 @@
 // The simulated engine's wire form against replies recorded from SGLang 0.5.23, and what older releases do otherwise.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { SimControl } from "../../src/sim/control-client.js";
 import { ENGINE_VERSIONS } from "../../src/sim/engine-release.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
 import { loadVocabulary, type Vocabulary } from "../../src/sim/vocabulary.js";
@@ -216,6 +217,26 @@ describe("scoring", () => {
 		expect(given.map((entry) => entry[1])).toEqual(ids);
 		expect(given[0]).toEqual([null, 4, null]);
 		expect(given.slice(3).map((entry) => entry[0])).toEqual(sampled.map((entry) => entry[0]));
+	});
+});
+
+describe("a client that leaves", () => {
+	it("is noticed late when told so, and its run ends at once by its rid", async () => {
+		const slow = await start({ lostClientMs: 600_000, latencyMs: 600_000 });
+		const control = new SimControl(slow.controlUrl);
+		const gone = new AbortController();
+		const lost = postJson(slow.url + CHAT, { input_ids: [1], rid: "left" }, {}, gone.signal).catch(
+			() => null,
+		);
+		await control.waitForCounter("started", { atLeast: 1 });
+		gone.abort();
+		await lost;
+		await control.waitForCounter("cancelled", { atLeast: 1 });
+		expect((await control.counters()).running).toBe(1);
+		await postJson(`${slow.url}/abort_request`, { rid: "lef" });
+		expect((await control.counters()).running).toBe(1);
+		expect((await postJson(`${slow.url}/abort_request`, { rid: "left" })).status).toBe(200);
+		expect((await control.waitForCounter("running", { atMost: 0 })).aborted).toBe(1);
 	});
 });
 
