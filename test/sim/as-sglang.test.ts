@@ -109,6 +109,53 @@ describe("a chat reply", () => {
 		]);
 	});
 
+	it("loses a call to an unknown tool, and keeps the ones beside it", async () => {
+		const control = new SimControl(engine.controlUrl);
+		const call = (name: string, args: string) =>
+			`<tool_call>\n{"name": "${name}", "arguments": ${args}}\n</tool_call>`;
+		const text = `Well.\n${call("nope", "{}")}\n${call("look", '{"a":1.50,"b":"\\u00e9"}')} and more`;
+		await control.script({ text }, { text: call("nope", "{}") });
+		const { message } = firstChoice(await rawChat(engine, { ...ASKED, input_ids: [5], tools: [TOOL] }));
+		expect(message.content).toBe("Well.");
+		expect(message.tool_calls).toMatchObject([
+			{ index: 0, function: { name: "look", arguments: '{"a": 1.5, "b": "é"}' } },
+		]);
+		const none = firstChoice(await rawChat(engine, { ...ASKED, input_ids: [5], tools: [TOOL] }));
+		expect(none.message).not.toHaveProperty("tool_calls");
+		expect(none.finish_reason).toBe("stop");
+	});
+
+	it("says no prompt_tokens and no cached_tokens of a run that was aborted in the queue", async () => {
+		const busy = await start({ maxRunning: 1, latencyMs: 600_000 });
+		const control = new SimControl(busy.controlUrl);
+		const first = rawChat(busy, { ...ASKED, input_ids: [1], rid: "runs" });
+		await control.waitForCounter("running", { atLeast: 1 });
+		const second = rawChat(busy, { ...ASKED, input_ids: [1], rid: "waits" });
+		await control.waitForCounter("queued", { atLeast: 1 });
+		await postJson(`${busy.url}/abort_request`, { rid: "waits" });
+		const queued = firstChoice(await second);
+		expect(queued.finish_reason).toBe("abort");
+		expect(Object.keys(queued.meta_info)).toEqual([
+			"id",
+			"finish_reason",
+			"weight_version",
+			"input_token_logprobs",
+			"output_token_logprobs",
+			"output_token_logprobs_length",
+			"completion_tokens",
+			"weight_versions",
+			"e2e_latency",
+			"response_sent_to_client_ts",
+		]);
+		expect(queued.meta_info.finish_reason).toEqual({ type: "abort", message: "Abort in waiting queue" });
+		await postJson(`${busy.url}/abort_request`, { abort_all: true });
+		const ran = firstChoice(await first);
+		expect(ran.meta_info).toMatchObject({
+			prompt_tokens: 1,
+			finish_reason: { type: "abort", message: "Aborted", status_code: null, err_type: null },
+		});
+	});
+
 	it("takes the request's rid as its id, and counts the reasoning", async () => {
 		const thinking = await start({ reasoning: true });
 		const reply = await rawChat(thinking, { ...ASKED, input_ids: [3], rid: "mine-1" });
