@@ -270,6 +270,7 @@ async function commitTurn(
 		messages,
 		appendedFrom: attach.appendedFrom,
 		trimCount: prompt.trimCount,
+		stopJoin: prompt.stopJoin,
 		promptIds: prompt.ids,
 		generation,
 		sent: finished.sent,

@@ -12,6 +12,8 @@ export interface Prompt {
 	ids: Int32Array;
 	/** Ids dropped from the end of the parent's tokens first. */
 	trimCount: number;
+	/** The ids begin with what closes the stored answer, which a stop string had ended. */
+	stopJoin: boolean;
 	engine: EnginePrompt;
 }
 
@@ -53,6 +55,7 @@ export async function encodeTurn(
 	);
 	let ids: Int32Array;
 	let trimCount = 0;
+	let stopJoin = false;
 	if (attach.parent === null) {
 		ids = firstPrompt ?? (await tito.encodePrompt({ messages: appended, tools, kwargs }));
 	} else {
@@ -64,8 +67,9 @@ export async function encodeTurn(
 			.catch((error: unknown) => {
 				throw inRequestTerms(error, attach.appendedFrom);
 			});
-		const boundary = tito.joinBoundary(state.tokens.last);
+		const boundary = tito.joinBoundary(state.tokens.last, attach.parent.finishReason);
 		trimCount = boundary.trimCount;
+		stopJoin = boundary.closes === true;
 		ids = new Int32Array(boundary.insert.length + suffix.length);
 		ids.set(boundary.insert);
 		ids.set(suffix, boundary.insert.length);
@@ -77,7 +81,12 @@ export async function encodeTurn(
 		throw new RollpinError("internal", `the prompt keeps ${kept} tokens, fewer than ${heldRows} replay rows`);
 	}
 	checkLength(length, maxTokens);
-	return { ids, trimCount, engine: { text: state.tokens.textWith(kept, ids), length, heldRows, kwargs } };
+	return {
+		ids,
+		trimCount,
+		stopJoin,
+		engine: { text: state.tokens.textWith(kept, ids), length, heldRows, kwargs },
+	};
 }
 
 /** The tokenizer counts the appended messages from 0; a client counts those of its request. */

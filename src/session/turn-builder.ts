@@ -16,6 +16,7 @@ export interface TurnInput {
 	/** Index of the first appended message. */
 	appendedFrom: number;
 	trimCount: number;
+	stopJoin: boolean;
 	promptIds: Int32Array;
 	generation: GeneratedReply;
 	sent: SentRequest;
@@ -89,6 +90,7 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 		idempotency: input.idempotency,
 		routedExpertsStartLen: input.routedExpertsStartLen,
 		toolsHash: input.toolsHash,
+		...(input.stopJoin ? { stopJoin: true as const } : {}),
 		templateKwargs: input.templateKwargs,
 	};
 	return { header, parts, bases };

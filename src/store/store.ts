@@ -99,6 +99,8 @@ export interface TurnHeader {
 	idempotency: { key: string; requestSha256: string } | null;
 	/** Rows the routed-experts payload starts at (`--r3 incremental`), else null. */
 	routedExpertsStartLen: number | null;
+	/** Its prompt ids begin with what closes the parent's answer, which a stop string had ended. */
+	stopJoin?: true;
 	/** Its payload parts were given up (`--r3-keep latest`). */
 	payloadsDropped?: true;
 	/** Tells its request's tools from another turn's; null: it had none. Absent in turns of older versions: not known. */

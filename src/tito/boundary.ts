@@ -6,22 +6,65 @@ import type { Family } from "./family.js";
 export interface Join {
 	trimCount: 0 | 1;
 	insert: readonly number[];
+	/** The stored end was no end of a turn (a stop string): `insert` begins with what closes it. */
+	closes?: true;
 }
+
+/**
+ * How stored tokens continue.
+ * @param finishReason of the generation that ended in that id; only one that ended by itself is closed, a cut one is not
+ */
+export type JoinBoundary = (lastTokenId: number | undefined, finishReason?: string | null) => Join;
 
 const AS_IS: Join = { trimCount: 0, insert: [] };
 const DROP: Join = { trimCount: 1, insert: [] };
 
-/** @throws ConfigError when the checkpoint lacks a token the family needs, or spells a newline with several */
+/** What a checkpoint's template puts behind an answer: its end-of-sequence token, and what follows that. */
+export interface AnswerEnd {
+	id: number;
+	behind: readonly number[];
+}
+
+/** How a generation ends that the model, or a stop string, ended. */
+const ENDED = new Set<string | null | undefined>(["stop", "tool_calls"]);
+
+/**
+ * @param found how the checkpoint's template ends an answer, for a family that does not say
+ * @throws ConfigError when the checkpoint lacks a token the family needs, or spells a newline with several
+ */
 export async function resolveBoundary(
 	family: Family,
 	encoder: Encoder,
-): Promise<(lastTokenId: number | undefined) => Join> {
+	found: AnswerEnd | null = null,
+): Promise<JoinBoundary> {
 	const { boundary } = family;
-	if (boundary.kind === "none") return () => AS_IS;
-	const tokens = boundary.kind === "newline" ? [boundary.after] : boundary.tokens;
+	const tokens =
+		boundary.kind === "newline" ? [boundary.after] : boundary.kind === "drop" ? boundary.tokens : [];
 	const ids = new Set(tokens.map((token) => requiredTokenId(token, family, encoder)));
-	const join = boundary.kind === "newline" ? await newlineJoin(family, encoder) : DROP;
-	return (lastTokenId) => (lastTokenId !== undefined && ids.has(lastTokenId) ? join : AS_IS);
+	const join =
+		boundary.kind === "newline"
+			? await newlineJoin(family, encoder)
+			: boundary.kind === "drop"
+				? DROP
+				: AS_IS;
+	const ends = closingIds(family, encoder) ?? (found === null ? [] : [found.id]);
+	const end = ends.at(-1);
+	const behind =
+		boundary.kind === "newline" ? join.insert : family.endOfTurn === undefined ? (found?.behind ?? []) : [];
+	return (last, finishReason) => {
+		if (last !== undefined && ids.has(last)) return join;
+		if (last === undefined || end === undefined || last === end || !ENDED.has(finishReason)) return AS_IS;
+		const missing = last === ends.at(-2) ? [end] : ends;
+		return { trimCount: 0, insert: [...missing, ...behind], closes: true };
+	};
+}
+
+/** What closes an answer that a stop string cut; nothing where the next message's own token does; null: not said. */
+function closingIds(family: Family, encoder: Encoder): number[] | null {
+	const { boundary, endOfTurn } = family;
+	if (boundary.kind === "drop") return [];
+	if (boundary.kind === "newline") return [requiredTokenId(boundary.after, family, encoder)];
+	return endOfTurn?.map((token) => requiredTokenId(token, family, encoder)) ?? null;
 }
 
 /** @throws ConfigError when the checkpoint lacks it */

@@ -1,7 +1,7 @@
 // Builds the Tito of one checkpoint and one family. Reads files and refuses bad settings; later calls read nothing.
 import { ConfigError, RollpinError } from "../base/errors.js";
 import type { JsonObject } from "../json/value.js";
-import { type Join, resolveBoundary } from "./boundary.js";
+import { type AnswerEnd, type JoinBoundary, resolveBoundary } from "./boundary.js";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
 import { Encoder } from "./encoder.js";
 import { familyNamed } from "./families/registry.js";
@@ -44,7 +44,11 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const renderer = rendererFor(options.toolSchemaVersion ?? 1);
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
-	const joinBoundary = await resolveBoundary(family, encoder);
+	const joinBoundary = await resolveBoundary(
+		family,
+		encoder,
+		await endOfAnswer(renderer, kwargs, checkpoint, encoder),
+	);
 	const byTemplateFor = checkpointRenderer(checkpoint);
 	const differs = differsFromCheckpoint(
 		family,
@@ -95,6 +99,30 @@ function fieldNames({ prompts }: Family, { chatTemplate }: Checkpoint): Set<stri
 	return wordsOf((prompts.kind === "template" ? prompts.template : chatTemplate) ?? "");
 }
 
+/** The end-of-sequence token where the template puts it behind an answer; null where it does not. */
+async function endOfAnswer(
+	renderer: ConversationRenderer,
+	kwargs: TemplateKwargs,
+	{ specialTokens }: Checkpoint,
+	encoder: Encoder,
+): Promise<AnswerEnd | null> {
+	const token = specialTokens.get("eos_token");
+	const id = token === undefined ? null : encoder.tokenId(token);
+	if (token === undefined || id === null) return null;
+	try {
+		const messages = ["user", "assistant"].map(
+			(role) => new Map([...Object.entries({ role, content: "probe" })]),
+		);
+		const text = renderer.comparable({ messages, tools: undefined, kwargs });
+		return text.trimEnd().endsWith(token)
+			? { id, behind: [...(await encoder.encode(text.slice(text.trimEnd().length)))] }
+			: null;
+	} catch (error) {
+		if (error instanceof RollpinError) return null;
+		throw error;
+	}
+}
+
 type RendererFor = (version: ToolSchemaVersion) => ConversationRenderer;
 
 function rendererOf(
@@ -138,7 +166,7 @@ function compile(source: string | null, checkpoint: Checkpoint, options: TitoOpt
 
 class CheckpointTito implements Tito {
 	readonly family: FamilyFacts;
-	readonly joinBoundary: (lastTokenId: number | undefined) => Join;
+	readonly joinBoundary: JoinBoundary;
 	readonly segmentation: Segmentation;
 	readonly differsFromCheckpoint: boolean;
 	readonly #kwargs: TemplateKwargs;
@@ -155,7 +183,7 @@ class CheckpointTito implements Tito {
 		renderer: ConversationRenderer,
 		rendererFor: RendererFor,
 		encoder: Encoder,
-		joinBoundary: (lastTokenId: number | undefined) => Join,
+		joinBoundary: JoinBoundary,
 		segmentation: Segmentation,
 		differsFromCheckpoint: boolean,
 		probe: MessageProbe,

@@ -41,6 +41,8 @@ type PromptSource =
 export interface Family extends FamilyFacts {
 	prompts: PromptSource;
 	boundary: Boundary;
+	/** What the template puts behind an answer, where `boundary` does not say; without it the checkpoint's template is asked. */
+	endOfTurn?: readonly string[];
 	/** Tokens that count for nothing at the end of a sequence; without it those that `boundary` adds or drops. */
 	trailing?: readonly string[];
 	/** Which special tokens part segments; without it all. */

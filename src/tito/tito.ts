@@ -67,9 +67,13 @@ export interface Tito {
 	encodeSuffix(input: SuffixInput): Promise<Int32Array>;
 	/**
 	 * How stored tokens ending in `lastTokenId` continue: how many ids to drop from their end, and which to put
-	 * before the suffix (for example the newline that the template puts behind `<|im_end|>`).
+	 * before the suffix (for example the newline that the template puts behind `<|im_end|>`). With a `finishReason` of
+	 * "stop" or "tool_calls", an end that is not the family's (a stop string) is closed first: `closes`.
 	 */
-	joinBoundary(lastTokenId: number | undefined): { trimCount: 0 | 1; insert: readonly number[] };
+	joinBoundary(
+		lastTokenId: number | undefined,
+		finishReason?: string | null,
+	): { trimCount: 0 | 1; insert: readonly number[]; closes?: true };
 	/** Text of ids with special tokens kept. */
 	decode(ids: Int32Array): Promise<string>;
 	/** Texts of several id lists, as `decode` gives each. */

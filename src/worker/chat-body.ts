@@ -2,19 +2,20 @@
 import { RollpinError } from "../base/errors.js";
 import { parseJson } from "../json/parse.js";
 import { type ObjectScan, scanObject } from "../json/scan.js";
-import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
+import { JsonNumber, type JsonValue } from "../json/value.js";
+import type { TemplateInput } from "../session/generation.js";
 import { elementRanges } from "../session/request-elements.js";
 import { RequestMessages, type SharedMessages } from "../session/request-messages.js";
+import { templateInput } from "./template-input.js";
 import { toolsHash } from "./tools-hash.js";
 
 export interface ChatBody {
 	body: Buffer;
 	scan: ObjectScan;
 	messages: RequestMessages;
-	tools: readonly JsonValue[] | undefined;
-	/** Null without tools. */
+	template: TemplateInput;
+	/** Of the tools that the template is given; null without any. */
 	toolsHash: string | null;
-	kwargs: JsonObject | undefined;
 	stream: boolean;
 }
 
@@ -82,15 +83,29 @@ export function parseChatBody(body: Buffer, shared: SharedMessages | null, limit
 		});
 	}
 	const tools = checkTools(field("tools") ?? null);
+	const template = templateInput({
+		tools,
+		toolChoice: field("tool_choice"),
+		reasoningEffort: field("reasoning_effort"),
+		reasoning: field("reasoning"),
+		kwargs: kwargs ?? undefined,
+		continueFinalMessage: field("continue_final_message"),
+		addGenerationPrompt: field("add_generation_prompt"),
+	});
 	return {
 		body,
 		scan,
 		messages,
-		tools,
-		toolsHash: toolsHash(spelled("tools"), tools),
-		kwargs: kwargs ?? undefined,
+		template,
+		toolsHash: toolsHash(chosenBytes(spelled, template.tools === tools), template.tools),
 		stream,
 	};
+}
+
+/** Tells this request's tools from another's: their own bytes, and those of the choice where it matters. */
+function chosenBytes(spelled: (key: string) => Buffer | null, all: boolean): Buffer | null {
+	const tools = spelled("tools");
+	return all || tools === null ? tools : Buffer.concat([tools, spelled("tool_choice") ?? Buffer.alloc(0)]);
 }
 
 function checkTools(tools: JsonValue): readonly JsonValue[] | undefined {

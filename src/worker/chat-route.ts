@@ -84,7 +84,7 @@ export async function chat(
 		if (parsed.stream && sseKeepaliveMs > 0) keepalive = new SseKeepalive(response, sseKeepaliveMs);
 		// Its release decides how tools are rendered.
 		await context.gate?.pass();
-		const template = { tools: parsed.tools, kwargs: parsed.kwargs };
+		const { template } = parsed;
 		// A request that is refused must not create a session, and the template may be the one to refuse it.
 		const firstPrompt = known === undefined ? await firstPromptOf(context, parsed, template, facts) : null;
 		if (gone.signal.aborted) throw new ClientGone();

@@ -2,6 +2,7 @@
 import { RollpinError } from "../base/errors.js";
 import type { SessionId, TurnId } from "../base/ids.js";
 import { parseJson } from "../json/parse.js";
+import type { JsonValue } from "../json/value.js";
 import { type PathState, storedValue } from "../session/path-state.js";
 import type { Session } from "../session/session.js";
 import type { Store, TurnHeader } from "../store/store.js";
@@ -10,6 +11,7 @@ import type { Logger } from "../telemetry/logger.js";
 import { findMismatches, type Mismatch } from "../tito/mismatch.js";
 import type { PromptInput, TemplateKwargs, Tito } from "../tito/tito.js";
 import type { WorkerCounters } from "./context.js";
+import { chosenTools } from "./template-input.js";
 
 export interface MismatchContext {
 	store: Store;
@@ -67,9 +69,19 @@ async function report(
 	if (kept?.turn === turn) return kept;
 	const state = await session.stateAt(turn);
 	const request = parseJson(await store.part(session.meta.id, turn, "request"), { maxDepth: 1024 });
-	const tools = request instanceof Map ? request.get("tools") : undefined;
 	const header = (await session.headers()).get(turn);
-	const found = await compare(tito, state, Array.isArray(tools) ? tools : undefined, kwargsOf(header, tito));
+	const first = state.checkpoints[0]?.turn ?? turn;
+	const opened =
+		first === turn
+			? request
+			: parseJson(await store.part(session.meta.id, first, "request"), { maxDepth: 1024 });
+	const found = await compare(
+		tito,
+		state,
+		toolsOf(request, opened),
+		kwargsOf(header, tito),
+		header?.finishReason,
+	);
 	const made = {
 		turn,
 		json: JSON.stringify({ tito_session_mismatch: found }),
@@ -77,6 +89,18 @@ async function report(
 	};
 	if (made.json.length <= KEPT_CHARACTERS) reports.set(session, made);
 	return made;
+}
+
+/** The newest request's tools, chosen from as the first one did: what was rendered then is what the tokens have. */
+function toolsOf(newest: JsonValue, first: JsonValue): PromptInput["tools"] {
+	const tools = newest instanceof Map ? newest.get("tools") : undefined;
+	if (!Array.isArray(tools)) return undefined;
+	try {
+		return chosenTools(tools, first instanceof Map ? first.get("tool_choice") : undefined);
+	} catch (error) {
+		if (error instanceof RollpinError) return tools;
+		throw error;
+	}
 }
 
 /** Those of the path, which are its first turn's; the launch's for a turn of an older version, which does not say. */
@@ -91,13 +115,18 @@ async function compare(
 	state: PathState,
 	tools: PromptInput["tools"],
 	kwargs: TemplateKwargs,
+	finishReason: string | null | undefined,
 ): Promise<Mismatch[]> {
 	const expected = await tito.encodeConversation({
 		messages: state.messages.map(storedValue),
 		tools,
 		kwargs,
 	});
-	return findMismatches(expected, state.tokens.ids(), tito.segmentation, (lists) => tito.decodeMany(lists));
+	// A stop string's end is closed by the next turn; without one it is as good as closed.
+	const join = tito.joinBoundary(state.tokens.last, finishReason);
+	const stored = state.tokens.ids();
+	const closed = join.closes === true ? Int32Array.from([...stored, ...join.insert]) : stored;
+	return findMismatches(expected, closed, tito.segmentation, (lists) => tito.decodeMany(lists));
 }
 
 function logHardMismatch(logger: Logger, id: SessionId, turn: TurnId, first: Mismatch, count: number): void {

@@ -16,6 +16,7 @@ import type { WorkerContext } from "./context.js";
 import { mismatchJson } from "./mismatch.js";
 import type { SamplesBody } from "./samples-body.js";
 import { planSamples } from "./samples-plan.js";
+import { stopJoinsJson } from "./session-json.js";
 
 export type SamplesContext = Pick<WorkerContext, "counters" | "numLayers" | "store" | "tito"> & {
 	config: Pick<WorkerContext["config"], "mode" | "samplePicker" | "r3">;
@@ -116,6 +117,7 @@ async function tryGather(
 		'{"accumulated_token_ids":[',
 		tokenIdsText(sequenceOf(active, turns)).toString("latin1"),
 		`],"max_trim_tokens":${tito.family.maxTrimTokens},"history":${history}`,
+		stopJoinsJson(active),
 		tree === null ? "" : `,"tree":${JSON.stringify(tree)}`,
 		mismatch === "{}" ? "" : `,${mismatch.slice(1, -1)}`,
 		tree === null || body.agentJson === null ? "" : `,"agent":${body.agentJson}`,

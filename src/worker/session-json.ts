@@ -2,6 +2,7 @@
 import { TokenText } from "../json/token-text.js";
 import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
 import type { Session } from "../session/session.js";
+import type { TurnHeader } from "../store/store.js";
 import type { WorkerContext } from "./context.js";
 import { mismatchJson } from "./mismatch.js";
 
@@ -42,11 +43,18 @@ export async function* sessionPieces(
 	const mismatch = await mismatchJson(context, session, meta.head);
 	const report = mismatch === "{}" ? "" : `,${mismatch.slice(1, -1)}`;
 	const tree = mode === "tree" ? `,"tree":${JSON.stringify(plan.tree)}` : "";
+	const joins = stopJoinsJson(plan.path);
 	const clientMetadata = meta.metadataJson ?? "null";
 	yield Buffer.from(
-		`],"max_trim_tokens":${context.tito.family.maxTrimTokens},"history":${history}${tree}${report}},` +
+		`],"max_trim_tokens":${context.tito.family.maxTrimTokens},"history":${history}${joins}${tree}${report}},` +
 			`"session":${JSON.stringify(facts).slice(0, -1)},"metadata":${clientMetadata}}}`,
 	);
+}
+
+/** `stop_joins` of a `metadata` object, with a comma before it: answers of the path that were closed for the turn behind them. */
+export function stopJoinsJson(path: readonly TurnHeader[]): string {
+	const joins = path.filter(({ stopJoin }) => stopJoin === true).length;
+	return joins === 0 ? "" : `,"stop_joins":${joins}`;
 }
 
 /**

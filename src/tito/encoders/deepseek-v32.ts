@@ -22,7 +22,8 @@ import { EncodedConversation, type PromptFormat, type TurnOptions } from "./form
  */
 const FORMAT: PromptFormat = {
 	toolSection: toolSectionV32,
-	kwargs: new Map(),
+	// The engine takes it, and tells the model nothing of it but whether to think.
+	kwargs: new Map([["reasoning_effort", [null, "none", "minimal", "low", "medium", "high", "xhigh", "max"]]]),
 	preamble: () => "",
 	texts: (messages, options, tools) =>
 		messages.map((placed, at) => text(placed, at, messages, options) + (at === 0 ? tools : "")),

@@ -22,7 +22,7 @@ import { EncodedConversation, type PromptFormat, type TurnOptions } from "./form
  */
 const FORMAT: PromptFormat = {
 	toolSection: toolSectionV4,
-	kwargs: new Map<string, JsonValue[]>([["reasoning_effort", ["max", "high", null]]]),
+	kwargs: new Map<string, JsonValue[]>([["reasoning_effort", ["max", "high", "none", null]]]),
 	preamble: (kwargs, thinking) =>
 		thinking && kwargs.get("reasoning_effort") === "max" ? HIGHEST_EFFORT_V4 : "",
 	texts(messages, options, tools) {

@@ -11,6 +11,7 @@ export const deepseekv32: Family = {
 	maxTrimTokens: 0,
 	prompts: { kind: "encoder", encoder: deepseekV32Encoder },
 	boundary: { kind: "none" },
+	endOfTurn: ["<｜end▁of▁sentence｜>"],
 	segmentTokens: { only: ["<｜User｜>", "<｜Assistant｜>"] },
 	assistantStart: "<｜Assistant｜>",
 	parsers: { reasoning: "deepseek-v3", toolCall: "deepseekv32" },

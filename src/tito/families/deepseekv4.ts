@@ -11,6 +11,7 @@ export const deepseekv4: Family = {
 	maxTrimTokens: 0,
 	prompts: { kind: "encoder", encoder: deepseekV4Encoder },
 	boundary: { kind: "none" },
+	endOfTurn: ["<｜end▁of▁sentence｜>"],
 	trailing: ["<｜Assistant｜>", "<think>", "</think>"],
 	segmentTokens: { only: ["<｜User｜>", "<｜Assistant｜>"] },
 	assistantStart: "<｜Assistant｜>",

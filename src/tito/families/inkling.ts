@@ -9,6 +9,7 @@ export const inkling: Family = {
 	maxTrimTokens: 0,
 	prompts: { kind: "template", template: INKLING_TEMPLATE },
 	boundary: { kind: "none" },
+	endOfTurn: ["<|end_message|>", "<|content_model_end_sampling|>"],
 	segmentTokens: {
 		only: ["<|message_user|>", "<|message_model|>", "<|message_system|>", "<|message_tool|>"],
 	},

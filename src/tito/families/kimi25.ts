@@ -9,6 +9,7 @@ export const kimi25: Family = {
 	maxTrimTokens: 0,
 	prompts: { kind: "template", template: KIMI25_TEMPLATE },
 	boundary: { kind: "none" },
+	endOfTurn: ["<|im_end|>"],
 	segmentTokens: { except: ["<|im_middle|>"] },
 	assistantStart: "<|im_assistant|>",
 	parsers: { reasoning: null, toolCall: null },

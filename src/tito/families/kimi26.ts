@@ -8,6 +8,7 @@ export const kimi26: Family = {
 	maxTrimTokens: 0,
 	prompts: { kind: "checkpoint" },
 	boundary: { kind: "none" },
+	endOfTurn: ["<|im_end|>"],
 	segmentTokens: { except: ["<|im_middle|>"] },
 	assistantStart: "<|im_assistant|>",
 	parsers: { reasoning: "kimi_k2", toolCall: "kimi_k2_raw_id" },
