@@ -163,6 +163,7 @@ function assemble(
 		forwardAuthorization: values.forwardAuthorization,
 		passThroughPaths: values.passThrough,
 		samplingReplay: values.samplingReplay,
+		samplesWire: values.samplesWire,
 		servedModel: values.servedModel,
 		onDisconnect: values.onDisconnect,
 		evictDumpDir: values.evictDump,

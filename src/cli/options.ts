@@ -1,5 +1,6 @@
 // The one table of `rollpin serve` options. Flags, environment variables, config-file keys, --help and the
 // docs are all made from it (the limits stand in limit-options.ts); nothing else may describe an option.
+import { NEWEST_WIRE, SAMPLES_WIRES } from "../samples/wire.js";
 import { LIMIT_OPTIONS } from "./limit-options.js";
 import {
 	checkEngineUrl,
@@ -103,6 +104,14 @@ export const SERVE_OPTIONS = {
 			"ask the engine for the tokens that each one was sampled from (return_sampling_mask) and keep them with each turn",
 		fallback: false,
 	}),
+	samplesWire: choice({
+		group: ENGINE,
+		description:
+			"version of the samples a trainer gets that names none (samples_wire in its request); 2026-09 adds the sampling mask",
+		placeholder: "version",
+		choices: SAMPLES_WIRES,
+		fallback: NEWEST_WIRE,
+	}),
 	servedModel: text({
 		group: ENGINE,
 		description:
@@ -175,8 +184,12 @@ export const SERVE_OPTIONS = {
 			"default",
 			"qwen3",
 			"qwen35",
+			"qwen36",
+			"qwen38small",
+			"qwen4exp",
 			"qwennext",
 			"glm47",
+			"glm53",
 			"nemotron3",
 			"kimi25",
 			"kimi26",

@@ -1,4 +1,5 @@
 // The compiled configuration: made once by the CLI, sent to every child. Nothing else reads flags or environment.
+import type { SamplesWire } from "../samples/wire.js";
 
 export type LogFormat = "json" | "pretty";
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
@@ -69,6 +70,7 @@ export interface ClusterConfig {
 	authToken: string | null;
 	/** Ask the engine for each token's sampling support and log probability in it, and keep them with each turn. */
 	samplingReplay: boolean;
+	samplesWire: SamplesWire;
 	/** Put into every chat as its `model`; null leaves the client's. */
 	servedModel: string | null;
 	forwardAuthorization: boolean;

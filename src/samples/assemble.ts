@@ -4,6 +4,7 @@ import { alignPath } from "./align.js";
 import { mergeTurns } from "./merge.js";
 import { checkFullPayload, type ReadPayload, readFull, readIncremental } from "./replay.js";
 import type { PathTurn, Sample } from "./sample.js";
+import { readSamplingMask } from "./sampling-mask.js";
 import { type KeptTurn, truncateTurns } from "./truncate.js";
 
 export interface AssembleOptions {
@@ -11,6 +12,8 @@ export interface AssembleOptions {
 	maxSeqLen: number | null;
 	/** How routed-experts payloads were asked for. */
 	r3: "off" | "full" | "incremental";
+	/** Whether the sampling masks are wanted. */
+	samplingMask: boolean;
 	/** Layers of the model; null when the checkpoint does not say. */
 	numLayers: number | null;
 }
@@ -59,5 +62,6 @@ export async function assemblePath(
 			? await readIncremental(path.turns, rows, options.numLayers, sources.payload)
 			: await readFull(last, "routedExperts", options.numLayers, sources.payload),
 		indexerTopk: await readFull(last, "indexerTopk", last.source.facts.indexerLayers, sources.payload),
+		samplingMask: options.samplingMask ? await readSamplingMask(kept, merged, sources.payload) : null,
 	};
 }

@@ -10,6 +10,7 @@ import { numberOf } from "./merge.js";
 import type { ReadPayload } from "./replay.js";
 import { readReplyFacts, type StoredReply } from "./reply-facts.js";
 import type { PathTurn, Sample } from "./sample.js";
+import type { SamplesWire } from "./wire.js";
 
 /** One stored turn. Plain data: it crosses to the thread. */
 export interface StoredTurn extends Omit<PathTurn, "facts">, StoredReply {}
@@ -39,6 +40,7 @@ export interface SampleJob {
 	turns: StoredTurn[];
 	plan: PathPlan;
 	options: AssembleOptions;
+	wire: SamplesWire;
 	/** JSON text of `session_metadata`, in pieces. */
 	sessionMetadata: string[];
 }
@@ -60,7 +62,7 @@ export async function runJob(job: SampleJob, sources: JobSources, hooks: Hooks):
 		);
 	const samples = await samplesOf(job.plan, assemble, hooks);
 	const emptyReason = job.turns.length === 0 ? "no_records" : samples.length === 0 ? "all_truncated" : null;
-	return encodeContainer({ samples, sessionMetadata: job.sessionMetadata, emptyReason });
+	return encodeContainer({ samples, sessionMetadata: job.sessionMetadata, emptyReason, wire: job.wire });
 }
 
 async function samplesOf(

@@ -66,6 +66,13 @@ export interface ReplayTensor {
 	shape: readonly [number, number, number];
 }
 
+/** Rows of token ids: row `n` is `ids` from `offsets[n]` to `offsets[n + 1]`. */
+export interface SamplingMask {
+	ids: Int32Array;
+	/** One more than there are rows; the first is 0. */
+	offsets: Int32Array;
+}
+
 export interface Sample {
 	/** Prompt and everything after it. */
 	tokens: Int32Array;
@@ -80,6 +87,8 @@ export interface Sample {
 	metadata: JsonObject;
 	routedExperts: ReplayTensor | null;
 	indexerTopk: ReplayTensor | null;
+	/** What each token behind the first prompt was sampled from; null without sampling replay. */
+	samplingMask: SamplingMask | null;
 	/** Tree mode: set by the postprocessor; undefined in linear mode, where the reply has no such key. */
 	reward?: JsonValue;
 }

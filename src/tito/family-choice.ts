@@ -24,6 +24,7 @@ const BY_MODEL_TYPE: Readonly<Record<string, readonly string[]>> = {
 	qwen3_next: ["qwennext", "qwen3"],
 	qwen3_5: ["qwen35"],
 	qwen3_5_moe: ["qwen35"],
+	qwen4_exp: ["qwen4exp"],
 	glm4_moe: ["glm47"],
 	glm4_moe_lite: ["glm47"],
 	glm_moe_dsa: ["glm47"],

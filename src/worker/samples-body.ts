@@ -1,18 +1,24 @@
 // Validates the body of a request for samples. Pure.
 import { RollpinError } from "../base/errors.js";
 import { parseJson, writeJson } from "../json/parse.js";
-import { JsonNumber } from "../json/value.js";
+import { JsonNumber, type JsonValue } from "../json/value.js";
+import { SAMPLES_WIRES, type SamplesWire } from "../samples/wire.js";
 
 export interface SamplesBody {
 	/** Tokens; null for no limit. */
 	maxSeqLen: number | null;
 	/** JSON text of the agent's `metadata`; null when it is absent or null. */
 	agentJson: string | null;
+	/** Version of the reply. */
+	wire: SamplesWire;
 }
 
-/** Unknown keys are ignored. Throws RollpinError `invalid_request`, JsonSyntaxError. */
-export function parseSamplesBody(body: Buffer, maxDepth: number): SamplesBody {
-	if (body.length === 0) return { maxSeqLen: null, agentJson: null };
+/**
+ * Unknown keys are ignored. Throws RollpinError `invalid_request`, JsonSyntaxError.
+ * @param defaultWire for a body that names none
+ */
+export function parseSamplesBody(body: Buffer, maxDepth: number, defaultWire: SamplesWire): SamplesBody {
+	if (body.length === 0) return { maxSeqLen: null, agentJson: null, wire: defaultWire };
 	const value = parseJson(body, { maxDepth });
 	if (!(value instanceof Map)) {
 		throw new RollpinError("invalid_request", "the body must be a JSON object, or empty");
@@ -24,9 +30,22 @@ export function parseSamplesBody(body: Buffer, maxDepth: number): SamplesBody {
 			param: "max_seq_len",
 		});
 	}
+	const wire = value.get("samples_wire") ?? defaultWire;
+	if (!isWire(wire)) {
+		throw new RollpinError(
+			"invalid_request",
+			`samples_wire must be one of ${SAMPLES_WIRES.join(", ")}, or left out`,
+			{ param: "samples_wire" },
+		);
+	}
 	const metadata = value.get("metadata") ?? null;
 	return {
 		maxSeqLen: limit === null ? null : limit.value,
 		agentJson: metadata === null ? null : writeJson(metadata),
+		wire,
 	};
+}
+
+function isWire(value: JsonValue): value is SamplesWire {
+	return (SAMPLES_WIRES as readonly JsonValue[]).includes(value);
 }

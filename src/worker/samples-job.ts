@@ -5,6 +5,7 @@ import { tokenIdsText } from "../json/token-text.js";
 import type { JobReads } from "../samples/assembler.js";
 import type { LeafPlan, SampleJob, StoredTurn } from "../samples/job.js";
 import { withoutRetried } from "../samples/leaves.js";
+import { isOn } from "../samples/wire.js";
 import { int32FromBytes } from "../session/binary.js";
 import { storedForm } from "../session/echo-matcher.js";
 import type { StoredMessage } from "../session/path-state.js";
@@ -148,8 +149,10 @@ async function tryGather(
 			maxTrimTokens: tito.family.maxTrimTokens,
 			maxSeqLen: body.maxSeqLen,
 			r3: config.r3,
+			samplingMask: isOn(body.wire, "2026-09"),
 			numLayers: context.numLayers,
 		},
+		wire: body.wire,
 		sessionMetadata,
 	};
 }

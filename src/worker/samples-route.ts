@@ -25,7 +25,7 @@ export async function collectSamples(
 	try {
 		const bytes = await readBody(request, Math.min(MAX_BODY_BYTES, config.limits.maxBodyBytes), () => {});
 		requireJson(request, bytes);
-		const body = parseSamplesBody(bytes, config.limits.maxJsonDepth);
+		const body = parseSamplesBody(bytes, config.limits.maxJsonDepth, config.samplesWire);
 		const { pieces, reads } = await context.assembler.assemble(async () => {
 			if (response.destroyed) throw new ClientGone();
 			session.refuseWhenClosing();

@@ -5,10 +5,18 @@ import { type AssembleOptions, assemblePath } from "../../src/samples/assemble.j
 import { type Sample, SampleError } from "../../src/samples/sample.js";
 import { base64Of, type Given, path } from "./paths.js";
 
-const OPTIONS: AssembleOptions = { maxTrimTokens: 0, maxSeqLen: null, r3: "off", numLayers: 1 };
+const OPTIONS: AssembleOptions = {
+	maxTrimTokens: 0,
+	maxSeqLen: null,
+	r3: "off",
+	samplingMask: false,
+	numLayers: 1,
+};
 
 interface Extra extends Partial<AssembleOptions> {
 	payloads?: Record<number, readonly number[]>;
+	/** JSON text of masks between the outer brackets, by payload. */
+	masks?: Record<number, string>;
 }
 
 function inPieces(bytes: Uint8Array, length: number, take: (piece: Uint8Array) => void): void {
@@ -16,13 +24,21 @@ function inPieces(bytes: Uint8Array, length: number, take: (piece: Uint8Array) =
 }
 
 /** Texts are the ids in brackets, so that every range that was decoded shows. */
-function assemble(turns: Given[], { payloads = {}, ...options }: Extra = {}): Promise<Sample | null> {
+function assemble(
+	turns: Given[],
+	{ payloads = {}, masks = {}, ...options }: Extra = {},
+): Promise<Sample | null> {
 	return assemblePath(
 		path(...turns),
 		{ ...OPTIONS, ...options },
 		{
 			decode: async (lists) => lists.map((ids) => `[${ids.join(" ")}]`),
-			payload: async (_turn, index, take) => inPieces(base64Of(payloads[index] ?? []), 5, take),
+			payload: async (_turn, index, take) =>
+				inPieces(
+					masks[index] === undefined ? base64Of(payloads[index] ?? []) : Buffer.from(masks[index]),
+					5,
+					take,
+				),
 		},
 	);
 }
@@ -312,5 +328,79 @@ describe("incremental routed experts", () => {
 	];
 	it.each(wrong)("are refused as additional R3: %s", async (_, turns) => {
 		await expect(run(turns)).rejects.toThrow(/additional R3/);
+	});
+});
+
+describe("sampling masks", () => {
+	const mask = (index: number, text: string) => ({ samplingMask: { index, length: text.length } });
+	const FIRST = "[4, 3],[100200, 5,4]";
+	const SECOND = "[6]";
+	const turns = (first: object = mask(0, FIRST), second: object = mask(1, SECOND)): Given[] => [
+		{ prompt: [1, 2], out: [3, 4], facts: first },
+		{ prompt: [8, 9], out: [6], facts: second },
+	];
+	const withMasks = (given: Given[], more: Extra = {}) =>
+		assemble(given, { samplingMask: true, masks: { 0: FIRST, 1: SECOND }, ...more });
+	const rows = (sample: Sample | null) => {
+		const { ids, offsets } = sample?.samplingMask ?? { ids: new Int32Array(0), offsets: new Int32Array(0) };
+		return Array.from(offsets.subarray(1), (end, row) => [...ids.subarray(offsets[row], end)]);
+	};
+
+	it("are one row for each token behind the first prompt; one that was put there could only be itself", async () => {
+		const sample = await withMasks(turns());
+		expect(rows(sample)).toEqual([[4, 3], [100200, 5, 4], [8], [9], [6]]);
+		expect(sample?.samplingMask?.offsets[0]).toBe(0);
+		expect(sample?.samplingMask?.offsets).toHaveLength((sample?.responseLength ?? 0) + 1);
+	});
+
+	it("lose the row of an id that was dropped, and those past the limit", async () => {
+		const trimmed = turns();
+		const second = trimmed[1] as Given;
+		trimmed[1] = { ...second, trim: 1, prompt: [7, 9] };
+		expect(rows(await withMasks(trimmed, { maxTrimTokens: 1 }))).toEqual([[4, 3], [7], [9], [6]]);
+		expect(rows(await withMasks(turns(), { maxSeqLen: 3 }))).toEqual([[4, 3]]);
+	});
+
+	it("are none where no turn has one, and not read where the wire has none", async () => {
+		expect((await withMasks(turns({}, {})))?.samplingMask).toBeNull();
+		expect((await withMasks(turns(), { samplingMask: false, masks: { 0: "?" } }))?.samplingMask).toBeNull();
+	});
+
+	it("are no matter of an aborted turn without ids", async () => {
+		const [first] = turns() as [Given];
+		const sample = await withMasks([first, { prompt: [8], out: [], finish: "abort" }]);
+		expect(rows(sample)).toEqual([[4, 3], [100200, 5, 4], [8]]);
+	});
+
+	it.each([
+		["only some turns have one", turns(undefined, {}), FIRST, /turn 2 has none, but other turns/],
+		["a row is missing", turns(), "[3]", /turn 1 has 1 rows for 2 sampled ids/],
+		["a row lacks what was sampled", turns(), "[3],[5]", /row 1 lacks the id 4/],
+		["a row is empty", turns(), "[3],[]", /row 1 lacks the id 4/],
+	])("are a 422 where %s", async (_, given, text, reason) => {
+		const [first] = given;
+		if (first?.facts?.samplingMask) first.facts.samplingMask.length = text.length;
+		const refused = withMasks(given, { masks: { 0: text, 1: SECOND } });
+		await expect(refused).rejects.toThrow(SampleError);
+		await expect(refused).rejects.toThrow(reason);
+	});
+
+	it.each([
+		"[3],4",
+		"[[3],[4]]",
+		"[3,],[4]",
+		"[3] [4]",
+		"[3],[4],",
+		"[-3],[4]",
+		"[3.0],[4]",
+		'["3"],[4]',
+		"[3],[4",
+		"[3 3],[4]",
+		"[99999999999],[4]",
+		",[3],[4]",
+		"[,3],[4]",
+	])("are a 422 where they are spelled %s", async (text) => {
+		const refused = withMasks(turns(mask(0, text)), { masks: { 0: text, 1: SECOND } });
+		await expect(refused).rejects.toThrow(/is not a list of lists of token ids/);
 	});
 });

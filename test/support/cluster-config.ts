@@ -33,6 +33,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 		forwardAuthorization: false,
 		passThroughPaths: ["/v1/models"],
 		samplingReplay: false,
+		samplesWire: "2026-09",
 		servedModel: null,
 		onDisconnect: "cancel",
 		evictDumpDir: null,

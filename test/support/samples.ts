@@ -19,6 +19,8 @@ export interface ReadSample extends SampleMeta {
 	logprobs: number[];
 	/** `[shape, values]` */
 	routedExperts: [readonly number[], number[]] | null;
+	/** Null on the older wire too. */
+	samplingMask: { ids: number[]; offsets: number[] } | null;
 }
 
 export interface ReadSamples {
@@ -49,12 +51,17 @@ export function readSamples(reply: Reply): ReadSamples {
 			return [shape, [...new Int32Array(buffer)]] as [readonly number[], number[]];
 		};
 		replay("rollout_indexer_topk");
+		const onWire =
+			sample.nulls.includes("rollout_sampling_mask_ids") || tensors.has(`rollout_sampling_mask_ids.${index}`);
+		const ids = onWire ? replay("rollout_sampling_mask_ids") : null;
+		const offsets = onWire ? replay("rollout_sampling_mask_offsets") : null;
 		return {
 			...sample,
 			tokens: Array.from(new BigInt64Array(take(`tokens.${index}`, "I64").buffer), Number),
 			lossMask: new Uint8Array(take(`loss_mask.${index}`, "U8").buffer).join(""),
 			logprobs: [...new Float64Array(take(`rollout_log_probs.${index}`, "F64").buffer)],
 			routedExperts: replay("rollout_routed_experts"),
+			samplingMask: ids === null || offsets === null ? null : { ids: ids[1], offsets: offsets[1] },
 		};
 	});
 	if (tensors.size > 0) throw new Error(`nobody refers to ${[...tensors.keys()].join(", ")}`);

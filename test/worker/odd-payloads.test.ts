@@ -82,11 +82,14 @@ it("samples of a session whose routing payload is a list are refused by name", a
 	]);
 });
 
-it("a sampling mask, or null in a payload's place, is no obstacle to samples", async () => {
+it("null in a payload's place is no obstacle to samples; a sampling mask without what was sampled is, where the wire has masks", async () => {
 	const id = await rig.create();
 	await rig.control.script({
 		metaInfo: { routed_experts: null, output_token_sampling_mask: [[1], [2], [3], [4]] },
 	});
 	await rig.chat(id, CHAT);
-	expect((await rig.request("POST", `/sessions/${id}/samples`, {})).status).toBe(200);
+	const samples = (samples_wire: string) => rig.request("POST", `/sessions/${id}/samples`, { samples_wire });
+	expect((await samples("2026-08")).status).toBe(200);
+	const refused = await samples("2026-09");
+	expect([refused.status, refused.text]).toEqual([422, expect.stringContaining("lacks the id")]);
 });
