@@ -42,7 +42,9 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	refuseUnknownKwargs(family, kwargs);
 	const rendererFor = rendererOf(family, checkpoint, kwargs, options);
 	const renderer = rendererFor(options.toolSchemaVersion ?? 1);
-	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes);
+	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes, [
+		...checkpoint.specialTokens.values(),
+	]);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
 	const joinBoundary = await resolveBoundary(
 		family,
@@ -225,7 +227,7 @@ class CheckpointTito implements Tito {
 	}
 
 	async encodeSuffix(input: SuffixInput): Promise<Int32Array> {
-		return this.#encoder.encode(this.#renderer.suffix(input));
+		return this.#encoder.encodeBehind(this.#renderer.suffix(input));
 	}
 
 	async encodeConversation(input: PromptInput): Promise<Int32Array> {

@@ -3,15 +3,30 @@ import { Tokenizer } from "tokenizers";
 import { ConfigError, RollpinError } from "../base/errors.js";
 import { LargeTextGate } from "./large-text-gate.js";
 
+/** A letter that every tokenizer has. */
+const PROBE = "a";
+
 export class Encoder {
 	readonly #tokenizer: Tokenizer;
 	readonly #maxTextBytes: number;
 	readonly #large = new LargeTextGate();
+	readonly #specialTokens: readonly string[];
+	#anchor: Promise<string | null> | undefined;
 	/** Ids a model may sample are below it: the largest token id + 1, or the output layer's size if that is more. */
 	readonly vocabSize: number;
 
-	/** Reads and builds the tokenizer, which blocks for up to a second. @throws ConfigError */
-	constructor(file: string, outputSize = 0, maxTextBytes = Number.POSITIVE_INFINITY) {
+	/**
+	 * Reads and builds the tokenizer, which blocks for up to a second.
+	 * @param specialTokens texts of tokens that `encodeBehind` may put before a text
+	 * @throws ConfigError
+	 */
+	constructor(
+		file: string,
+		outputSize = 0,
+		maxTextBytes = Number.POSITIVE_INFINITY,
+		specialTokens: readonly string[] = [],
+	) {
+		this.#specialTokens = specialTokens;
 		this.#maxTextBytes = maxTextBytes;
 		this.#tokenizer = load(file);
 		this.#tokenizer.disableTruncation();
@@ -36,6 +51,28 @@ export class Encoder {
 			this.#tokenizer.encode(text, null, { addSpecialTokens: false }),
 		);
 		return Int32Array.from(encoding.getIds());
+	}
+
+	/**
+	 * Ids of a text as they are where other ids stand before it: without the mark that SentencePiece-like tokenizers put
+	 * before the first text only. @throws RollpinError as `encode`
+	 */
+	async encodeBehind(text: string): Promise<Int32Array> {
+		if (text === "") return new Int32Array(0);
+		this.#anchor ??= this.#findAnchor();
+		const anchor = await this.#anchor;
+		return anchor === null ? this.encode(text) : (await this.encode(anchor + text)).subarray(1);
+	}
+
+	/** A token behind which a text reads otherwise than alone; null where that makes no difference. */
+	async #findAnchor(): Promise<string | null> {
+		const alone = await this.encode(PROBE);
+		for (const token of this.#specialTokens) {
+			const [first, ...rest] = await this.encode(token + PROBE);
+			if (first !== this.tokenId(token)) continue;
+			return rest.join() === alone.join() ? null : token;
+		}
+		return null;
 	}
 
 	/** Special tokens stay in the text. */
