@@ -42,8 +42,12 @@ function pieceTokenizer(prependScheme: "always" | "first" | "never"): string {
 
 /** Messages begin with text, not with a token: where a mark before a text would show. */
 const BARE_TEMPLATE = `{%- for message in messages -%}
-	{{- message.role + ': ' + (message.content if message.content is string else '') -}}
-	{%- for call in message.tool_calls or [] -%}{{- call.function.arguments | tojson -}}{%- endfor -%}
+	{{- message.role + ': ' + message.content -}}
+	{{- message.reasoning_content or '' -}}
+	{%- for call in message.tool_calls or [] -%}
+		{{- call.function.name -}}
+		{{- call.function.arguments | tojson -}}
+	{%- endfor -%}
 	{{- '<|im_end|>' -}}
 {%- endfor -%}
 {{- 'assistant: ' if add_generation_prompt else '' -}}`;
