@@ -16,6 +16,8 @@ export interface ReadPlan {
 	meta: SessionMeta;
 	path: TurnHeader[];
 	provisional: TurnHeader | null;
+	/** Turns that a retry took the place of, in id order, each with the path that it ended. */
+	superseded: TurnHeader[][];
 	/** `metadata.tree` */
 	tree: object;
 }
@@ -29,6 +31,10 @@ export async function planRead(session: Session): Promise<ReadPlan> {
 		meta,
 		path: pathTo(headers, meta.head),
 		provisional: (provisional === null ? undefined : headers.get(provisional)) ?? null,
+		superseded: [...headers.values()]
+			.filter(({ status }) => status === "superseded")
+			.sort((a, b) => a.id - b.id)
+			.map(({ id }) => pathTo(headers, id)),
 		tree: describeTree(headers.values()),
 	};
 }
@@ -86,6 +92,38 @@ export async function* recordPieces(
 		tokens.append(int32FromBytes(await store.part(plan.id, header.id, "completion")));
 	}
 	onTokens(tokens);
+}
+
+/**
+ * Records of the turns that retries took the place of, comma-separated, each with its `turn`. What was built on one of them
+ * is read again for each: they are few.
+ * @throws TurnGone as `recordPieces`
+ */
+export async function* supersededPieces(
+	store: Store,
+	plan: ReadPlan,
+	payloads: PayloadChoice,
+	buffers?: readonly Buffer[],
+): AsyncGenerator<Buffer> {
+	for (const [index, path] of plan.superseded.entries()) {
+		const tokens = new TokenText();
+		let content: Buffer = Buffer.alloc(0);
+		for (const header of path) {
+			const tail = await store.part(plan.id, header.id, "messages");
+			content = Buffer.concat([content.subarray(0, header.messagesShared), tail]);
+			tokens.truncate(tokens.length - header.trimCount);
+			tokens.append(int32FromBytes(await store.part(plan.id, header.id, "prompt")));
+			if (header !== path.at(-1))
+				tokens.append(int32FromBytes(await store.part(plan.id, header.id, "completion")));
+		}
+		const header = path.at(-1) as TurnHeader;
+		const request = await store.part(plan.id, header.id, "request");
+		const reply = await store.part(plan.id, header.id, "reply");
+		const carry = payloads === "all" && header.payloadsDropped !== true;
+		const filled = { request, reply, content, promptText: tokens.text(), carry, buffers };
+		yield Buffer.from(`${index === 0 ? "" : ","}{"turn":${header.id},"superseded":true,`);
+		yield* recordOf(store, plan.id, header, filled);
+	}
 }
 
 /** A record's parts but for its payloads, which may be too large to hold. */

@@ -1,6 +1,6 @@
 // The JSON of one session, piece by piece: what GET answers and what a dump keeps. Never builds the whole.
 import { TokenText } from "../json/token-text.js";
-import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
+import { type PayloadChoice, planRead, recordPieces, supersededPieces } from "../session/records.js";
 import type { Session } from "../session/session.js";
 import type { TurnHeader } from "../store/store.js";
 import type { WorkerContext } from "./context.js";
@@ -17,6 +17,7 @@ export async function* sessionPieces(
 	session: Session,
 	payloads: PayloadChoice,
 	buffers?: readonly Buffer[],
+	superseded = false,
 ): AsyncGenerator<Buffer> {
 	const plan = await planRead(session);
 	const { meta } = plan;
@@ -29,6 +30,10 @@ export async function* sessionPieces(
 		tokens = found;
 	};
 	yield* recordPieces(context.store, plan, payloads, onTokens, { buffers });
+	if (superseded) {
+		yield Buffer.from('],"superseded":[');
+		yield* supersededPieces(context.store, plan, payloads, buffers);
+	}
 	yield Buffer.from(`],"metadata":{"accumulated_token_ids":[`);
 	yield tokens.text();
 	const facts = {

@@ -91,6 +91,9 @@ export async function readSession(
 	response: ServerResponse,
 ): Promise<void> {
 	const payloads = payloadChoice(query.get("payloads"));
+	const superseded = query.get("superseded") ?? "false";
+	if (superseded !== "true" && superseded !== "false")
+		throw new RollpinError("invalid_request", "superseded must be true or false", { param: "superseded" });
 	const session = await context.registry.find(id);
 	if (session === undefined) {
 		sendJson(response, 200, JSON.stringify({ session_id: id, records: [], metadata: {} }));
@@ -100,7 +103,10 @@ export async function readSession(
 	try {
 		// Two are enough: while one is on its way to the client the other is filled.
 		const buffers = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)];
-		const pieces = whileOpen(session, sessionPieces(context, session, payloads, buffers));
+		const pieces = whileOpen(
+			session,
+			sessionPieces(context, session, payloads, buffers, superseded === "true"),
+		);
 		response.statusCode = 200;
 		response.setHeader("content-type", "application/json");
 		await sendWritten(response, pieces);

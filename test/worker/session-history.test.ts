@@ -116,6 +116,24 @@ describe("metadata.history", () => {
 		expect((await rig.worker.stats()).rollbacks).toBeGreaterThanOrEqual(2);
 	});
 
+	it("leaves the turns that were thrown away readable, each as it was recorded", async () => {
+		const id = await rig.create();
+		const first = await rig.chat(id, say(user("one")));
+		const history = [user("one"), reply(first)];
+		await rig.chat(id, say(...history, user("two")));
+		const thrown = (await read(id)).records[1];
+		await rig.chat(id, say(...history, user("instead")));
+		await rig.chat(id, say(...history, user("and instead")));
+		const { json } = await rig.request("GET", `/sessions/${id}?superseded=true`);
+		const { records, superseded } = json as never as Read & { superseded: Array<Record<string, unknown>> };
+		expect(records).toHaveLength(2);
+		expect(superseded.map(({ turn }) => turn)).toEqual([1, 2]);
+		expect(superseded[0]).toEqual({ turn: 1, superseded: true, ...thrown });
+		expect(await read(id)).not.toHaveProperty("superseded");
+		const refused = await rig.request("GET", `/sessions/${id}?superseded=yes`);
+		expect([refused.status, refused.json.error?.param]).toEqual([400, "superseded"]);
+	});
+
 	it("counts branches of a tree, with the turn they leave, where and why", async () => {
 		const id = await rig.create({ mode: "tree" });
 		const first = await rig.chat(id, say(user("one")));
