@@ -33,7 +33,7 @@ export const ENVIRONMENTS = {
 	"qwen-code": { kind: "npm", packages: ["@qwen-code/qwen-code@0.15.10"] },
 	agno: { kind: "pip", packages: ["agno==3.1.10", "openai==3.57.0"] },
 	autogen: { kind: "pip", packages: ["autogen-agentchat==0.7.5", "autogen-ext[openai]==0.7.5"] },
-	camel: { kind: "pip", packages: ["camel-ai==0.2.90"] },
+	camel: { kind: "pip", packages: ["camel-ai==0.2.90", "mcp==1.30.0"] },
 	crewai: { kind: "pip", packages: ["crewai==1.15.30"] },
 	dspy: { kind: "pip", packages: ["dspy==3.4.1"] },
 	"google-adk": { kind: "pip", packages: ["google-adk==2.13.0", "litellm==1.110.2"] },
@@ -43,7 +43,10 @@ export const ENVIRONMENTS = {
 		kind: "pip",
 		packages: ["llama-index-core==0.14.25", "llama-index-llms-openai-like==0.8.1"],
 	},
-	"qwen-agent": { kind: "pip", packages: ["qwen-agent==0.0.34", "soundfile", "python-dateutil"] },
+	"qwen-agent": {
+		kind: "pip",
+		packages: ["qwen-agent==0.0.34", "soundfile==0.14.0", "python-dateutil==4.0.0", "tqdm==4.70.1"],
+	},
 	"semantic-kernel": { kind: "pip", packages: ["semantic-kernel==1.45.0"] },
 	strands: { kind: "pip", packages: ["strands-agents[openai]==1.62.0"] },
 	"langchain-js": {

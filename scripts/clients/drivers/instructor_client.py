@@ -1,4 +1,4 @@
-"""instructor: create_with_completion for a typed answer by a tool call; the raw message and its tool result appended."""
+"""instructor: create_with_completion for a typed answer by a tool call; the raw message's dump and its tool result appended."""
 import instructor
 from driver import loop, run
 from openai import OpenAI
@@ -20,7 +20,7 @@ def _(session):
             model="default", messages=messages, response_model=Weather, max_retries=1
         )
         message = raw.choices[0].message
-        messages.append(message)
+        messages.append(message.model_dump())
         for one in message.tool_calls or []:
             messages.append({"role": "tool", "tool_call_id": one.id, "content": "ok"})
 

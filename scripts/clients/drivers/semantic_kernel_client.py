@@ -18,7 +18,7 @@ class Tools:
         return "42"
 
 
-@loop("ChatCompletionAgent")
+@loop("ChatCompletionAgent", rewrites="leaves out the text of answers that call tools")
 async def _(session):
     client = AsyncOpenAI(base_url=session.base_url, api_key="none")
     service = OpenAIChatCompletion(ai_model_id="default", async_client=client)
