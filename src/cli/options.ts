@@ -135,9 +135,7 @@ export const SERVE_OPTIONS = {
 		check: checkPassThroughPath,
 		fallback: [
 			"/v1/models",
-			"/v1/completions",
 			"/v1/embeddings",
-			"/generate",
 			"/tokenize",
 			"/detokenize",
 			"/get_model_info",

@@ -41,6 +41,7 @@ const SAMPLING_DEFAULTS: UpstreamFields["fill"] = [
 	["temperature", "1.0"],
 	["top_p", "1.0"],
 	["top_k", "1024"],
+	["repetition_penalty", "1.0"],
 ];
 
 const UNRECORDED: ReadonlySet<string> = new Set(["rid"]);

@@ -27,6 +27,7 @@ const LOCAL = new Map<string, Route>([
 ]);
 const CREATE: Route = { kind: "create" };
 const UNSAFE_ESCAPE = /%(?:2e|2f|5c|00|(?![0-9a-f]{2}))/i;
+const MODEL_TAIL = /^\/sessions\/[^/]+\/v1\/models\/(.+)$/;
 const PLAIN_TARGET = /^[\x21-\x7e]*$/;
 /** Methods of the session paths that only the worker's own routes answer; others pass through to the engine. */
 const SESSION_METHODS: ReadonlyMap<string, string> = new Map([
@@ -103,13 +104,21 @@ function pathFault(path: string, target: string): string | null {
 		return "the request target holds a character that must be percent-encoded";
 	}
 	if (path.includes("\\")) return "a path must not hold a backslash";
-	if (path.includes("%") && UNSAFE_ESCAPE.test(path)) {
+	const plain = path.includes("%") ? withModelSlashes(path) : path;
+	if (plain.includes("%") && UNSAFE_ESCAPE.test(plain)) {
 		return "a path must not hold an encoded dot, slash, backslash or NUL, nor a broken percent escape";
 	}
-	if (path.includes("/.") && path.split("/").some((segment) => segment === "." || segment === "..")) {
+	if (plain.includes("/.") && plain.split("/").some((segment) => segment === "." || segment === "..")) {
 		return "a path must not hold dot segments";
 	}
 	return null;
+}
+
+/** OpenAI's clients send a model's id with its slashes encoded; only there are they no way to another path. */
+function withModelSlashes(path: string): string {
+	const tail = MODEL_TAIL.exec(path)?.[1];
+	if (tail === undefined) return path;
+	return path.slice(0, path.length - tail.length) + tail.replace(/%2f/gi, "/");
 }
 
 function wrongMethod(method: string, allow: string): Route {

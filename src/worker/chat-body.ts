@@ -6,6 +6,7 @@ import { JsonNumber, type JsonValue } from "../json/value.js";
 import type { TemplateInput } from "../session/generation.js";
 import { elementRanges } from "../session/request-elements.js";
 import { RequestMessages, type SharedMessages } from "../session/request-messages.js";
+import type { StreamForm } from "./sse.js";
 import { templateInput } from "./template-input.js";
 import { toolsHash } from "./tools-hash.js";
 
@@ -17,6 +18,8 @@ export interface ChatBody {
 	/** Of the tools that the template is given; null without any. */
 	toolsHash: string | null;
 	stream: boolean;
+	/** What a stream is to hold. */
+	streamed: StreamForm;
 }
 
 /** JSON values of one request that are read as such: far more than any history has, and less than a second's work. */
@@ -72,6 +75,12 @@ export function parseChatBody(body: Buffer, shared: SharedMessages | null, limit
 	};
 	const stream = field("stream") ?? false;
 	if (typeof stream !== "boolean") throw invalid("stream", "must be true or false");
+	const streamOptions = stream ? field("stream_options") : null;
+	const topLogprobs = field("top_logprobs");
+	const streamed = {
+		logprobs: field("logprobs") === true || (topLogprobs instanceof JsonNumber && topLogprobs.value > 0),
+		usageChunk: streamOptions instanceof Map && streamOptions.get("include_usage") === true,
+	};
 	const n = field("n") ?? null;
 	if (n !== null && !(n instanceof JsonNumber && n.value === 1)) {
 		throw invalid("n", "must be 1: a session records one generation per turn");
@@ -99,6 +108,7 @@ export function parseChatBody(body: Buffer, shared: SharedMessages | null, limit
 		template,
 		toolsHash: toolsHash(chosenBytes(spelled, template.tools === tools), template.tools),
 		stream,
+		streamed,
 	};
 }
 

@@ -22,8 +22,10 @@ import { CLIENT_GONE_STATUS, ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.js";
 import { readBody, requireJson } from "./read-body.js";
+import { refuseFields } from "./refused-fields.js";
 import { replayedReply, turnReply, type WireReply } from "./replies.js";
 import { requestIdOf, sendError, sendPieces } from "./respond.js";
+import type { StreamForm } from "./sse.js";
 import { SseKeepalive } from "./sse-keepalive.js";
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
@@ -76,6 +78,7 @@ export async function chat(
 			maxMessages: context.config.limits.maxMessages,
 			maxDepth: context.config.limits.maxJsonDepth,
 		});
+		refuseFields(body, parsed.scan, context.config);
 		messages = parsed.messages.count;
 		if (context.config.log.content) content.asked = parsed.messages.bytes(messages - 1).toString("utf8");
 		started = true;
@@ -103,7 +106,7 @@ export async function chat(
 		try {
 			const via = { parsed, query, request, reqId, onReplyBytes: grow };
 			const outcome = await turn(context, session, chatRequest, via, facts);
-			reply = wireReply(outcome, parsed.stream);
+			reply = wireReply(outcome, parsed.stream ? parsed.streamed : null);
 			if (outcome.kind === "turn") context.counters.turnsCompleted++;
 			keepalive?.stop();
 			if (facts.rollback !== null) context.counters.rollbacks++;
@@ -118,8 +121,8 @@ export async function chat(
 			done();
 		}
 		end.status = reply.status;
-		if (keepalive?.begun && reply.status !== 200) throw refusedInStream(reply.status);
-		await send(response, reply, end);
+		if (keepalive?.begun && reply.status !== 200) keepalive.refuse(reply.status, Buffer.concat(reply.pieces));
+		else await send(response, reply, end);
 	} catch (error) {
 		keepalive?.stop();
 		if (error instanceof ClientGone || gone.signal.aborted) {
@@ -201,7 +204,7 @@ function turn(
 	);
 }
 
-function wireReply(outcome: ChatOutcome<EngineTurn, RefusedTurn>, stream: boolean): WireReply {
+function wireReply(outcome: ChatOutcome<EngineTurn, RefusedTurn>, stream: StreamForm | null): WireReply {
 	if (outcome.kind === "turn") return turnReply(outcome, stream);
 	if (outcome.kind === "replay") return replayedReply(outcome, stream);
 	const { status, headers, body } = outcome.refusal;
@@ -215,14 +218,6 @@ function describe(end: ChatEnd, outcome: ChatOutcome<EngineTurn, RefusedTurn>): 
 	}
 	end.finishReason = outcome.header.finishReason;
 	end.turn = outcome.header.id;
-}
-
-/** The engine's own answer came when the stream's status was already out (`--sse-keepalive`). */
-function refusedInStream(status: number): RollpinError {
-	return new RollpinError(
-		"upstream_invalid",
-		`the engine answered with status ${status}; nothing was recorded`,
-	);
 }
 
 async function send(response: ServerResponse, reply: WireReply, end: ChatEnd): Promise<void> {

@@ -14,12 +14,8 @@ export async function passThrough(
 ): Promise<void> {
 	const target = (request.url ?? "").slice(`/sessions/${id}`.length);
 	const path = target.split("?", 1)[0] ?? "";
-	if (!context.config.passThroughPaths.includes(path)) {
-		throw new RollpinError(
-			"path_not_allowed",
-			`${path} is not passed through; allowed are ${context.config.passThroughPaths.join(", ")} (--pass-through)`,
-		);
-	}
+	const fault = pathFault(request.method ?? "", path, context.config.passThroughPaths);
+	if (fault !== null) throw new RollpinError("path_not_allowed", fault);
 	const session = await context.registry.find(id);
 	const done = session === undefined ? () => {} : context.registry.use(session);
 	const gone = new AbortController();
@@ -49,4 +45,19 @@ export async function passThrough(
 		response.off("close", onClose);
 		done();
 	}
+}
+
+/** Below a session they would be turns that no record has. */
+const GENERATIONS: ReadonlySet<string> = new Set(["/v1/completions", "/generate"]);
+
+/** Why a path is not passed through; null when it is. */
+function pathFault(method: string, path: string, allowed: readonly string[]): string | null {
+	if (allowed.includes(path)) return null;
+	const model = /^\/v1\/models\/./.test(path) && allowed.includes("/v1/models");
+	if (model && (method === "GET" || method === "HEAD")) return null;
+	if (model) return `${path} takes GET and HEAD`;
+	if (GENERATIONS.has(path)) {
+		return `${path} would be a generation that is in no record; send chats to /v1/chat/completions, or allow it with --pass-through ${[...allowed, path].join(",")}`;
+	}
+	return `${path} is not passed through; allowed are ${allowed.join(", ")} (--pass-through)`;
 }

@@ -6,7 +6,7 @@ import type { ChatOutcome } from "../session/chat.js";
 import type { CommittedReply } from "../session/committed-reply.js";
 import { clientReply, type ReplyPart } from "./client-reply.js";
 import type { EngineTurn } from "./generate.js";
-import { SSE_HEADERS, sseBody } from "./sse.js";
+import { SSE_HEADERS, type StreamForm, sseBody } from "./sse.js";
 
 export interface WireReply {
 	status: number;
@@ -22,22 +22,23 @@ const REPLAYED: readonly [string, string] = ["idempotent-replayed", "true"];
 /** The answer to the chat that made the turn. */
 export function turnReply(
 	outcome: Extract<ChatOutcome<EngineTurn, never>, { kind: "turn" }>,
-	stream: boolean,
+	stream: StreamForm | null,
 ): WireReply {
 	const { generation, header, prompt } = outcome;
 	const marks = header.status === "provisional" ? [ABORTED] : [];
-	if (stream) return streamed(generation.reply, generation.message, header.finishReason, marks);
+	if (stream !== null)
+		return streamed(generation.reply, generation.message, header.finishReason, stream, marks);
 	const pieces = clientReply(generation.reply, generation.cuts, generation.messageRange.start, prompt.text);
 	return whole([...generation.headers, ...marks], pieces);
 }
 
 /** The committed answer once more. */
-export function replayedReply(replay: CommittedReply, stream: boolean): WireReply {
+export function replayedReply(replay: CommittedReply, stream: StreamForm | null): WireReply {
 	const { header, reply } = replay;
 	const range = header.replyMessage;
-	if (stream) {
+	if (stream !== null) {
 		const message = parseJson(reply.subarray(range.start, range.end)) as JsonObject;
-		return streamed(reply, message, header.finishReason, [REPLAYED]);
+		return streamed(reply, message, header.finishReason, stream, [REPLAYED]);
 	}
 	const promptText = tokenIdsText(replay.promptIds);
 	const parts = header.replyHoles.map((hole): ReplyPart => {
@@ -58,9 +59,10 @@ function streamed(
 	reply: Buffer,
 	message: JsonObject,
 	finishReason: string | null,
+	form: StreamForm,
 	marks: ReadonlyArray<readonly [string, string]>,
 ): WireReply {
-	return whole([...SSE_HEADERS, ...marks], [Buffer.from(sseBody(reply, message, finishReason))]);
+	return whole([...SSE_HEADERS, ...marks], [Buffer.from(sseBody(reply, message, finishReason, form))]);
 }
 
 function whole(headers: WireReply["headers"], pieces: readonly Buffer[]): WireReply {

@@ -3,10 +3,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { isSessionId, ownerOf, partitionOf } from "../base/partitions.js";
+import { parseJson } from "../json/parse.js";
+import type { JsonObject } from "../json/value.js";
 import type { PayloadChoice } from "../session/records.js";
 import type { WorkerContext } from "./context.js";
 import { parseCreateBody, parseExtendBody } from "./create-body.js";
 import { readBody, requireJson } from "./read-body.js";
+import { refuseOverrides } from "./refused-fields.js";
 import { sendJson, sendWritten } from "./respond.js";
 import { sessionPieces, whileOpen } from "./session-json.js";
 
@@ -43,6 +46,8 @@ export async function createSession(
 	const body = await readBody(request, MAX_SMALL_BODY_BYTES, () => {});
 	requireJson(request, body);
 	const options = parseCreateBody(body, context.config.maxSessionTtlS, context.config.limits.maxJsonDepth);
+	if (options.overridesJson !== null)
+		refuseOverrides(parseJson(options.overridesJson) as JsonObject, context.config);
 	const { meta } = await context.registry.create(id, options);
 	sendJson(
 		response,

@@ -2,6 +2,7 @@
 // can only be told inside the stream.
 import type { ServerResponse } from "node:http";
 import { errorBody, type RollpinError } from "../base/errors.js";
+import { refusalEvent } from "./refusal-event.js";
 import { SSE_HEADERS } from "./sse.js";
 
 const COMMENT = ": waiting\n\n";
@@ -37,5 +38,10 @@ export class SseKeepalive {
 	/** Ends the stream with an error event, as OpenAI's clients understand it, and without `[DONE]`. */
 	fail(error: RollpinError): void {
 		this.#response.end(`data: ${errorBody(error)}\n\n`);
+	}
+
+	/** As `fail`, with what the engine itself answered. */
+	refuse(status: number, body: Buffer): void {
+		this.#response.end(refusalEvent(status, body));
 	}
 }

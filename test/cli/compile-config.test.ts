@@ -44,9 +44,7 @@ describe("defaults", () => {
 			forwardAuthorization: false,
 			passThroughPaths: [
 				"/v1/models",
-				"/v1/completions",
 				"/v1/embeddings",
-				"/generate",
 				"/tokenize",
 				"/detokenize",
 				"/get_model_info",

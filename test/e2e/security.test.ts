@@ -99,7 +99,11 @@ test("only listed paths reach the engine, it never sees our token, and its redir
 		headers: [["location", "http://127.0.0.1:1/elsewhere"]],
 		body: "",
 	});
-	const moved = await send("POST", "/sessions/a/generate", "{}");
+	const moved = await send(
+		"POST",
+		"/sessions/a/v1/chat/completions",
+		'{"messages":[{"role":"user","content":"x"}]}',
+	);
 	expect(moved.status).toBe(302);
 	for (const request of await cluster.sim.requests()) {
 		expect(JSON.stringify(request)).not.toContain(TOKEN);

@@ -102,7 +102,7 @@ describe("upstreamFields and spliceRequest", () => {
 	});
 
 	it("asks for the sampling support, and fills in what decides it where nobody said it", () => {
-		const full = { temperature: 1, top_p: 1, top_k: 1024, return_sampling_mask: true };
+		const full = { temperature: 1, top_p: 1, top_k: 1024, repetition_penalty: 1, return_sampling_mask: true };
 		const ask = (body: string, overridesJson: string | null = null) =>
 			splice(body, { samplingReplay: true, overridesJson }).value;
 		expect(splice('{"messages":[]}').value).not.toHaveProperty("return_sampling_mask");

@@ -38,14 +38,16 @@ describe("a chat turn", () => {
 		expect(session).toMatchObject({ turns: 3, in_flight: 0, worker: 0 });
 	});
 
-	it("sends the engine what it records: its log of bodies equals the records' requests", async () => {
+	it("sends the engine what it records: its log of bodies, but for the rid, equals the records' requests", async () => {
 		const id = await rig.create();
 		const first = await rig.chat(id, say(user("a"), { role: "system", content: "weird \\u00e9 é" }));
 		await rig.chat(
 			id,
 			say(user("a"), { role: "system", content: "weird \\u00e9 é" }, reply(first), user("b")),
 		);
-		const seen = (await rig.control.requests()).map((request) => request.body.toString());
+		const seen = (await rig.control.requests()).map((request) =>
+			request.body.toString().replace(/"rid":"[0-9a-f]{32}",/, ""),
+		);
 		const text = (await rig.request("GET", `/sessions/${id}`)).text;
 		expect(seen).toHaveLength(2);
 		for (const body of seen) expect(text).toContain(`"request":${body},"response":`);
@@ -58,7 +60,7 @@ describe("a chat turn", () => {
 		expect((await rig.chat(id, Buffer.from(body) as unknown as object)).status).toBe(200);
 		const [seen] = await rig.control.requests();
 		expect(seen?.body.toString()).toMatch(
-			/^\{"temperature": 1\.0,"10": 1e-07,"2": -0\.0,"big": 12345678901234567890,"messages" : \[ \{"content":"x","role":"user"\} \],"max_tokens":3,"logprobs":true,"return_meta_info":true,"no_stop_trim":false,"return_prompt_token_ids":true,"return_routed_experts":true,"input_ids":\[[\d,]+\]\}$/,
+			/^\{"temperature": 1\.0,"10": 1e-07,"2": -0\.0,"big": 12345678901234567890,"messages" : \[ \{"content":"x","role":"user"\} \],"max_tokens":3,"logprobs":true,"return_meta_info":true,"no_stop_trim":false,"return_prompt_token_ids":true,"return_routed_experts":true,"rid":"[0-9a-f]{32}","input_ids":\[[\d,]+\]\}$/,
 		);
 	});
 
@@ -68,7 +70,7 @@ describe("a chat turn", () => {
 			id,
 			{
 				...say(user("x")),
-				input_ids: [1],
+				rid: "mine",
 				logprobs: false,
 				return_meta_info: false,
 				no_stop_trim: true,
@@ -79,7 +81,7 @@ describe("a chat turn", () => {
 		const [seen] = await rig.control.requests();
 		const body = JSON.parse(seen?.body.toString() ?? "") as Record<string, unknown>;
 		expect(body).toMatchObject({ logprobs: true, return_meta_info: true, no_stop_trim: false });
-		expect(body.input_ids).not.toEqual([1]);
+		expect(body.rid).toMatch(/^[0-9a-f]{32}$/);
 		expect(body.stream_options).toBeUndefined();
 		const headers = (seen?.headerLines ?? []).map((line) => line.toLowerCase());
 		expect(headers.filter((line) => line.startsWith("x-smg-routing-key:"))).toEqual([
@@ -271,18 +273,38 @@ describe("a chat turn", () => {
 
 	it("streams a finished reply as one chunk with its usage, and records it like any other", async () => {
 		const id = await rig.create();
-		const answer = await rig.chat(id, {
-			...say(user("x")),
-			stream: true,
-			stream_options: { include_usage: true },
-		});
-		expect(answer.headers["content-type"]).toBe("text/event-stream; charset=utf-8");
-		const [data, done, rest] = answer.text.split("\n\n");
-		expect([done, rest]).toEqual(["data: [DONE]", ""]);
-		const chunk = JSON.parse((data ?? "").slice("data: ".length)) as Record<string, unknown>;
+		const { headers, text } = await rig.chat(id, { ...say(user("x")), stream: true });
+		expect(headers["content-type"]).toBe("text/event-stream; charset=utf-8");
+		const [chunk, ...more] = events(text);
+		expect(more).toEqual([]);
 		expect(chunk).toMatchObject({ object: "chat.completion.chunk", usage: { completion_tokens: 12 } });
-		expect(Object.keys((chunk.choices as object[])[0] ?? {})).toEqual(["index", "delta", "finish_reason"]);
+		expect(Object.keys(chunk?.choices[0] ?? {})).toEqual(["index", "delta", "finish_reason"]);
 		expect((await read(id)).records).toHaveLength(1);
+	});
+
+	it("tells the usage in a last chunk of its own where that was asked for, as OpenAI does", async () => {
+		const options = { stream: true, stream_options: { include_usage: true } };
+		const [chunk, last, ...more] = events((await rig.chat("usage", { ...say(user("x")), ...options })).text);
+		expect(more).toEqual([]);
+		expect(chunk).toMatchObject({ usage: null, choices: [{ index: 0 }] });
+		expect(last).toMatchObject({ choices: [], usage: { completion_tokens: 12 }, id: chunk?.id });
+	});
+
+	it.each([
+		[{ logprobs: true }, true],
+		[{ logprobs: true, top_logprobs: 0 }, true],
+		[{ top_logprobs: 2 }, true],
+		[{ logprobs: false }, false],
+		[{ logprobs: null, top_logprobs: null }, false],
+		[{}, false],
+	])("has log probabilities in a stream when they were asked for: %j", async (asked, told) => {
+		const id = await rig.create();
+		const [chunk] = events((await rig.chat(id, { ...say(user("x")), ...asked, stream: true })).text);
+		const recorded = (await read(id)).records[0]?.response.choices[0];
+		expect(chunk?.choices[0]?.logprobs).toEqual(
+			told ? (recorded as { logprobs?: unknown }).logprobs : undefined,
+		);
+		expect(JSON.stringify(recorded)).toContain('"logprobs":{"content":[{');
 	});
 
 	it("keeps the status code of an error when streaming", async () => {
@@ -415,6 +437,18 @@ describe("a chat turn", () => {
 		},
 	);
 });
+
+interface Chunk {
+	id: string;
+	choices: Array<Record<string, unknown>>;
+}
+
+/** The chunks of a whole stream. */
+function events(text: string): Chunk[] {
+	const lines = text.split("\n\n");
+	expect(lines.splice(-2)).toEqual(["data: [DONE]", ""]);
+	return lines.map((line) => JSON.parse(line.slice("data: ".length)) as Chunk);
+}
 
 function foreignPrompt(): string {
 	const meta = { completion_tokens: 1, output_token_logprobs: [[-1, 5, null]] };

@@ -13,7 +13,10 @@ interface Chunk {
 function chunksOf(message: object): Chunk[] {
 	const reply = { id: "r", created: 1, model: "m", choices: [], usage: { total_tokens: 3 } };
 	const parsed = parseJson(Buffer.from(JSON.stringify(message))) as JsonObject;
-	const blocks = sseBody(Buffer.from(JSON.stringify(reply)), parsed, "stop")
+	const blocks = sseBody(Buffer.from(JSON.stringify(reply)), parsed, "stop", {
+		logprobs: false,
+		usageChunk: false,
+	})
 		.trimEnd()
 		.split("\n\n");
 	expect(blocks.pop()).toBe("data: [DONE]");
