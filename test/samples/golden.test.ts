@@ -118,15 +118,14 @@ function metaOf(bytes: Uint8Array | undefined): unknown {
 	return JSON.parse(Buffer.from(bytes ?? []).toString("utf8"));
 }
 
-/** The same value with every wall-clock time that is one replaced by 0. */
+/** The same value with every wall-clock time that is one replaced by 0, and without `history`, which the recorded server has not. */
 function timeless(value: unknown): unknown {
 	if (Array.isArray(value)) return value.map(timeless);
 	if (typeof value !== "object" || value === null) return value;
 	const times = new Set(["t1", "req_ts", "prev_t1", "committed_at"]);
 	return Object.fromEntries(
-		Object.entries(value).map(([key, item]) => [
-			key,
-			times.has(key) && typeof item === "number" ? 0 : timeless(item),
-		]),
+		Object.entries(value)
+			.filter(([key]) => key !== "history")
+			.map(([key, item]) => [key, times.has(key) && typeof item === "number" ? 0 : timeless(item)]),
 	);
 }
