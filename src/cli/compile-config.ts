@@ -166,6 +166,7 @@ function assemble(
 		samplesWire: values.samplesWire,
 		servedModel: values.servedModel,
 		onDisconnect: values.onDisconnect,
+		controlText: values.controlText,
 		evictDumpDir: values.evictDump,
 		samplePicker: values.samplePicker,
 		samplePostprocessor: values.samplePostprocessor,

@@ -150,6 +150,14 @@ export const SERVE_OPTIONS = {
 		choices: ["cancel", "commit"],
 		fallback: "cancel",
 	}),
+	controlText: choice({
+		group: ENGINE,
+		description:
+			"text of a message that spells a control token, such as <|im_end|>. allow: it becomes that token, as at the engine, and is logged once a session; refuse: such a message is a 400",
+		placeholder: "what",
+		choices: ["allow", "refuse"],
+		fallback: "allow",
+	}),
 	engineCheck: choice({
 		group: ENGINE,
 		description:

@@ -78,6 +78,8 @@ export interface ClusterConfig {
 	passThroughPaths: readonly string[];
 	/** Cancel the generation when its client goes away, or let it commit. */
 	onDisconnect: "cancel" | "commit";
+	/** What becomes of a message that spells a control token. */
+	controlText: "allow" | "refuse";
 	evictDumpDir: string | null;
 	/** Absolute path of an ES module, or null for drop_retries (tree mode). */
 	samplePicker: string | null;

@@ -60,6 +60,8 @@ export interface ChatFacts {
 	refused: Omit<HistoryEvent, "at"> | null;
 	/** How the recorded turn's tools differ from those of the turn it continues; null when they don't. */
 	toolsChange: ToolsChange | null;
+	/** A message that spells a control token, the session's first one. */
+	controlText: { index: number; token: string } | null;
 }
 
 /** A turn that this one took the place of. */
@@ -97,6 +99,7 @@ export function emptyFacts(): ChatFacts {
 		branch: null,
 		refused: null,
 		toolsChange: null,
+		controlText: null,
 	};
 }
 
@@ -142,6 +145,7 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		facts.promptTokens = prompt.engine.length;
 		facts.reusedTokens = prompt.engine.length - prompt.ids.length;
 		signal.throwIfAborted();
+		facts.controlText = newControlText(session, request.messages, attach.appendedFrom, deps);
 		if (!policy.exclusive) release();
 
 		const generating = stopwatch(clock);
@@ -307,6 +311,23 @@ async function commitTurn(
 	}
 	session.committed(change.meta, change.headers, change.dropped, attach.state);
 	return built.header;
+}
+
+/** Sessions whose control text this process has told. */
+const toldControl = new WeakSet<Session>();
+
+function newControlText(
+	session: Session,
+	messages: RequestMessages,
+	from: number,
+	{ tito }: ChatDeps,
+): ChatFacts["controlText"] {
+	if (toldControl.has(session)) return null;
+	const appended = Array.from({ length: messages.count - from }, (_, at) => messages.value(from + at));
+	const found = tito.controlText?.(appended) ?? null;
+	if (found === null) return null;
+	toldControl.add(session);
+	return { index: from + found.index, token: found.token };
 }
 
 /** `work`, or `signal`'s reason as soon as it fires; the work then goes on unheeded. */

@@ -112,6 +112,8 @@ export interface EventFields {
 		path: string;
 	};
 	tools_changed: { req_id: string; session_id: string; turn: number; change: string };
+	/** Once for each session and process: text of a message that the tokenizer makes a control token. */
+	control_text: { req_id: string; session_id: string; message: number; token: string };
 	/** Seen by a read, once for each session and process; the reads themselves are counted in `heartbeat`. */
 	hard_mismatch: { session_id: string; turn: number; count: number; mismatch: string };
 	session_created: { session_id: string; expires_at: number };
@@ -175,6 +177,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	history_refused: "warn",
 	branch: "info",
 	tools_changed: "warn",
+	control_text: "warn",
 	hard_mismatch: "warn",
 	session_created: "info",
 	session_deleted: "info",

@@ -3,6 +3,7 @@ import { ConfigError, RollpinError } from "../base/errors.js";
 import type { JsonObject } from "../json/value.js";
 import { type AnswerEnd, type JoinBoundary, resolveBoundary } from "./boundary.js";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
+import { type ControlText, ControlTokens } from "./control-text.js";
 import { Encoder } from "./encoder.js";
 import { familyNamed } from "./families/registry.js";
 import type { ConversationRenderer, Family } from "./family.js";
@@ -11,7 +12,7 @@ import { launchKwargs, requestKwargs } from "./kwargs.js";
 import { MessageProbe, wordsOf } from "./message-probe.js";
 import type { Segmentation } from "./mismatch.js";
 import { PromptRenderer } from "./renderer.js";
-import { resolveSegmentation } from "./segmentation.js";
+import { resolveSegmentation, specialTokenTexts } from "./segmentation.js";
 import { writesOtherwise } from "./template-probe.js";
 import type { FamilyFacts, PromptInput, SuffixInput, TemplateKwargs, Tito } from "./tito.js";
 import type { ToolSchemaVersion } from "./tools.js";
@@ -26,6 +27,8 @@ export interface TitoOptions {
 	titoModel: string;
 	/** Until `useToolSchema` says otherwise; 1 by default. */
 	toolSchemaVersion?: ToolSchemaVersion;
+	/** `--control-text`; allow by default. */
+	controlText?: "allow" | "refuse";
 	/** Longest text that is encoded, in UTF-8 bytes; no bound by default. */
 	maxTextBytes?: number;
 }
@@ -69,6 +72,7 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 		segmentation,
 		differs,
 		probe,
+		{ tokens: new ControlTokens(specialTokenTexts(checkpoint)), refuse: options.controlText === "refuse" },
 		byTemplateFor,
 		options.toolSchemaVersion ?? 1,
 	);
@@ -176,6 +180,7 @@ class CheckpointTito implements Tito {
 	readonly #rendererFor: RendererFor;
 	readonly #encoder: Encoder;
 	readonly #probe: MessageProbe;
+	readonly #control: { tokens: ControlTokens; refuse: boolean };
 	readonly #byTemplateFor: RendererFor | null;
 	#byTemplate: ConversationRenderer | null;
 
@@ -189,10 +194,12 @@ class CheckpointTito implements Tito {
 		segmentation: Segmentation,
 		differsFromCheckpoint: boolean,
 		probe: MessageProbe,
+		control: { tokens: ControlTokens; refuse: boolean },
 		byTemplateFor: RendererFor | null,
 		version: ToolSchemaVersion,
 	) {
 		this.#probe = probe;
+		this.#control = control;
 		this.#byTemplateFor = byTemplateFor;
 		this.#byTemplate = byTemplateFor?.(version) ?? null;
 		this.differsFromCheckpoint = differsFromCheckpoint;
@@ -219,6 +226,7 @@ class CheckpointTito implements Tito {
 	}
 
 	async encodePrompt(input: PromptInput): Promise<Int32Array> {
+		this.#refuseControl(input.messages, (index) => `messages[${index}]`);
 		return this.#encoder.encode(this.#renderer.prompt(input));
 	}
 
@@ -227,7 +235,23 @@ class CheckpointTito implements Tito {
 	}
 
 	async encodeSuffix(input: SuffixInput): Promise<Int32Array> {
+		this.#refuseControl(input.appended, (index) => `appended message ${index}`);
 		return this.#encoder.encodeBehind(this.#renderer.suffix(input));
+	}
+
+	controlText(messages: readonly JsonObject[]): ControlText | null {
+		return this.#control.tokens.find(messages);
+	}
+
+	#refuseControl(messages: readonly JsonObject[], placeOf: (index: number) => string): void {
+		const found = this.#control.refuse ? this.#control.tokens.find(messages) : null;
+		if (found === null) return;
+		const param = placeOf(found.index);
+		throw new RollpinError(
+			"invalid_messages",
+			`${param} spells the control token ${found.token}, which would become that token (--control-text refuse); send it otherwise`,
+			{ param },
+		);
 	}
 
 	async encodeConversation(input: PromptInput): Promise<Int32Array> {

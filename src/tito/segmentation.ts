@@ -37,16 +37,28 @@ async function trailingIds({ boundary, trailing }: Family, encoder: Encoder): Pr
 	return boundary.tokens.flatMap((token) => encoder.tokenId(token) ?? []);
 }
 
+/** Texts of the tokens that tokenizer.json flags special. */
+export function specialTokenTexts(checkpoint: Checkpoint): string[] {
+	return addedTokens(checkpoint).flatMap(({ content, special }) =>
+		special === true && typeof content === "string" ? content : [],
+	);
+}
+
 /** Added tokens flagged special, in tokenizer.json or in tokenizer_config.json's `added_tokens_decoder`. */
-function flaggedSpecial({ tokenizerFile, flaggedSpecialIds }: Checkpoint): number[] {
-	// The platform's own parser: the file has megabytes, and only small integers are read from it.
-	const tokenizer = JSON.parse(readFileSync(tokenizerFile, "utf8")) as { added_tokens?: unknown };
-	const added = Array.isArray(tokenizer.added_tokens) ? (tokenizer.added_tokens as AddedToken[]) : [];
+function flaggedSpecial(checkpoint: Checkpoint): number[] {
+	const added = addedTokens(checkpoint);
 	const ids = added.flatMap(({ id, special }) => (special === true && typeof id === "number" ? id : []));
-	return [...ids, ...flaggedSpecialIds];
+	return [...ids, ...checkpoint.flaggedSpecialIds];
+}
+
+function addedTokens({ tokenizerFile }: Checkpoint): AddedToken[] {
+	// The platform's own parser: the file has megabytes, and only a few small fields are read from it.
+	const tokenizer = JSON.parse(readFileSync(tokenizerFile, "utf8")) as { added_tokens?: unknown };
+	return Array.isArray(tokenizer.added_tokens) ? (tokenizer.added_tokens as AddedToken[]) : [];
 }
 
 interface AddedToken {
 	id?: unknown;
 	special?: unknown;
+	content?: unknown;
 }

@@ -80,6 +80,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 			chatTemplateKwargs: parseJson(config.chatTemplateKwargsJson) as JsonObject,
 			titoModel: config.titoModel,
 			toolSchemaVersion: config.toolSchemaVersion === "auto" ? NEWEST_TOOL_SCHEMA : config.toolSchemaVersion,
+			controlText: config.controlText,
 			maxTextBytes: config.limits.maxTokensPerSession * TEXT_BYTES_PER_TOKEN,
 		}),
 		openStore(config, index, message.storeEpoch, logger, (partition) => refused.add(partition)),

@@ -54,6 +54,7 @@ describe("defaults", () => {
 			samplingReplay: false,
 			servedModel: null,
 			onDisconnect: "cancel",
+			controlText: "allow",
 			evictDumpDir: null,
 			samplePicker: null,
 			samplePostprocessor: null,

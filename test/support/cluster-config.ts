@@ -36,6 +36,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 		samplesWire: "2026-09",
 		servedModel: null,
 		onDisconnect: "cancel",
+		controlText: "allow",
 		evictDumpDir: null,
 		samplePicker: null,
 		samplePostprocessor: null,
