@@ -388,7 +388,9 @@ const info = (await call(`${engine}/server_info`)).json;
 const cluster = await serve(engine, checkpoint);
 const ready = cluster.records.find(({ event }) => event === "cluster_ready");
 if (cluster.url === null || ready === undefined) {
-	process.stderr.write(`${cluster.records.at(-1)?.msg ?? "the cluster did not start"}\n`);
+	process.stderr.write(
+		`${cluster.records.find(({ event }) => event === "start_failed")?.msg ?? "the cluster did not start"}\n`,
+	);
 	process.exit(1);
 }
 say(`SGLang ${info?.version}, family ${ready.tito_model} (${ready.tito_model_from})`);
