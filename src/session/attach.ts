@@ -68,12 +68,16 @@ export function headerOf(headers: ReadonlyMap<TurnId, TurnHeader>, turn: TurnId)
 	return found;
 }
 
-/** Throws unless the family's template can append every one of these roles (reference section 8.1, 6). */
+/**
+ * Throws unless the family's template can append every one of these roles (reference section 8.1, 6). `developer` is
+ * appended wherever `system` is, and wherever the template has its own place for it.
+ */
 export function checkAppended(messages: RequestMessages, from: number, tito: Tito): void {
 	const allowed = tito.family.appendRoles;
 	for (let index = from; index < messages.count; index++) {
 		const role = messages.value(index).get("role") as string;
-		if (allowed.includes(role as AppendRole)) continue;
+		const shown = tito.shownRole?.(role) ?? role;
+		if (allowed.includes(shown as AppendRole) || (role === "developer" && shown === role)) continue;
 		throw new RollpinError(
 			"role_not_appendable",
 			`appended message at index ${index} has role='${role}', allowed=[${allowed

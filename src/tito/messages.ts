@@ -73,13 +73,18 @@ function shownRole(message: JsonObject, where: string, form: MessageForm, lenien
 		throw new RollpinError("invalid_messages", `${where}.role is not a string; send the message's role`, {
 			param: `${where}.role`,
 		});
-	if (role === "developer") return form.knowsRole(role) ? role : "system";
+	if (role === "developer") return roleAs(role, form);
 	if (role === "function" && !lenient && !form.knowsRole(role))
 		throw notRendered(
 			where,
 			'has the role "function", which this model has no place for; send the result as role "tool"',
 		);
 	return role;
+}
+
+/** `developer` is `system` to a format that does not know it, as it is to the engine. */
+export function roleAs(role: string, form: Pick<MessageForm, "knowsRole">): string {
+	return role === "developer" && !form.knowsRole(role) ? "system" : role;
 }
 
 /** A template that reads lists gets plain text parts: what else a part has might be printed. */

@@ -6,7 +6,7 @@ import { BoundedCache } from "./bounded-cache.js";
 import type { ConversationRenderer } from "./family.js";
 import type { ChatTemplate } from "./jinja/template.js";
 import { fromJson, TemplateError, type Value } from "./jinja/values.js";
-import { shownMessage, stubToolCalls } from "./messages.js";
+import { roleAs, shownMessage, stubToolCalls } from "./messages.js";
 import { checkRendered, type Sought } from "./rendered-text.js";
 import { TemplateForm } from "./template-form.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "./tito.js";
@@ -79,6 +79,10 @@ export class PromptRenderer implements ConversationRenderer {
 		const text = wellFormed(after.slice(before.length), appended);
 		checkRendered(text, appended, this.#form, false, calls);
 		return text;
+	}
+
+	shownRole(role: string): string {
+		return roleAs(role, this.#form);
 	}
 
 	#sought(messages: readonly JsonObject[], before: string, behind: string): Sought[] {

@@ -120,14 +120,18 @@ export class TemplateForm implements MessageForm, Spelling {
 	 * for somebody else's.
 	 */
 	#probedRole(role: string): boolean {
-		const asked = (name: string) => {
-			const [place] = places(role, false, FIRST);
-			return place === undefined
-				? null
-				: this.#render(place.messages.with(place.at, new Map(place.messages[place.at]).set("role", name)));
-		};
+		const [first, ...others] = places(role, false, FIRST);
+		if (first === undefined || this.#knownIn(first, role) !== true) return false;
+		// What the template refuses elsewhere is refused, with its own words, where it stands.
+		return others.every((place) => this.#knownIn(place, role) !== false);
+	}
+
+	/** Null when the template refuses it there. */
+	#knownIn({ messages, at }: Place, role: string): boolean | null {
+		const asked = (name: string) => this.#render(messages.with(at, new Map(messages[at]).set("role", name)));
 		const shown = asked(role);
-		if (shown?.includes(FIRST) !== true) return false;
+		if (shown === null) return null;
+		if (!shown.includes(FIRST)) return false;
 		const madeUp = asked(MADE_UP_ROLE);
 		if (shown !== madeUp) return true;
 		// A template that tells no roles apart has the same place for all of them.

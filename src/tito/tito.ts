@@ -88,6 +88,8 @@ export interface Tito {
 	 * have beside `name` and `arguments`. Cached; costs the same for every name that a client may make up.
 	 */
 	shows(role: string, field: string): boolean;
+	/** The role as which the prompt format shows a message of that role: `system` for a `developer` that it does not know. */
+	shownRole?(role: string): string;
 	/** The first text of `messages` that spells a control token, with the message's index; null when none does. */
 	controlText?(messages: readonly JsonObject[]): { index: number; token: string } | null;
 	/** How stored and rendered ids are compared. */

@@ -59,6 +59,7 @@ describe("A field is shown", () => {
 					return counting.comparable(input, generates);
 				},
 				suffix: (input) => counting.suffix(input),
+				shownRole: (role) => counting.shownRole(role),
 			},
 			new Map(),
 			wordsOf(NAMES),

@@ -4,7 +4,7 @@ import { writeJson } from "../../json/parse.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
 import type { ConversationEncoder, ConversationRenderer } from "../family.js";
 import { jsonText } from "../jinja/spelling.js";
-import { type MessageForm, shownMessage } from "../messages.js";
+import { type MessageForm, roleAs, shownMessage } from "../messages.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "../tito.js";
 import { canonicalTools, type ToolSchemaVersion } from "../tools.js";
 import { wellFormed } from "../well-formed.js";
@@ -104,6 +104,10 @@ export class EncodedConversation implements ConversationEncoder {
 		const conversation = [standIn(lastAssistant), ...placed];
 		const [, ...texts] = this.#format.texts(conversation, { thinking, addGenerationPrompt: true }, "");
 		return wellFormed(texts.join("") + this.#opener(conversation.at(-1), thinking), placed);
+	}
+
+	shownRole(role: string): string {
+		return roleAs(role, this.#form);
 	}
 
 	#placed(message: JsonObject, where: string, lenient: boolean): Placed {
