@@ -16,6 +16,8 @@ export interface Checkpoint {
 	chatTemplate: string | null;
 	/** Rows of the model's output layer by config.json (0 when it does not say): often more than the tokenizer has tokens. */
 	outputSize: number;
+	/** `eos_token_id` of generation_config.json, what the engine stops at: a number or a list there. */
+	endIds: readonly number[];
 	/** `model_type` of config.json; null when it does not say. */
 	modelType: string | null;
 }
@@ -48,7 +50,8 @@ export function loadCheckpoint(dir: string, options: CheckpointOptions): Checkpo
 		);
 	const config = readConfig(join(dir, "tokenizer_config.json"));
 	const chatTemplate = customTemplate(options.chatTemplateFile) ?? ownTemplate(dir, config);
-	const modelConfig = modelConfigOf(join(dir, "config.json"));
+	const modelConfig = jsonObjectIn(join(dir, "config.json"));
+	const generation = jsonObjectIn(join(dir, "generation_config.json"));
 	const modelType = modelConfig?.get("model_type");
 	return {
 		dir,
@@ -56,13 +59,20 @@ export function loadCheckpoint(dir: string, options: CheckpointOptions): Checkpo
 		specialTokens: specialTokens(config),
 		flaggedSpecialIds: flaggedSpecialIds(config),
 		chatTemplate,
+		endIds: generation === null ? [] : tokenIds(generation.get("eos_token_id")),
 		outputSize: modelConfig === null ? 0 : outputSizeOf(modelConfig),
 		modelType: typeof modelType === "string" ? modelType : null,
 	};
 }
 
-function modelConfigOf(file: string): JsonObject | null {
+/** Null where there is no such file. */
+function jsonObjectIn(file: string): JsonObject | null {
 	return isFile(file) ? readConfig(file) : null;
+}
+
+function tokenIds(value: JsonValue | undefined): number[] {
+	const ids = Array.isArray(value) ? value : [value];
+	return ids.flatMap((id) => (id instanceof JsonNumber && id.isInteger ? [id.value] : []));
 }
 
 /** `vocab_size`, at the top or under `text_config` as multimodal models have it. */

@@ -105,24 +105,25 @@ function fieldNames({ prompts }: Family, { chatTemplate }: Checkpoint): Set<stri
 	return wordsOf((prompts.kind === "template" ? prompts.template : chatTemplate) ?? "");
 }
 
-/** The end-of-sequence token where the template puts it behind an answer; null where it does not. */
+/** Of the tokens that end a sequence the one that the template puts behind an answer; null where it puts none of them. */
 async function endOfAnswer(
 	renderer: ConversationRenderer,
 	kwargs: TemplateKwargs,
-	{ specialTokens }: Checkpoint,
+	{ specialTokens, endIds }: Checkpoint,
 	encoder: Encoder,
 ): Promise<AnswerEnd | null> {
-	const token = specialTokens.get("eos_token");
-	const id = token === undefined ? null : encoder.tokenId(token);
-	if (token === undefined || id === null) return null;
+	const named = encoder.tokenId(specialTokens.get("eos_token") ?? "");
+	const ids = [...(named === null ? [] : [named]), ...endIds.filter((id) => id < encoder.vocabSize)];
 	try {
 		const messages = ["user", "assistant"].map(
 			(role) => new Map([...Object.entries({ role, content: "probe" })]),
 		);
 		const text = renderer.comparable({ messages, tools: undefined, kwargs });
-		return text.trimEnd().endsWith(token)
-			? { id, behind: [...(await encoder.encode(text.slice(text.trimEnd().length)))] }
-			: null;
+		const ended = text.trimEnd();
+		const tokens = await encoder.decodeMany(ids.map((id) => Int32Array.of(id)));
+		const at = tokens.findIndex((token) => token !== "" && ended.endsWith(token));
+		const id = ids[at];
+		return id === undefined ? null : { id, behind: [...(await encoder.encode(text.slice(ended.length)))] };
 	} catch (error) {
 		if (error instanceof RollpinError) return null;
 		throw error;
@@ -264,6 +265,10 @@ class CheckpointTito implements Tito {
 
 	shows(role: string, field: string): boolean {
 		return this.#probe.shows(role, field);
+	}
+
+	shownRole(role: string): string {
+		return this.#renderer.shownRole(role);
 	}
 
 	decode(ids: Int32Array): Promise<string> {

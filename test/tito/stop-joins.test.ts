@@ -1,10 +1,12 @@
 // An answer that a stop string ended is closed as the family's template would close it; every family, on the toy tokenizer.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/json/value.js";
 import { findMismatches } from "../../src/tito/mismatch.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
 import { TOY_RIGS } from "./rigs.js";
-import { message } from "./toy.js";
+import { message, TOY_DIR } from "./toy.js";
 
 const END: Readonly<Record<string, string>> = {
 	default: "<|im_end|>\n",
@@ -21,6 +23,28 @@ const END: Readonly<Record<string, string>> = {
 	glm47: "",
 	glm53: "",
 };
+
+test("The default family's end of a turn is whichever end of generation_config.json its template writes", async () => {
+	const inserted = async (config: object | null, eosToken?: string) => {
+		const dir = toyWith([]);
+		const file = join(dir, "tokenizer_config.json");
+		const own = JSON.parse(readFileSync(file, "utf8"));
+		writeFileSync(file, JSON.stringify({ ...own, eos_token: eosToken ?? null }));
+		if (config !== null) writeFileSync(join(dir, "generation_config.json"), JSON.stringify(config));
+		const { tito, encode } = await familyRig("default", dir);
+		const boundary = tito.joinBoundary((await encode("x")).at(-1), "stop");
+		removeToy(dir);
+		return tito.decode(Int32Array.from(boundary.insert));
+	};
+	const { id } = await familyRig("default", TOY_DIR);
+	const [text, turn] = [id("<|endoftext|>"), id("<|im_end|>")];
+	expect(await inserted({ eos_token_id: [text, turn] })).toBe("<|im_end|>\n");
+	expect(await inserted({ eos_token_id: turn })).toBe("<|im_end|>\n");
+	expect(await inserted({ eos_token_id: [text, turn] }, "<|endoftext|>")).toBe("<|im_end|>\n");
+	expect(await inserted({ eos_token_id: text })).toBe("");
+	expect(await inserted({ eos_token_id: [1e9, null] })).toBe("");
+	expect(await inserted(null)).toBe("");
+});
 
 describe.each(TOY_RIGS)("family $titoModel", ({ titoModel, tokens, template }) => {
 	let rig: FamilyRig;
