@@ -27,6 +27,7 @@ const FORMAT: PromptFormat = {
 	preamble: () => "",
 	texts: (messages, options, tools) =>
 		messages.map((placed, at) => text(placed, at, messages, options) + (at === 0 ? tools : "")),
+	inWrittenOrder: (messages) => messages,
 	opensReply: new Set(["user", "developer", "tool"]),
 	separator: () => " ",
 	oddArguments: "refuse",

@@ -2,10 +2,11 @@
 import { type Placed, requiredText, roleOf, toolCallsOf } from "./fields.js";
 
 /** A message that stands for itself, or what a user and tools said between two other messages. */
-export type Turn = { placed: Placed } | { parts: string[] };
+export type Turn = { placed: Placed } | { parts: Part[] };
 
 /** Result of a tool, or text of a user. */
 interface Part {
+	placed: Placed;
 	text: string;
 	/** The call that a result answers; null for a user's text. */
 	callId: string | null;
@@ -22,7 +23,7 @@ export function foldInputs(messages: readonly Placed[]): Turn[] {
 	};
 	for (const placed of messages) {
 		const role = roleOf(placed);
-		if (role === "user") open.push({ text: requiredText(placed, "content"), callId: null });
+		if (role === "user") open.push({ placed, text: requiredText(placed, "content"), callId: null });
 		else if (role === "tool") open.push(resultPart(placed));
 		else {
 			close();
@@ -35,16 +36,20 @@ export function foldInputs(messages: readonly Placed[]): Turn[] {
 	return turns;
 }
 
-function inCallOrder(parts: readonly Part[], callOrder: ReadonlyMap<string, number>): string[] {
+function inCallOrder(parts: readonly Part[], callOrder: ReadonlyMap<string, number>): Part[] {
 	const results = parts.filter(({ callId }) => callId !== null);
 	const place = ({ callId }: Part) => callOrder.get(callId ?? "") ?? 0;
 	results.sort((a, b) => place(a) - place(b));
 	let at = 0;
-	return parts.map((part) => (part.callId === null ? part : (results[at++] as Part)).text);
+	return parts.map((part) => (part.callId === null ? part : (results[at++] as Part)));
 }
 
 function resultPart(placed: Placed): Part {
 	const callId = placed.message.get("tool_call_id");
 	const text = requiredText(placed, "content");
-	return { text: `<tool_result>${text}</tool_result>`, callId: typeof callId === "string" ? callId : "" };
+	return {
+		placed,
+		text: `<tool_result>${text}</tool_result>`,
+		callId: typeof callId === "string" ? callId : "",
+	};
 }

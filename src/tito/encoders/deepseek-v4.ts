@@ -29,6 +29,10 @@ const FORMAT: PromptFormat = {
 		const turns = foldInputs(messages);
 		return turns.map((turn, at) => text(turn, turns[at + 1], options) + (at === 0 ? tools : ""));
 	},
+	inWrittenOrder: (messages) =>
+		foldInputs(messages).flatMap((turn) =>
+			"parts" in turn ? turn.parts.map(({ placed }) => placed) : turn.placed,
+		),
 	opensReply: new Set(["user", "developer", "tool"]),
 	separator: (role) => (role === "tool" ? "\n\n" : " "),
 	oddArguments: "text",
@@ -43,7 +47,7 @@ function text(turn: Turn, next: Turn | undefined, { thinking, addGenerationPromp
 	const answered =
 		next === undefined ? addGenerationPrompt : "placed" in next && REPLIES.has(roleOf(next.placed));
 	const opener = answered ? ASSISTANT + thinkingOpener(thinking) : "";
-	if ("parts" in turn) return USER + turn.parts.join("\n\n") + opener;
+	if ("parts" in turn) return USER + turn.parts.map((part) => part.text).join("\n\n") + opener;
 	const { placed } = turn;
 	const role = roleOf(placed);
 	switch (role) {

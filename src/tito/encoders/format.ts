@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from "../../json/value.js";
 import type { ConversationEncoder, ConversationRenderer } from "../family.js";
 import { jsonText } from "../jinja/spelling.js";
 import { type MessageForm, roleAs, shownMessage } from "../messages.js";
+import { checkRendered, type Spelling } from "../rendered-text.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "../tito.js";
 import { canonicalTools, type ToolSchemaVersion } from "../tools.js";
 import { wellFormed } from "../well-formed.js";
@@ -31,11 +32,21 @@ export interface PromptFormat {
 	texts(messages: readonly Placed[], options: TurnOptions, tools: string): string[];
 	/** Roles behind whose message the format itself opens the reply. */
 	opensReply: ReadonlySet<string>;
+	/** The messages in the order in which `texts` puts their contents. */
+	inWrittenOrder(messages: readonly Placed[]): readonly Placed[];
 	/** What stands between the texts of parts of one message. */
 	separator(role: string): string;
 	/** Arguments of a call that are not JSON. */
 	oddArguments: MessageForm["oddArguments"];
 }
+
+/** How these formats write texts: as they are, every message in its place, and never one left out on purpose. */
+const SPELLING: Spelling = {
+	asciiOnly: false,
+	calls: { by: "name", sorted: false, sortedWithin: false },
+	resultsInCallOrder: false,
+	writes: () => true,
+};
 
 const BOOLEANS = [true, false];
 
@@ -70,18 +81,20 @@ export class EncodedConversation implements ConversationEncoder {
 	}
 
 	prompt(input: PromptInput, addGenerationPrompt = true): string {
-		return this.#conversation(input, addGenerationPrompt, false);
+		const { text, placed } = this.#conversation(input, addGenerationPrompt, false);
+		checkRendered(text, this.#format.inWrittenOrder(placed), SPELLING, true, undefined);
+		return text;
 	}
 
 	comparable(input: PromptInput, addGenerationPrompt = false): string {
-		return this.#conversation(input, addGenerationPrompt, true);
+		return this.#conversation(input, addGenerationPrompt, true).text;
 	}
 
 	#conversation(
 		{ messages, tools, kwargs }: PromptInput,
 		addGenerationPrompt: boolean,
 		lenient: boolean,
-	): string {
+	): { text: string; placed: readonly Placed[] } {
 		const thinking = this.#thinking(kwargs);
 		const placed = messages.map((message, at) => this.#placed(message, `messages[${at}]`, lenient));
 		const schemas = toolSchemas(tools, this.#toolSchemaVersion);
@@ -90,7 +103,8 @@ export class EncodedConversation implements ConversationEncoder {
 		const texts = this.#format.texts(placed, { thinking, addGenerationPrompt }, section);
 		const begin = kwargs.get("add_default_bos_token") === false ? "" : BEGIN;
 		const opener = addGenerationPrompt ? this.#opener(placed.at(-1), thinking) : "";
-		return wellFormed(begin + this.#format.preamble(kwargs, thinking) + texts.join("") + opener, placed);
+		const text = begin + this.#format.preamble(kwargs, thinking) + texts.join("") + opener;
+		return { text: wellFormed(text, placed), placed };
 	}
 
 	/**
@@ -103,7 +117,10 @@ export class EncodedConversation implements ConversationEncoder {
 		const placed = appended.map((message, at) => this.#placed(message, `appended message ${at}`, false));
 		const conversation = [standIn(lastAssistant), ...placed];
 		const [, ...texts] = this.#format.texts(conversation, { thinking, addGenerationPrompt: true }, "");
-		return wellFormed(texts.join("") + this.#opener(conversation.at(-1), thinking), placed);
+		const text = wellFormed(texts.join("") + this.#opener(conversation.at(-1), thinking), placed);
+		const [, ...written] = this.#format.inWrittenOrder(conversation);
+		checkRendered(text, written, SPELLING, false, undefined);
+		return text;
 	}
 
 	shownRole(role: string): string {
