@@ -47,7 +47,7 @@ const AFTER = 10;
 /** Never throws; ends within `timeoutMs`. */
 export async function checkEngine(parts: EngineCheckParts): Promise<EngineCheck> {
 	const signal = AbortSignal.timeout(parts.timeoutMs);
-	const url = parts.url.replace(/\/+$/, "");
+	const { url } = parts;
 	const model = parts.model ?? (await modelNameOf(url, signal));
 	const kwargs = parts.tito.effectiveKwargs(undefined);
 	const rows: CheckedConversation[] = [];

@@ -1,7 +1,7 @@
 // POST /sessions/{id}/verify: the truth check now, and the session's own ids scored by the engine once more. Changes nothing.
 import type { ServerResponse } from "node:http";
 import type { SessionId } from "../base/ids.js";
-import { member, post } from "../engine/own-prompt.js";
+import { ask, failureOf, member } from "../engine/ask.js";
 import { planRead, recordPieces } from "../session/records.js";
 import type { WorkerContext } from "./context.js";
 import { checkEngine } from "./engine-check.js";
@@ -38,16 +38,16 @@ export async function verifySession(
 
 /** @param ids decimal, comma-separated; all of them were checked when they were stored */
 async function scored(context: WorkerContext, ids: string): Promise<object> {
-	const url = (context.config.upstream ?? "").replace(/\/+$/, "");
+	const signal = AbortSignal.timeout(RESCORE_TIMEOUT_MS);
 	const body = `{"input_ids":[${ids}],"sampling_params":{"max_new_tokens":1,"temperature":0},"return_logprob":true,"logprob_start_len":0}`;
 	try {
-		const reply = await post(url, "/generate", body, AbortSignal.timeout(RESCORE_TIMEOUT_MS));
+		const reply = await ask(context.config.upstream ?? "", "/generate", signal, body);
 		const entries = member(member(reply.body, "meta_info"), "input_token_logprobs");
 		if (reply.status !== 200 || !Array.isArray(entries))
 			return { error: `/generate answered ${reply.status}: ${reply.text.slice(0, 200)}` };
 		const lists = entries.map((entry: unknown) => (Array.isArray(entry) ? entry : []));
 		return { ids: lists.map((entry) => entry[1]), logprobs: lists.map((entry) => entry[0]) };
 	} catch (error) {
-		return { error: error instanceof Error ? error.message : String(error) };
+		return { error: `/generate: ${failureOf(error, signal)}` };
 	}
 }
