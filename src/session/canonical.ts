@@ -13,7 +13,8 @@ import { parsedArguments } from "./tool-arguments.js";
 
 /** What the prompt format makes of messages; `Tito` has it. */
 export interface ShownMessages {
-	partSeparator(role: string): string;
+	/** @param calling the message has tool calls */
+	partSeparator(role: string, calling: boolean): string;
 	shows(role: string, field: string): boolean;
 }
 
@@ -45,7 +46,7 @@ export function answerForm(message: JsonObject, shown: ShownMessages): AnswerFor
 	const texts = textsOf(message.get("content"), ANSWER_TEXTS, true);
 	return {
 		role,
-		content: joined(texts, shown.partSeparator(role)).map((text) => keyOf(trimmed(text))),
+		content: joined(texts, separatorOf(message, shown)).map((text) => keyOf(trimmed(text))),
 		reasoning: reasoningTexts(message, texts)
 			.map(({ text }) => (text === null ? "?" : keyOf(trimmed(text))))
 			.filter((key) => key !== EMPTY),
@@ -117,8 +118,8 @@ const FORM_BYTES = 150;
 
 /** Types of parts that are text in an answer: the wires of chat and of responses. */
 export const ANSWER_TEXTS: ReadonlySet<string> = new Set(["text", "output_text"]);
-/** Of a prompt only those that are shown as their text. */
-export const PROMPT_TEXTS: ReadonlySet<string> = new Set(["text"]);
+/** Of a prompt those that are shown as their text. */
+export const PROMPT_TEXTS: ReadonlySet<string> = new Set([...ANSWER_TEXTS, "input_text"]);
 
 function joined({ texts, others }: ContentTexts, separator: string): string[] {
 	const rest = others.length === 0 ? "" : writeJson(others);
@@ -131,7 +132,13 @@ function joined({ texts, others }: ContentTexts, separator: string): string[] {
 export function promptContent(message: JsonObject, shown: ShownMessages): JsonValue {
 	const role = roleOf(message);
 	const { list, others, texts } = textsOf(message.get("content"), PROMPT_TEXTS, role === "assistant");
-	return others.length === 0 ? texts.join(shown.partSeparator(role)) : list;
+	return others.length === 0 ? texts.join(separatorOf(message, shown)) : list;
+}
+
+/** What stands between the texts of the message's parts in the prompt. */
+export function separatorOf(message: JsonObject, shown: ShownMessages): string {
+	const role = roleOf(message);
+	return shown.partSeparator(role, role === "assistant" && callsOf(message).length > 0);
 }
 
 function promptCall(call: JsonObject, role: string, shown: ShownMessages): JsonValue {
@@ -142,13 +149,13 @@ function promptCall(call: JsonObject, role: string, shown: ShownMessages): JsonV
 	return [
 		nameOf(called),
 		args === undefined ? ["text", given] : ["value", args],
-		...shownFields(call, CALL, inCall),
-		...shownFields(called, FUNCTION, inCall),
+		...shownFields(call, called === call ? FUNCTION : CALL, inCall),
+		...(called === call ? [] : shownFields(called, FUNCTION, inCall)),
 	];
 }
 
 const CALL = new Set(["function"]);
-const FUNCTION = new Set(["name", "arguments"]);
+export const FUNCTION = new Set(["name", "arguments", "function"]);
 
 function shownFields(
 	object: JsonObject,
@@ -209,9 +216,11 @@ export function callsOf(message: JsonObject): JsonObject[] {
 	return calls.map((call) => (call instanceof Map ? call : new Map([["function", call]])));
 }
 
+/** Where a call has its name and arguments: some clients put them into the call itself, and are shown so too. */
 export function functionOf(call: JsonObject): JsonObject {
 	const called = call.get("function");
-	return called instanceof Map ? called : new Map();
+	if (called instanceof Map) return called;
+	return typeof call.get("name") === "string" ? call : new Map();
 }
 
 export function nameOf(called: JsonObject): string {

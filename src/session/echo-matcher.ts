@@ -8,6 +8,7 @@ import {
 	CARRIED,
 	callsOf,
 	canonicalJson,
+	FUNCTION,
 	functionOf,
 	idOf,
 	nameOf,
@@ -20,6 +21,7 @@ import {
 	type ShownMessages,
 	sameAnswer,
 	sameContent,
+	separatorOf,
 	trimmed,
 } from "./canonical.js";
 import { type Difference, difference, differingPlace, type Side } from "./difference.js";
@@ -89,12 +91,13 @@ function answerCallsDifference(stored: JsonObject, replayed: JsonObject): Differ
 		const known = own[at] as JsonObject;
 		const path = `tool_calls[${at}]`;
 		const [called, knownCalled] = [functionOf(call), functionOf(known)];
+		const inner = called === call ? path : `${path}.function`;
 		if (nameOf(called) !== nameOf(knownCalled))
-			return difference(`${path}.function.name`, called.get("name"), knownCalled.get("name"));
+			return difference(`${inner}.name`, called.get("name"), knownCalled.get("name"));
 		const [id, knownId] = [idOf(call), idOf(known)];
 		if (id !== null && knownId !== null && id !== knownId)
 			return difference(`${path}.id`, call.get("id"), known.get("id"));
-		const found = argumentsDifference(path, called, knownCalled, sameCanonically);
+		const found = argumentsDifference(inner, called, knownCalled, sameCanonically);
 		if (found !== null) return found;
 	}
 	return null;
@@ -109,7 +112,7 @@ function argumentsDifference(
 	knownCalled: JsonObject,
 	same: (a: JsonValue, b: JsonValue) => boolean,
 ): Difference | null {
-	const place = `${path}.function.arguments`;
+	const place = `${path}.arguments`;
 	const given = called.get("arguments") ?? null;
 	const known = knownCalled.get("arguments") ?? null;
 	const [sent, stored] = [parsedArguments(given), parsedArguments(known)];
@@ -138,11 +141,10 @@ function contentDifference(
 	textTypes: ReadonlySet<string>,
 	shown: ShownMessages,
 ): Difference {
-	const separator = shown.partSeparator(roleOf(stored));
 	const side = (message: JsonObject): Side => {
 		const content = message.get("content");
 		const { others, texts } = textsOf(content, textTypes, roleOf(message) === "assistant");
-		return others.length === 0 ? texts.join(separator) : content;
+		return others.length === 0 ? texts.join(separatorOf(message, shown)) : content;
 	};
 	return difference("content", side(replayed), side(stored));
 }
@@ -177,12 +179,13 @@ function promptCallsDifference(
 		const known = own[at] as JsonObject;
 		const path = `tool_calls[${at}]`;
 		const [called, knownCalled] = [functionOf(call), functionOf(known)];
+		const inner = called === call ? path : `${path}.function`;
 		if (nameOf(called) !== nameOf(knownCalled))
-			return difference(`${path}.function.name`, called.get("name"), knownCalled.get("name"));
-		const found = argumentsDifference(path, called, knownCalled, sameSpelling);
+			return difference(`${inner}.name`, called.get("name"), knownCalled.get("name"));
+		const found = argumentsDifference(inner, called, knownCalled, sameSpelling);
 		if (found !== null) return found;
 		for (const field of new Set([...call.keys(), ...known.keys()])) {
-			if (field === "function" || !shown.shows(roleOf(stored), `tool_calls[].${field}`)) continue;
+			if (FUNCTION.has(field) || !shown.shows(roleOf(stored), `tool_calls[].${field}`)) continue;
 			const place = differingPlace(`${path}.${field}`, call.get(field), known.get(field), sameSpelling);
 			if (place !== null) return place;
 		}

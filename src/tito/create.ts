@@ -259,8 +259,8 @@ class CheckpointTito implements Tito {
 		return this.#encoder.encode(this.#renderer.comparable(input));
 	}
 
-	partSeparator(role: string): string {
-		return this.#probe.partSeparator(role);
+	partSeparator(role: string, calling: boolean): string {
+		return this.#probe.partSeparator(role, calling);
 	}
 
 	shows(role: string, field: string): boolean {

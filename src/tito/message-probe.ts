@@ -32,12 +32,15 @@ export class MessageProbe {
 		this.#names = names;
 	}
 
-	partSeparator(role: string): string {
-		let separator = this.#separators.get(role);
-		if (separator === undefined) {
-			separator = this.#probedSeparator(role);
-			this.#separators.set(role, separator);
-		}
+	partSeparator(role: string, calling: boolean): string {
+		const key = `${role} ${calling}`;
+		const known = this.#separators.get(key);
+		if (known !== undefined) return known;
+		const separator =
+			this.#probedSeparator(role, calling, false) ??
+			this.#probedSeparator(role, calling, true) ??
+			JOINED_WITH;
+		this.#separators.set(key, separator);
 		return separator;
 	}
 
@@ -52,13 +55,17 @@ export class MessageProbe {
 		return shown;
 	}
 
-	#probedSeparator(role: string): string {
+	/** Null where the texts are not in the prompt: some templates refuse a conversation of a system message alone. */
+	#probedSeparator(role: string, calling: boolean, followed: boolean): string | null {
 		const part = (text: string): JsonObject => new Map([...TEXT_PART, ["text", text]]);
-		const text = this.#prompt(role, (message) => message.set("content", [part(FIRST), part(SECOND)]), false);
+		const change = (message: JsonObject) => {
+			message.set("content", [part(FIRST), part(SECOND)]);
+			if (!calling) message.delete("tool_calls");
+		};
+		const text = this.#prompt(role, change, followed);
 		const start = text?.indexOf(FIRST) ?? -1;
 		const end = text?.indexOf(SECOND, start) ?? -1;
-		if (text === null || start === -1 || end === -1) return JOINED_WITH;
-		return text.slice(start + FIRST.length, end);
+		return text === null || start === -1 || end === -1 ? null : text.slice(start + FIRST.length, end);
 	}
 
 	/** Also where a message is followed by others: some templates show a field of the last message only, some never there. */

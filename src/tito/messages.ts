@@ -20,7 +20,9 @@ export interface MessageForm {
 }
 
 /** Reasoning under the names that engines and clients have for it; the template's own first. */
-const REASONING_NAMES = ["reasoning_content", "reasoning"] as const;
+const REASONING_NAMES = ["reasoning_content", "reasoning", "thinking"] as const;
+/** Lists of pieces of it: OpenRouter's (https://openrouter.ai/docs/use-cases/reasoning-tokens) and LiteLLM's. */
+const REASONING_LISTS = ["reasoning_details", "thinking_blocks"] as const;
 
 /**
  * The message as the template is given it: `developer` as `system` where it is not known, null as an empty content, parts
@@ -111,8 +113,10 @@ function reasoningOf(
 		const text = message.get(name);
 		if (typeof text === "string" && text !== "") return text;
 	}
-	const details = detailedReasoning(message.get("reasoning_details"));
-	if (details !== "") return details;
+	for (const name of REASONING_LISTS) {
+		const text = listedReasoning(message.get(name));
+		if (text !== "") return text;
+	}
 	const thought = parts?.thoughts ?? [];
 	const text = thought.map((part) => part.text).join("");
 	const [first] = thought;
@@ -124,12 +128,12 @@ function reasoningOf(
 	return text === "" ? null : text;
 }
 
-/** OpenRouter's list (https://openrouter.ai/docs/use-cases/reasoning-tokens); encrypted entries have no text. */
-function detailedReasoning(details: JsonValue | undefined): string {
-	if (!Array.isArray(details)) return "";
-	const texts = details.map((entry) => {
+/** Encrypted entries have no text. */
+function listedReasoning(pieces: JsonValue | undefined): string {
+	if (!Array.isArray(pieces)) return "";
+	const texts = pieces.map((entry) => {
 		if (!(entry instanceof Map)) return "";
-		const text = entry.get("text") ?? entry.get("summary");
+		const text = entry.get("thinking") ?? entry.get("text") ?? entry.get("summary");
 		return typeof text === "string" ? text : "";
 	});
 	return texts.join("");

@@ -80,8 +80,11 @@ export interface Tito {
 	decodeMany(lists: readonly Int32Array[]): Promise<string[]>;
 	/** Ids of a whole conversation without a generation prompt, for comparing with what is stored. */
 	encodeConversation(input: PromptInput): Promise<Int32Array>;
-	/** What stands in the prompt between the texts of the parts of one message's content, for messages of that role. */
-	partSeparator(role: string): string;
+	/**
+	 * What stands in the prompt between the texts of the parts of one message's content, for messages of that role, with
+	 * tool calls or without.
+	 */
+	partSeparator(role: string, calling: boolean): string;
 	/**
 	 * Whether another value of this top-level field changes the prompt of a message of that role. `tool_calls[].id` asks
 	 * about the ids of an assistant's calls, `tool_calls[].<name>` about any other field that a call or its function may

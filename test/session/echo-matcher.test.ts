@@ -23,6 +23,8 @@ const args = (text: string, more: object = {}) =>
 	});
 const call = (id: unknown, name: string, given: unknown) =>
 	answer({ content: "", tool_calls: [{ id, function: { name, arguments: given } }] });
+const flat = (name: string, given: unknown) =>
+	answer({ content: "", tool_calls: [{ id: "c1", name, arguments: given }] });
 const prompt = (role: string, more: object) => JSON.stringify({ role, ...more });
 const part = (text: string, more: object = {}) => ({ type: "text", text, ...more });
 
@@ -61,6 +63,7 @@ describe("An answer is recognised in another spelling", () => {
 		["null arguments", call("c1", "run", null), call("c1", "run", "{}")],
 		["arguments as an object", args('{"a":1}'), call("c1", "run", { a: 1 })],
 		["arguments that do not parse", args('{"a":'), args('{"a":')],
+		["a call without its function", args('{"a":1}'), flat("run", '{"a": 1}')],
 		["a call with more keys", args("{}"), args("{}", { index: 0, parsed_arguments: {} })],
 		["a call without its id", args("{}"), call(null, "run", "{}")],
 		["its reasoning left out", answer({ reasoning_content: "R" }), answer({})],
@@ -201,6 +204,12 @@ describe("Another answer is told apart, and where", () => {
 			"tool_calls[0].function.arguments.a[0]: 2 sent, 1 stored",
 		],
 		[
+			"an argument of a call without its function",
+			args('{"a":1}'),
+			flat("run", { a: 2 }),
+			"tool_calls[0].arguments.a: 2 sent, 1 stored",
+		],
+		[
 			"arguments that do not parse",
 			args('{"a":'),
 			args('{"b":'),
@@ -223,6 +232,12 @@ describe("A prompt message is the same when the model sees the same", () => {
 			prompt("user", { content: [part("u", { cache_control: {} })] }),
 			prompt("user", { content: [part("u")] }),
 		],
+		[
+			"a part under another name",
+			prompt("user", { content: [{ type: "input_text", text: "u" }] }),
+			prompt("user", { content: "u" }),
+		],
+		["a call without its function", args("{}"), flat("run", null).replace('""', "null")],
 		["nothing", prompt("tool", { content: "" }), prompt("tool", { content: null })],
 		["no content", prompt("tool", { content: "" }), prompt("tool", {})],
 		[
@@ -264,6 +279,18 @@ describe("A prompt message is the same when the model sees the same", () => {
 			args('{"a":1}'),
 			args('{"a":1.0}'),
 			"tool_calls[0].function.arguments.a: 1.0 sent, 1 stored",
+		],
+		[
+			"the name of a call without its function",
+			flat("run", "{}"),
+			flat("erase", "{}"),
+			'tool_calls[0].name: "erase" sent, "run" stored',
+		],
+		[
+			"an argument of one",
+			flat("run", '{"a":"one"}'),
+			flat("run", '{"a":"two"}'),
+			'tool_calls[0].arguments.a: "two" sent, "one" stored',
 		],
 		[
 			"an assistant's reasoning left out",

@@ -131,7 +131,7 @@ export function heldTito(tito: Tito, points: Checkpoints): Tito {
 		decode: (ids) => tito.decode(ids),
 		decodeMany: (lists) => tito.decodeMany(lists),
 		encodeConversation: (input) => tito.encodeConversation(input),
-		partSeparator: (role) => tito.partSeparator(role),
+		partSeparator: (role, calling) => tito.partSeparator(role, calling),
 		shows: (role, field) => tito.shows(role, field),
 		segmentation: tito.segmentation,
 		async encodePrompt(input) {

@@ -1,7 +1,7 @@
 // Contents given as lists of parts: their text is in the prompt whatever the template, and a part that would be lost is refused.
 import { describe, expect, it } from "vitest";
 import { parseJson } from "../../src/json/parse.js";
-import type { JsonObject } from "../../src/json/value.js";
+import type { JsonObject, JsonValue } from "../../src/json/value.js";
 import { ChatTemplate } from "../../src/tito/jinja/template.js";
 import { type MessageForm, shownMessage } from "../../src/tito/messages.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
@@ -44,6 +44,25 @@ describe("A content of parts", () => {
 		const answer = shown([thought, text("Yes")], false, "assistant");
 		expect([answer.get("reasoning_content"), answer.get("content")]).toEqual(["Hm.", "Yes"]);
 		expect(() => shown([thought], false)).toThrow("messages[3].content[0] is of type thinking");
+	});
+
+	it.each<[string, JsonValue]>([
+		["reasoning", "Hm."],
+		["thinking", "Hm."],
+		["reasoning_details", [new Map([["text", "Hm."]])]],
+		["thinking_blocks", [new Map([["thinking", "Hm."]]), new Map([["type", "redacted_thinking"]])]],
+	])("gives an assistant's %s to its reasoning", (field, value) => {
+		const answer = shownMessage(
+			new Map<string, JsonValue>([
+				["role", "assistant"],
+				["content", "Yes"],
+				[field, value],
+			]),
+			"messages[3]",
+			form(false),
+			false,
+		);
+		expect(answer.get("reasoning_content")).toBe("Hm.");
 	});
 
 	for (const [what, content, said] of [

@@ -27,9 +27,21 @@ const LAST_ONLY =
 
 describe("The separator of parts", () => {
 	it("is a space where the texts are joined for the template, and what a template that reads lists puts there", () => {
-		expect(probe(ONE_LINE).partSeparator("user")).toBe(" ");
-		expect(probe(LISTS).partSeparator("user")).toBe("");
-		expect(probe("{{ raise_exception('no') }}").partSeparator("user")).toBe(" ");
+		expect(probe(ONE_LINE).partSeparator("user", false)).toBe(" ");
+		expect(probe(LISTS).partSeparator("user", false)).toBe("");
+		expect(probe("{{ raise_exception('no') }}").partSeparator("user", false)).toBe(" ");
+	});
+
+	it("is asked of a message with calls and of one without: some templates read only one of them as a list", () => {
+		const source =
+			"{% for m in messages %}{% if m.tool_calls %}{{ m.content }}{% elif m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endif %}{% endfor %}";
+		expect(probe(source).partSeparator("assistant", false)).toBe("");
+		expect(probe(source).partSeparator("assistant", true)).toBe(" ");
+	});
+
+	it("is found where a template refuses a system message that no user's follows", () => {
+		const source = `{% if messages[-1].role != 'user' %}{{ raise_exception('no user') }}{% endif %}${LISTS}`;
+		expect(probe(source).partSeparator("system", false)).toBe("");
 	});
 });
 
@@ -74,7 +86,7 @@ describe("A Tito", () => {
 		const tito = await toyTito();
 		expect(tito.shows("user", "refusal")).toBe(false);
 		expect(tito.shows("assistant", "reasoning_content")).toBe(true);
-		expect([" ", ""]).toContain(tito.partSeparator("user"));
+		expect([" ", ""]).toContain(tito.partSeparator("user", false));
 	});
 
 	it("of a family whose prompt is code asks that code", () => {
