@@ -7,7 +7,7 @@ import { continued } from "./continued.js";
 import { conversations, TOOLS } from "./conversations.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
 import { GLM_LIKE, REAL_RIGS, realRig, sharedCheckpoint, TOY_RIGS } from "./rigs.js";
-import { describeWithShared } from "./shared.js";
+import { describeWithShared, LOADING_MS } from "./shared.js";
 import { message } from "./toy.js";
 
 async function report(
@@ -141,7 +141,7 @@ describeWithShared("on the models' own tokenizers", () => {
 		let rig: FamilyRig;
 		beforeAll(async () => {
 			rig = await realRig(real);
-		});
+		}, LOADING_MS);
 		spelling(real.titoModel, real.template ?? "", () => rig, 15);
 	});
 

@@ -7,7 +7,7 @@ import { continued } from "./continued.js";
 import { conversations, TOOLS, type Turn } from "./conversations.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
 import { REAL_RIGS, realRig, TOY_RIGS } from "./rigs.js";
-import { describeWithShared } from "./shared.js";
+import { describeWithShared, LOADING_MS } from "./shared.js";
 
 /** A session whose engine samples just what the template writes for each answer. */
 async function session({ tito, stored }: FamilyRig, turns: readonly Turn[], withTools: boolean) {
@@ -63,7 +63,7 @@ describeWithShared("on the models' own tokenizers", () => {
 		let rig: FamilyRig;
 		beforeAll(async () => {
 			rig = await realRig(real);
-		});
+		}, LOADING_MS);
 		properties(() => rig, 100);
 	});
 });

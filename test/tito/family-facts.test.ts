@@ -6,7 +6,7 @@ import { familyNamed } from "../../src/tito/families/registry.js";
 import type { AppendRole } from "../../src/tito/tito.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
 import { REAL_RIGS, sharedCheckpoint, TOY_RIGS } from "./rigs.js";
-import { describeWithShared, sharedDir } from "./shared.js";
+import { describeWithShared, LOADING_MS, sharedDir } from "./shared.js";
 import { TOY_DIR } from "./toy.js";
 
 const ALL: AppendRole[] = ["tool", "user", "system", "assistant"];
@@ -162,7 +162,7 @@ describeWithShared("families on the models' own tokenizers", () => {
 			let rig: FamilyRig;
 			beforeAll(async () => {
 				rig = await familyRig(titoModel, sharedCheckpoint(checkpoint));
-			});
+			}, LOADING_MS);
 			onTokenizer(
 				titoModel,
 				() => rig,

@@ -8,6 +8,9 @@ import type { PromptInput } from "../../src/tito/tito.js";
 
 const beside = resolve(import.meta.dirname, "../../../shared");
 
+/** Building a model's own tokenizer takes seconds, on a machine with other work to do many. */
+export const LOADING_MS = 180_000;
+
 /** The directory with `checkpoints/` and `golden/`; null where it is absent. */
 export const sharedDir: string | null =
 	[process.env.ROLLPIN_SHARED, beside].find((dir) => dir !== undefined && existsSync(join(dir, "golden"))) ??

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createTito } from "../../src/tito/create.js";
-import { describeWithShared, sharedDir } from "./shared.js";
+import { describeWithShared, LOADING_MS, sharedDir } from "./shared.js";
 import { toyTito } from "./toy.js";
 
 test.each([
@@ -21,13 +21,17 @@ describeWithShared("families on real checkpoints", () => {
 		["nemotron-3", "nemotron3", false],
 		["nemotron-3", "qwen3", true],
 		["glm-4.7", "glm47", false],
-	])("%s with --tito-model %s", async (checkpoint, titoModel, differs) => {
-		const tito = await createTito({
-			checkpointDir: join(sharedDir ?? "", "checkpoints", checkpoint),
-			chatTemplateFile: null,
-			chatTemplateKwargs: new Map(),
-			titoModel,
-		});
-		expect(tito.differsFromCheckpoint).toBe(differs);
-	});
+	])(
+		"%s with --tito-model %s",
+		async (checkpoint, titoModel, differs) => {
+			const tito = await createTito({
+				checkpointDir: join(sharedDir ?? "", "checkpoints", checkpoint),
+				chatTemplateFile: null,
+				chatTemplateKwargs: new Map(),
+				titoModel,
+			});
+			expect(tito.differsFromCheckpoint).toBe(differs);
+		},
+		LOADING_MS,
+	);
 });

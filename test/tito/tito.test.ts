@@ -115,7 +115,7 @@ describe("a template", () => {
 	test("sees tools in the engine's key order with defaults, unknown keys dropped and bare functions wrapped", async () => {
 		const tools = list(
 			json(
-				'[{"function":{"strict":null,"parameters":{"z":1,"a":2.0},"name":"f","extra":1},"defer":true},{"name":"g","description":"d"}]',
+				'[{"function":{"parameters":{"z":1,"a":2.0},"name":"f","extra":1},"defer":true},{"name":"g","description":"d"}]',
 			),
 		);
 		expect(await rendered("{{ tools | tojson }}", [message("user", "")], tools)).toBe(
