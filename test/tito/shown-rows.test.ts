@@ -67,7 +67,7 @@ function shown(family: Family, renderer: ConversationRenderer, row: Row): string
 		} as unknown as RequestMessages;
 		checkAppended(request, from, {
 			family,
-			shownRole: (role) => renderer.shownRole(role),
+			shownRole: (role: string) => renderer.shownRole(role),
 		} as unknown as Tito);
 		const lastAssistant = object(messages[from - 1]);
 		return renderer.suffix({ lastAssistant, appended: messages.slice(from), tools: input.tools, kwargs });
