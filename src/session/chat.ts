@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.js";
 import { RollpinError } from "../base/errors.js";
 import type { TurnId } from "../base/ids.js";
 import type { Store, TurnHeader } from "../store/store.js";
+import { refuseAbortedAnswer } from "./aborted-answer.js";
 import type { AttachDeps, Attachment, Branch, PositionPolicy } from "./attach.js";
 import { type CommittedReply, findReplay } from "./committed-reply.js";
 import type {
@@ -191,7 +192,9 @@ async function attachCounted(
 	facts: ChatFacts,
 ): Promise<Attachment> {
 	try {
-		return await deps.policy.attach(session, messages, deps);
+		const attach = await deps.policy.attach(session, messages, deps);
+		if (deps.onAlteredAnswer === "refuse") await refuseAbortedAnswer(session, messages, attach, deps.matcher);
+		return attach;
 	} catch (error) {
 		if (error instanceof RollpinError && REFUSALS.has(error.code)) {
 			const refused = { kind: error.code, turn: session.meta.head, path: error.param ?? "" };

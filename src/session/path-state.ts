@@ -170,15 +170,23 @@ export async function loadTurnMessages(
 ): Promise<Map<TurnId, StoredMessage[]>> {
 	const messages = new Map<TurnId, StoredMessage[]>();
 	for (const header of headers.values()) {
-		if (header.status !== "committed") continue;
-		const [tail, reply] = await Promise.all([
-			store.part(id, header.id, "messages"),
-			store.part(id, header.id, "reply"),
-		]);
-		const appended = tail.subarray(header.appendedOffset);
-		const own = elementRanges(appended).map(({ start, end }) => appended.subarray(start, end));
-		const generated = reply.subarray(header.replyMessage.start, header.replyMessage.end);
-		messages.set(header.id, storedMessages(own, generated));
+		if (header.status === "committed") messages.set(header.id, await loadOwnMessages(store, id, header));
 	}
 	return messages;
+}
+
+/** The messages that one turn added: what it appended, and its answer. */
+export async function loadOwnMessages(
+	store: Store,
+	id: SessionId,
+	header: TurnHeader,
+): Promise<StoredMessage[]> {
+	const [tail, reply] = await Promise.all([
+		store.part(id, header.id, "messages"),
+		store.part(id, header.id, "reply"),
+	]);
+	const appended = tail.subarray(header.appendedOffset);
+	const own = elementRanges(appended).map(({ start, end }) => appended.subarray(start, end));
+	const generated = reply.subarray(header.replyMessage.start, header.replyMessage.end);
+	return storedMessages(own, generated);
 }

@@ -4,6 +4,7 @@ import type { TurnId } from "../base/ids.js";
 import type { SessionMeta, Store, TurnHeader } from "../store/store.js";
 import { SessionLock } from "./lock.js";
 import {
+	loadOwnMessages,
 	loadPath,
 	loadTurnMessages,
 	messageBytes,
@@ -216,6 +217,11 @@ export class Session {
 			this.#turnMessages = await loadTurnMessages(this.#store, this.meta.id, await this.headers());
 		}
 		return this.#turnMessages;
+	}
+
+	/** One turn's own messages, a provisional one's too; read from the store each time. */
+	messagesOf(turn: TurnHeader): Promise<StoredMessage[]> {
+		return loadOwnMessages(this.#store, this.meta.id, turn);
 	}
 
 	/** Takes over what a commit has made true. Only after the store has it. */

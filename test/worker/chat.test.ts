@@ -215,7 +215,7 @@ describe("a chat turn", () => {
 		const id = await rig.create();
 		const first = await rig.chat(id, say(user("one")));
 		const second = await rig.chat(id, say(user("one"), reply(first), user("two")));
-		const before = (await rig.request("GET", `/sessions/${id}`)).text;
+		const before = await read(id);
 		const refused = await rig.chat(
 			id,
 			say(user("changed"), reply(first), user("two"), reply(second), user("x")),
@@ -235,7 +235,10 @@ describe("a chat turn", () => {
 			message:
 				"rollback failed: discard_count=2 exceeds max_assistant_rollback_steps=1 (stored has 4 messages, request has 1 messages)",
 		});
-		expect((await rig.request("GET", `/sessions/${id}`)).text).toBe(before);
+		const after = await read(id);
+		const counted = expect.objectContaining({ refused: 2 });
+		// Only the refusals themselves are counted.
+		expect(after).toEqual({ ...before, metadata: { ...before.metadata, history: counted } });
 	});
 
 	it("keeps the old turn when the retry's generation fails", async () => {
@@ -335,6 +338,26 @@ describe("a chat turn", () => {
 		expect(retried.headers["x-sglang-aborted"]).toBeUndefined();
 		const { records } = await read(id);
 		expect(records.map((record) => record.provisional ?? false)).toEqual([false, false]);
+	});
+
+	it("refuses a history that carries an aborted answer, in any spelling, and changes nothing", async () => {
+		const id = await rig.create();
+		await rig.control.script({ finishReason: "abort" });
+		const first = await rig.chat(id, say(user("one")));
+		const carried = { role: "assistant", content: [{ type: "text", text: `${reply(first).content}\n` }] };
+		const refused = await rig.chat(id, say(user("one"), carried, user("two")));
+		expect([refused.status, refused.json.error?.code]).toEqual([400, "history_mismatch"]);
+		expect(refused.json.error?.message).toContain(
+			"messages[1] is the answer of turn 0, which the engine aborted",
+		);
+		const whole = await rig.chat(id, say(user("one")));
+		const next = say(user("one"), reply(whole), user("two"));
+		await rig.control.script({ finishReason: "abort" });
+		const second = await rig.chat(id, next);
+		const behind = await rig.chat(id, say(...next.messages, reply(second), user("three")));
+		expect([behind.status, behind.json.error?.code]).toEqual([400, "history_mismatch"]);
+		expect((await read(id)).records.map((record) => record.provisional ?? false)).toEqual([false, true]);
+		expect((await rig.chat(id, next)).status).toBe(200);
 	});
 
 	it("replays the committed reply for the same Idempotency-Key and body, and refuses another body", async () => {
