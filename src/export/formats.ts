@@ -3,7 +3,6 @@ import { ownerOf, partitionOf } from "../base/partitions.js";
 import { SampleAssembler } from "../samples/assembler.js";
 import { containerBytes } from "../samples/later.js";
 import { readNumLayers } from "../samples/model-layers.js";
-import { NEWEST_WIRE } from "../samples/wire.js";
 import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
 import type { Store } from "../store/store.js";
 import type { Tito } from "../tito/tito.js";
@@ -71,7 +70,11 @@ export function samplesFormat(
 	};
 	const produce: Produce = async function* samples(session) {
 		const { pieces, reads } = await assembler.assemble(async () => {
-			const input = await gatherJob(context, session, { maxSeqLen, agentJson: null, wire: NEWEST_WIRE });
+			const input = await gatherJob(context, session, {
+				maxSeqLen,
+				agentJson: null,
+				wire: launch.samplesWire,
+			});
 			return { input, reads: jobReads(context, session, input) };
 		});
 		yield* containerBytes(pieces, reads.payload);

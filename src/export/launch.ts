@@ -14,6 +14,8 @@ const KEYS = [
 	"titoModel",
 	"toolSchemaVersion",
 	"mode",
+	"messageMatcher",
+	"samplesWire",
 	"r3",
 	"samplePicker",
 	"samplePostprocessor",

@@ -5,6 +5,7 @@ import { ConfigError, RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { NEWEST_TOOL_SCHEMA } from "../engine/release.js";
 import { parseJson } from "../json/parse.js";
+import { NEWEST_WIRE } from "../samples/wire.js";
 import type { PayloadChoice } from "../session/records.js";
 import { openLmdbReader } from "../store/lmdb-reader.js";
 import type { Store } from "../store/store.js";
@@ -125,6 +126,8 @@ async function launchOf({ dataDir, overrides }: ExportOptions): Promise<Launch> 
 		titoModel: "default",
 		toolSchemaVersion: "auto",
 		mode: "linear",
+		messageMatcher: "echo",
+		samplesWire: NEWEST_WIRE,
 		r3: "off",
 		samplePicker: null,
 		samplePostprocessor: null,

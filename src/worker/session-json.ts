@@ -7,7 +7,7 @@ import type { WorkerContext } from "./context.js";
 import { mismatchJson } from "./mismatch.js";
 
 export type SessionJsonContext = Pick<WorkerContext, "counters" | "index" | "store" | "tito"> & {
-	config: Pick<WorkerContext["config"], "mode"> & Partial<Pick<WorkerContext["config"], "messageMatcher">>;
+	config: Pick<WorkerContext["config"], "mode" | "messageMatcher">;
 	/** Absent where no cluster's log is written. */
 	logger?: WorkerContext["logger"];
 };

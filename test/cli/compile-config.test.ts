@@ -52,6 +52,7 @@ describe("defaults", () => {
 				"/health",
 			],
 			samplingReplay: false,
+			samplesWire: "2026-09",
 			servedModel: null,
 			onDisconnect: "cancel",
 			controlText: "allow",

@@ -288,7 +288,7 @@ describe("the front", () => {
 			body: `{"messages":${messages},"max_tokens":2}`,
 		});
 		expect(reply.status).toBe(200);
-		const [sent] = await cluster.sim.requests();
+		const sent = (await cluster.sim.requests()).find(({ target }) => target === "/v1/chat/completions");
 		expect(sent?.body.includes(`"messages":${messages}`)).toBe(true);
 		const back = Buffer.from(await (await fetch(`${at.url}/sessions/${id}`)).arrayBuffer());
 		expect(back.includes(`"messages":${messages}`)).toBe(true);

@@ -37,6 +37,7 @@ describe("the start", () => {
 			workers: { ready: 2, total: 2 },
 			partitions_refused: 0,
 			upstream: "ok",
+			checks: { engine_check: "none" },
 		});
 		expect(await (await fetch(`${url}/sessions/${ON_1}`)).json()).toMatchObject({
 			worker: 1,
