@@ -81,6 +81,11 @@ export class CutRecorder {
 		this.#restLength = length;
 	}
 
+	/** Whether the open cut is still the same as a known payload. */
+	get comparesKnown(): boolean {
+		return this.#cut !== null && this.#cut.known !== null;
+	}
+
 	/**
 	 * How many of the first bytes of `bytes` go on as the known payload does; they count as added. 0 when there is none,
 	 * and from the first difference on.

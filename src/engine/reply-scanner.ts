@@ -348,7 +348,10 @@ export class ReplyScanner {
 		// They are being scanned again.
 		if (from < this.#from) return from;
 		this.#handOver(from);
-		const same = this.#recorder.takeKnown(this.#chunk.subarray(from));
+		if (!this.#recorder.comparesKnown) return from;
+		// The known payload may have been a list or an object, whose quotes end no string: the string's own end bounds it.
+		const quote = this.#chunk.indexOf(QUOTE, from);
+		const same = this.#recorder.takeKnown(this.#chunk.subarray(from, quote === -1 ? undefined : quote));
 		if (same === 0) return from;
 		this.#from = from + same;
 		return this.#chunk.subarray(from, this.#from).includes(BACKSLASH) ? from : this.#from;

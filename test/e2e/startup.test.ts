@@ -61,8 +61,10 @@ describe("a start that cannot work", () => {
 	test("because the checkpoint's tokenizer is broken: one line, exit code 2, from whichever worker is first", async () => {
 		dir = mkdtempSync(join(tmpdir(), "rollpin-broken-"));
 		writeFileSync(join(dir, "tokenizer.json"), "{}");
+		writeFileSync(join(dir, "tokenizer_config.json"), "{}");
 		const { code, errors } = await failedStart([
 			...["--checkpoint", dir, "--upstream", "http://127.0.0.1:9", "--backends", "2", "--store", "memory"],
+			...["--tito-model", "default"],
 			...["--port", "0"],
 		]);
 		expect(code).toBe(2);
@@ -134,7 +136,11 @@ describe("an engine that is not there at the start", () => {
 			expect(cluster.all("upstream_unreachable")).toEqual([]);
 			expect(cluster.all("sim_engine")).toEqual([]);
 			const log = (await (await fetch(`${engine.controlUrl}/requests`)).json()) as Array<{ target: string }>;
-			expect([...new Set(log.map(({ target }) => target))].sort()).toEqual(["/server_info", "/tokenize"]);
+			expect([...new Set(log.map(({ target }) => target))].sort()).toEqual([
+				"/server_info",
+				"/tokenize",
+				"/v1/models",
+			]);
 		} finally {
 			await engine.close();
 		}
