@@ -75,7 +75,7 @@ async function attachLinear(
 
 const REMEDY: Record<"edit" | "other", string> = {
 	edit:
-		"an answer that stands would be lost, so nothing was changed; send messages back as they came, use --mode tree for " +
+		'an answer that stands would be lost, so nothing was changed; send messages back as they came, use --mode tree (or {"mode": "tree"} in POST /sessions) for ' +
 		"agents that edit their history, or --on-altered-answer replace",
 	other:
 		"another system message is another conversation, so nothing was changed; give it a session of its own, or use --mode tree",

@@ -26,7 +26,8 @@ export function logRollback(logger: Logger, reqId: RequestId, id: SessionId, rol
 		"rollback",
 		{ req_id: reqId, session_id: id, kind, discarded_turn: discarded, head, index, path },
 		`${ROLLBACK[kind]} ${discarded}; they part at ${path}`,
-		kind === "replaced" ? "warn" : "info",
+		// A client may mean it, or send no answers back at all: then each of its chats takes the last one's place.
+		kind === "retry" ? "info" : "warn",
 	);
 }
 

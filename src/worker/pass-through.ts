@@ -56,6 +56,8 @@ function pathFault(method: string, path: string, allowed: readonly string[]): st
 	const model = /^\/v1\/models\/./.test(path) && allowed.includes("/v1/models");
 	if (model && (method === "GET" || method === "HEAD")) return null;
 	if (model) return `${path} takes GET and HEAD`;
+	if (path.replace(/\/+$/, "") === "/chat/completions")
+		return `${path} lacks /v1: an agent's base URL is /sessions/{id}/v1`;
 	if (GENERATIONS.has(path)) {
 		return `${path} would be a generation that is in no record; send chats to /v1/chat/completions, or allow it with --pass-through ${[...allowed, path].join(",")}`;
 	}

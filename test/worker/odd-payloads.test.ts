@@ -71,6 +71,24 @@ describe.each<[string, Record<string, unknown>]>([
 	});
 });
 
+it.each([
+	[{ a: [1] }, ""],
+	[{ a: [1] }, "QUJD"],
+	[["x", "y"], ""],
+])("a payload of %j is no beginning of the string %j that comes next", async (before, after) => {
+	const id = await rig.create();
+	await rig.control.script({ metaInfo: { routed_experts: before } });
+	const first = (await rig.chat(id, CHAT)).json.choices[0]?.message;
+	await rig.control.script({ metaInfo: { routed_experts: after, indexer_topk: "QUJD" } });
+	const messages = [...CHAT.messages, first, { role: "user", content: "more" }];
+	expect((await rig.chat(id, { ...CHAT, messages })).status).toBe(200);
+	const { records } = (await rig.request("GET", `/sessions/${id}`)).json;
+	expect(records.map(({ response }) => response.choices[0]?.meta_info)).toMatchObject([
+		{ routed_experts: before },
+		{ routed_experts: after, indexer_topk: "QUJD" },
+	]);
+});
+
 it("samples of a session whose routing payload is a list are refused by name", async () => {
 	const id = await rig.create();
 	await rig.control.script({ metaInfo: { routed_experts: [[0, 1]] } });
