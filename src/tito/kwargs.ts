@@ -5,8 +5,8 @@ import type { JsonObject } from "../json/value.js";
 import { resolveAliases } from "./kwarg-aliases.js";
 import type { FamilyFacts, TemplateKwargs } from "./tito.js";
 
-/** Variables that the renderer sets itself. */
-const RESERVED = new Set(["messages", "tools", "add_generation_prompt"]);
+/** Variables that the renderer sets itself, and what the request has a field for. */
+const RESERVED = new Set(["messages", "tools", "add_generation_prompt", "continue_final_message"]);
 
 /** Launch kwargs under the family's pins, aliases resolved. @throws ConfigError on a conflict or an alias's value */
 export function launchKwargs(launch: JsonObject, family: FamilyFacts): TemplateKwargs {

@@ -37,7 +37,7 @@ export function shownMessage(
 	lenient: boolean,
 ): JsonObject {
 	const role = shownRole(message, where, form, lenient);
-	if (!lenient) refuseUnshownFields(message, where);
+	if (!lenient) refuseUnshownFields(message, where, role);
 	const shown: JsonObject = new Map(message).set("role", role);
 	const calls = message.get("tool_calls");
 	const calling = role === "assistant" && Array.isArray(calls) && calls.length > 0;
@@ -56,7 +56,10 @@ export function shownMessage(
 }
 
 /** Fields that hold text of a message and that no template reads; what they are set to where there is none varies. */
-function refuseUnshownFields(message: JsonObject, where: string): void {
+function refuseUnshownFields(message: JsonObject, where: string, role: string): void {
+	const calls = message.get("tool_calls");
+	if (role !== "assistant" && Array.isArray(calls) && calls.length > 0)
+		throw notRendered(`${where}.tool_calls`, `are an assistant's, and this message has the role ${role}`);
 	const refusal = message.get("refusal");
 	if (typeof refusal === "string" && refusal !== "")
 		throw notRendered(`${where}.refusal`, "is read by no chat template; send its text as the content");

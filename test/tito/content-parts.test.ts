@@ -46,6 +46,21 @@ describe("A content of parts", () => {
 		expect(() => shown([thought], false)).toThrow("messages[3].content[0] is of type thinking");
 	});
 
+	it("has no tool calls beside it but in an assistant's message", () => {
+		const called = (role: string, calls: JsonValue) =>
+			shownMessage(
+				message("Hm.", role).set("tool_calls", calls) as JsonObject,
+				"messages[3]",
+				form(false),
+				false,
+			);
+		const calls = [new Map([["name", "run"]])];
+		expect(() => called("user", calls)).toThrow("messages[3].tool_calls are an assistant's");
+		expect(() => called("tool", calls)).toThrow("messages[3].tool_calls are an assistant's");
+		expect(called("user", []).get("content")).toBe("Hm.");
+		expect(called("assistant", calls).get("tool_calls")).toHaveLength(1);
+	});
+
 	it.each<[string, JsonValue]>([
 		["reasoning", "Hm."],
 		["thinking", "Hm."],

@@ -246,6 +246,11 @@ describe("settings", () => {
 			{ chatTemplateKwargs: new Map([["messages", null]]) },
 			/may not set messages/,
 		],
+		[
+			"a launch kwarg that a request has a field for",
+			{ chatTemplateKwargs: new Map([["continue_final_message", true]]) },
+			/may not set continue_final_message/,
+		],
 	])("%s is a one-line ConfigError", async (_, options, expected) => {
 		const error = await toyTito(options).catch((reason: unknown) => reason);
 		expect(error).toBeInstanceOf(ConfigError);
