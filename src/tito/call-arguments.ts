@@ -1,8 +1,8 @@
 // Tool-call arguments of history as the engine reads them: one JSON object, whatever it was sent as. Pure.
 import { RollpinError } from "../base/errors.js";
 import { JsonSyntaxError, parseJson } from "../json/parse.js";
-import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
-import { doubleText } from "./jinja/spelling.js";
+import { JsonNumber, type JsonValue } from "../json/value.js";
+import { asEngineReads, numberAsEngineReads } from "./engine-numbers.js";
 
 /** As in a recursion-limited Python parser, far beyond any tool's arguments. */
 const MAX_DEPTH = 200;
@@ -16,20 +16,16 @@ export type OddArguments =
 	/** Text that is not JSON stays text, for a format that shows it and reads its own arguments; the rest is refused. */
 	| "text";
 
-/** Orjson's integers; it reads a longer one as a float (https://github.com/ijl/orjson, "int"). */
-const LEAST = -(2n ** 63n);
-const MOST = 2n ** 64n - 1n;
-/** Shorter ones are certainly in that range. */
-const CERTAIN_DIGITS = 18;
-
 /** @throws RollpinError `invalid_messages` naming the arguments, when `odd` says so */
 export function readArguments(given: JsonValue | undefined, param: string, odd: OddArguments): JsonValue {
 	if (isBlank(given)) return new Map();
 	try {
 		const parsed = typeof given === "string" ? parsedText(given, param, odd) : given;
 		if (typeof parsed === "string") return parsed;
-		const byOrjson = typeof given === "string" && odd !== "text";
-		if (parsed instanceof Map) return asEngineReads(parsed, param, byOrjson) as JsonObject;
+		// A format that reads its own arguments reads their text exactly; what is an object in the request is not text.
+		const exact = typeof given === "string" && odd === "text";
+		if (parsed instanceof Map)
+			return exact ? refuseInfinite(parsed, param) : asEngineReads(parsed, (what) => refused(param, what));
 		throw refused(param, "is not a JSON object; send the parameters by name");
 	} catch (error) {
 		if (odd === "empty" && error instanceof RollpinError) return new Map();
@@ -59,26 +55,13 @@ function parsedText(given: string, param: string, odd: OddArguments): JsonValue 
 	throw refused(param, "is not a JSON object; send the parameters by name");
 }
 
-/** @param byOrjson the engine reads the argument text with it; other numbers it reads exactly */
-function asEngineReads(value: JsonValue, param: string, byOrjson: boolean): JsonValue {
+/** Exact integers stay, as a reader that is not orjson leaves them. */
+function refuseInfinite(value: JsonValue, param: string): JsonValue {
 	if (value instanceof JsonNumber) {
-		if (!value.isInteger) {
-			if (Number.isFinite(value.value)) return value;
-			throw refused(param, `holds ${shortened(value.text)}, more than a double can hold; send it as text`);
-		}
-		if (!byOrjson || value.text.length <= CERTAIN_DIGITS) return value;
-		if (!Number.isFinite(value.value))
-			throw refused(param, `holds ${shortened(value.text)}, more than a double can hold; send it as text`);
-		const exact = BigInt(value.text);
-		return exact >= LEAST && exact <= MOST ? value : new JsonNumber(doubleText(value.value));
-	}
-	if (Array.isArray(value)) return value.map((item) => asEngineReads(item, param, byOrjson));
-	if (!(value instanceof Map)) return value;
-	return new Map([...value].map(([key, item]) => [key, asEngineReads(item, param, byOrjson)]));
-}
-
-function shortened(text: string): string {
-	return text.length <= 24 ? text : `${text.slice(0, 20)}...`;
+		if (!value.isInteger) numberAsEngineReads(value, (what) => refused(param, what));
+	} else if (Array.isArray(value)) for (const item of value) refuseInfinite(item, param);
+	else if (value instanceof Map) for (const item of value.values()) refuseInfinite(item, param);
+	return value;
 }
 
 function refused(param: string, what: string, cause?: unknown): RollpinError {

@@ -1,6 +1,7 @@
 // Tools as the engine's own schema writes them: key order, defaults filled in, unknown keys dropped. Pure.
 import { RollpinError } from "../base/errors.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
+import { asEngineReads } from "./engine-numbers.js";
 import { type Dict, fromJson } from "./jinja/values.js";
 
 /**
@@ -88,7 +89,11 @@ function readFunction(
 	return {
 		description,
 		name,
-		parameters: fromJson(described.get("parameters") ?? null),
+		parameters: fromJson(
+			asEngineReads(described.get("parameters") ?? null, (what) =>
+				invalid(index, `in its parameters ${what}`),
+			),
+		),
 		strict: strict ?? (version === 3 ? undefined : false),
 		defer_loading:
 			version === 1 ? undefined : (flag(described, "defer_loading", index) ?? deferred ?? undefined),

@@ -9,8 +9,6 @@ export interface TruthConversation {
 	tools: readonly JsonValue[] | undefined;
 	/** As they are sent beside them; null: not at all. */
 	toolChoice: JsonValue | null;
-	/** Those of `tools` that the choice leaves in the prompt. */
-	shownTools: readonly JsonValue[] | undefined;
 }
 
 const parsed = <T extends JsonValue>(text: string): T => parseJson(text) as T;
@@ -33,7 +31,7 @@ function conversation(
 	name: string,
 	messages: string[],
 	tools: string[] = [],
-	choice: { sent: string; shown: string[] } | null = null,
+	toolChoice: string | null = null,
 ): TruthConversation {
 	const list = (texts: string[]) =>
 		texts.length === 0 ? undefined : parsed<JsonValue[]>(`[${texts.join(",")}]`);
@@ -41,8 +39,7 @@ function conversation(
 		name,
 		messages: parsed<JsonObject[]>(`[${messages.join(",")}]`),
 		tools: list(tools),
-		toolChoice: choice === null ? null : parsed(choice.sent),
-		shownTools: list(choice === null ? tools : choice.shown),
+		toolChoice: toolChoice === null ? null : parsed(toolChoice),
 	};
 }
 
@@ -51,11 +48,13 @@ export const TRUTH_CONVERSATIONS: readonly TruthConversation[] = [
 	conversation("system", [SYSTEM, USER]),
 	conversation("tools", [SYSTEM, USER], [WEATHER, SEARCH, PLAIN_TOOL]),
 	conversation("call and result", [USER, CALL, RESULT], [WEATHER]),
-	conversation("tool_choice none", [USER], [WEATHER, SEARCH], { sent: '"none"', shown: [] }),
-	conversation("tool_choice named", [USER], [WEATHER, SEARCH], {
-		sent: '{"type":"function","function":{"name":"search"}}',
-		shown: [SEARCH],
-	}),
+	conversation("tool_choice none", [USER], [WEATHER, SEARCH], '"none"'),
+	conversation(
+		"tool_choice named",
+		[USER],
+		[WEATHER, SEARCH],
+		'{"type":"function","function":{"name":"search"}}',
+	),
 	conversation("reasoning kept", [USER, ANSWER, AGAIN]),
 ];
 

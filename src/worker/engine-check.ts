@@ -8,6 +8,7 @@ import {
 	TRUTH_CONVERSATIONS,
 	type TruthConversation,
 } from "../tito/truth.js";
+import { chosenTools } from "./template-input.js";
 
 export interface CheckedConversation {
 	conversation: string;
@@ -70,10 +71,12 @@ export async function checkEngine(parts: EngineCheckParts): Promise<EngineCheck>
 
 async function compare(
 	{ familyCompared, tito }: EngineCheckParts,
-	{ messages, name, shownTools }: TruthConversation,
+	{ messages, name, toolChoice, tools }: TruthConversation,
 	engineIds: number[],
 ): Promise<CheckedConversation> {
-	const input = { messages, tools: shownTools, kwargs: tito.effectiveKwargs(undefined) };
+	// The chats' own choice of tools, so that what is compared is what they render.
+	const shown = chosenTools(tools, toolChoice);
+	const input = { messages, tools: shown, kwargs: tito.effectiveKwargs(undefined) };
 	const engine = Int32Array.from(engineIds);
 	const byTemplate = await idsOrNull(() => tito.encodeByTemplate(input));
 	const byFamily = familyCompared ? await idsOrNull(() => tito.encodePrompt(input)) : null;

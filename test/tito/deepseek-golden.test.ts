@@ -22,20 +22,26 @@ function wanted(family: string, golden: JsonObject): string {
 	const opened = last === "user" || last === "tool" || last === "developer";
 	const thinking = object(golden.get("kwargs")).get("thinking") !== false;
 	const opener = opened ? "" : `<｜Assistant｜>${thinking ? "<think>" : "</think>"}`;
-	if (family !== "deepseekv32") return prompt + opener;
-	// The engine reads the arguments of V3.2 before that code does, and integers beyond 64 bits as floats.
-	const spelled = argumentTexts(golden).join("\n");
-	const asRead = (digits: string) => (spelled.includes(digits) ? doubleText(Number(digits)) : digits);
-	const inCalls = (line: string) =>
-		line.includes('string="false">') ? line.replaceAll(/-?\b\d{21,}\b/g, asRead) : line;
-	return prompt.split("\n").map(inCalls).join("\n") + opener;
+	// The engine reads the request before that code does, and integers beyond 64 bits as floats; V3.2's argument texts too.
+	const spelled = argumentTexts(golden, family === "deepseekv32").join("\n");
+	const float = (digits: string) => doubleText(Number(digits));
+	const asRead = (digits: string) => (spelled.includes(digits) ? float(digits) : digits);
+	const inLine = (line: string) => {
+		if (line.includes('string="false">')) return line.replaceAll(LONG, asRead);
+		return line.startsWith('{"') ? line.replaceAll(LONG, float) : line;
+	};
+	return prompt.split("\n").map(inLine).join("\n") + opener;
 }
 
-function argumentTexts(golden: JsonObject): string[] {
+const LONG = /-?\b\d{21,}\b/g;
+
+/** Of arguments that are objects in the request, and of texts as well. */
+function argumentTexts(golden: JsonObject, texts: boolean): string[] {
 	const calls = list(golden.get("messages")).flatMap((message) => object(message).get("tool_calls") ?? []);
 	return calls.flatMap((call) => {
-		const given = object(object(call).get("function")).get("arguments");
-		return typeof given === "string" ? given : [];
+		const given = object(object(call).get("function")).get("arguments") ?? null;
+		if (typeof given === "string") return texts ? given : [];
+		return writeJson(given);
 	});
 }
 

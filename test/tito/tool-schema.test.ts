@@ -83,3 +83,24 @@ test("a strict that is neither true nor false is refused by name", () => {
 	expect(() => toolsText(3, tools)).toThrow(/tools\[0\] has a strict that is neither true nor false/);
 	expect(() => toolsText(2, '[{"function":{"name":"f","strict":null}}]')).toThrow(/strict null/);
 });
+
+// Read by SGLang 0.5.23 with orjson; POST /tokenize printed these.
+test.each([
+	["9223372036854775808", "9223372036854775808"],
+	["18446744073709551615", "18446744073709551615"],
+	["18446744073709551616", "1.8446744073709552e+19"],
+	["-9223372036854775808", "-9223372036854775808"],
+	["-9223372036854775809", "-9.223372036854776e+18"],
+	["100000000000000000000", "1e+20"],
+])("an integer beyond 64 bits is a float in the parameters: %s", (sent, printed) => {
+	const tools = `[{"function":{"name":"f","parameters":{"a":[{"maximum":${sent}}]}}}]`;
+	for (const version of [1, 2, 3] as const)
+		expect(toolsText(version, tools)).toContain(`"parameters": {"a": [{"maximum": ${printed}}]}`);
+});
+
+test.each([["1e400"], [`1${"0".repeat(400)}`]])("a number that no double holds is refused", (sent) => {
+	const tools = `[{"function":{"name":"f","parameters":{"maximum":${sent}}}}]`;
+	expect(() => toolsText(3, tools)).toThrow(
+		/tools\[0\] in its parameters holds .*, more than a double can hold/,
+	);
+});
