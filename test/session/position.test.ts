@@ -132,6 +132,41 @@ describe("where a request attaches in linear mode", () => {
 		expect(placed(given, "replace")).toEqual(expected);
 	});
 
+	/** The documented outcome by the number of turns at stake, of one, two and three turns of two messages each. */
+	const outcomes = [1, 2, 3].flatMap((turns) =>
+		Array.from({ length: 2 * turns }, (_, matched) => matched).flatMap((matched) =>
+			[false, true].flatMap((answersFollow) =>
+				[false, true].map((otherSystem) => ({ turns, matched, answersFollow, otherSystem })),
+			),
+		),
+	);
+
+	it.each(outcomes)(
+		"$turns turns, $matched messages the same, answers behind: $answersFollow, other system: $otherSystem",
+		(given) => {
+			const { answersFollow, matched, otherSystem, turns } = given;
+			const checkpoints = Array.from({ length: turns }, (_, at) => ({
+				turn: turn(at),
+				messageEnd: 2 * at + 2,
+			}));
+			const kept = Math.floor(matched / 2);
+			const lost = turns - kept;
+			const of = { ...given, stored: 2 * turns, sent: 2 * turns + 1, turns: checkpoints };
+			if (answersFollow) expect(placed(of)).toEqual(refused("edit", lost));
+			else if (lost > 1) expect(placed(of)).toEqual(refused("too_far", lost));
+			else if (kept === 0)
+				expect(placed(of)).toEqual(otherSystem ? refused("other", 1) : afresh("reworded", [0]));
+			else
+				expect(placed(of)).toEqual({
+					kind: "append",
+					from: turns - 2,
+					matched: 2 * kept,
+					discard: [turns - 1],
+					retry: "reworded",
+				});
+		},
+	);
+
 	it("words the refusal as clients of the reference server expect it", () => {
 		expect(rollbackLimitMessage(2, 7, 4)).toBe(
 			"rollback failed: discard_count=2 exceeds max_assistant_rollback_steps=1 (stored has 7 messages, request has 4 messages)",
