@@ -2,6 +2,7 @@
 // npm run build && node scripts/try-engine.js --engine URL --checkpoint DIR ...   Not part of `npm test`.
 import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { createServer as createHttpServer, request as httpRequest } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -245,11 +246,11 @@ async function matrix(url) {
 	);
 }
 
-/** Running requests by the engine's own count. */
+/** Running requests by the engine's own count. @throws when it gives none: nothing would have been measured */
 async function running() {
-	const { json } = await call(`${engine}/get_load`);
-	const list = Array.isArray(json) ? json : [json];
-	return list.reduce((sum, load) => sum + (load?.num_reqs ?? load?.num_running_reqs ?? 0), 0);
+	const { json, status } = await call(`${engine}/v1/loads`);
+	if (!Array.isArray(json?.loads)) throw new Error(`GET /v1/loads answered ${status} without loads`);
+	return json.loads.reduce((sum, load) => sum + load.num_running_reqs + load.num_waiting_reqs, 0);
 }
 
 async function untilIdle() {
@@ -267,30 +268,58 @@ async function aborts(url) {
 			status: 0,
 			text: String(error),
 		}));
-		for (let tries = 0; tries < 200 && (await running()) === 0; tries++) await sleep(20);
+		const startedMs = performance.now();
+		while ((await running()) === 0)
+			if (performance.now() - startedMs > 20_000) throw new Error("the engine never ran the chat");
+			else await sleep(20);
 		return { id, away, chat };
 	};
 	const deleted = await begin({});
-	await call(`${url}/sessions/${deleted.id}`, "DELETE");
+	const gone = call(`${url}/sessions/${deleted.id}`, "DELETE");
 	const deletedMs = await untilIdle();
+	await gone;
+	const { status } = await deleted.chat;
 	judge(
-		deletedMs < 1000 && (await deleted.chat).status === 410,
-		`DELETE in mid-turn: the chat gets ${(await deleted.chat).status}, the engine's run ends after ${deletedMs} ms`,
+		deletedMs < 1000 && status === 410,
+		`DELETE in mid-turn: the chat gets ${status}, the engine runs nothing after ${deletedMs} ms`,
 	);
 	const left = await begin({});
 	left.away.abort();
 	const leftMs = await untilIdle();
-	judge(leftMs < 1000, `client gone in mid-turn: the engine's run ends after ${leftMs} ms`);
-	const due = await begin({ ttl_s: 2 });
+	judge(leftMs < 1000, `client gone in mid-turn: the engine runs nothing after ${leftMs} ms`);
+	const due = await begin({ ttl_seconds: 10 });
 	const outcome = await due.chat;
 	const dueMs = await untilIdle();
 	judge(
-		outcome.status === 410 && dueMs < 1000,
-		`deadline in mid-turn: the chat gets ${outcome.status}, the engine's run ends after ${dueMs} ms`,
+		outcome.status === 410 && outcome.json?.error?.code === "session_expired" && dueMs < 1000,
+		`deadline in mid-turn: the chat gets ${outcome.status} ${outcome.json?.error?.code}, the engine runs nothing after ${dueMs} ms`,
 	);
 }
 
-async function gatewayUp(binary, upstream, ...flags) {
+/** The engine under a second address that notes which routing keys came by. */
+async function counted(target) {
+	const keys = new Set();
+	const server = createHttpServer((request, response) => {
+		const key = request.headers["x-smg-routing-key"];
+		if (key !== undefined) keys.add(key);
+		const { method, headers, url } = request;
+		const onward = httpRequest(new URL(url, target), { method, headers }, (reply) => {
+			response.writeHead(reply.statusCode, reply.headers);
+			reply.pipe(response);
+		});
+		onward.on("error", () => response.destroy());
+		response.on("close", () => onward.destroy());
+		request.pipe(onward);
+	}).listen(0, "127.0.0.1");
+	await new Promise((resolve) => server.once("listening", resolve));
+	const stop = () => {
+		server.close();
+		server.closeAllConnections();
+	};
+	return { url: `http://127.0.0.1:${server.address().port}`, keys, stop };
+}
+
+async function gatewayUp(binary, upstreams, ...flags) {
 	const port = await freePort();
 	const args = [
 		"launch",
@@ -301,7 +330,7 @@ async function gatewayUp(binary, upstream, ...flags) {
 		"--prometheus-port",
 		String(await freePort()),
 	];
-	const child = spawn(binary, [...args, "--worker-urls", upstream, ...flags], { stdio: "ignore" });
+	const child = spawn(binary, [...args, "--worker-urls", ...upstreams, ...flags], { stdio: "ignore" });
 	const url = `http://127.0.0.1:${port}`;
 	for (let tries = 0; tries < 100; tries++) {
 		await sleep(200);
@@ -312,21 +341,31 @@ async function gatewayUp(binary, upstream, ...flags) {
 }
 
 async function smg(binary) {
-	const gateway = await gatewayUp(binary, engine, "--policy", "consistent_hashing");
+	const engines = [await counted(engine), await counted(engine)];
+	const urls = engines.map(({ url }) => url);
+	const gateway = await gatewayUp(binary, urls, "--policy", "consistent_hashing");
 	const models = await call(`${gateway.url}/v1/models`);
 	const cluster = await serve(gateway.url, checkpoint, "--served-model", models.json.data[0].id);
 	const check = cluster.records.find(({ event }) => event === "engine_check");
 	judge(check?.result === "ok", `smg in front: ${check?.result}, asked by ${check?.by}`);
 	const verified = program("verify", cluster.url, "--max-tokens", "200");
 	judge(verified.code === 0, `smg in front: rollpin verify ends with ${verified.code}`);
-	const demo = program("demo", cluster.url, "--sessions", "4", "--turns", "3", "--max-tokens", "64");
+	for (const { keys } of engines) keys.clear();
+	const demo = program("demo", cluster.url, "--sessions", "8", "--turns", "3", "--max-tokens", "32");
 	judge(demo.code === 0, `smg in front: rollpin demo ends with ${demo.code}`);
+	const [one, other] = engines.map(({ keys }) => keys);
+	const both = [...one].filter((key) => other.has(key));
+	judge(
+		one.size + other.size === 8 && both.length === 0,
+		`smg --policy consistent_hashing before two addresses of the engine: ${one.size} and ${other.size} sessions, ${both.length} of them on both`,
+	);
 	await cluster.stop();
 	gateway.stop();
+	for (const { stop } of engines) stop();
 }
 
 async function router(binary) {
-	const gateway = await gatewayUp(binary, engine);
+	const gateway = await gatewayUp(binary, [engine]);
 	const cluster = await serve(gateway.url, checkpoint);
 	const line = cluster.records.find(({ event }) => event === "start_failed")?.msg ?? "it started";
 	judge(
@@ -373,7 +412,7 @@ async function killed(url, pid) {
 		max_tokens: 6000,
 		ignore_eos: true,
 	});
-	await sleep(1500);
+	while ((await running()) === 0) await sleep(20);
 	process.kill(pid, "SIGKILL");
 	const { status, json } = await chat;
 	const session = await call(`${url}/sessions/${id}`);

@@ -15,6 +15,8 @@ export interface OwnPromptRequest {
 	model: string;
 	messages: readonly JsonObject[];
 	tools: readonly JsonValue[] | undefined;
+	/** The same in what a chat carries, which may pass a gateway. */
+	chatTools: readonly JsonValue[] | undefined;
 	toolChoice: JsonValue | null;
 	kwargs: JsonObject;
 	signal: AbortSignal;
@@ -33,6 +35,7 @@ export async function ownPrompt(asked: OwnPromptRequest): Promise<OwnPrompt> {
 		const tokenized = await ask(asked.url, "/tokenize", asked.signal, writeJson(fields));
 		const ids = idsOf(member(tokenized.body, "tokens"));
 		if (tokenized.status === 200 && ids !== null) return { kind: "ids", ids, by: "tokenize" };
+		if (asked.chatTools !== undefined) fields.set("tools", [...asked.chatTools]);
 		const text = writeJson(fields).slice(0, -1);
 		const chat = await ask(
 			asked.url,

@@ -58,6 +58,22 @@ export const TRUTH_CONVERSATIONS: readonly TruthConversation[] = [
 	conversation("reasoning kept", [USER, ANSWER, AGAIN]),
 ];
 
+const GATEWAY_KEYS = ["name", "description", "parameters", "strict"];
+
+/**
+ * The functions' keys in the order in which a gateway that reads requests into structs writes them again (smg does). A
+ * chat through it tells nothing of any other order; chats with ids are not touched by it.
+ */
+export function inGatewayOrder(tools: readonly JsonValue[]): JsonValue[] {
+	return tools.map((tool) => {
+		const described = tool instanceof Map ? tool.get("function") : undefined;
+		if (!(tool instanceof Map) || !(described instanceof Map)) return tool;
+		const keys = [...new Set([...GATEWAY_KEYS, ...described.keys()])].filter((key) => described.has(key));
+		const ordered: JsonObject = new Map(keys.map((key) => [key, described.get(key) ?? null]));
+		return new Map([...tool, ["function", ordered]]);
+	});
+}
+
 /** Index of the first id that differs, the shorter one's length when it is a prefix; null when they are the same. */
 export function firstDifference(a: ArrayLike<number>, b: ArrayLike<number>): number | null {
 	const shorter = Math.min(a.length, b.length);

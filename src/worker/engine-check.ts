@@ -5,6 +5,7 @@ import type { Tito } from "../tito/tito.js";
 import {
 	differsOnlyInReasoning,
 	firstDifference,
+	inGatewayOrder,
 	TRUTH_CONVERSATIONS,
 	type TruthConversation,
 } from "../tito/truth.js";
@@ -55,7 +56,8 @@ export async function checkEngine(parts: EngineCheckParts): Promise<EngineCheck>
 	let by = "";
 	for (const conversation of TRUTH_CONVERSATIONS) {
 		const { messages, toolChoice, tools } = conversation;
-		const answer = await ownPrompt({ url, model, messages, tools, toolChoice, kwargs, signal });
+		const chatTools = tools === undefined ? undefined : inGatewayOrder(tools);
+		const answer = await ownPrompt({ url, model, messages, tools, chatTools, toolChoice, kwargs, signal });
 		if (answer.kind === "unreachable") return { result: "skipped", by: answer.reason, rows };
 		if (answer.kind === "refused") {
 			// Of the first one it is the engine; of a later one its template, which may not know a role or a field.
@@ -63,7 +65,8 @@ export async function checkEngine(parts: EngineCheckParts): Promise<EngineCheck>
 			continue;
 		}
 		by = answer.by;
-		rows.push(await compare(parts, conversation, answer.ids));
+		const asked = by === "chat" ? { ...conversation, tools: chatTools } : conversation;
+		rows.push(await compare(parts, asked, answer.ids));
 	}
 	const differs = rows.some(({ family, template }) => family === "differs" || template === "differs");
 	return { result: differs ? "differs" : "ok", by, rows };

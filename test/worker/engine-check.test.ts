@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterEach, describe, expect, test } from "vitest";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
 import { createTito } from "../../src/tito/create.js";
@@ -12,6 +13,8 @@ import { familyNamed } from "../../src/tito/families/registry.js";
 import type { ToolSchemaVersion } from "../../src/tito/tools.js";
 import { checkEngine, checkText, type EngineCheck } from "../../src/worker/engine-check.js";
 import { EngineChecker } from "../../src/worker/engine-checker.js";
+import { removeToy, toyWith } from "../tito/family-rig.js";
+import { TOY_RIGS } from "../tito/rigs.js";
 
 const TOY = join(import.meta.dirname, "..", "..", "checkpoints", "toy");
 const cleanups: Array<() => Promise<void> | void> = [];
@@ -32,6 +35,29 @@ async function engineOf(checkpointDir: string, release = "0.5.23"): Promise<SimE
 	const engine = await startSimEngine({ checkpointDir, engineVersion: release });
 	cleanups.push(() => engine.close());
 	return engine;
+}
+
+/** Passes chats only, their functions' keys in its own order, as smg does. */
+async function reorderingGateway(engine: string): Promise<string> {
+	const server = createServer((request, response) => {
+		void (async () => {
+			if (request.url !== "/v1/chat/completions") return response.writeHead(404).end("{}");
+			const body = JSON.parse(await text(request)) as { tools?: Array<Record<string, unknown>> };
+			const tools = body.tools?.map((tool) => {
+				const { name, description, parameters, strict } = tool["function"] as Record<string, unknown>;
+				return { ...tool, function: { name, description, parameters, strict } };
+			});
+			const reply = await fetch(engine + request.url, {
+				method: "POST",
+				headers: { "content-type": "application/json" },
+				body: JSON.stringify({ ...body, tools }),
+			});
+			response.writeHead(reply.status).end(await reply.text());
+		})();
+	}).listen(0, "127.0.0.1");
+	await once(server, "listening");
+	cleanups.push(() => void server.close());
+	return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 async function check(
@@ -60,16 +86,33 @@ const found = (result: EngineCheck) =>
 	result.rows.filter(({ finding }) => finding !== null).map(({ conversation }) => conversation);
 
 describe("an engine that renders as we do", () => {
-	test.each(["qwen3", "qwennext", "qwen35"])("with the template of %s is found to", async (family) => {
-		const dir = checkpointWith(familyTemplate(family));
-		const result = await check((await engineOf(dir)).url, dir, family);
-		expect(checkText(result, "E")).toBe(
-			"the engine at E renders 7 short conversations to the same ids as we do (by tokenize)",
-		);
-		expect(result.result).toBe("ok");
-		expect(result.rows.map(({ template, family: as }) => [template, as])).toEqual(
-			Array.from({ length: 7 }, () => ["same", "same"]),
-		);
+	test.each(TOY_RIGS.filter(({ titoModel }) => titoModel !== "default"))(
+		"with the template of $titoModel is found to",
+		async ({ titoModel: family, tokens, template }) => {
+			const dir = toyWith(tokens, template);
+			cleanups.push(() => removeToy(dir));
+			if (template === undefined) writeFileSync(join(dir, "chat_template.jinja"), familyTemplate(family));
+			const result = await check((await engineOf(dir)).url, dir, family);
+			expect(checkText(result, "E")).toBe(
+				"the engine at E renders 7 short conversations to the same ids as we do (by tokenize)",
+			);
+			expect(result.result).toBe("ok");
+			expect(result.rows.map(({ template, family: as }) => [template, as])).toEqual(
+				Array.from({ length: 7 }, () => ["same", "same"]),
+			);
+		},
+	);
+
+	test("is found to behind a gateway that has no /tokenize and writes tools in its own order", async () => {
+		const dir = checkpointWith(familyTemplate("qwen3"));
+		const gateway = await reorderingGateway((await engineOf(dir)).url);
+		const result = await check(gateway, dir, "qwen3");
+		expect(result).toMatchObject({ result: "ok", by: "chat" });
+		expect(found(await check(gateway, dir, "qwen3", 2))).toEqual([
+			"tools",
+			"call and result",
+			"tool_choice named",
+		]);
 	});
 
 	test("and drops earlier reasoning by its own template differs on purpose only", async () => {
