@@ -6,7 +6,7 @@ import { isSessionId } from "../base/partitions.js";
 import type { ExportFormat } from "../export/formats.js";
 import type { ExportOptions } from "../export/run-export.js";
 import type { PayloadChoice } from "../session/records.js";
-import { choice, integer, type OptionSpec, path, text } from "./option-types.js";
+import { choice, integer, type OptionSpec, onOff, path, text } from "./option-types.js";
 import { SERVE_OPTIONS } from "./options.js";
 import { readFlags } from "./read-flags.js";
 import type { RawFlags } from "./settings.js";
@@ -71,6 +71,14 @@ export const EXPORT_FLAGS: ReadonlyMap<string, OptionSpec<unknown>> = new Map<st
 			placeholder: "which",
 			choices: ["all", "latest", "none"],
 			fallback: "all",
+		}),
+	],
+	[
+		"superseded",
+		onOff({
+			group: WHAT,
+			description: "turns that a retry took the place of too, in records and jsonl",
+			fallback: false,
 		}),
 	],
 	[
@@ -146,6 +154,12 @@ export function readExportFlags(flags: RawFlags): ExportFlags {
 			`--payloads ${payloads}: samples hold every payload they need; leave it out or choose another --format`,
 		);
 	}
+	const superseded = value("superseded") as boolean;
+	if (format === "samples" && superseded) {
+		throw new ConfigError(
+			"--superseded: samples are made of turns that stand; leave it out or choose another --format",
+		);
+	}
 	const maxSeqLen = value("maxSeqLen") as number | null;
 	if (format !== "samples" && maxSeqLen !== null) {
 		throw new ConfigError(
@@ -162,6 +176,7 @@ export function readExportFlags(flags: RawFlags): ExportFlags {
 		session: value("session") as SessionId | null,
 		payloads,
 		maxSeqLen,
+		superseded,
 		overrides,
 		out,
 	};

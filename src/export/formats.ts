@@ -3,7 +3,7 @@ import { ownerOf, partitionOf } from "../base/partitions.js";
 import { SampleAssembler } from "../samples/assembler.js";
 import { containerBytes } from "../samples/later.js";
 import { readNumLayers } from "../samples/model-layers.js";
-import { type PayloadChoice, planRead, recordPieces } from "../session/records.js";
+import { type PayloadChoice, planRead, recordPieces, supersededPieces } from "../session/records.js";
 import type { Store } from "../store/store.js";
 import type { Tito } from "../tito/tito.js";
 import { emptyCounters } from "../worker/context.js";
@@ -20,6 +20,8 @@ export interface LineParts {
 	payloads: PayloadChoice;
 	/** Tokens; null for no limit. */
 	maxSeqLen: number | null;
+	/** Turns that a retry took the place of come too; records and jsonl. */
+	superseded: boolean;
 }
 
 export interface FormatParts extends LineParts {
@@ -27,16 +29,22 @@ export interface FormatParts extends LineParts {
 }
 
 /** As the JSON of GET, for a session without a chat in flight. */
-export function recordsFormat({ store, launch, payloads }: FormatParts, tito: Tito): Produce {
+export function recordsFormat({ store, launch, payloads, superseded }: FormatParts, tito: Tito): Produce {
 	return (session) => {
 		const index = ownerOf(partitionOf(session.meta.id), launch.backends);
 		const counters = emptyCounters();
-		return sessionPieces({ config: launch, counters, index, store, tito }, session, payloads);
+		return sessionPieces(
+			{ config: launch, counters, index, store, tito },
+			session,
+			payloads,
+			undefined,
+			superseded,
+		);
 	};
 }
 
 /** Needs no tokenizer: records are stored as they are read. */
-export function linesFormat({ store, payloads }: LineParts): Produce {
+export function linesFormat({ store, payloads, superseded }: LineParts): Produce {
 	return async function* lines(session) {
 		const id = JSON.stringify(session.meta.id);
 		const opening = {
@@ -48,6 +56,13 @@ export function linesFormat({ store, payloads }: LineParts): Produce {
 		for await (const piece of recordPieces(store, plan, payloads, () => undefined, { opening })) {
 			any = true;
 			yield piece === opening.later ? piece : withoutBreaks(piece);
+		}
+		if (superseded) {
+			const following = { first: any ? opening.later : opening.first, later: opening.later };
+			for await (const piece of supersededPieces(store, plan, payloads, { opening: following })) {
+				any = true;
+				yield piece === opening.later ? piece : withoutBreaks(piece);
+			}
 		}
 		if (any) yield Buffer.from("\n");
 	};

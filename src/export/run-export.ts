@@ -23,6 +23,7 @@ export interface ExportOptions {
 	session: SessionId | null;
 	payloads: PayloadChoice;
 	maxSeqLen: number | null;
+	superseded: boolean;
 	/** What the launch that wrote the data dir said otherwise, or did not write down. */
 	overrides: Partial<Launch>;
 }
@@ -142,7 +143,8 @@ async function producer(
 	launch: Launch | null,
 ): Promise<{ produce: Produce; close: () => Promise<void> }> {
 	const nothing = async () => undefined;
-	const shared = { store, payloads: options.payloads, maxSeqLen: options.maxSeqLen };
+	const { payloads, maxSeqLen, superseded } = options;
+	const shared = { store, payloads, maxSeqLen, superseded };
 	if (launch === null) return { produce: linesFormat(shared), close: nothing };
 	const parts: FormatParts = { ...shared, launch };
 	const kwargs = parseJson(launch.chatTemplateKwargsJson);

@@ -103,7 +103,7 @@ export async function* supersededPieces(
 	store: Store,
 	plan: ReadPlan,
 	payloads: PayloadChoice,
-	buffers?: readonly Buffer[],
+	{ opening = ELEMENTS, buffers }: RecordOptions = {},
 ): AsyncGenerator<Buffer> {
 	for (const [index, path] of plan.superseded.entries()) {
 		const tokens = new TokenText();
@@ -121,7 +121,8 @@ export async function* supersededPieces(
 		const reply = await store.part(plan.id, header.id, "reply");
 		const carry = payloads === "all" && header.payloadsDropped !== true;
 		const filled = { request, reply, content, promptText: tokens.text(), carry, buffers };
-		yield Buffer.from(`${index === 0 ? "" : ","}{"turn":${header.id},"superseded":true,`);
+		yield index === 0 ? opening.first : opening.later;
+		yield Buffer.from(`"turn":${header.id},"superseded":true,`);
 		yield* recordOf(store, plan.id, header, filled);
 	}
 }

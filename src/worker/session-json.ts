@@ -32,7 +32,7 @@ export async function* sessionPieces(
 	yield* recordPieces(context.store, plan, payloads, onTokens, { buffers });
 	if (superseded) {
 		yield Buffer.from('],"superseded":[');
-		yield* supersededPieces(context.store, plan, payloads, buffers);
+		yield* supersededPieces(context.store, plan, payloads, { buffers });
 	}
 	yield Buffer.from(`],"metadata":{"accumulated_token_ids":[`);
 	yield tokens.text();

@@ -3,8 +3,12 @@ import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/base/errors.js";
 import { readExportFlags } from "../../src/cli/export-options.js";
 
-const read = (flags: Record<string, string>) =>
-	readExportFlags(Object.fromEntries(Object.entries(flags).map(([key, value]) => [key, [value]])));
+const read = (flags: Record<string, string | boolean>) =>
+	readExportFlags(
+		Object.fromEntries(
+			Object.entries(flags).map(([key, value]) => [key, typeof value === "boolean" ? value : [value]]),
+		),
+	);
 
 describe("export options", () => {
 	it.each([
@@ -15,9 +19,13 @@ describe("export options", () => {
 		[{ format: "samples", payloads: "latest" }, /^--payloads latest: samples hold/],
 		[{ format: "records", maxSeqLen: "9" }, /^--max-seq-len 9: --format records is never cut; leave it out/],
 		[{ format: "jsonl", maxSeqLen: "0" }, /^--max-seq-len 0: --format jsonl is never cut/],
+		[
+			{ format: "samples", superseded: true },
+			/^--superseded: samples are made of turns that stand; leave it out/,
+		],
 		[{ maxSeqLen: "9" }, /^--max-seq-len 9: --format records is never cut/],
 		[{ format: "samples", out: "-" }, /^--out -: --format samples makes a file for each session/],
-	])("%j is refused", (flags: Record<string, string>, message) => {
+	])("%j is refused", (flags: Record<string, string | boolean>, message) => {
 		expect(() => read(flags)).toThrow(ConfigError);
 		expect(() => read(flags)).toThrow(message);
 	});

@@ -227,3 +227,20 @@ test("rollpin verify tells a family that fits the template from one that does no
 	expect(bad.stdout).toContain("PROBLEM mismatch special_token_count");
 	expect(bad.code).toBe(1);
 }, 60_000);
+
+test("--superseded exports what a retry took the place of, as GET ?superseded=true has it", async () => {
+	const cluster = serve();
+	const { url } = await cluster.ready();
+	await chat(url, "own-1", [{ role: "user", content: "first try" }]);
+	await chat(url, "own-1", [{ role: "user", content: "second try" }]);
+	const read = await bytesOf(`${url}/sessions/own-1?superseded=true`);
+	const out = join(dir, "superseded");
+	expect((await exported("records", "--superseded", "--out", out)).code).toBe(0);
+	expect(readFileSync(join(out, "own-1.json")).equals(read)).toBe(true);
+	const { records, superseded } = JSON.parse(String(read)) as Exported & { superseded: object[] };
+	expect([records.length, superseded.length]).toEqual([1, 1]);
+	const lines = (await exported("jsonl", "--superseded")).stdout.trimEnd().split("\n");
+	expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(
+		[...records, ...superseded].map((record) => ({ session_id: "own-1", ...record })),
+	);
+});
