@@ -1,6 +1,6 @@
 // Runs Rollpin against a real SGLang: verify, demo, render matrix, aborts, R3, gateways, a killed engine. Writes docs/engines.md.
 // npm run build && node scripts/try-engine.js --engine URL --checkpoint DIR ...   Not part of `npm test`.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createServer as createHttpServer, request as httpRequest } from "node:http";
 import { createServer } from "node:net";
@@ -109,12 +109,18 @@ async function call(url, method = "GET", body = undefined, headers = {}, signal 
 const open = async (url, body = {}) => (await call(`${url}/sessions`, "POST", body)).json.session_id;
 const chatUrl = (url, id) => `${url}/sessions/${id}/v1/chat/completions`;
 
-function program(name, url, ...flags) {
-	const run = spawnSync(process.execPath, [ROLLPIN, name, "--url", url, ...flags], {
-		encoding: "utf8",
+/** Beside the event loop, which may be the engine's second address. */
+async function program(name, url, ...flags) {
+	const child = spawn(process.execPath, [ROLLPIN, name, "--url", url, ...flags], {
+		stdio: ["ignore", "pipe", "inherit"],
 		timeout: 300_000,
 	});
-	return { code: run.status, text: run.stdout };
+	let text = "";
+	child.stdout.setEncoding("utf8").on("data", (piece) => {
+		text += piece;
+	});
+	const code = await new Promise((resolve) => child.once("close", resolve));
+	return { code, text };
 }
 
 const user = (content) => ({ role: "user", content });
@@ -348,10 +354,10 @@ async function smg(binary) {
 	const cluster = await serve(gateway.url, checkpoint, "--served-model", models.json.data[0].id);
 	const check = cluster.records.find(({ event }) => event === "engine_check");
 	judge(check?.result === "ok", `smg in front: ${check?.result}, asked by ${check?.by}`);
-	const verified = program("verify", cluster.url, "--max-tokens", "200");
+	const verified = await program("verify", cluster.url, "--max-tokens", "200");
 	judge(verified.code === 0, `smg in front: rollpin verify ends with ${verified.code}`);
 	for (const { keys } of engines) keys.clear();
-	const demo = program("demo", cluster.url, "--sessions", "8", "--turns", "3", "--max-tokens", "32");
+	const demo = await program("demo", cluster.url, "--sessions", "8", "--turns", "3", "--max-tokens", "32");
 	judge(demo.code === 0, `smg in front: rollpin demo ends with ${demo.code}`);
 	const [one, other] = engines.map(({ keys }) => keys);
 	const both = [...one].filter((key) => other.has(key));
@@ -378,7 +384,7 @@ async function router(binary) {
 
 async function r3(mode) {
 	const cluster = await serve(values["moe-engine"], values["moe-checkpoint"], "--r3", mode);
-	const verified = program("verify", cluster.url, "--max-tokens", "64");
+	const verified = await program("verify", cluster.url, "--max-tokens", "64");
 	const id = await open(cluster.url);
 	const messages = [user("hello")];
 	for (let turn = 0; turn < 2; turn++) {
@@ -435,11 +441,11 @@ if (cluster.url === null || ready === undefined) {
 say(`SGLang ${info?.version}, family ${ready.tito_model} (${ready.tito_model_from})`);
 const checked = cluster.records.find(({ event }) => event === "engine_check");
 judge(checked?.result === "ok", `truth check at the start: ${checked?.result}, by ${checked?.by}`);
-const verified = program("verify", cluster.url, "--max-tokens", "200");
+const verified = await program("verify", cluster.url, "--max-tokens", "200");
 judge(verified.code === 0, `rollpin verify ends with ${verified.code}`);
 const from = verified.text.indexOf("engine's own rendering");
 for (const line of verified.text.slice(from).trimEnd().split("\n")) say(`     ${line}`);
-const demo = program("demo", cluster.url, "--sessions", "8", "--turns", "4", "--max-tokens", "64");
+const demo = await program("demo", cluster.url, "--sessions", "8", "--turns", "4", "--max-tokens", "64");
 judge(demo.code === 0, `rollpin demo, 8 sessions of 4 turns, ends with ${demo.code}`);
 await matrix(cluster.url);
 await aborts(cluster.url);
@@ -456,7 +462,18 @@ if (values.write) {
 	const day = new Date().toISOString().slice(0, 10);
 	writeFileSync(
 		join(ROOT, "docs", "engines.md"),
-		`# Against a real engine\n\nWhat \`scripts/try-engine.js\` printed on ${day}, on a small random model over a real tokenizer. Made again by: \`npm run build && node scripts/try-engine.js --engine URL --checkpoint DIR --write\` (\`--help\` tells the rest). A rendering "differs only in\nreasoning" where the family keeps what the model's own template drops (docs/families.md).\n\n\`\`\`\n${out.join("\n")}\n\`\`\`\n`,
+		`# Against a real engine
+
+What \`scripts/try-engine.js\` printed on ${day}, on a small random model over a real tokenizer, its processes at the lowest
+priority of a busy two-core machine: the milliseconds are upper bounds. Made again by:
+\`npm run build && node scripts/try-engine.js --engine URL --checkpoint DIR --write\` (\`--help\` tells the rest).
+A rendering "differs only in reasoning" where the family keeps what the model's own template drops ([families.md](families.md)).
+What is not in the output below was not run: ${values["moe-engine"] === undefined ? "no mixture of experts (`--r3`), and " : ""}no checkpoint but the one named in its first line.
+
+\`\`\`
+${out.join("\n")}
+\`\`\`
+`,
 	);
 }
 process.exitCode = failures === 0 ? 0 : 1;
