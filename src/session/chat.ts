@@ -2,39 +2,27 @@
 import type { Clock } from "../base/clock.js";
 import { RollpinError } from "../base/errors.js";
 import type { TurnId } from "../base/ids.js";
-import type { Store, TurnHeader } from "../store/store.js";
+import type { TurnHeader } from "../store/store.js";
 import { refuseAbortedAnswer } from "./aborted-answer.js";
 import type { AttachDeps, Attachment, Branch, PositionPolicy } from "./attach.js";
+import { type CommitDeps, type CommittedRequest, commitTurn } from "./commit-turn.js";
 import { type CommittedReply, findReplay } from "./committed-reply.js";
-import type {
-	EnginePrompt,
-	Generate,
-	GeneratedReply,
-	SentRequest,
-	StoredPayload,
-	TemplateInput,
-} from "./generation.js";
-import { type Fingerprint, fingerprintOf, type IdempotentRequest } from "./idempotency.js";
-import { kwargsText } from "./kwargs-pin.js";
+import type { EnginePrompt, Generate, GeneratedReply, StoredPayload, TemplateInput } from "./generation.js";
+import { fingerprintOf, type IdempotentRequest } from "./idempotency.js";
 import type { RetryKind } from "./position.js";
-import { encodeTurn, type Prompt } from "./prompt.js";
+import { encodeTurn } from "./prompt.js";
 import type { RequestMessages } from "./request-messages.js";
 import type { Session } from "./session.js";
-import { EMPTY_HISTORY, type HistoryEvent, withEvent } from "./session-history.js";
+import { type HistoryEvent, withEvent } from "./session-history.js";
 import { type ToolsChange, toolsChange } from "./tools-change.js";
-import { buildTurn, commitOps, outdatedBy, payloadParts } from "./turn-builder.js";
+import { payloadParts } from "./turn-builder.js";
 
-export interface ChatRequest {
-	messages: RequestMessages;
+export interface ChatRequest extends CommittedRequest {
 	template: TemplateInput;
-	/** Tells its tools from another request's; null without any. */
-	toolsHash: string | null;
 	/** Ids of the whole request, when they had to be made before its session was created; else null. */
 	firstPrompt: Int32Array | null;
 	/** The `Idempotency-Key` header and the body it stands for. */
 	idempotency: IdempotentRequest | null;
-	/** Wall clock at arrival, float Unix seconds. */
-	arrivedAt: number;
 	/** Fires when the client has gone; undefined when that must not cancel. */
 	clientGone: AbortSignal | undefined;
 }
@@ -81,13 +69,9 @@ export type ChatOutcome<Generated, Refused> =
 	| ({ kind: "replay" } & CommittedReply)
 	| { kind: "refused"; refusal: Refused };
 
-export interface ChatDeps extends AttachDeps {
+export interface ChatDeps extends AttachDeps, CommitDeps {
 	policy: PositionPolicy;
-	store: Store;
-	clock: Clock;
 	maxTokens: number;
-	/** Whether each record keeps its replay payloads, or only those that may be a path's last (`--r3-keep`). */
-	keepPayloads: "all" | "latest";
 }
 
 export function emptyFacts(): ChatFacts {
@@ -207,16 +191,6 @@ async function attachCounted(
 
 const REFUSALS: ReadonlySet<string> = new Set(["history_mismatch", "rollback_limit"]);
 
-/** The session's history once a turn with this place stands. */
-function historyAfter({ history }: Session, { branch, discarded, rollback }: Attachment, at: number) {
-	const [first] = discarded;
-	if (first !== undefined && rollback !== null) {
-		return withEvent(history, "rollbacks", { kind: rollback.kind, at, turn: first.id, path: rollback.path });
-	}
-	if (branch === null) return history;
-	return withEvent(history, "branches", { kind: branch.kind, at, turn: branch.left, path: branch.path });
-}
-
 /**
  * The session's lock, and in front of it the key's when the session's is not held to the end: two requests with the
  * same Idempotency-Key must never be at the engine together.
@@ -247,73 +221,6 @@ async function acquireLocks(
 function storedPayloads(session: Session, parent: TurnHeader | null, deps: ChatDeps): StoredPayload[] {
 	if (parent === null || (deps.keepPayloads === "latest" && !deps.policy.exclusive)) return [];
 	return payloadParts(parent).map((part) => deps.store.openPart(session.meta.id, parent.id, part));
-}
-
-interface FinishedGeneration {
-	attach: Attachment;
-	prompt: Prompt;
-	generation: GeneratedReply;
-	sent: SentRequest;
-	identity: Fingerprint | null;
-}
-
-async function commitTurn(
-	session: Session,
-	request: ChatRequest,
-	finished: FinishedGeneration,
-	deps: ChatDeps,
-): Promise<TurnHeader> {
-	// In tree mode somebody may have closed the session while this waited for another commit.
-	if (session.closing !== null) throw session.closedError();
-	const { attach, generation, prompt } = finished;
-	const { messages } = request;
-	const aborted = generation.finishReason === "abort";
-	const history = historyAfter(session, attach, deps.clock.nowS());
-	const meta = history === EMPTY_HISTORY ? session.meta : { ...session.meta, history };
-	const built = buildTurn({
-		meta,
-		parent: attach.parent,
-		parentContent: attach.state.request?.content ?? Buffer.alloc(0),
-		messages,
-		appendedFrom: attach.appendedFrom,
-		trimCount: prompt.trimCount,
-		stopJoin: prompt.stopJoin,
-		promptIds: prompt.ids,
-		generation,
-		sent: finished.sent,
-		status: aborted ? "provisional" : "committed",
-		timestamp: deps.clock.nowS(),
-		requestTimestamp: request.arrivedAt,
-		idempotency: aborted ? null : finished.identity,
-		routedExpertsStartLen: finished.sent.routedExpertsStartLen,
-		toolsHash: request.toolsHash,
-		templateKwargs: kwargsText(prompt.engine.kwargs),
-	});
-	const depth = attach.state.checkpoints.length;
-	const outdated =
-		deps.keepPayloads === "all"
-			? []
-			: outdatedBy(built.header.status, attach.parent, attach.discarded, await session.headers());
-	const change = commitOps(meta, built, attach.discarded, depth, deps.clock.nowS(), outdated);
-	await deps.store.commit(change.ops);
-	session.history = history;
-	if (!aborted) {
-		attach.state.push(
-			built.header,
-			{
-				content: messages.content,
-				requestCount: messages.count,
-				appended: Array.from({ length: messages.count - attach.appendedFrom }, (_, i) =>
-					messages.bytes(attach.appendedFrom + i),
-				),
-				generated: generation.reply.subarray(generation.messageRange.start, generation.messageRange.end),
-			},
-			prompt.ids,
-			generation.completionIds,
-		);
-	}
-	session.committed(change.meta, change.headers, change.dropped, attach.state);
-	return built.header;
 }
 
 /** Sessions whose control text this process has told. */
