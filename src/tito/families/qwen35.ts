@@ -1,14 +1,25 @@
-// Family `qwen35`: Qwen3.5, whose own template forgets earlier reasoning. Facts only.
+// Families `qwen35` and `qwen36`: their own templates forget earlier reasoning, or keep it but want a question. Facts only.
 import type { Family } from "../family.js";
-import { QWEN35_TEMPLATE } from "./qwen35-template.js";
+import { QWEN35_TEMPLATE, QWEN36_TEMPLATE } from "./qwen35-template.js";
 
-export const qwen35: Family = {
-	name: "qwen35",
+/** What every model since Qwen3.5 has in common. */
+export const QWEN35_FACTS = {
 	pinnedKwargs: { preserve_thinking: true },
 	appendRoles: ["tool", "user", "assistant"],
 	maxTrimTokens: 0,
-	prompts: { kind: "template", template: QWEN35_TEMPLATE },
 	boundary: { kind: "newline", after: "<|im_end|>" },
 	assistantStart: "<|im_start|>assistant",
 	parsers: { reasoning: "qwen3", toolCall: "qwen3_coder" },
+} as const satisfies Omit<Family, "name" | "prompts">;
+
+export const qwen35: Family = {
+	name: "qwen35",
+	...QWEN35_FACTS,
+	prompts: { kind: "template", template: QWEN35_TEMPLATE },
+};
+
+export const qwen36: Family = {
+	name: "qwen36",
+	...QWEN35_FACTS,
+	prompts: { kind: "template", template: QWEN36_TEMPLATE },
 };

@@ -12,8 +12,7 @@ import { kimi26 } from "./kimi26.js";
 import { minimaxM25, minimaxM27 } from "./minimax.js";
 import { nemotron3 } from "./nemotron3.js";
 import { qwen3 } from "./qwen3.js";
-import { qwen35 } from "./qwen35.js";
-import { qwen36 } from "./qwen36.js";
+import { qwen35, qwen36 } from "./qwen35.js";
 import { qwen4exp, qwen38small } from "./qwen38.js";
 import { qwennext } from "./qwennext.js";
 
