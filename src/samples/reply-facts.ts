@@ -18,29 +18,25 @@ const MARK = "rollpin-payload:";
 export function readReplyFacts(stored: StoredReply): ReplyFacts {
 	const choices = member(JSON.parse(marked(stored)), "choices");
 	const meta = member(Array.isArray(choices) ? choices[0] : undefined, "meta_info");
-	const payload = (field: string) => {
+	const payload = (field: string, kind: string, markIn: (value: unknown) => unknown) => {
 		const value = member(meta, field);
 		if (value === undefined || value === null) return null;
-		const found = stored.payloads.find(({ index }) => value === `${MARK}${index}`);
-		if (found === undefined) throw new SampleError(`meta_info.${field} is not a base64 string`);
+		const found = stored.payloads.find(({ index }) => markIn(value) === `${MARK}${index}`);
+		if (found === undefined) throw new SampleError(`meta_info.${field} is not a ${kind}`);
 		return { index: found.index, length: found.length, dropped: found.dropped === true };
 	};
-	const listed = (field: string) => {
-		const value = member(meta, field);
-		if (value === undefined || value === null) return null;
-		const found = stored.payloads.find(({ index }) => Array.isArray(value) && value[0] === `${MARK}${index}`);
-		if (found === undefined) throw new SampleError(`meta_info.${field} is not a list`);
-		return { index: found.index, length: found.length, dropped: found.dropped === true };
-	};
+	const text = (field: string) => payload(field, "base64 string", (value) => value);
+	const list = (field: string) =>
+		payload(field, "list", (value) => (Array.isArray(value) ? value[0] : undefined));
 	const version = member(meta, "weight_version");
 	return {
 		weightVersion: version === undefined || version === null ? undefined : jsonOf(version),
 		cachedTokens: count(member(meta, "cached_tokens")),
 		promptTokens: count(member(meta, "prompt_tokens")),
 		e2eLatencyS: finite(member(meta, "e2e_latency")),
-		routedExperts: payload("routed_experts"),
-		indexerTopk: payload("indexer_topk"),
-		samplingMask: listed("output_token_sampling_mask"),
+		routedExperts: text("routed_experts"),
+		indexerTopk: text("indexer_topk"),
+		samplingMask: list("output_token_sampling_mask"),
 		indexerLayers: finite(member(meta, "indexer_topk_num_layers")),
 	};
 }

@@ -87,6 +87,30 @@ function answerCallsDifference(stored: JsonObject, replayed: JsonObject): Differ
 	const own = callsOf(stored);
 	const other = callsOf(replayed);
 	if (own.length !== other.length) return difference("tool_calls", replayed.get("tool_calls"), [...own]);
+	return pairedDifference(own, other, ({ call, called, inner, known, knownCalled, path }) => {
+		const [id, knownId] = [idOf(call), idOf(known)];
+		if (id !== null && knownId !== null && id !== knownId)
+			return difference(`${path}.id`, call.get("id"), known.get("id"));
+		return argumentsDifference(inner, called, knownCalled, sameCanonically);
+	});
+}
+
+interface CallPair {
+	/** Where the call is, and where its name and arguments are. */
+	path: string;
+	inner: string;
+	call: JsonObject;
+	known: JsonObject;
+	called: JsonObject;
+	knownCalled: JsonObject;
+}
+
+/** The first difference of two lists of as many calls: a name, or what `rest` finds in a pair. */
+function pairedDifference(
+	own: readonly JsonObject[],
+	other: readonly JsonObject[],
+	rest: (pair: CallPair) => Difference | null,
+): Difference | null {
 	for (const [at, call] of other.entries()) {
 		const known = own[at] as JsonObject;
 		const path = `tool_calls[${at}]`;
@@ -94,10 +118,7 @@ function answerCallsDifference(stored: JsonObject, replayed: JsonObject): Differ
 		const inner = called === call ? path : `${path}.function`;
 		if (nameOf(called) !== nameOf(knownCalled))
 			return difference(`${inner}.name`, called.get("name"), knownCalled.get("name"));
-		const [id, knownId] = [idOf(call), idOf(known)];
-		if (id !== null && knownId !== null && id !== knownId)
-			return difference(`${path}.id`, call.get("id"), known.get("id"));
-		const found = argumentsDifference(inner, called, knownCalled, sameCanonically);
+		const found = rest({ path, inner, call, known, called, knownCalled });
 		if (found !== null) return found;
 	}
 	return null;
@@ -175,13 +196,7 @@ function promptCallsDifference(
 	const other = callsOf(replayed);
 	if (own.length !== other.length)
 		return difference("tool_calls", replayed.get("tool_calls"), stored.get("tool_calls"));
-	for (const [at, call] of other.entries()) {
-		const known = own[at] as JsonObject;
-		const path = `tool_calls[${at}]`;
-		const [called, knownCalled] = [functionOf(call), functionOf(known)];
-		const inner = called === call ? path : `${path}.function`;
-		if (nameOf(called) !== nameOf(knownCalled))
-			return difference(`${inner}.name`, called.get("name"), knownCalled.get("name"));
+	return pairedDifference(own, other, ({ call, called, inner, known, knownCalled, path }) => {
 		const found = argumentsDifference(inner, called, knownCalled, sameSpelling);
 		if (found !== null) return found;
 		for (const field of new Set([...call.keys(), ...known.keys()])) {
@@ -189,6 +204,6 @@ function promptCallsDifference(
 			const place = differingPlace(`${path}.${field}`, call.get(field), known.get(field), sameSpelling);
 			if (place !== null) return place;
 		}
-	}
-	return null;
+		return null;
+	});
 }

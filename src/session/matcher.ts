@@ -1,6 +1,7 @@
 // Message equivalence by the reference server's rules, key by key: is a replayed message the stored one? Pure; never mutates.
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
 import { type Difference, difference, differingPlace } from "./difference.js";
+import { blankAsEmpty } from "./message-texts.js";
 import { type StoredMessage, storedValue } from "./path-state.js";
 import { argumentsEqual, parsedArguments, typedEqual } from "./tool-arguments.js";
 
@@ -78,8 +79,8 @@ function strictMatch(a: JsonObject, b: JsonObject): boolean {
 
 function looseMatch(a: JsonObject, b: JsonObject): boolean {
 	for (const key of COMPARED_KEYS) if (!sameField(a, b, key)) return false;
-	const left = emptyAsNull(a.get("tool_calls"));
-	const right = emptyAsNull(b.get("tool_calls"));
+	const left = blankAsEmpty(a.get("tool_calls"));
+	const right = blankAsEmpty(b.get("tool_calls"));
 	if (!Array.isArray(left) || !Array.isArray(right)) return typedEqual(left, right);
 	return left.length === right.length && left.every((call, i) => looseCall(call, right[i] ?? null));
 }
@@ -113,20 +114,14 @@ function sameKeys(a: JsonObject, b: JsonObject): boolean {
 }
 
 function sameField(a: JsonObject, b: JsonObject, key: string): boolean {
-	return pythonEqual(emptyAsNull(a.get(key)), emptyAsNull(b.get(key)));
+	return pythonEqual(blankAsEmpty(a.get(key)), blankAsEmpty(b.get(key)));
 }
 
 function sameToolCalls(a: JsonObject, b: JsonObject): boolean {
-	const left = emptyAsNull(a.get("tool_calls"));
-	const right = emptyAsNull(b.get("tool_calls"));
+	const left = blankAsEmpty(a.get("tool_calls"));
+	const right = blankAsEmpty(b.get("tool_calls"));
 	if (!Array.isArray(left) || !Array.isArray(right)) return pythonEqual(left, right);
 	return pythonEqual(left.map(withoutIndexValue), right.map(withoutIndexValue));
-}
-
-/** Missing, null, `""` and `[]` are one class; nothing else is normalised. */
-function emptyAsNull(value: JsonValue | undefined): JsonValue {
-	if (value === undefined || value === "" || (Array.isArray(value) && value.length === 0)) return null;
-	return value;
 }
 
 /** The engine's `index` is a position in the tools list, a client's is a position in the calls. */

@@ -1,9 +1,8 @@
 // The loose comparison of tool-call arguments: equal as JSON documents with exact decimals (reference section 10).
 import { parseJson } from "../json/parse.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
+import { MAX_ARGUMENTS_DEPTH } from "../tito/call-arguments.js";
 
-/** As in a recursion-limited Python parser, far beyond any tool's arguments. */
-const MAX_ARGUMENTS_DEPTH = 200;
 const MAX_EXPONENT_DIGITS = 1000;
 
 /**

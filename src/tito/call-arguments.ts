@@ -5,7 +5,7 @@ import { JsonNumber, type JsonValue } from "../json/value.js";
 import { asEngineReads, numberAsEngineReads } from "./engine-numbers.js";
 
 /** As in a recursion-limited Python parser, far beyond any tool's arguments. */
-const MAX_DEPTH = 200;
+export const MAX_ARGUMENTS_DEPTH = 200;
 
 /** What becomes of arguments that are no JSON object. */
 export type OddArguments =
@@ -41,7 +41,7 @@ function isBlank(given: JsonValue | undefined): given is undefined | null | stri
 function parsedText(given: string, param: string, odd: OddArguments): JsonValue {
 	let parsed: JsonValue;
 	try {
-		parsed = parseJson(given, { maxDepth: MAX_DEPTH });
+		parsed = parseJson(given, { maxDepth: MAX_ARGUMENTS_DEPTH });
 	} catch (error) {
 		if (!(error instanceof JsonSyntaxError)) throw error;
 		if (odd === "text") return given;

@@ -57,6 +57,20 @@ export function logRefused(
 	);
 }
 
+export function logControlText(
+	logger: Logger,
+	reqId: RequestId,
+	id: SessionId,
+	{ index, token }: NonNullable<ChatFacts["controlText"]>,
+): void {
+	logger.event(
+		"control_text",
+		{ req_id: reqId, session_id: id, message: index, token },
+		`messages[${index}] of session ${id} spells the control token ${token}: the model sees that token ` +
+			"(--control-text refuse makes it a 400)",
+	);
+}
+
 const TOOLS_CHANGE = {
 	added: "it brings tools",
 	removed: "it brings no tools",

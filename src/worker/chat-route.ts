@@ -14,6 +14,7 @@ import {
 	chatDone,
 	endText,
 	logBranch,
+	logControlText,
 	logRefused,
 	logRollback,
 	logToolsChange,
@@ -146,12 +147,7 @@ export async function chat(
 			context.counters.historyRefused++;
 			logRefused(logger, reqId, id, facts.refused);
 		}
-		if (facts.controlText !== null)
-			logger.event(
-				"control_text",
-				{ req_id: reqId, session_id: id, message: facts.controlText.index, token: facts.controlText.token },
-				`messages[${facts.controlText.index}] of session ${id} spells the control token ${facts.controlText.token}: the model sees that token (--control-text refuse makes it a 400)`,
-			);
+		if (facts.controlText !== null) logControlText(logger, reqId, id, facts.controlText);
 		if (facts.toolsChange !== null) logToolsChange(logger, reqId, id, facts.toolsChange);
 		logger.event(
 			"chat_done",
