@@ -1,20 +1,21 @@
 // Builds the Tito of one checkpoint and one family. Reads files and refuses bad settings; later calls read nothing.
 import { ConfigError, RollpinError } from "../base/errors.js";
 import type { JsonObject } from "../json/value.js";
-import { type AnswerEnd, type JoinBoundary, resolveBoundary } from "./boundary.js";
+import { type AnswerEnd, resolveBoundary } from "./boundary.js";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
-import { type ControlText, ControlTokens } from "./control-text.js";
+import { checkpointRenderer } from "./checkpoint-renderer.js";
+import { CheckpointTito } from "./checkpoint-tito.js";
+import { ControlTokens } from "./control-text.js";
 import { Encoder } from "./encoder.js";
 import { familyNamed } from "./families/registry.js";
-import type { ConversationRenderer, Family } from "./family.js";
+import type { ConversationRenderer, Family, RendererFor } from "./family.js";
 import { ChatTemplate } from "./jinja/template.js";
-import { launchKwargs, requestKwargs } from "./kwargs.js";
+import { launchKwargs } from "./kwargs.js";
 import { MessageProbe, wordsOf } from "./message-probe.js";
-import type { Segmentation } from "./mismatch.js";
 import { PromptRenderer } from "./renderer.js";
 import { resolveSegmentation, specialTokenTexts } from "./segmentation.js";
 import { writesOtherwise } from "./template-probe.js";
-import type { FamilyFacts, PromptInput, SuffixInput, TemplateKwargs, Tito } from "./tito.js";
+import type { TemplateKwargs, Tito } from "./tito.js";
 import type { ToolSchemaVersion } from "./tools.js";
 
 export interface TitoOptions {
@@ -43,59 +44,42 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const checkpoint = loadCheckpoint(options.checkpointDir, { chatTemplateFile: options.chatTemplateFile });
 	const kwargs = launchKwargs(options.chatTemplateKwargs, family);
 	refuseUnknownKwargs(family, kwargs);
+	const version = options.toolSchemaVersion ?? 1;
 	const rendererFor = rendererOf(family, checkpoint, kwargs, options);
-	const renderer = rendererFor(options.toolSchemaVersion ?? 1);
+	const renderer = rendererFor(version);
+	const byTemplateFor = checkpointRenderer(checkpoint);
+	const byTemplate = byTemplateFor?.(version) ?? null;
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes, [
 		...checkpoint.specialTokens.values(),
 	]);
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
-	const joinBoundary = await resolveBoundary(
-		family,
-		encoder,
-		await endOfAnswer(renderer, kwargs, checkpoint, encoder),
-	);
-	const byTemplateFor = checkpointRenderer(checkpoint);
-	const differs = differsFromCheckpoint(
-		family,
-		renderer,
-		byTemplateFor?.(options.toolSchemaVersion ?? 1),
-		kwargs,
-	);
-	const probe = new MessageProbe(renderer, kwargs, fieldNames(family, checkpoint));
+	const end = await endOfAnswer(renderer, kwargs, checkpoint, encoder);
 	return new CheckpointTito(
-		family,
-		kwargs,
+		{
+			family,
+			kwargs,
+			rendererFor,
+			byTemplateFor,
+			encoder,
+			segmentation,
+			joinBoundary: await resolveBoundary(family, encoder, end),
+			differsFromCheckpoint: differsFromCheckpoint(family, renderer, byTemplate, kwargs),
+			probe: new MessageProbe(renderer, kwargs, fieldNames(family, checkpoint)),
+			controlTokens: new ControlTokens(specialTokenTexts(checkpoint)),
+			refuseControlText: options.controlText === "refuse",
+		},
 		renderer,
-		rendererFor,
-		encoder,
-		joinBoundary,
-		segmentation,
-		differs,
-		probe,
-		{ tokens: new ControlTokens(specialTokenTexts(checkpoint)), refuse: options.controlText === "refuse" },
-		byTemplateFor,
-		options.toolSchemaVersion ?? 1,
+		byTemplate,
 	);
-}
-
-/** Null where the template is absent, or cannot be read; one that is not used need not be. */
-function checkpointRenderer({ chatTemplate, specialTokens }: Checkpoint): RendererFor | null {
-	if (chatTemplate === null) return null;
-	try {
-		const template = new ChatTemplate(chatTemplate);
-		return (version) => new PromptRenderer(template, specialTokens, version);
-	} catch {
-		return null;
-	}
 }
 
 function differsFromCheckpoint(
 	family: Family,
 	renderer: ConversationRenderer,
-	byTemplate: ConversationRenderer | undefined,
+	byTemplate: ConversationRenderer | null,
 	kwargs: TemplateKwargs,
 ): boolean {
-	if (family.prompts.kind === "checkpoint" || byTemplate === undefined) return false;
+	if (family.prompts.kind === "checkpoint" || byTemplate === null) return false;
 	return writesOtherwise(renderer, byTemplate, kwargs);
 }
 
@@ -129,8 +113,6 @@ async function endOfAnswer(
 		throw error;
 	}
 }
-
-type RendererFor = (version: ToolSchemaVersion) => ConversationRenderer;
 
 function rendererOf(
 	{ prompts }: Family,
@@ -168,114 +150,5 @@ function compile(source: string | null, checkpoint: Checkpoint, options: TitoOpt
 		throw new ConfigError(`cannot parse ${place} (${reason}); give a working template with --chat-template`, {
 			cause: error,
 		});
-	}
-}
-
-class CheckpointTito implements Tito {
-	readonly family: FamilyFacts;
-	readonly joinBoundary: JoinBoundary;
-	readonly segmentation: Segmentation;
-	readonly differsFromCheckpoint: boolean;
-	readonly #kwargs: TemplateKwargs;
-	#renderer: ConversationRenderer;
-	readonly #rendererFor: RendererFor;
-	readonly #encoder: Encoder;
-	readonly #probe: MessageProbe;
-	readonly #control: { tokens: ControlTokens; refuse: boolean };
-	readonly #byTemplateFor: RendererFor | null;
-	#byTemplate: ConversationRenderer | null;
-
-	constructor(
-		family: Family,
-		kwargs: TemplateKwargs,
-		renderer: ConversationRenderer,
-		rendererFor: RendererFor,
-		encoder: Encoder,
-		joinBoundary: JoinBoundary,
-		segmentation: Segmentation,
-		differsFromCheckpoint: boolean,
-		probe: MessageProbe,
-		control: { tokens: ControlTokens; refuse: boolean },
-		byTemplateFor: RendererFor | null,
-		version: ToolSchemaVersion,
-	) {
-		this.#probe = probe;
-		this.#control = control;
-		this.#byTemplateFor = byTemplateFor;
-		this.#byTemplate = byTemplateFor?.(version) ?? null;
-		this.differsFromCheckpoint = differsFromCheckpoint;
-		this.segmentation = segmentation;
-		this.family = family;
-		this.joinBoundary = joinBoundary;
-		this.#kwargs = kwargs;
-		this.#renderer = renderer;
-		this.#rendererFor = rendererFor;
-		this.#encoder = encoder;
-	}
-
-	useToolSchema(version: ToolSchemaVersion): void {
-		this.#renderer = this.#rendererFor(version);
-		this.#byTemplate = this.#byTemplateFor?.(version) ?? null;
-	}
-
-	get vocabSize(): number {
-		return this.#encoder.vocabSize;
-	}
-
-	effectiveKwargs(request: JsonObject | undefined): TemplateKwargs {
-		return requestKwargs(this.#kwargs, request, this.family);
-	}
-
-	async encodePrompt(input: PromptInput): Promise<Int32Array> {
-		this.#refuseControl(input.messages, (index) => `messages[${index}]`);
-		return this.#encoder.encode(this.#renderer.prompt(input));
-	}
-
-	async encodeByTemplate(input: PromptInput): Promise<Int32Array | null> {
-		return this.#byTemplate === null ? null : this.#encoder.encode(this.#byTemplate.prompt(input));
-	}
-
-	async encodeSuffix(input: SuffixInput): Promise<Int32Array> {
-		this.#refuseControl(input.appended, (index) => `appended message ${index}`);
-		return this.#encoder.encodeBehind(this.#renderer.suffix(input));
-	}
-
-	controlText(messages: readonly JsonObject[]): ControlText | null {
-		return this.#control.tokens.find(messages);
-	}
-
-	#refuseControl(messages: readonly JsonObject[], placeOf: (index: number) => string): void {
-		const found = this.#control.refuse ? this.#control.tokens.find(messages) : null;
-		if (found === null) return;
-		const param = placeOf(found.index);
-		throw new RollpinError(
-			"invalid_messages",
-			`${param} spells the control token ${found.token}, which would become that token (--control-text refuse); send it otherwise`,
-			{ param },
-		);
-	}
-
-	async encodeConversation(input: PromptInput): Promise<Int32Array> {
-		return this.#encoder.encode(this.#renderer.comparable(input));
-	}
-
-	partSeparator(role: string, calling: boolean): string {
-		return this.#probe.partSeparator(role, calling);
-	}
-
-	shows(role: string, field: string): boolean {
-		return this.#probe.shows(role, field);
-	}
-
-	shownRole(role: string): string {
-		return this.#renderer.shownRole(role);
-	}
-
-	decode(ids: Int32Array): Promise<string> {
-		return this.#encoder.decode(ids);
-	}
-
-	decodeMany(lists: readonly Int32Array[]): Promise<string[]> {
-		return this.#encoder.decodeMany(lists);
 	}
 }

@@ -4,6 +4,7 @@ import { ConfigError, RollpinError } from "../base/errors.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
+import { checkpointRenderer } from "./checkpoint-renderer.js";
 import { allFamilies, familyNamed } from "./families/registry.js";
 import type { Family } from "./family.js";
 import { ChatTemplate } from "./jinja/template.js";
@@ -71,7 +72,7 @@ export function chooseFamily(checkpointDir: string): FamilyChoice {
 	const facts = `model_type ${modelType ?? "unknown"}, ${
 		chatTemplate === null ? "no chat template" : `template sha256 ${sha256(chatTemplate).slice(0, 8)}`
 	}`;
-	const own = ownRenderer(checkpoint);
+	const own = checkpointRenderer(checkpoint)?.(1) ?? null;
 	const candidates = candidatesOf(checkpoint);
 	const fitting = candidates.find((name) => fits(familyNamed(name), checkpoint, own));
 	if (fitting !== undefined) return { family: fitting, why: facts, doubtful: false };
@@ -93,16 +94,6 @@ function candidatesOf({ chatTemplate, modelType }: Checkpoint): readonly string[
 
 function sha256(text: string): string {
 	return createHash("sha256").update(text).digest("hex");
-}
-
-/** Null for a template that is absent or cannot be read; the start will say so where it matters. */
-function ownRenderer({ chatTemplate, specialTokens }: Checkpoint): PromptRenderer | null {
-	if (chatTemplate === null) return null;
-	try {
-		return new PromptRenderer(new ChatTemplate(chatTemplate), specialTokens);
-	} catch {
-		return null;
-	}
 }
 
 function fits(family: Family, checkpoint: Checkpoint, own: PromptRenderer | null): boolean {

@@ -25,6 +25,9 @@ export interface ConversationRenderer {
 	suffix(input: SuffixInput): string;
 }
 
+/** The same conversations for an engine that spells tools so. */
+export type RendererFor = (version: ToolSchemaVersion) => ConversationRenderer;
+
 /** A prompt format that is published as code. */
 export interface ConversationEncoder extends ConversationRenderer {
 	/** Every field of a message and of a call that it may look at. */
