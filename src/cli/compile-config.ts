@@ -1,7 +1,7 @@
 // Typed values -> ClusterConfig: the rules between options, units and paths. Pure but for the two looks at
 // files that `Machine` hands in. Nothing after this step reads flags, environment or the config file.
 import { dirname, resolve } from "node:path";
-import type { ClusterConfig, LogFormat } from "../ipc/config.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
 import type { FamilyChoice } from "../tito/family-choice.js";
 import {
 	checkCheckpoint,
@@ -14,37 +14,11 @@ import {
 	readToken,
 	unusedSettings,
 } from "./config-rules.js";
+
 import type { OptionKey, OptionValues } from "./options.js";
 import { readValues } from "./read-values.js";
 import { labelOf, type RawSettings, type Source } from "./settings.js";
-
-/** What the machine contributes: facts, and two looks at its files. */
-export interface Machine {
-	cwd: string;
-	/** Processor cores this process may use. */
-	cores: number;
-	memoryMib: number;
-	stdoutIsTerminal: boolean;
-	/** Directory of the checkpoint that ships with the package. */
-	toyCheckpointDir: string;
-	/** A fresh random name, 32 hex digits. */
-	newInstanceId: () => string;
-	look: (path: string) => "file" | "directory" | "absent";
-	/** Throws when the file cannot be read. */
-	readText: (path: string) => string;
-	/** Looks at the checkpoint. Throws ConfigError. */
-	chooseFamily: (checkpointDir: string) => FamilyChoice;
-}
-
-/** Every option's effective value: no default left open, paths absolute. */
-export interface SettledValues extends Omit<OptionValues, "titoModel"> {
-	backends: number;
-	titoModel: string;
-	instanceId: string;
-	sessionTtl: number;
-	maxInflightMib: number;
-	logFormat: LogFormat;
-}
+import type { Machine, SettledValues } from "./settled-values.js";
 
 export interface Compiled {
 	config: ClusterConfig;

@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { tokenOfFile } from "./bearer-token.js";
-import type { Machine, SettledValues } from "./compile-config.js";
 import { isLoopback } from "./option-checks.js";
 import type { OptionKey } from "./options.js";
+import type { Machine, SettledValues } from "./settled-values.js";
 
 export type Label = (key: OptionKey) => string;
 

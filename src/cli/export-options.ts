@@ -5,7 +5,7 @@ import type { SessionId } from "../base/ids.js";
 import { isSessionId } from "../base/partitions.js";
 import type { ExportFormat } from "../export/formats.js";
 import type { ExportOptions } from "../export/run-export.js";
-import type { PayloadChoice } from "../session/records.js";
+import type { PayloadChoice } from "../reads/records.js";
 import { choice, integer, type OptionSpec, onOff, path, text } from "./option-types.js";
 import { SERVE_OPTIONS } from "./options.js";
 import { readFlags } from "./read-flags.js";

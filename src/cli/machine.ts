@@ -5,7 +5,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { chooseFamily } from "../tito/family-choice.js";
 import type { Surroundings } from "./client-options.js";
-import type { Machine } from "./compile-config.js";
+import type { Machine } from "./settled-values.js";
 
 /** The package's own directory: dist/cli/ and src/cli/ lie equally deep in it. */
 const PACKAGE_DIR = join(import.meta.dirname, "..", "..");

@@ -37,7 +37,7 @@ export const RELOAD_FLAGS: ReadonlyMap<string, OptionSpec<unknown>> = new Map<st
 export async function reload(flags: RawFlags): Promise<number> {
 	const given = readFlags(RELOAD_FLAGS, flags);
 	// Loaded here, so that --help answers without the store's code.
-	const { listensFor, primaryOf } = await import("../store/data-dir-lock.js");
+	const { listensFor, primaryOf } = await import("../data-dir/lock.js");
 	const asked = given.get("pid") as number | undefined;
 	const dataDir = resolve((given.get("dataDir") as string | undefined) ?? DEFAULT_DATA_DIR);
 	const pid = asked ?? (await primaryOf(dataDir));

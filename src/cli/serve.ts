@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.js";
-import type { ClusterConfig } from "../ipc/config.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
 import { createLogger, type Logger } from "../telemetry/logger.js";
 import { type Compiled, compileConfig } from "./compile-config.js";
 import { effectiveConfig } from "./effective-config.js";
@@ -29,13 +29,14 @@ export async function serve(flags: RawFlags): Promise<number> {
 	const forPeople = config.log.format === "pretty" || machine.stdoutIsTerminal;
 	// Loaded here, so that --help and a bad flag answer without the cluster's code.
 	const { runCluster } = await import("../primary/run-cluster.js");
-	const { prepareDataDir } = await import("../store/data-dir.js");
+	const { prepareDataDir } = await import("../data-dir/data-dir.js");
 	// Before anything is forked: a data dir in use or of another format is one line.
 	const dataDir = config.store === "lmdb" ? await prepareDataDir(config.dataDir) : null;
 	if (dataDir !== null) {
-		const { refuseOthersSessions } = await import("../export/launch.js");
+		const { refuseOthersSessions } = await import("../data-dir/launch.js");
 		try {
-			await refuseOthersSessions(config);
+			const { mayHoldSessions } = await import("../store/lmdb/holds-sessions.js");
+			await refuseOthersSessions(config, mayHoldSessions);
 			await writeLaunchDown(config);
 		} catch (error) {
 			await dataDir.release();
@@ -58,7 +59,7 @@ export async function serve(flags: RawFlags): Promise<number> {
  * @throws ConfigError where it doesn't
  */
 async function writeLaunchDown(config: ClusterConfig): Promise<void> {
-	const { recordLaunch } = await import("../export/launch.js");
+	const { recordLaunch } = await import("../data-dir/launch.js");
 	try {
 		await recordLaunch(config);
 	} catch (error) {

@@ -1,15 +1,15 @@
 // The bytes of one session in each format of `rollpin export`. Uses what the routes use, so that both say the same.
 import { ownerOf, partitionOf } from "../base/partitions.js";
+import type { Launch } from "../data-dir/launch.js";
+import { type PayloadChoice, planRead, recordPieces, supersededPieces } from "../reads/records.js";
+import { gatherJob, jobReads } from "../reads/samples-job.js";
+import { sessionPieces } from "../reads/session-json.js";
 import { SampleAssembler } from "../samples/assembler.js";
 import { containerBytes } from "../samples/later.js";
 import { readNumLayers } from "../samples/model-layers.js";
-import { type PayloadChoice, planRead, recordPieces, supersededPieces } from "../session/records.js";
 import type { Store } from "../store/store.js";
 import type { Tito } from "../tito/tito.js";
 import { emptyCounters } from "../worker/context.js";
-import { gatherJob, jobReads } from "../worker/samples-job.js";
-import { sessionPieces } from "../worker/session-json.js";
-import type { Launch } from "./launch.js";
 import type { Produce } from "./session-export.js";
 
 /** `records`: the JSON of GET; `samples`: the container of POST samples; `jsonl`: one record a line. */

@@ -3,15 +3,15 @@
 import { existsSync } from "node:fs";
 import { ConfigError, RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
-import { NEWEST_TOOL_SCHEMA } from "../engine/release.js";
+import { type Launch, readLaunch } from "../data-dir/launch.js";
+import { NEWEST_TOOL_SCHEMA } from "../engine/sglang/release.js";
 import { parseJson } from "../json/parse.js";
+import type { PayloadChoice } from "../reads/records.js";
 import { NEWEST_WIRE } from "../samples/wire.js";
-import type { PayloadChoice } from "../session/records.js";
-import { openLmdbReader } from "../store/lmdb-reader.js";
+import { openLmdbReader } from "../store/lmdb/reader.js";
 import type { Store } from "../store/store.js";
 import { createTito } from "../tito/create.js";
 import { type ExportFormat, type FormatParts, linesFormat, recordsFormat, samplesFormat } from "./formats.js";
-import { type Launch, readLaunch } from "./launch.js";
 import { exportSession, type Produce } from "./session-export.js";
 import type { Sink } from "./sinks.js";
 

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { RollpinError } from "../base/errors.js";
 import type { SessionId, TurnId } from "../base/ids.js";
 import { SampleError } from "../samples/sample.js";
-import { Session } from "../session/session.js";
+import { Session } from "../session/life/session.js";
 import type { SessionMeta, Store, TurnHeader } from "../store/store.js";
 import { UnreadableRecord } from "../store/store-errors.js";
 import type { Draft, Sink } from "./sinks.js";

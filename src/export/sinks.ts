@@ -4,8 +4,8 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError } from "../base/errors.js";
-import { flushDirectory } from "../store/durable-file.js";
-import { makeDirectory } from "../store/make-directory.js";
+import { flushDirectory } from "../data-dir/durable-file.js";
+import { makeDirectory } from "../data-dir/make-directory.js";
 
 /** One session on its way out: all of it is kept, or nothing. */
 export interface Draft {

@@ -1,5 +1,5 @@
 // Every message between the primary and its children. docs/internals.md carries the same table.
-import type { ClusterConfig } from "./config.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
 
 export type ChildRole = "router" | "worker" | "sim";
 

@@ -1,5 +1,5 @@
 // Ties the slots, the front port and the heartbeat together into one cluster. Decisions live in its neighbours.
-import type { ClusterConfig } from "../ipc/config.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ClusterSnapshot, EngineCheckResult, ToChild, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
 import { ChildSlot, type SlotListener } from "./child-slot.js";

@@ -1,6 +1,6 @@
 // The primary's life from the open port to the exit code: start, serve, end in order. Owns the order, nothing else.
 import { ConfigError } from "../base/errors.js";
-import type { ClusterConfig } from "../ipc/config.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
 import type { Logger } from "../telemetry/logger.js";
 import { Cluster, type FatalEnd } from "./cluster.js";
 import { createClusterFork, type Fork } from "./fork.js";

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ErrorCode, RollpinError } from "../base/errors.js";
 import type { WorkerIndex } from "../base/ids.js";
 import { mintSessionId, ownerOf } from "../base/partitions.js";
-import type { ClusterConfig } from "../ipc/config.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
 import { type Authorize, createAuthorize } from "./auth.js";

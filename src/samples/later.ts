@@ -1,16 +1,5 @@
 // Replay payloads that are too large to hold: decoded from base64 while a container is sent. Knows no store.
-import { SampleError } from "./sample.js";
-
-/** The first `byteLength` decoded bytes of one stored payload. */
-export interface LaterPayload {
-	turn: number;
-	index: number;
-	/** Characters of base64 in all. */
-	base64Length: number;
-	byteLength: number;
-	/** What it is called in an error. */
-	what: string;
-}
+import { type LaterPayload, SampleError } from "./sample.js";
 
 /** A tensor's bytes that are still to be read. */
 export interface LaterBytes {

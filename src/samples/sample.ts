@@ -1,6 +1,5 @@
 // What a training sample is while it is put together: values only. Knows no session, store or wire format.
 import type { JsonObject, JsonValue } from "../json/value.js";
-import type { LaterPayload } from "./later.js";
 
 export type SampleStatus = "pending" | "completed" | "truncated" | "aborted" | "failed";
 
@@ -20,6 +19,17 @@ export interface PayloadRef {
 	length: number;
 	/** Its bytes were given up (`--r3-keep latest`). */
 	dropped?: boolean;
+}
+
+/** The first `byteLength` decoded bytes of one stored payload. */
+export interface LaterPayload {
+	turn: number;
+	index: number;
+	/** Characters of base64 in all. */
+	base64Length: number;
+	byteLength: number;
+	/** What it is called in an error. */
+	what: string;
 }
 
 /** What an engine's reply says of its turn, apart from ids and logprobs. */

@@ -1,7 +1,7 @@
 // The simulated engine as a child of the cluster: started when no real engine was given. Keeps its port over respawns.
 import { ConfigError } from "../base/errors.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
 import { connectToPrimary } from "../ipc/child-channel.js";
-import type { ClusterConfig } from "../ipc/config.js";
 import { type SimEngine, startSimEngine } from "./server.js";
 
 let engine: SimEngine | undefined;

@@ -2,11 +2,11 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ConfigError } from "../base/errors.js";
-import { controlListener } from "./control-port.js";
-import type { SimCounters } from "./counters.js";
-import { engineListener } from "./engine-port.js";
-import type { SimTunables } from "./flags.js";
-import { createSimState } from "./state.js";
+import { controlListener } from "./control/control-port.js";
+import type { SimCounters } from "./engine/counters.js";
+import { engineListener } from "./engine/engine-port.js";
+import type { SimTunables } from "./engine/flags.js";
+import { createSimState } from "./engine/state.js";
 
 const CONTROL_KEEP_ALIVE_MS = 75_000;
 

@@ -1,6 +1,7 @@
 // Renders by a checkpoint's own template, where it has one that can be read.
+
+import { ChatTemplate } from "../jinja/template.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { ChatTemplate } from "./jinja/template.js";
 import { PromptRenderer } from "./renderer.js";
 import type { ToolSchemaVersion } from "./tools.js";
 

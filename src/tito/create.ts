@@ -1,5 +1,6 @@
 // Builds the Tito of one checkpoint and one family. Reads files and refuses bad settings; later calls read nothing.
 import { ConfigError, RollpinError } from "../base/errors.js";
+import { ChatTemplate } from "../jinja/template.js";
 import type { JsonObject } from "../json/value.js";
 import { type AnswerEnd, resolveBoundary } from "./boundary.js";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
@@ -9,7 +10,6 @@ import { ControlTokens } from "./control-text.js";
 import { Encoder } from "./encoder.js";
 import { familyNamed } from "./families/registry.js";
 import type { ConversationRenderer, Family, RendererFor } from "./family.js";
-import { ChatTemplate } from "./jinja/template.js";
 import { launchKwargs } from "./kwargs.js";
 import { MessageProbe, wordsOf } from "./message-probe.js";
 import { PromptRenderer } from "./renderer.js";

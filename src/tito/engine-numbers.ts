@@ -1,6 +1,7 @@
 // Numbers as SGLang's JSON reader leaves them: an integer beyond 64 bits is a float there. Pure.
+
+import { doubleText } from "../jinja/spelling.js";
 import { JsonNumber, type JsonValue } from "../json/value.js";
-import { doubleText } from "./jinja/spelling.js";
 
 /** Orjson's integers; it reads a longer one as a float (https://github.com/ijl/orjson, "int"). */
 const LEAST = -(2n ** 63n);

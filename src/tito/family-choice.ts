@@ -1,13 +1,13 @@
 // Chooses the family of a checkpoint when nobody names one: by model type, checked against the template's own text.
 import { createHash } from "node:crypto";
 import { ConfigError, RollpinError } from "../base/errors.js";
+import { ChatTemplate } from "../jinja/template.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
 import { checkpointRenderer } from "./checkpoint-renderer.js";
 import { allFamilies, familyNamed } from "./families/registry.js";
 import type { Family } from "./family.js";
-import { ChatTemplate } from "./jinja/template.js";
 import { PromptRenderer } from "./renderer.js";
 
 export interface FamilyChoice {

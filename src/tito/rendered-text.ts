@@ -1,7 +1,8 @@
 // Looks for the text of every message in the prompt that was rendered from them: one forward search. Changes nothing.
+
+import { compareText, str } from "../jinja/spelling.js";
+import { fromJson } from "../jinja/values.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
-import { compareText, str } from "./jinja/spelling.js";
-import { fromJson } from "./jinja/values.js";
 import { notRendered } from "./not-rendered.js";
 
 /** What a template is known to do with texts, so that it is not taken for leaving them out. */

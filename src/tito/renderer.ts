@@ -1,11 +1,12 @@
 // Conversations to prompt text through one chat template. Encodes nothing and keeps no conversation.
+
+import { BoundedCache } from "../base/bounded-cache.js";
 import { RollpinError } from "../base/errors.js";
+import type { ChatTemplate } from "../jinja/template.js";
+import { fromJson, TemplateError, type Value } from "../jinja/values.js";
 import { writeJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
-import { BoundedCache } from "./bounded-cache.js";
 import type { ConversationRenderer } from "./family.js";
-import type { ChatTemplate } from "./jinja/template.js";
-import { fromJson, TemplateError, type Value } from "./jinja/values.js";
 import { roleAs, shownMessage, stubToolCalls } from "./messages.js";
 import { checkRendered, type Sought } from "./rendered-text.js";
 import { TemplateForm } from "./template-form.js";

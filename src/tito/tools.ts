@@ -1,8 +1,8 @@
 // Tools as the engine's own schema writes them: key order, defaults filled in, unknown keys dropped. Pure.
 import { RollpinError } from "../base/errors.js";
+import { type Dict, fromJson } from "../jinja/values.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import { asEngineReads } from "./engine-numbers.js";
-import { type Dict, fromJson } from "./jinja/values.js";
 
 /**
  * How the engine's release hands a tool to the chat template (`Tool` and `Function` in sgl-project/sglang,

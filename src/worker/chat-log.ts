@@ -1,7 +1,7 @@
 // The log records of one chat's end. Formats what the route knows; decides nothing.
 import type { RequestId, SessionId } from "../base/ids.js";
-import type { ChatFacts, RollbackFacts } from "../session/chat.js";
-import type { ToolsChange } from "../session/tools-change.js";
+import type { ChatFacts, RollbackFacts } from "../session/turn/run-turn.js";
+import type { ToolsChange } from "../session/turn/tools-change.js";
 import type { ChatDone } from "../telemetry/events.js";
 import type { Logger } from "../telemetry/logger.js";
 

@@ -4,11 +4,21 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { RequestId, SessionId } from "../base/ids.js";
 import { writeJson } from "../json/parse.js";
-import { type ChatFacts, type ChatOutcome, type ChatRequest, emptyFacts, runChat } from "../session/chat.js";
-import type { TemplateInput } from "../session/generation.js";
-import { encodeFirstPrompt } from "../session/prompt.js";
-import type { Session } from "../session/session.js";
-import { type ChatBody, parseChatBody } from "./chat-body.js";
+import type { Session } from "../session/life/session.js";
+import type { TemplateInput } from "../session/turn/generation.js";
+import { encodeFirstPrompt } from "../session/turn/prompt.js";
+import {
+	type ChatFacts,
+	type ChatOutcome,
+	type ChatRequest,
+	emptyFacts,
+	runChat,
+} from "../session/turn/run-turn.js";
+import { type ChatBody, parseChatBody } from "../wire/openai-chat/chat-body.js";
+import { refuseFields } from "../wire/openai-chat/refused-fields.js";
+import { replayedReply, turnReply, type WireReply } from "../wire/openai-chat/replies.js";
+import type { StreamForm } from "../wire/openai-chat/sse.js";
+import { SseKeepalive } from "../wire/openai-chat/sse-keepalive.js";
 import {
 	type ChatEnd,
 	chatDone,
@@ -23,11 +33,7 @@ import { CLIENT_GONE_STATUS, ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.js";
 import { readBody, requireJson } from "./read-body.js";
-import { refuseFields } from "./refused-fields.js";
-import { replayedReply, turnReply, type WireReply } from "./replies.js";
 import { requestIdOf, sendError, sendPieces } from "./respond.js";
-import type { StreamForm } from "./sse.js";
-import { SseKeepalive } from "./sse-keepalive.js";
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 

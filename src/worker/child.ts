@@ -4,7 +4,7 @@ import { systemClock } from "../base/clock.js";
 import { ConfigError } from "../base/errors.js";
 import type { Partition, WorkerIndex } from "../base/ids.js";
 import { packageRoot } from "../base/package-root.js";
-import { NEWEST_TOOL_SCHEMA } from "../engine/release.js";
+import { NEWEST_TOOL_SCHEMA } from "../engine/sglang/release.js";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import type { ToChild } from "../ipc/messages.js";
 import { parseJson } from "../json/parse.js";

@@ -1,12 +1,12 @@
 // What every route of a worker works with. Made once by the entry; holds no decisions.
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
-import type { EngineClient } from "../engine/client.js";
-import type { ClusterConfig } from "../ipc/config.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
+import type { EngineClient } from "../engine/http/client.js";
 import type { SampleAssembler } from "../samples/assembler.js";
-import type { PositionPolicy } from "../session/attach.js";
-import type { MessageMatcher } from "../session/matcher.js";
-import type { SessionRegistry } from "../session/registry.js";
+import type { SessionRegistry } from "../session/life/registry.js";
+import type { PositionPolicy } from "../session/place/attach.js";
+import type { MessageMatcher } from "../session/place/matcher.js";
 import type { SessionMeta, Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";

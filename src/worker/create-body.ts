@@ -2,7 +2,7 @@
 import { RollpinError } from "../base/errors.js";
 import { parseJson, writeJson } from "../json/parse.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
-import { MATCHERS } from "../session/matchers.js";
+import { MATCHERS } from "../session/place/matchers.js";
 import type { SessionMeta } from "../store/store.js";
 
 export interface CreateBody {

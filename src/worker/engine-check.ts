@@ -1,6 +1,7 @@
 // Compares the engine's own ids of short conversations with ours, once through. Keeps nothing, sends no session's text.
 import { RollpinError } from "../base/errors.js";
-import { modelNameOf, ownPrompt } from "../engine/own-prompt.js";
+import { modelNameOf, ownPrompt } from "../engine/sglang/own-prompt.js";
+import { chosenTools } from "../session/turn/template-input.js";
 import type { Tito } from "../tito/tito.js";
 import {
 	differsOnlyInReasoning,
@@ -9,7 +10,6 @@ import {
 	TRUTH_CONVERSATIONS,
 	type TruthConversation,
 } from "../tito/truth.js";
-import { chosenTools } from "./template-input.js";
 
 export interface CheckedConversation {
 	conversation: string;

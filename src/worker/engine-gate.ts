@@ -1,6 +1,6 @@
 // What this worker knows of the engine before it renders for it: release, tool schema, verdict. Holds chats till then.
 import { RollpinError } from "../base/errors.js";
-import { type EngineIdentity, nameOf, toolSchemaOf, unfit } from "../engine/release.js";
+import { type EngineIdentity, nameOf, toolSchemaOf, unfit } from "../engine/sglang/release.js";
 import type { ToolSchemaVersion } from "../tito/tools.js";
 import type { EngineChecker } from "./engine-checker.js";
 

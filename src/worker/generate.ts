@@ -4,11 +4,11 @@ import type { IncomingMessage } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { RequestId } from "../base/ids.js";
 import type { EngineRefusal, Generation } from "../engine/engine.js";
-import { upstreamHeaders } from "../engine/headers.js";
-import { spliceRequest, upstreamFields } from "../engine/request-body.js";
-import type { Generate, GeneratedReply } from "../session/generation.js";
-import type { Session } from "../session/session.js";
-import type { ChatBody } from "./chat-body.js";
+import { upstreamHeaders } from "../engine/http/headers.js";
+import { spliceRequest, upstreamFields } from "../engine/sglang/request-body.js";
+import type { Session } from "../session/life/session.js";
+import type { Generate, GeneratedReply } from "../session/turn/generation.js";
+import type { ChatBody } from "../wire/openai-chat/chat-body.js";
 import type { WorkerContext } from "./context.js";
 
 export type EngineTurn = Generation & GeneratedReply;

@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import type { WorkerIndex } from "../base/ids.js";
 import { packageRoot } from "../base/package-root.js";
-import { type EngineIdentity, nameOf, unfit } from "../engine/release.js";
-import { readIdentity } from "../engine/server-info.js";
-import type { ClusterConfig } from "../ipc/config.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
+import { type EngineIdentity, nameOf, unfit } from "../engine/sglang/release.js";
+import { readIdentity } from "../engine/sglang/server-info.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
 import type { ToolSchemaVersion } from "../tito/tools.js";

@@ -1,8 +1,8 @@
 // Opens the store that the configuration names.
 import type { Partition, WorkerIndex } from "../base/ids.js";
-import type { ClusterConfig } from "../ipc/config.js";
-import { openLmdbStore } from "../store/lmdb-store.js";
-import { createMemoryStore } from "../store/memory-store.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
+import { openLmdbStore } from "../store/lmdb/store.js";
+import { createMemoryStore } from "../store/memory/memory-store.js";
 import type { Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
 

@@ -1,14 +1,14 @@
 // POST samples: reads a session without holding its lock, has the samples made off the event loop, streams them.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { SessionId } from "../base/ids.js";
+import { parseSamplesBody } from "../reads/samples-body.js";
+import { gatherJob, jobReads } from "../reads/samples-job.js";
 import { containerBytes } from "../samples/later.js";
 import { SampleError } from "../samples/sample.js";
 import { ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { readBody, requireJson } from "./read-body.js";
 import { sendWritten } from "./respond.js";
-import { parseSamplesBody } from "./samples-body.js";
-import { gatherJob, jobReads } from "./samples-job.js";
 
 /** It carries a limit and what an agent says of its run. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;

@@ -5,13 +5,13 @@ import type { SessionId } from "../base/ids.js";
 import { isSessionId, ownerOf, partitionOf } from "../base/partitions.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
-import type { PayloadChoice } from "../session/records.js";
+import type { PayloadChoice } from "../reads/records.js";
+import { sessionPieces, whileOpen } from "../reads/session-json.js";
+import { refuseOverrides } from "../wire/openai-chat/refused-fields.js";
 import type { WorkerContext } from "./context.js";
 import { parseCreateBody, parseExtendBody } from "./create-body.js";
 import { readBody, requireJson } from "./read-body.js";
-import { refuseOverrides } from "./refused-fields.js";
 import { sendJson, sendWritten } from "./respond.js";
-import { sessionPieces, whileOpen } from "./session-json.js";
 
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;

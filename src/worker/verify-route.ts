@@ -1,8 +1,8 @@
 // POST /sessions/{id}/verify: the truth check now, and the session's own ids scored by the engine once more. Changes nothing.
 import type { ServerResponse } from "node:http";
 import type { SessionId } from "../base/ids.js";
-import { ask, failureOf, member } from "../engine/ask.js";
-import { planRead, recordPieces } from "../session/records.js";
+import { ask, failureOf, member } from "../engine/http/ask.js";
+import { planRead, recordPieces } from "../reads/records.js";
 import type { WorkerContext } from "./context.js";
 import { checkEngine } from "./engine-check.js";
 import { checkParts } from "./open-gate.js";

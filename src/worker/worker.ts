@@ -2,16 +2,17 @@
 import type { Server } from "node:http";
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
-import type { BreakerListener } from "../engine/breaker.js";
-import { EngineClient } from "../engine/client.js";
-import type { ClusterConfig } from "../ipc/config.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
+import type { BreakerListener } from "../engine/http/breaker.js";
+import { EngineClient } from "../engine/http/client.js";
 import type { WorkerStats } from "../ipc/messages.js";
+import { dumpSession } from "../reads/evict-dump.js";
 import { SampleAssembler } from "../samples/assembler.js";
 import { readNumLayers } from "../samples/model-layers.js";
-import { linearPolicy } from "../session/linear.js";
-import { allMatchers } from "../session/matchers.js";
-import { SessionRegistry } from "../session/registry.js";
-import { treePolicy } from "../session/tree.js";
+import { SessionRegistry } from "../session/life/registry.js";
+import { linearPolicy } from "../session/place/linear.js";
+import { allMatchers } from "../session/place/matchers.js";
+import { treePolicy } from "../session/place/tree.js";
 import type { Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
@@ -19,7 +20,6 @@ import { Admission } from "./admission.js";
 import { emptyCounters, type WorkerContext, type WorkerCounters } from "./context.js";
 import { drainServer } from "./drain.js";
 import type { EngineGate } from "./engine-gate.js";
-import { dumpSession } from "./evict-dump.js";
 import { listen } from "./server.js";
 
 /** Rebuildable state of idle sessions that one worker keeps in memory. */

@@ -1,7 +1,7 @@
 // A chat agent of the benchmarks: keeps a conversation's messages as text, so that its own cost per turn is small.
 import { Client } from "undici";
-import { Place } from "../../src/engine/reply-places.js";
-import { ReplyScanner } from "../../src/engine/reply-scanner.js";
+import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
+import { Place } from "../../src/engine/sglang/reply-places.js";
 
 export interface Answer {
 	bytes: Buffer;

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const { prepareDataDir } = await import("../../dist/store/data-dir.js");
-const { openLmdbStore } = await import("../../dist/store/lmdb-store.js");
+const { prepareDataDir } = await import("../../dist/data-dir/data-dir.js");
+const { openLmdbStore } = await import("../../dist/store/lmdb/store.js");
 const parent = process.argv[2] ?? tmpdir();
 const MIB = 1024 * 1024;
 const rssMib = () => Math.round(process.memoryUsage().rss / MIB);

@@ -1,8 +1,9 @@
 // compileConfig as a table: good settings and the field they end in, bad settings and the line they get.
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/base/errors.js";
-import { compileConfig, type Machine } from "../../src/cli/compile-config.js";
-import type { ClusterConfig } from "../../src/ipc/config.js";
+import { compileConfig } from "../../src/cli/compile-config.js";
+import type { Machine } from "../../src/cli/settled-values.js";
+import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { flagSettings, machineWith, TOY_DIR } from "../support/cli-machine.js";
 
 function compile(flags: Record<string, string | boolean>, machine: Machine = machineWith()): ClusterConfig {

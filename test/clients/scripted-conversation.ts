@@ -1,6 +1,6 @@
 // The conversation that every way of sending a history back is tried on: what the client says, what the engine answers.
 // Its answers have what clients spell anew: reasoning, white space at the ends, numbers, escapes, two calls at once.
-import type { SimControl } from "../../src/sim/control-client.js";
+import type { SimControl } from "../../src/sim/control/control-client.js";
 
 export interface Call {
 	[key: string]: unknown;

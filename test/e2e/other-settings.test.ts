@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/base/errors.js";
 import { packageRoot } from "../../src/base/package-root.js";
-import { recordLaunch } from "../../src/export/launch.js";
+import { recordLaunch } from "../../src/data-dir/launch.js";
 import { clusterConfig } from "../support/cluster-config.js";
 import { runRollpin } from "../support/run-rollpin.js";
 import { ServedCluster } from "../support/served-cluster.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { Partition } from "../../src/base/ids.js";
 import { ownerOf } from "../../src/base/partitions.js";
-import { partitionStem } from "../../src/store/data-dir.js";
+import { partitionStem } from "../../src/data-dir/data-dir.js";
 import { ServedCluster } from "../support/served-cluster.js";
 import { until, within } from "../support/wait.js";
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ask } from "../../src/engine/ask.js";
+import { ask } from "../../src/engine/http/ask.js";
 
 const LIMIT_MIB = 64;
 const MIB = Buffer.alloc(1024 * 1024, " ");

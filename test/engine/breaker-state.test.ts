@@ -1,14 +1,14 @@
 // The breaker's decisions as a table: what happens, when, and what the next request is told.
 import { describe, expect, test } from "vitest";
 import { RollpinError } from "../../src/base/errors.js";
-import { outcomeOf } from "../../src/engine/breaker.js";
+import { outcomeOf } from "../../src/engine/http/breaker.js";
 import {
 	admit,
 	type BreakerOutcome,
 	type BreakerState,
 	CLOSED,
 	settle,
-} from "../../src/engine/breaker-state.js";
+} from "../../src/engine/http/breaker-state.js";
 
 const RULES = { failures: 3, firstBackoffMs: 1_000, maxBackoffMs: 4_000 };
 

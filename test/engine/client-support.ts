@@ -1,6 +1,6 @@
 // What the client tests share: a good reply, a request, and a client that is closed after its test.
 import { onTestFinished } from "vitest";
-import { EngineClient, type EngineClientOptions } from "../../src/engine/client.js";
+import { EngineClient, type EngineClientOptions } from "../../src/engine/http/client.js";
 import { type RawEngine, type RawRequest, startRawEngine } from "../support/raw-engine.js";
 
 export const GOOD_REPLY = JSON.stringify({

@@ -1,6 +1,6 @@
 // Owns the tables of which headers cross, in both directions.
 import { describe, expect, it } from "vitest";
-import { clientHeaders, upstreamHeaders } from "../../src/engine/headers.js";
+import { clientHeaders, upstreamHeaders } from "../../src/engine/http/headers.js";
 
 const ours = ["X-SMG-Routing-Key", "s1", "accept-encoding", "identity"];
 

@@ -1,8 +1,8 @@
 // A payload that is compared while it arrives: whatever the chunks and the earlier payload, both together are its bytes.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { KnownPayload, type PayloadCursor } from "../../src/engine/known-payload.js";
-import { ReplyScanner } from "../../src/engine/reply-scanner.js";
+import { KnownPayload, type PayloadCursor } from "../../src/engine/scan/known-payload.js";
+import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
 
 const KIB = 1024;
 

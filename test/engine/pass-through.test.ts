@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { EngineClient } from "../../src/engine/client.js";
+import type { EngineClient } from "../../src/engine/http/client.js";
 import { until, within } from "../support/wait.js";
 import { clientOf, rawEngine } from "./client-support.js";
 

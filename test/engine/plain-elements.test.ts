@@ -1,8 +1,8 @@
 // Owns the proof that elements which are passed over at once are strict JSON, and end where they should.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { skipElements } from "../../src/engine/plain-elements.js";
-import { ReplyScanner } from "../../src/engine/reply-scanner.js";
+import { skipElements } from "../../src/engine/scan/plain-elements.js";
+import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
 
 const skipped = (text: string) => text.slice(0, skipElements(Buffer.from(text, "latin1"), 0, 1, 8));
 

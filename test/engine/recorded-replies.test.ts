@@ -1,8 +1,8 @@
 // Replies that a real SGLang 0.5.23 gave, read as they are: what it leaves out or adds is no fault.
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { readGeneration } from "../../src/engine/reply.js";
-import { ReplyScanner } from "../../src/engine/reply-scanner.js";
+import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
+import { readGeneration } from "../../src/engine/sglang/reply.js";
 
 interface Recorded {
 	choices: Array<{

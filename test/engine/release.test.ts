@@ -1,6 +1,12 @@
 // What an engine's own words mean: does it fit, how does it spell tools.
 import { describe, expect, test } from "vitest";
-import { type EngineIdentity, identityOf, nameOf, toolSchemaOf, unfit } from "../../src/engine/release.js";
+import {
+	type EngineIdentity,
+	identityOf,
+	nameOf,
+	toolSchemaOf,
+	unfit,
+} from "../../src/engine/sglang/release.js";
 
 const sglang = (release: string): EngineIdentity => ({ kind: "sglang", release });
 

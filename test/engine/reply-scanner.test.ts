@@ -1,8 +1,8 @@
 // Owns the proof that the reply scanner accepts exactly strict JSON and that its cuts, put back, give the same bytes.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Place } from "../../src/engine/reply-places.js";
-import { ReplyScanner, type ScannedReply } from "../../src/engine/reply-scanner.js";
+import { ReplyScanner, type ScannedReply } from "../../src/engine/scan/reply-scanner.js";
+import { Place } from "../../src/engine/sglang/reply-places.js";
 import { JsonSyntaxError } from "../../src/json/parse.js";
 import { skipValue } from "../../src/json/skip.js";
 

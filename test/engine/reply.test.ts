@@ -1,7 +1,7 @@
 // Owns the table of replies of status 200 that are refused, and of oddities that are accepted.
 import { describe, expect, it } from "vitest";
-import { readGeneration } from "../../src/engine/reply.js";
-import { ReplyScanner } from "../../src/engine/reply-scanner.js";
+import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
+import { readGeneration } from "../../src/engine/sglang/reply.js";
 
 interface Parts {
 	message?: string;

@@ -1,7 +1,7 @@
 // Owns the proof that a request keeps the client's bytes, carries our fields, and can be put together again.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type SplicedRequest, spliceRequest, upstreamFields } from "../../src/engine/request-body.js";
+import { type SplicedRequest, spliceRequest, upstreamFields } from "../../src/engine/sglang/request-body.js";
 import { scanObject } from "../../src/json/scan.js";
 import { JsonNumber } from "../../src/json/value.js";
 

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { PayloadCursor } from "../../src/engine/known-payload.js";
-import { reusedReadsConnector } from "../../src/engine/reused-reads.js";
+import { reusedReadsConnector } from "../../src/engine/http/reused-reads.js";
+import type { PayloadCursor } from "../../src/engine/scan/known-payload.js";
 import { startRawEngine } from "../support/raw-engine.js";
 import { chatRequest, clientOf } from "./client-support.js";
 

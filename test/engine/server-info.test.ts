@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { readIdentity } from "../../src/engine/server-info.js";
+import { readIdentity } from "../../src/engine/sglang/server-info.js";
 
 const servers: Server[] = [];
 afterEach(async () => {

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import type { ClusterConfig } from "../../src/ipc/config.js";
+import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import type { WorkerStatus } from "../../src/ipc/messages.js";
 import { type RouterRig, startRouter } from "../support/router-rig.js";
 import { until, within } from "../support/wait.js";

@@ -324,7 +324,7 @@ test("while draining, new requests are refused, running ones end, and connection
 	await within("the drain", 2_000, idle);
 });
 
-function limits(): import("../../src/ipc/config.js").Limits {
+function limits(): import("../../src/config/cluster-config.js").Limits {
 	return {
 		maxBodyBytes: 1024 * 1024,
 		maxMessages: 1,

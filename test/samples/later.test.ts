@@ -1,8 +1,8 @@
 // Payloads that are decoded while they are sent: whatever the pieces, the bytes are those of decoding all at once.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { containerBytes, type LaterPayload } from "../../src/samples/later.js";
-import { SampleError } from "../../src/samples/sample.js";
+import { containerBytes } from "../../src/samples/later.js";
+import { type LaterPayload, SampleError } from "../../src/samples/sample.js";
 
 /** Hands the text over in pieces through one buffer, as a store does. */
 async function* through(text: string, sizes: () => number): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nextDue } from "../../src/session/deadlines.js";
+import { nextDue } from "../../src/session/life/deadlines.js";
 
 describe("when a session is due", () => {
 	it.each([

@@ -1,9 +1,9 @@
 // A developer message that comes later in a session: taken where the template shows it as a system message, or knows it.
 import { describe, expect, it } from "vitest";
+import { ChatTemplate } from "../../src/jinja/template.js";
 import type { JsonObject } from "../../src/json/value.js";
-import { checkAppended } from "../../src/session/attach.js";
-import type { RequestMessages } from "../../src/session/request-messages.js";
-import { ChatTemplate } from "../../src/tito/jinja/template.js";
+import type { RequestMessages } from "../../src/session/path/request-messages.js";
+import { checkAppended } from "../../src/session/place/attach.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
 import { message, toyTito } from "../tito/toy.js";
 

@@ -2,10 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { parseJson } from "../../src/json/parse.js";
 import type { JsonObject } from "../../src/json/value.js";
-import type { ShownMessages } from "../../src/session/canonical.js";
-import { valuesText } from "../../src/session/difference.js";
-import { messageMatcher } from "../../src/session/matchers.js";
-import type { StoredMessage } from "../../src/session/path-state.js";
+import type { ShownMessages } from "../../src/session/path/canonical.js";
+import type { StoredMessage } from "../../src/session/path/path-state.js";
+import { valuesText } from "../../src/session/place/difference.js";
+import { messageMatcher } from "../../src/session/place/matchers.js";
 
 const SHOWN = new Set(["reasoning_content", "name", "tool_calls[].id"]);
 const shown: ShownMessages = { partSeparator: () => " ", shows: (_role, field) => SHOWN.has(field) };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { SessionId } from "../../src/base/ids.js";
-import { HotStates } from "../../src/session/hot-states.js";
-import { Session } from "../../src/session/session.js";
-import { createMemoryStore } from "../../src/store/memory-store.js";
+import { HotStates } from "../../src/session/life/hot-states.js";
+import { Session } from "../../src/session/life/session.js";
+import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 
 /** A session that holds its (empty) path's state in memory. */
 async function hotSession(id: string): Promise<Session> {

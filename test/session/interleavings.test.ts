@@ -1,8 +1,8 @@
 // Random orders of everything that can happen to one session, step by step, against a tiny model of what must remain.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { linearPolicy } from "../../src/session/linear.js";
-import { treePolicy } from "../../src/session/tree.js";
+import { linearPolicy } from "../../src/session/place/linear.js";
+import { treePolicy } from "../../src/session/place/tree.js";
 import { type Chat, type Engine, Interleaving, type Message, SESSION } from "../support/interleaving.js";
 
 const user = (content: string): Message => ({ role: "user", content });

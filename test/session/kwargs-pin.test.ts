@@ -1,7 +1,7 @@
 // Which template kwargs another turn of a path may have: the first one's, in any spelling.
 import { describe, expect, it } from "vitest";
 import { RollpinError } from "../../src/base/errors.js";
-import { kwargsText, refuseOtherKwargs } from "../../src/session/kwargs-pin.js";
+import { kwargsText, refuseOtherKwargs } from "../../src/session/turn/kwargs-pin.js";
 import { json, object } from "../tito/shared.js";
 
 const kwargs = (text: string) => object(json(text));

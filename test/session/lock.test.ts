@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SessionLock } from "../../src/session/lock.js";
+import { SessionLock } from "../../src/session/life/lock.js";
 
 describe("the session lock", () => {
 	it("admits in order of arrival, one at a time", async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parseJson } from "../../src/json/parse.js";
 import type { JsonObject } from "../../src/json/value.js";
-import { type ReferenceMatcherName, sameByReference } from "../../src/session/matcher.js";
-import { decimalKey } from "../../src/session/tool-arguments.js";
+import { decimalKey } from "../../src/session/path/tool-arguments.js";
+import { type ReferenceMatcherName, sameByReference } from "../../src/session/place/matcher.js";
 
 const message = (text: string) => parseJson(text, { maxDepth: 1000 }) as JsonObject;
 const call = (args: string, extra = "") =>

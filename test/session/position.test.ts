@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { TurnId } from "../../src/base/ids.js";
-import { type OnAlteredAnswer, positionLinear, rollbackLimitMessage } from "../../src/session/position.js";
+import {
+	type OnAlteredAnswer,
+	positionLinear,
+	rollbackLimitMessage,
+} from "../../src/session/place/position.js";
 
 const turn = (n: number) => n as TurnId;
 // user, assistant(0), user, assistant(1), tool, tool, assistant(2)

@@ -1,8 +1,8 @@
 // What the registry does when a teardown cannot be finished at once.
 import { describe, expect, it } from "vitest";
 import type { SessionId } from "../../src/base/ids.js";
-import { type BeforeExpiry, SessionRegistry } from "../../src/session/registry.js";
-import { createMemoryStore } from "../../src/store/memory-store.js";
+import { type BeforeExpiry, SessionRegistry } from "../../src/session/life/registry.js";
+import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 
 const id = "s" as SessionId;
 

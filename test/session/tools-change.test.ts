@@ -1,7 +1,7 @@
 // When a turn's tools are told as changed: the decision, case by case.
 import { describe, expect, it } from "vitest";
 import type { TurnId } from "../../src/base/ids.js";
-import { toolsChange } from "../../src/session/tools-change.js";
+import { toolsChange } from "../../src/session/turn/tools-change.js";
 import type { TurnStatus } from "../../src/store/store.js";
 
 const turn = (id: number, toolsHash?: string | null, status: TurnStatus = "committed") => ({

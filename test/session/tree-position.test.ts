@@ -1,7 +1,7 @@
 // Where a request attaches in a tree: the deepest match, and which of several equally deep ones.
 import { describe, expect, it } from "vitest";
 import type { TurnId } from "../../src/base/ids.js";
-import { type Consumed, deepestMatch } from "../../src/session/tree-position.js";
+import { type Consumed, deepestMatch } from "../../src/session/place/tree-position.js";
 
 /** Each turn covers two messages, by its answer's spelling; a turn that is not listed matches in part. */
 function found(children: Array<[number | null, number[]]>, spelled: Record<number, "same" | "other">) {

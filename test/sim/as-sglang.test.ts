@@ -1,9 +1,9 @@
 // The simulated engine's wire form against replies recorded from SGLang 0.5.23, and what older releases do otherwise.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { SimControl } from "../../src/sim/control-client.js";
-import { ENGINE_VERSIONS } from "../../src/sim/engine-release.js";
+import { SimControl } from "../../src/sim/control/control-client.js";
+import { ENGINE_VERSIONS } from "../../src/sim/engine/engine-release.js";
+import { loadVocabulary, type Vocabulary } from "../../src/sim/engine/vocabulary.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
-import { loadVocabulary, type Vocabulary } from "../../src/sim/vocabulary.js";
 import { ASKED, CHAT, chat, choiceOf, idsOf, postJson, TOY_CHECKPOINT } from "./client.js";
 
 const TOOL = {

@@ -1,9 +1,9 @@
 // The control plane: scripts, gates, faults as a raw client sees them, the log and the counters.
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { SimControl } from "../../src/sim/control-client.js";
+import { SimControl } from "../../src/sim/control/control-client.js";
+import { loadVocabulary } from "../../src/sim/engine/vocabulary.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
-import { loadVocabulary } from "../../src/sim/vocabulary.js";
 import { ASKED, CHAT, chat, choiceOf, idsOf, postJson, rawChat, TOY_CHECKPOINT } from "./client.js";
 
 let engine: SimEngine;

@@ -1,7 +1,7 @@
 // What the simulated engine samples and how its reply reads.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadVocabulary, type Vocabulary } from "../../src/sim/engine/vocabulary.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
-import { loadVocabulary, type Vocabulary } from "../../src/sim/vocabulary.js";
 import { ASKED, CHAT, chat, choiceOf, idsOf, postJson, TOY_CHECKPOINT } from "./client.js";
 
 let engine: SimEngine;

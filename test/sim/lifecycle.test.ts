@@ -1,6 +1,6 @@
 // Time, queueing, cancellation, aborts, pauses and the small service routes of the simulated engine.
 import { afterEach, describe, expect, it } from "vitest";
-import { SimControl } from "../../src/sim/control-client.js";
+import { SimControl } from "../../src/sim/control/control-client.js";
 import { type SimEngine, type SimEngineOptions, startSimEngine } from "../../src/sim/server.js";
 import { ASKED, CHAT, type ChatReply, chat, choiceOf, idsOf, postJson, TOY_CHECKPOINT } from "./client.js";
 

@@ -1,7 +1,7 @@
 // Each misbehaviour, switched on by the control plane or a flag, and what a client sees of it.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { SimControl } from "../../src/sim/control-client.js";
-import { MISBEHAVIOURS, misbehavioursOf } from "../../src/sim/misbehaviour.js";
+import { SimControl } from "../../src/sim/control/control-client.js";
+import { MISBEHAVIOURS, misbehavioursOf } from "../../src/sim/engine/misbehaviour.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
 import { ASKED, CHAT, postJson, TOY_CHECKPOINT } from "./client.js";
 

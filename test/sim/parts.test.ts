@@ -1,11 +1,11 @@
 // The simulator's pure parts: number spelling, body scan, prefix cache, option table.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseBody } from "../../src/sim/chat-request.js";
-import { compileSimTunables, SIM_OPTIONS } from "../../src/sim/flags.js";
-import { PrefixCache } from "../../src/sim/prefix-cache.js";
-import { pythonFloat } from "../../src/sim/python-number.js";
-import { RequestLog } from "../../src/sim/request-log.js";
+import { parseBody } from "../../src/sim/engine/chat-request.js";
+import { compileSimTunables, SIM_OPTIONS } from "../../src/sim/engine/flags.js";
+import { PrefixCache } from "../../src/sim/engine/prefix-cache.js";
+import { pythonFloat } from "../../src/sim/engine/python-number.js";
+import { RequestLog } from "../../src/sim/engine/request-log.js";
 
 describe("pythonFloat", () => {
 	it.each([

@@ -1,8 +1,8 @@
 // What the simulated engine renders by itself: SGLang's rules for messages and tools, through the checkpoint's template.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { contentFormat } from "../../src/sim/engine/template-format.js";
+import { loadVocabulary, type Vocabulary } from "../../src/sim/engine/vocabulary.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
-import { contentFormat } from "../../src/sim/template-format.js";
-import { loadVocabulary, type Vocabulary } from "../../src/sim/vocabulary.js";
 import { CHAT, chat, choiceOf, postJson, TOY_CHECKPOINT } from "./client.js";
 
 const user = (content: unknown) => ({ role: "user", content });

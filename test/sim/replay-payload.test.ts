@@ -1,6 +1,6 @@
 // The R3 and indexer payloads of the simulated engine.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { PayloadMaker } from "../../src/sim/replay-payload.js";
+import { PayloadMaker } from "../../src/sim/engine/replay-payload.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
 import { chat, choiceOf, idsOf, postJson, TOY_CHECKPOINT } from "./client.js";
 

@@ -1,9 +1,9 @@
 // When and how the simulated engine calls tools, and how it thinks.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Random } from "../../src/sim/hash.js";
+import { Random } from "../../src/sim/engine/hash.js";
+import { argumentsFor } from "../../src/sim/engine/tool-arguments.js";
+import { loadVocabulary, type Vocabulary } from "../../src/sim/engine/vocabulary.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
-import { argumentsFor } from "../../src/sim/tool-arguments.js";
-import { loadVocabulary, type Vocabulary } from "../../src/sim/vocabulary.js";
 import { chat, choiceOf, idsOf, TOY_CHECKPOINT } from "./client.js";
 
 const TOOLS = [

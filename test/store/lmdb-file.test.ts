@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "lmdb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { bootId } from "../../src/store/boot-id.js";
-import { findDefect } from "../../src/store/lmdb-file.js";
+import { bootId } from "../../src/data-dir/boot-id.js";
+import { findDefect } from "../../src/store/lmdb/file.js";
 
 const PAGE = 4096;
 let dir: string;

@@ -3,10 +3,10 @@ import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { partitionOf } from "../../src/base/partitions.js";
-import { bootId } from "../../src/store/boot-id.js";
-import { partitionStem } from "../../src/store/data-dir.js";
-import { needsFallback } from "../../src/store/lmdb-file.js";
-import { openLmdbReader } from "../../src/store/lmdb-reader.js";
+import { bootId } from "../../src/data-dir/boot-id.js";
+import { partitionStem } from "../../src/data-dir/data-dir.js";
+import { needsFallback } from "../../src/store/lmdb/file.js";
+import { openLmdbReader } from "../../src/store/lmdb/reader.js";
 import type { Store } from "../../src/store/store.js";
 import { createLmdbDir, type LmdbDir } from "../support/lmdb-dir.js";
 import { append, header, meta, sid, tid } from "./values.js";

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
 import { ownerOf, partitionOf } from "../../src/base/partitions.js";
-import { type DataDir, prepareDataDir } from "../../src/store/data-dir.js";
-import { type LmdbStoreOptions, openLmdbStore } from "../../src/store/lmdb-store.js";
+import { type DataDir, prepareDataDir } from "../../src/data-dir/data-dir.js";
+import { type LmdbStoreOptions, openLmdbStore } from "../../src/store/lmdb/store.js";
 import type { Store } from "../../src/store/store.js";
 import { append, bury, bytes, liveIds, putSession, sha256, sid, streamed, tid } from "./values.js";
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
-import { prepareDataDir } from "../../src/store/data-dir.js";
-import { openLmdbStore } from "../../src/store/lmdb-store.js";
+import { prepareDataDir } from "../../src/data-dir/data-dir.js";
+import { openLmdbStore } from "../../src/store/lmdb/store.js";
 import { describeStore } from "./conformance.js";
 
 const made: string[] = [];

@@ -4,7 +4,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { OpenFiles } from "../../src/store/open-files.js";
+import { OpenFiles } from "../../src/store/files/open-files.js";
 
 const dir = mkdtempSync(join(tmpdir(), "rollpin-open-files-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));

@@ -3,7 +3,7 @@ import { appendFile, readdir, readFile, rm, stat, truncate, writeFile } from "no
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SessionId } from "../../src/base/ids.js";
-import { planCommit } from "../../src/store/commit-plan.js";
+import { planCommit } from "../../src/store/plan/commit-plan.js";
 import type { Store } from "../../src/store/store.js";
 import { createLmdbDir, type LmdbDir } from "../support/lmdb-dir.js";
 import { append, bury, bytes, putSession, sid, tid } from "./values.js";

@@ -1,6 +1,6 @@
 // Where the parts of a turn go, by their lengths.
 import { describe, expect, it } from "vitest";
-import { placesOf } from "../../src/store/placement.js";
+import { placesOf } from "../../src/store/plan/placement.js";
 import type { PartName } from "../../src/store/store.js";
 
 const KiB = 1024;

@@ -1,6 +1,7 @@
 // A machine described by plain values: which files there are and what they hold.
-import type { Machine } from "../../src/cli/compile-config.js";
+
 import { gatherSettings, type RawFlags, type RawSettings } from "../../src/cli/settings.js";
+import type { Machine } from "../../src/cli/settled-values.js";
 
 export const TOY_DIR = "/package/checkpoints/toy";
 

@@ -1,5 +1,5 @@
 // A complete cluster configuration for tests; each test overrides what it is about.
-import type { ClusterConfig } from "../../src/ipc/config.js";
+import type { ClusterConfig } from "../../src/config/cluster-config.js";
 
 export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterConfig {
 	return {

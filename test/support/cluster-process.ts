@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { ClusterConfig } from "../../src/ipc/config.js";
+import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { clusterConfig } from "./cluster-config.js";
 import { until, within } from "./wait.js";
 

@@ -4,14 +4,14 @@ import type { Clock } from "../../src/base/clock.js";
 import { RollpinError } from "../../src/base/errors.js";
 import type { SessionId, TurnId } from "../../src/base/ids.js";
 import type { JsonObject } from "../../src/json/value.js";
-import type { PositionPolicy } from "../../src/session/attach.js";
-import { type ChatDeps, emptyFacts, runChat } from "../../src/session/chat.js";
-import type { Generate, GeneratedReply } from "../../src/session/generation.js";
-import { messageMatcher } from "../../src/session/matchers.js";
-import { encodeFirstPrompt } from "../../src/session/prompt.js";
-import { planRead, recordPieces } from "../../src/session/records.js";
-import { SessionRegistry } from "../../src/session/registry.js";
-import { createMemoryStore } from "../../src/store/memory-store.js";
+import { planRead, recordPieces } from "../../src/reads/records.js";
+import { SessionRegistry } from "../../src/session/life/registry.js";
+import type { PositionPolicy } from "../../src/session/place/attach.js";
+import { messageMatcher } from "../../src/session/place/matchers.js";
+import type { Generate, GeneratedReply } from "../../src/session/turn/generation.js";
+import { encodeFirstPrompt } from "../../src/session/turn/prompt.js";
+import { type ChatDeps, emptyFacts, runChat } from "../../src/session/turn/run-turn.js";
+import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 import type {
 	PartCursor,
 	PartName,
@@ -22,7 +22,7 @@ import type {
 	TurnHeader,
 } from "../../src/store/store.js";
 import type { Tito } from "../../src/tito/tito.js";
-import { parseChatBody } from "../../src/worker/chat-body.js";
+import { parseChatBody } from "../../src/wire/openai-chat/chat-body.js";
 
 export interface Message {
 	role: "user" | "assistant";

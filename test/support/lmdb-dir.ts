@@ -3,8 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { WorkerIndex } from "../../src/base/ids.js";
-import { prepareDataDir } from "../../src/store/data-dir.js";
-import { openLmdbStore } from "../../src/store/lmdb-store.js";
+import { prepareDataDir } from "../../src/data-dir/data-dir.js";
+import { openLmdbStore } from "../../src/store/lmdb/store.js";
 import type { Store } from "../../src/store/store.js";
 
 export interface LmdbDir {

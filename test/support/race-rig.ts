@@ -1,7 +1,7 @@
 // A worker rig whose turns can be held at every await point, over a store on disk and a clock that can jump.
 import { type Clock, systemClock } from "../../src/base/clock.js";
-import type { ClusterConfig } from "../../src/ipc/config.js";
-import { createMemoryStore } from "../../src/store/memory-store.js";
+import type { ClusterConfig } from "../../src/config/cluster-config.js";
+import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 import { Checkpoints, HeldStore, heldTito } from "./checkpoints.js";
 import { createLmdbDir } from "./lmdb-dir.js";
 import { until, within } from "./wait.js";

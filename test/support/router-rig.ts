@@ -5,7 +5,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ClusterConfig } from "../../src/ipc/config.js";
+import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import type { ClusterSnapshot, WorkerStatus } from "../../src/ipc/messages.js";
 import { createFront } from "../../src/router/front.js";
 import { Router } from "../../src/router/router.js";

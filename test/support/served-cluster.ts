@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SimControl } from "../../src/sim/control-client.js";
+import { SimControl } from "../../src/sim/control/control-client.js";
 import { isRunning, type LogRecord } from "./cluster-process.js";
 import { REPOSITORY } from "./run-rollpin.js";
 import { until, within } from "./wait.js";

@@ -2,8 +2,8 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { BoundedCache } from "../../src/base/bounded-cache.js";
 import { ConfigError } from "../../src/base/errors.js";
-import { BoundedCache } from "../../src/tito/bounded-cache.js";
 import { loadCheckpoint } from "../../src/tito/checkpoint.js";
 
 function checkpointWith(files: Readonly<Record<string, string>>): string {

@@ -1,8 +1,8 @@
 // Contents given as lists of parts: their text is in the prompt whatever the template, and a part that would be lost is refused.
 import { describe, expect, it } from "vitest";
+import { ChatTemplate } from "../../src/jinja/template.js";
 import { parseJson } from "../../src/json/parse.js";
 import type { JsonObject, JsonValue } from "../../src/json/value.js";
-import { ChatTemplate } from "../../src/tito/jinja/template.js";
 import { type MessageForm, shownMessage } from "../../src/tito/messages.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
 import { toyTito } from "./toy.js";

@@ -1,10 +1,10 @@
 // DeepSeek prompts against what the published Python encoders printed (deepseek-prompts.json says how).
 import { expect, test } from "vitest";
+import { doubleText } from "../../src/jinja/spelling.js";
 import { writeJson } from "../../src/json/parse.js";
 import type { JsonObject } from "../../src/json/value.js";
 import { deepseekV4Encoder } from "../../src/tito/encoders/deepseek-v4.js";
 import { deepseekV32Encoder } from "../../src/tito/encoders/deepseek-v32.js";
-import { doubleText } from "../../src/tito/jinja/spelling.js";
 import { list, object, readJson, text } from "./shared.js";
 
 const ENCODERS = new Map([

@@ -1,9 +1,9 @@
 // What single fixed templates write, where no file of the model's is there to compare with: words, refusals, corners.
 import { describe, expect, it } from "vitest";
 import { RollpinError } from "../../src/base/errors.js";
+import { ChatTemplate } from "../../src/jinja/template.js";
 import type { JsonObject, JsonValue } from "../../src/json/value.js";
 import { familyNamed } from "../../src/tito/families/registry.js";
-import { ChatTemplate } from "../../src/tito/jinja/template.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
 import { json, list, object } from "./shared.js";
 

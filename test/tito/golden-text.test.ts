@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { RollpinError } from "../../src/base/errors.js";
+import { ChatTemplate } from "../../src/jinja/template.js";
 import { loadCheckpoint } from "../../src/tito/checkpoint.js";
 import { Encoder } from "../../src/tito/encoder.js";
-import { ChatTemplate } from "../../src/tito/jinja/template.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
 import { describeWithShared, goldenCases, goldenNames, numbers, sharedDir, text } from "./shared.js";
 

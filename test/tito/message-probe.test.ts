@@ -1,7 +1,7 @@
 // What of a message reaches the prompt, as the probe finds it out: separators of parts, and fields that are shown.
 import { describe, expect, it } from "vitest";
+import { ChatTemplate } from "../../src/jinja/template.js";
 import { familyNamed } from "../../src/tito/families/registry.js";
-import { ChatTemplate } from "../../src/tito/jinja/template.js";
 import { MessageProbe, wordsOf } from "../../src/tito/message-probe.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
 import { toyTito } from "./toy.js";

@@ -1,7 +1,7 @@
 // Template constructs one by one, against what Python's jinja2 printed for them (python-rendering.json says how).
 import { expect, test } from "vitest";
-import { ChatTemplate } from "../../src/tito/jinja/template.js";
-import { fromJson, TemplateError, type Value } from "../../src/tito/jinja/values.js";
+import { ChatTemplate } from "../../src/jinja/template.js";
+import { fromJson, TemplateError, type Value } from "../../src/jinja/values.js";
 import { list, object, readJson, text } from "./shared.js";
 
 const recorded = readJson(import.meta.dirname, "python-rendering.json");

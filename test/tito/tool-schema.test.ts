@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ChatTemplate } from "../../src/tito/jinja/template.js";
+import { ChatTemplate } from "../../src/jinja/template.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
 import type { ToolSchemaVersion } from "../../src/tito/tools.js";
 import { json, list } from "./shared.js";

@@ -1,6 +1,6 @@
 // Every way in which an engine fails: 502 or 504 with its code, nothing committed, one generation, and the retry works.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { ScriptedAnswer } from "../../src/sim/script.js";
+import type { ScriptedAnswer } from "../../src/sim/engine/script.js";
 import { chatsSeen, startRig, type WorkerRig } from "../support/worker-rig.js";
 
 let rig: WorkerRig;

@@ -1,6 +1,6 @@
 // The gate between chats and an engine that may be another one by now.
 import { expect, test } from "vitest";
-import type { EngineIdentity } from "../../src/engine/release.js";
+import type { EngineIdentity } from "../../src/engine/sglang/release.js";
 import type { ToolSchemaVersion } from "../../src/tito/tools.js";
 import { EngineGate } from "../../src/worker/engine-gate.js";
 

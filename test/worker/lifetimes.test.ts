@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { ClusterConfig } from "../../src/ipc/config.js";
+import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { type RaceRig, RIG_TTL_S, startRaceRig } from "../support/race-rig.js";
 import { until } from "../support/wait.js";
 import type { Reply } from "../support/worker-rig.js";

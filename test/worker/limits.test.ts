@@ -1,6 +1,6 @@
 // Every bound on what a client may ask for: its status, its code, and that a refusal changes nothing.
 import { afterEach, describe, expect, it } from "vitest";
-import type { Limits } from "../../src/ipc/config.js";
+import type { Limits } from "../../src/config/cluster-config.js";
 import { clusterConfig } from "../support/cluster-config.js";
 import { type RaceRig, startRaceRig } from "../support/race-rig.js";
 import { until } from "../support/wait.js";

@@ -1,9 +1,9 @@
 // Replay payloads over a whole worker and a store on disk: stored behind the parent's, read as they came, given up on demand.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ClusterConfig } from "../../src/ipc/config.js";
+import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { decodeSafetensors } from "../../src/samples/safetensors.js";
-import { compileSimTunables, type SimTunables } from "../../src/sim/flags.js";
-import { PayloadMaker } from "../../src/sim/replay-payload.js";
+import { compileSimTunables, type SimTunables } from "../../src/sim/engine/flags.js";
+import { PayloadMaker } from "../../src/sim/engine/replay-payload.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { createLmdbDir, type LmdbDir } from "../support/lmdb-dir.js";
 import { type RecordJson, type Reply, startRig, type WorkerRig } from "../support/worker-rig.js";

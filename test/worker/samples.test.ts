@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { ClusterConfig } from "../../src/ipc/config.js";
+import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { type ReadSample, readSamples } from "../support/samples.js";
 import { type Reply, startRig, type WorkerRig } from "../support/worker-rig.js";

@@ -1,7 +1,8 @@
 // The tokens of DeepSeek's prompts and the markup of its tool calls. Pure text.
+
+import { jsonText } from "../../jinja/spelling.js";
+import { fromJson } from "../../jinja/values.js";
 import type { JsonValue } from "../../json/value.js";
-import { jsonText } from "../jinja/spelling.js";
-import { fromJson } from "../jinja/values.js";
 import type { ToolCall } from "./fields.js";
 
 export const BEGIN = "<｜begin▁of▁sentence｜>";

@@ -1,9 +1,9 @@
 // What DeepSeek's encoders share: kwargs, tools in the system message, suffixes without history. Keeps no conversation.
 import { RollpinError } from "../../base/errors.js";
+import { jsonText } from "../../jinja/spelling.js";
 import { writeJson } from "../../json/parse.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
 import type { ConversationEncoder, ConversationRenderer } from "../family.js";
-import { jsonText } from "../jinja/spelling.js";
 import { type MessageForm, roleAs, shownMessage } from "../messages.js";
 import { checkRendered, type Spelling } from "../rendered-text.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "../tito.js";

@@ -1,0 +1,143 @@
+// The data dir as a whole: its format, its lock, its epochs. Opens no environment.
+import { chmod, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ConfigError } from "../base/errors.js";
+import type { Partition } from "../base/ids.js";
+import { PARTITION_COUNT } from "../base/partitions.js";
+import { replaceFile } from "./durable-file.js";
+import { LOCK_NAME, releaseLock, takeLock } from "./lock.js";
+import { makeDirectory } from "./make-directory.js";
+
+const FORMAT_VERSION = 1;
+
+/** A data dir that this process holds the lock of. */
+export interface DataDir {
+	readonly path: string;
+	/**
+	 * A number greater than every one handed out before for this data dir, also across restarts. Every worker that
+	 * is spawned opens its store with a fresh one; that is what shuts its predecessor out.
+	 */
+	nextEpoch(): Promise<number>;
+	/** Gives the lock back. */
+	release(): Promise<void>;
+}
+
+/**
+ * Creates or checks the data dir and takes its lock; called once by the primary, before it forks.
+ * @throws ConfigError when it is in use, isn't ours, has another format, or can't be written
+ */
+export async function prepareDataDir(path: string): Promise<DataDir> {
+	try {
+		return await prepare(path);
+	} catch (error) {
+		if (error instanceof ConfigError) throw error;
+		const reason = error instanceof Error ? error.message : String(error);
+		throw new ConfigError(
+			`--data-dir: ${path} can't be used: ${reason}; choose a directory this user may write`,
+			{
+				cause: error,
+			},
+		);
+	}
+}
+
+async function prepare(path: string): Promise<DataDir> {
+	await makeDirectory(path, 0o700);
+	const foreign = await holdsOthersFiles(path);
+	const format = await readIfThere(formatFile(path));
+	if (foreign && format === undefined) {
+		throw new ConfigError(
+			`--data-dir: ${path} is neither empty nor a data dir (it has no format.json); choose an empty directory`,
+		);
+	}
+	await chmod(path, 0o700);
+	await takeLock(lockFile(path));
+	try {
+		if (format === undefined) {
+			await makeDirectory(partitionsDirectory(path), 0o700);
+			await makeDirectory(blobsDirectory(path), 0o700);
+			const created = { format: FORMAT_VERSION, partitions: PARTITION_COUNT };
+			await replaceFile(formatFile(path), `${JSON.stringify(created)}\n`);
+		}
+		await checkFormat(path);
+	} catch (error) {
+		await releaseLock(lockFile(path));
+		throw error;
+	}
+	let last = Number((await readIfThere(epochFile(path))) ?? 0);
+	let queue: Promise<unknown> = Promise.resolve();
+	return {
+		path,
+		nextEpoch() {
+			const next = queue.then(async () => {
+				// The clock keeps epochs growing even if the file of the last one is lost or damaged.
+				const epoch = Math.max(Number.isSafeInteger(last) ? last + 1 : 0, Date.now());
+				await replaceFile(epochFile(path), `${epoch}\n`);
+				last = epoch;
+				return epoch;
+			});
+			queue = next.catch(() => undefined);
+			return next;
+		},
+		release: () => releaseLock(lockFile(path)),
+	};
+}
+
+/** Anything but what a start that was killed before it wrote the format down leaves behind. */
+async function holdsOthersFiles(path: string): Promise<boolean> {
+	const ownDirectories = new Set([partitionsDirectory(path), blobsDirectory(path)]);
+	for (const entry of await readdir(path, { withFileTypes: true })) {
+		if (entry.name.startsWith("lock") || entry.name.endsWith(".tmp")) continue;
+		const whole = join(path, entry.name);
+		if (!entry.isDirectory() || !ownDirectories.has(whole) || (await readdir(whole)).length > 0) return true;
+	}
+	return false;
+}
+
+/** @throws ConfigError when the directory holds no data, or data of another format */
+export async function checkFormat(path: string): Promise<void> {
+	const text = await readIfThere(formatFile(path));
+	let format: { format?: unknown; partitions?: unknown } | null = null;
+	try {
+		format = JSON.parse(text ?? "null") as { format?: unknown; partitions?: unknown } | null;
+	} catch {
+		// Told below, with the remedy.
+	}
+	if (typeof format !== "object" || format === null || typeof format.format !== "number") {
+		throw new ConfigError(
+			`--data-dir: ${formatFile(path)} is ${text === undefined ? "missing" : "damaged"}; restore it from a copy of ` +
+				`this data dir, or choose an empty directory`,
+		);
+	}
+	if (format.format !== FORMAT_VERSION || format.partitions !== PARTITION_COUNT) {
+		throw new ConfigError(
+			`--data-dir: ${path} has format ${format.format} with ${String(format.partitions)} partitions, this version ` +
+				`reads format ${FORMAT_VERSION} with ${PARTITION_COUNT}; start the version that wrote it, or choose an empty directory`,
+		);
+	}
+}
+
+/** Path of a partition's file without its ending: `partitions/07`. */
+export function partitionStem(path: string, partition: Partition): string {
+	return join(partitionsDirectory(path), String(partition).padStart(2, "0"));
+}
+
+/** Directory of a partition's blob files. */
+export function blobDirectory(path: string, partition: Partition): string {
+	return join(blobsDirectory(path), String(partition).padStart(2, "0"));
+}
+
+export const partitionsDirectory = (path: string) => join(path, "partitions");
+export const blobsDirectory = (path: string) => join(path, "blobs");
+const formatFile = (path: string) => join(path, "format.json");
+const epochFile = (path: string) => join(path, "epoch");
+const lockFile = (path: string) => join(path, LOCK_NAME);
+
+async function readIfThere(path: string): Promise<string | undefined> {
+	try {
+		return await readFile(path, "utf8");
+	} catch (error) {
+		if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+		throw error;
+	}
+}

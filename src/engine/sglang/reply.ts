@@ -1,0 +1,205 @@
+// Owns the decision whether a scanned reply of status 200 is usable, and its reading. Pure; commits nothing.
+import { parseJson } from "../../json/parse.js";
+import type { ByteRange } from "../../json/scan.js";
+import { decodeString } from "../../json/skip.js";
+import type { JsonObject, JsonValue } from "../../json/value.js";
+import type { CutRange, Generation } from "../engine.js";
+import { invalidReply, renderedItself } from "../invalid-reply.js";
+import type { ScannedReply } from "../scan/reply-scanner.js";
+import { parseLogprobs } from "./logprobs.js";
+import { Place } from "./reply-places.js";
+
+export interface ReplyExpectation {
+	/** Every sampled id must be below it. */
+	vocabSize: number;
+	/** The ids that were sent, as comma-separated decimals in pieces; the engine must have seen the same. */
+	inputIdsText: readonly Buffer[];
+	/** How many they are. */
+	inputIdsCount: number;
+}
+
+const OPEN_BRACE = 0x7b;
+const QUOTE = 0x22;
+
+/**
+ * Validates a reply (contract section 5.5; reference 6.6 and the stricter branch) and reads choice 0.
+ *
+ * Where the engine spelled choice 0's prompt_token_ids as null, the list takes its place, its content as a cut: so that
+ * nobody who adds the ids has to write the key twice.
+ * @throws RollpinError `upstream_invalid` naming the first rule that is broken; `upstream_rendered_itself` when the
+ *   engine does not show that it used the ids that were sent
+ */
+export function readGeneration(
+	scanned: ScannedReply,
+	expected: ReplyExpectation,
+): Omit<Generation, "headers" | "validateMs"> {
+	const { rest, ranges } = scanned;
+	const at = (place: Place): ByteRange | undefined => ranges.get(place);
+	const begins = (range: ByteRange | undefined, byte: number): range is ByteRange =>
+		range !== undefined && rest[range.start] === byte;
+
+	if (!begins(at(Place.ROOT), OPEN_BRACE)) invalid("it is not a JSON object");
+	if (scanned.hasDuplicateKey) invalid("a key stands twice in one object");
+	if (!begins(at(Place.CHOICES), 0x5b)) invalid("choices is missing or not a list");
+	const choice = at(Place.CHOICE);
+	if (choice === undefined) invalid("choices is empty");
+	if (!begins(choice, OPEN_BRACE)) invalid("choices[0] is not an object");
+	if (!begins(at(Place.META), OPEN_BRACE)) invalid("choices[0].meta_info is missing or not an object");
+	const logprobsRange = at(Place.LOGPROBS);
+	if (logprobsRange === undefined) invalid("meta_info.output_token_logprobs is missing");
+	const messageRange = at(Place.MESSAGE);
+	if (messageRange === undefined) invalid("choices[0].message is missing");
+	const message = readMessage(rest.subarray(messageRange.start, messageRange.end));
+
+	const { ids, logprobs } = parseLogprobs(
+		rest.subarray(logprobsRange.start, logprobsRange.end),
+		expected.vocabSize,
+	);
+	checkCount(rest, at(Place.COMPLETION_TOKENS), ids.length);
+	const finishReason = readFinishReason(rest, at(Place.FINISH_REASON));
+	const promptCut = scanned.cuts.find((cut) => cut.field === "prompt_token_ids" && cut.choice === 0);
+	if (promptCut !== undefined && !sameIds(promptCut.bytes, expected.inputIdsText)) {
+		throw renderedItself("prompt_token_ids are not the input_ids that were sent");
+	}
+	checkPromptCount(rest, at(Place.PROMPT_TOKENS), expected.inputIdsCount, finishReason);
+	const placed = replaceNullPromptIds(scanned, messageRange, expected.inputIdsText);
+	return {
+		reply: placed.reply,
+		cuts: placed.cuts,
+		messageRange: placed.messageRange,
+		message,
+		finishReason,
+		completionIds: ids,
+		logprobs,
+		responseId: readText(rest, at(Place.ID)) ?? "",
+		weightVersion: readText(rest, at(Place.WEIGHT_VERSION)),
+	};
+}
+
+function readMessage(bytes: Buffer): JsonObject {
+	const message = parseJson(bytes);
+	if (!(message instanceof Map)) invalid("choices[0].message is not an object");
+	const content = message.get("content");
+	if (content === undefined || content === null) invalid("message.content is missing or null");
+	// A list of parts passes, as it does in the reference (section 6.6).
+	if (typeof content !== "string" && !isListOfObjects(content)) invalid("message.content is not a string");
+	// Sent back as it came, it must be let in again.
+	if (message.get("role") !== "assistant") invalid("message.role is not assistant");
+	const calls = message.get("tool_calls") ?? null;
+	if (calls !== null && !isListOfObjects(calls)) invalid("message.tool_calls is not a list of objects");
+	return message;
+}
+
+function isListOfObjects(value: JsonValue): boolean {
+	return Array.isArray(value) && value.every((item) => item instanceof Map);
+}
+
+function checkCount(rest: Buffer, range: ByteRange | undefined, count: number): void {
+	const text = range === undefined ? "" : rest.toString("latin1", range.start, range.end);
+	if (!/^\d+$/.test(text)) invalid("meta_info.completion_tokens is missing or not an integer");
+	if (text !== String(count)) {
+		const said = text.slice(0, 20);
+		invalid(`meta_info.completion_tokens is ${said}, but output_token_logprobs has ${count} entries`);
+	}
+}
+
+/**
+ * The engine's own count is the one proof that every SGLang gives of the prompt it ran. A request that is aborted while it
+ * waits ran none, and its meta_info has no count (SGLang 0.5.23, `TokenizerManager._handle_abort_req`).
+ */
+function checkPromptCount(
+	rest: Buffer,
+	range: ByteRange | undefined,
+	sent: number,
+	finishReason: string | null,
+): void {
+	const text = range === undefined ? "null" : rest.toString("latin1", range.start, range.end);
+	if (text === String(sent)) return;
+	if (text !== "null") {
+		throw renderedItself(`meta_info.prompt_tokens is ${text.slice(0, 20)}, and ${sent} ids were sent`);
+	}
+	if (finishReason !== "abort")
+		throw renderedItself(`meta_info.prompt_tokens is missing, and ${sent} ids were sent`);
+}
+
+function readFinishReason(rest: Buffer, range: ByteRange | undefined): string | null {
+	if (range === undefined || rest[range.start] === 0x6e) return null;
+	if (rest[range.start] !== QUOTE) invalid("finish_reason is neither a string nor null");
+	return decodeString(rest, range.start, range.end);
+}
+
+/** A string's value, a number's spelling, else null. */
+function readText(rest: Buffer, range: ByteRange | undefined): string | null {
+	if (range === undefined) return null;
+	const byte = rest[range.start] as number;
+	if (byte === QUOTE) return decodeString(rest, range.start, range.end);
+	return byte === 0x2d || (byte >= 0x30 && byte <= 0x39)
+		? rest.toString("latin1", range.start, range.end)
+		: null;
+}
+
+/** Equal spelling, white space around the ids aside; copies only where the spelling differs. */
+function sameIds(got: readonly Buffer[], sent: readonly Buffer[]): boolean {
+	if (sameBytes(got, sent)) return true;
+	const text = Buffer.concat(got).toString("latin1");
+	return text.replace(/[ \t\r\n]+/g, "") === Buffer.concat(sent).toString("latin1");
+}
+
+/** Whether two lists of pieces hold the same bytes. */
+function sameBytes(a: readonly Buffer[], b: readonly Buffer[]): boolean {
+	let piece = 0;
+	let from = 0;
+	for (const bytes of a) {
+		for (let at = 0; at < bytes.length; ) {
+			const other = b[piece];
+			if (other === undefined) return false;
+			const length = Math.min(bytes.length - at, other.length - from);
+			if (bytes.compare(other, from, from + length, at, at + length) !== 0) return false;
+			at += length;
+			from += length;
+			if (from === other.length) {
+				piece++;
+				from = 0;
+			}
+		}
+	}
+	return from === 0 && b.slice(piece).every((rest) => rest.length === 0);
+}
+
+interface Placed {
+	reply: Buffer;
+	cuts: readonly CutRange[];
+	messageRange: ByteRange;
+}
+
+function replaceNullPromptIds(
+	scanned: ScannedReply,
+	messageRange: ByteRange,
+	inputIds: readonly Buffer[],
+): Placed {
+	const { rest, cuts } = scanned;
+	const range = scanned.ranges.get(Place.PROMPT_TOKEN_IDS);
+	if (range === undefined || rest[range.start] === 0x5b) return { reply: rest, cuts, messageRange };
+	if (rest[range.start] !== 0x6e) invalid("prompt_token_ids is neither a list nor null");
+	const shift = "[]".length - (range.end - range.start);
+	const moved = (offset: number): number => (offset >= range.end ? offset + shift : offset);
+	const cut: CutRange = {
+		offset: range.start + 1,
+		field: "prompt_token_ids",
+		choice: 0,
+		bytes: inputIds,
+		shared: 0,
+		byteLength: inputIds.reduce((sum, piece) => sum + piece.length, 0),
+	};
+	return {
+		reply: Buffer.concat([rest.subarray(0, range.start), Buffer.from("[]"), rest.subarray(range.end)]),
+		cuts: [...cuts.map((each) => ({ ...each, offset: moved(each.offset) })), cut].sort(
+			(a, b) => a.offset - b.offset,
+		),
+		messageRange: { start: moved(messageRange.start), end: moved(messageRange.end) },
+	};
+}
+
+function invalid(what: string): never {
+	throw invalidReply(what);
+}

@@ -1,0 +1,154 @@
+// The body sent upstream: the client's bytes with fields cut out and ours put in. Pure; re-serializes nothing.
+import { parseJson, writeJson } from "../../json/parse.js";
+import type { ObjectScan } from "../../json/scan.js";
+import type { JsonObject } from "../../json/value.js";
+
+export interface UpstreamOptions {
+	/** Decimal ids, comma-separated, in pieces. */
+	inputIds: readonly Buffer[];
+	/** Effective template kwargs; when empty the field is left out. */
+	kwargs: JsonObject;
+	/** The session's pinned sampling fields, JSON text of an object, or null. */
+	overridesJson: string | null;
+	r3: "off" | "full" | "incremental";
+	/** Rows already held (`--r3 incremental`), or null. */
+	routedExpertsStartLen: number | null;
+	/** Ask for the support that each token was sampled from (`--sampling-replay`). */
+	samplingReplay: boolean;
+	/** Name that the engine serves the model under (`--served-model`); null leaves the client's. */
+	servedModel: string | null;
+	/** The engine's name for this very attempt. */
+	rid: string;
+}
+
+export interface UpstreamFields {
+	/** Keys that the client's body loses; every key of `set` is lost too. */
+	remove: ReadonlySet<string>;
+	/** Members that are put in, values as JSON bytes. */
+	set: ReadonlyArray<readonly [key: string, value: readonly Buffer[]]>;
+	/** Members that are put in where the body has none, or null; values as JSON text. */
+	fill: ReadonlyArray<readonly [key: string, value: string]>;
+	/** Keys of `set` that the record leaves out: they name the attempt, not what was asked. */
+	unrecorded: ReadonlySet<string>;
+}
+
+/**
+ * What a body leaves out is the engine's or the checkpoint's default, which nobody could read off the record. SGLang takes
+ * no unbounded top_k here: 1 < top_k <= --sampling-mask-max-tokens, 4096 as it comes, less some headroom for ties
+ * (SGLang 0.5.23, `Scheduler.handle_generate_request`).
+ */
+const SAMPLING_DEFAULTS: UpstreamFields["fill"] = [
+	["temperature", "1.0"],
+	["top_p", "1.0"],
+	["top_k", "1024"],
+	["repetition_penalty", "1.0"],
+];
+
+const UNRECORDED: ReadonlySet<string> = new Set(["rid"]);
+const OPEN_LIST = Buffer.from("[");
+const CLOSE_LIST = Buffer.from("]");
+/** Of `null`, the only value that begins so. */
+const LOWER_N = 0x6e;
+
+/** What is injected into and removed from the client's body (contract section 5, step 4). */
+export function upstreamFields(options: UpstreamOptions): UpstreamFields {
+	const set: Array<readonly [string, readonly Buffer[]]> = [];
+	const text = (key: string, value: string) => set.push([key, [Buffer.from(value)]]);
+	if (options.overridesJson !== null) {
+		const overrides = parseJson(options.overridesJson) as JsonObject;
+		for (const [key, value] of overrides) text(key, writeJson(value));
+	}
+	// A session's own model wins: it was asked for by name, later than the cluster's.
+	if (options.servedModel !== null && !set.some(([key]) => key === "model")) {
+		text("model", JSON.stringify(options.servedModel));
+	}
+	text("logprobs", "true");
+	text("return_meta_info", "true");
+	text("no_stop_trim", "false");
+	text("return_prompt_token_ids", "true");
+	if (options.r3 !== "off") text("return_routed_experts", "true");
+	if (options.routedExpertsStartLen !== null) {
+		text("routed_experts_start_len", String(options.routedExpertsStartLen));
+	}
+	if (options.samplingReplay) text("return_sampling_mask", "true");
+	text("rid", JSON.stringify(options.rid));
+	if (options.kwargs.size > 0) text("chat_template_kwargs", writeJson(options.kwargs));
+	set.push(["input_ids", [OPEN_LIST, ...options.inputIds, CLOSE_LIST]]);
+	const remove = new Set(["stream", "stream_options", "chat_template_kwargs"]);
+	// The whole payload is due: a client's own offset would leave rows out without a trace.
+	if (options.r3 === "full") remove.add("routed_experts_start_len");
+	return { remove, set, fill: options.samplingReplay ? SAMPLING_DEFAULTS : [], unrecorded: UNRECORDED };
+}
+
+export interface SplicedRequest {
+	chunks: Buffer[];
+	byteLength: number;
+	/** The same bytes without what is unrecorded and the contents of `messages` and `input_ids`, and where those belong. */
+	record: { bytes: Buffer[]; holes: { messages: number; inputIds: number } };
+}
+
+/**
+ * Splices `fields` into a scanned body. Everything else keeps its bytes: spelling, order, unknown fields.
+ * @param scan of `body`; must have a `messages` array
+ */
+export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFields): SplicedRequest {
+	const { messages } = scan;
+	if (messages === null) throw new Error("a body without messages is refused before it is spliced");
+	const overridden = new Set(fields.set.map(([key]) => key));
+	const last = new Map(scan.fields.map((field) => [field.key, field]));
+	const given = (key: string): boolean => {
+		const field = last.get(key);
+		return overridden.has(key) || (field !== undefined && body[field.valueStart] !== LOWER_N);
+	};
+	const filled = fields.fill.filter(([key]) => !given(key));
+	for (const [key] of filled) overridden.add(key);
+	const kept = scan.fields.filter(
+		(field) =>
+			!fields.remove.has(field.key) &&
+			!overridden.has(field.key) &&
+			// Of a key that stands twice the last one counts; the engine must not be left to choose.
+			last.get(field.key) === field,
+	);
+	const chunks: Buffer[] = [];
+	const record: Buffer[] = [];
+	const holes = { messages: 0, inputIds: 0 };
+	let recordLength = 0;
+	const both = (piece: Buffer) => {
+		chunks.push(piece);
+		record.push(piece);
+		recordLength += piece.length;
+	};
+	both(Buffer.from("{"));
+	for (const [index, field] of kept.entries()) {
+		if (index > 0) both(Buffer.from(","));
+		if (field.key !== "messages") {
+			both(body.subarray(field.keyStart, field.valueEnd));
+			continue;
+		}
+		both(body.subarray(field.keyStart, messages.contentStart));
+		holes.messages = recordLength;
+		chunks.push(body.subarray(messages.contentStart, messages.contentEnd));
+		both(body.subarray(messages.contentEnd, field.valueEnd));
+	}
+	for (const [key, value] of filled) both(Buffer.from(`,${JSON.stringify(key)}:${value}`));
+	for (const [key, value] of fields.set) {
+		const name = Buffer.from(`,${JSON.stringify(key)}:`);
+		if (fields.unrecorded.has(key)) {
+			chunks.push(name, ...value);
+			continue;
+		}
+		both(name);
+		if (key !== "input_ids") {
+			for (const piece of value) both(piece);
+			continue;
+		}
+		both(OPEN_LIST);
+		holes.inputIds = recordLength;
+		chunks.push(...value.slice(1, -1));
+		both(CLOSE_LIST);
+	}
+	both(Buffer.from("}"));
+	const byteLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+	// Copied: views would keep the client's whole body alive for as long as the record.
+	return { chunks, byteLength, record: { bytes: [Buffer.concat(record)], holes } };
+}

@@ -1,0 +1,147 @@
+// The mismatch report of one path: its stored ids against a canonical render. Computed on reads only, never for a chat.
+import { RollpinError } from "../base/errors.js";
+import type { SessionId, TurnId } from "../base/ids.js";
+import { parseJson } from "../json/parse.js";
+import type { JsonValue } from "../json/value.js";
+import type { Session } from "../session/life/session.js";
+import { type PathState, storedValue } from "../session/path/path-state.js";
+import { chosenTools } from "../session/turn/template-input.js";
+import type { Store, TurnHeader } from "../store/store.js";
+import { TurnGone } from "../store/store-errors.js";
+import type { Logger } from "../telemetry/logger.js";
+import { findMismatches, type Mismatch } from "../tito/mismatch.js";
+import type { PromptInput, TemplateKwargs, Tito } from "../tito/tito.js";
+import type { WorkerCounters } from "../worker/context.js";
+
+export interface MismatchContext {
+	store: Store;
+	tito: Tito;
+	counters: Pick<WorkerCounters, "hardMismatches">;
+	/** Told of a session's first hard mismatch; a worker's. */
+	logger?: Logger;
+}
+
+/**
+ * A session's last report. A turn's path never changes, and a trainer that reads records and then samples would pay
+ * twice for rendering and encoding the whole conversation. Small ones only.
+ */
+const reports = new WeakMap<Session, { turn: TurnId; json: string; hard: readonly Mismatch[] }>();
+const KEPT_CHARACTERS = 4096;
+
+/** Sessions whose hard mismatch this process has told. */
+const told = new WeakSet<Session>();
+
+/**
+ * Members for a `metadata` object, JSON text of an object: `tito_session_mismatch`, or `tito_mismatch_error` when
+ * the comparison cannot be made; neither without a turn. Throws TurnGone when the path is no longer stored.
+ */
+export async function mismatchJson(
+	context: MismatchContext,
+	session: Session,
+	turn: TurnId | null,
+): Promise<string> {
+	if (turn === null) return "{}";
+	try {
+		const { json, hard } = await report(context, session, turn);
+		const [first] = hard;
+		if (first !== undefined) {
+			context.counters.hardMismatches++;
+			if (context.logger !== undefined && !told.has(session)) {
+				told.add(session);
+				logHardMismatch(context.logger, session.meta.id, turn, first, hard.length);
+			}
+		}
+		return json;
+	} catch (error) {
+		if (error instanceof TurnGone) throw error;
+		// A read is worth more than its report: the trainer takes a missing report for a failure anyway.
+		const reason = error instanceof RollpinError ? error.message : "internal error during the comparison";
+		return JSON.stringify({ tito_mismatch_error: reason });
+	}
+}
+
+async function report(
+	{ store, tito }: MismatchContext,
+	session: Session,
+	turn: TurnId,
+): Promise<{ json: string; hard: readonly Mismatch[] }> {
+	const kept = reports.get(session);
+	if (kept?.turn === turn) return kept;
+	const state = await session.stateAt(turn);
+	const request = parseJson(await store.part(session.meta.id, turn, "request"), { maxDepth: 1024 });
+	const header = (await session.headers()).get(turn);
+	const first = state.checkpoints[0]?.turn ?? turn;
+	const opened =
+		first === turn
+			? request
+			: parseJson(await store.part(session.meta.id, first, "request"), { maxDepth: 1024 });
+	const found = await compare(
+		tito,
+		state,
+		toolsOf(request, opened),
+		kwargsOf(header, tito),
+		header?.finishReason,
+	);
+	const made = {
+		turn,
+		json: JSON.stringify({ tito_session_mismatch: found }),
+		hard: found.filter(({ type }) => type !== "assistant_text"),
+	};
+	if (made.json.length <= KEPT_CHARACTERS) reports.set(session, made);
+	return made;
+}
+
+/** The newest request's tools, chosen from as the first one did: what was rendered then is what the tokens have. */
+function toolsOf(newest: JsonValue, first: JsonValue): PromptInput["tools"] {
+	const tools = newest instanceof Map ? newest.get("tools") : undefined;
+	if (!Array.isArray(tools)) return undefined;
+	try {
+		return chosenTools(tools, first instanceof Map ? first.get("tool_choice") : undefined);
+	} catch (error) {
+		if (error instanceof RollpinError) return tools;
+		throw error;
+	}
+}
+
+/** Those of the path, which are its first turn's; the launch's for a turn of an older version, which does not say. */
+function kwargsOf(header: TurnHeader | undefined, tito: Tito): TemplateKwargs {
+	const text = header?.templateKwargs;
+	const kept = text === undefined ? undefined : parseJson(text);
+	return kept instanceof Map ? kept : tito.effectiveKwargs(undefined);
+}
+
+async function compare(
+	tito: Tito,
+	state: PathState,
+	tools: PromptInput["tools"],
+	kwargs: TemplateKwargs,
+	finishReason: string | null | undefined,
+): Promise<Mismatch[]> {
+	const expected = await tito.encodeConversation({
+		messages: state.messages.map(storedValue),
+		tools,
+		kwargs,
+	});
+	// A stop string's end is closed by the next turn; without one it is as good as closed.
+	const join = tito.joinBoundary(state.tokens.last, finishReason);
+	const stored = state.tokens.ids();
+	const closed = join.closes === true ? Int32Array.from([...stored, ...join.insert]) : stored;
+	return findMismatches(expected, closed, tito.segmentation, (lists) => tito.decodeMany(lists));
+}
+
+function logHardMismatch(logger: Logger, id: SessionId, turn: TurnId, first: Mismatch, count: number): void {
+	const mismatch = shortOf(first);
+	logger.event(
+		"hard_mismatch",
+		{ session_id: id, turn, count, mismatch },
+		`the stored ids of session ${id} are not what its messages render to: ${mismatch}; do not train on it before ` +
+			"docs/tito.md (the mismatch report) explains it",
+	);
+}
+
+/** Without message text, which only `--log-content` lets into a log; a special token is none. */
+function shortOf({ type, segment_index, expected_text, actual_text, detail }: Mismatch): string {
+	if (type === "special_token_count") return `${type}: ${detail}`;
+	const at = `${type} at segment ${segment_index}`;
+	return type === "special_token_type" ? `${at}: expected ${expected_text}, got ${actual_text}` : at;
+}

@@ -1,0 +1,189 @@
+// The trainer's view of a session, as bytes, piece by piece: what GET answers. Never builds the whole as one string.
+
+import { int32FromBytes } from "../base/binary.js";
+import type { SessionId } from "../base/ids.js";
+import { TokenText } from "../json/token-text.js";
+import type { Session } from "../session/life/session.js";
+import { pathTo } from "../session/path/path-state.js";
+import { describeTree } from "../session/place/tree.js";
+import type { SessionMeta, Store, TurnHeader } from "../store/store.js";
+
+/** Which replay payloads a read carries: of every record, of the last one only, or of none. */
+export type PayloadChoice = "all" | "latest" | "none";
+
+/** What a read shows, taken at one moment; committed turns stay as they are until the session is buried. */
+export interface ReadPlan {
+	id: SessionId;
+	meta: SessionMeta;
+	path: TurnHeader[];
+	provisional: TurnHeader | null;
+	/** Turns that a retry took the place of, in id order, each with the path that it ended. */
+	superseded: TurnHeader[][];
+	/** `metadata.tree` */
+	tree: object;
+}
+
+export async function planRead(session: Session): Promise<ReadPlan> {
+	const headers = await session.headers();
+	const { meta } = session;
+	const { provisional } = meta;
+	return {
+		id: meta.id,
+		meta,
+		path: pathTo(headers, meta.head),
+		provisional: (provisional === null ? undefined : headers.get(provisional)) ?? null,
+		superseded: [...headers.values()]
+			.filter(({ status }) => status === "superseded")
+			.sort((a, b) => a.id - b.id)
+			.map(({ id }) => pathTo(headers, id)),
+		tree: describeTree(headers.values()),
+	};
+}
+
+/** How a record's object begins: that of the first one, and that of each later one. */
+export interface RecordOpening {
+	first: Buffer;
+	later: Buffer;
+}
+
+export interface RecordOptions {
+	opening?: RecordOpening;
+	/** To read payloads into, in turn: a piece is then valid until so many more were asked for. */
+	buffers?: readonly Buffer[] | undefined;
+}
+
+const ELEMENTS: RecordOpening = { first: Buffer.from("{"), later: Buffer.from(",{") };
+
+/**
+ * The elements of `records`, comma-separated (unless another `opening` is given), then the accumulated tokens through `onTokens`.
+ * @throws TurnGone when the session is buried during the read, or the next commit drops its provisional turn: then
+ * what was handed on must not pass for a whole answer
+ */
+export async function* recordPieces(
+	store: Store,
+	plan: ReadPlan,
+	payloads: PayloadChoice,
+	onTokens: (tokens: TokenText) => void,
+	{ opening = ELEMENTS, buffers }: RecordOptions = {},
+): AsyncGenerator<Buffer> {
+	const turns = plan.provisional === null ? plan.path : [...plan.path, plan.provisional];
+	let content: Buffer = Buffer.alloc(0);
+	// One list for all records: each record's prompt is a view of it, and the next one only adds to what was shown.
+	const tokens = new TokenText();
+	for (const [index, header] of turns.entries()) {
+		const tail = await store.part(plan.id, header.id, "messages");
+		const request = await store.part(plan.id, header.id, "request");
+		const reply = await store.part(plan.id, header.id, "reply");
+		content = Buffer.concat([content.subarray(0, header.messagesShared), tail]);
+		const prompt = int32FromBytes(await store.part(plan.id, header.id, "prompt"));
+		const kept = tokens.length - header.trimCount;
+		// A provisional turn is no part of the sequence: what it trimmed is still there behind it.
+		const provisional = header.status === "provisional";
+		const promptText = provisional ? Buffer.concat(tokens.textWith(kept, prompt)) : null;
+		if (promptText === null) {
+			tokens.truncate(kept);
+			tokens.append(prompt);
+		}
+		yield index === 0 ? opening.first : opening.later;
+		const wanted = payloads === "all" || (payloads === "latest" && index === turns.length - 1);
+		const carry = wanted && header.payloadsDropped !== true;
+		const filled = { request, reply, content, promptText: promptText ?? tokens.text(), carry, buffers };
+		yield* recordOf(store, plan.id, header, filled);
+		if (provisional) break;
+		tokens.append(int32FromBytes(await store.part(plan.id, header.id, "completion")));
+	}
+	onTokens(tokens);
+}
+
+/**
+ * Records of the turns that retries took the place of, comma-separated, each with its `turn`. What was built on one of them
+ * is read again for each: they are few.
+ * @throws TurnGone as `recordPieces`
+ */
+export async function* supersededPieces(
+	store: Store,
+	plan: ReadPlan,
+	payloads: PayloadChoice,
+	{ opening = ELEMENTS, buffers }: RecordOptions = {},
+): AsyncGenerator<Buffer> {
+	for (const [index, path] of plan.superseded.entries()) {
+		const tokens = new TokenText();
+		let content: Buffer = Buffer.alloc(0);
+		for (const header of path) {
+			const tail = await store.part(plan.id, header.id, "messages");
+			content = Buffer.concat([content.subarray(0, header.messagesShared), tail]);
+			tokens.truncate(tokens.length - header.trimCount);
+			tokens.append(int32FromBytes(await store.part(plan.id, header.id, "prompt")));
+			if (header !== path.at(-1))
+				tokens.append(int32FromBytes(await store.part(plan.id, header.id, "completion")));
+		}
+		const header = path.at(-1) as TurnHeader;
+		const request = await store.part(plan.id, header.id, "request");
+		const reply = await store.part(plan.id, header.id, "reply");
+		const carry = payloads === "all" && header.payloadsDropped !== true;
+		const filled = { request, reply, content, promptText: tokens.text(), carry, buffers };
+		yield index === 0 ? opening.first : opening.later;
+		yield Buffer.from(`"turn":${header.id},"superseded":true,`);
+		yield* recordOf(store, plan.id, header, filled);
+	}
+}
+
+/** A record's parts but for its payloads, which may be too large to hold. */
+interface RecordBytes {
+	request: Buffer;
+	reply: Buffer;
+	content: Buffer;
+	promptText: Buffer;
+	/** Whether the payloads are put back. */
+	carry: boolean;
+	buffers: readonly Buffer[] | undefined;
+}
+
+/** A record behind its opening brace. */
+async function* recordOf(
+	store: Store,
+	id: SessionId,
+	header: TurnHeader,
+	filled: RecordBytes,
+): AsyncGenerator<Buffer> {
+	yield Buffer.from(
+		`"timestamp":${header.timestamp},"request_timestamp":${header.requestTimestamp},` +
+			`"method":"POST","path":"/v1/chat/completions","request":`,
+	);
+	yield* fill(filled.request, [
+		{ offset: header.requestHoles.messages, bytes: filled.content },
+		{ offset: header.requestHoles.inputIds, bytes: filled.promptText },
+	]);
+	yield Buffer.from(',"response":');
+	yield* replyPieces(store, id, header, filled);
+	yield Buffer.from(
+		header.status === "provisional" ? ',"status_code":200,"provisional":true}' : ',"status_code":200}',
+	);
+}
+
+/** The engine's reply with what was cut out put back; payloads stream from the store. */
+async function* replyPieces(
+	store: Store,
+	id: SessionId,
+	header: TurnHeader,
+	{ reply, promptText, carry, buffers }: RecordBytes,
+): AsyncGenerator<Buffer> {
+	let at = 0;
+	for (const hole of header.replyHoles) {
+		yield reply.subarray(at, hole.offset);
+		at = hole.offset;
+		if (hole.part === "prompt_token_ids") yield promptText;
+		else if (carry) yield* store.streamPart(id, header.id, hole.part, buffers);
+	}
+	yield reply.subarray(at);
+}
+
+function* fill(bytes: Buffer, holes: Array<{ offset: number; bytes: Buffer }>): Generator<Buffer> {
+	let at = 0;
+	for (const hole of holes.toSorted((a, b) => a.offset - b.offset)) {
+		yield bytes.subarray(at, hole.offset);
+		yield hole.bytes;
+		at = hole.offset;
+	}
+	yield bytes.subarray(at);
+}

@@ -1,0 +1,93 @@
+// One writer at a time per session: a bounded first-come queue whose waiters can be dismissed. Knows nothing of chats.
+import { RollpinError } from "../../base/errors.js";
+
+interface Waiter {
+	admit: () => void;
+	dismiss: (reason: unknown) => void;
+}
+
+/** A first-in, first-out mutex. */
+export class SessionLock {
+	readonly #maxWaiting: number;
+	#held = false;
+	readonly #waiting: Waiter[] = [];
+	#idle: Array<() => void> = [];
+
+	constructor(maxWaiting: number) {
+		this.#maxWaiting = maxWaiting;
+	}
+
+	get waiting(): number {
+		return this.#waiting.length;
+	}
+
+	get held(): boolean {
+		return this.#held;
+	}
+
+	/**
+	 * Waits for its turn; call the returned function once to let the next one in.
+	 * @throws RollpinError `too_many_requests` when the queue is full; `signal`'s reason when it is aborted while
+	 * waiting; the reason given to `dismissAll`
+	 */
+	async acquire(signal?: AbortSignal): Promise<() => void> {
+		signal?.throwIfAborted();
+		if (this.#held) {
+			if (this.#waiting.length >= this.#maxWaiting) {
+				throw new RollpinError(
+					"too_many_requests",
+					`this session has ${this.#waiting.length} chats waiting, its limit; send them one after the other`,
+					{ retryAfterS: 1 },
+				);
+			}
+			await this.#wait(signal);
+		}
+		this.#held = true;
+		let released = false;
+		return () => {
+			if (released) return;
+			released = true;
+			this.#release();
+		};
+	}
+
+	/** Turns every waiter away with `reason`; the holder keeps the lock. */
+	dismissAll(reason: unknown): void {
+		for (const waiter of this.#waiting.splice(0)) waiter.dismiss(reason);
+	}
+
+	/** Resolves when nobody holds the lock. Its caller must have made sure that nobody new gets in line. */
+	async idle(): Promise<void> {
+		if (this.#held) await new Promise<void>((resolve) => this.#idle.push(resolve));
+	}
+
+	#wait(signal: AbortSignal | undefined): Promise<void> {
+		return new Promise((resolve, reject) => {
+			const leave = (settle: () => void) => {
+				signal?.removeEventListener("abort", onAbort);
+				settle();
+			};
+			const waiter: Waiter = {
+				admit: () => leave(resolve),
+				dismiss: (reason) => leave(() => reject(reason)),
+			};
+			const onAbort = () => {
+				this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+				waiter.dismiss(signal?.reason);
+			};
+			signal?.addEventListener("abort", onAbort, { once: true });
+			this.#waiting.push(waiter);
+		});
+	}
+
+	#release(): void {
+		const next = this.#waiting.shift();
+		if (next !== undefined) {
+			// The lock passes on without ever being free, so that no newcomer can slip in between.
+			next.admit();
+			return;
+		}
+		this.#held = false;
+		for (const resolve of this.#idle.splice(0)) resolve();
+	}
+}

@@ -1,0 +1,209 @@
+// The `echo` matcher: an answer is recognised in any spelling, a prompt message must be the same text to the model.
+import { writeJson } from "../../json/parse.js";
+import type { JsonObject, JsonValue } from "../../json/value.js";
+import {
+	ANSWER_TEXTS,
+	type AnswerForm,
+	answerForm,
+	CARRIED,
+	callsOf,
+	canonicalJson,
+	FUNCTION,
+	functionOf,
+	idOf,
+	nameOf,
+	PROMPT_TEXTS,
+	type PromptForm,
+	promptContent,
+	promptForm,
+	REASONING,
+	roleOf,
+	type ShownMessages,
+	sameAnswer,
+	sameContent,
+	separatorOf,
+	trimmed,
+} from "../path/canonical.js";
+import { blankAsEmpty, reasoningTexts, textsOf } from "../path/message-texts.js";
+import { type StoredMessage, valueOnce } from "../path/path-state.js";
+import { parsedArguments } from "../path/tool-arguments.js";
+import { type Difference, difference, differingPlace, type Side } from "./difference.js";
+import type { MessageMatcher } from "./matcher.js";
+
+/** @param shown what the template in use shows of messages */
+export function echoMatcher(shown: ShownMessages): MessageMatcher {
+	return {
+		matches(stored, replayed) {
+			const form = storedForm(stored, shown);
+			return typeof form === "string"
+				? form === promptForm(replayed, shown)
+				: sameAnswer(form, answerForm(replayed, shown));
+		},
+		difference(stored, replayed) {
+			const value = valueOnce(stored);
+			const found = stored.generated
+				? answerDifference(value, replayed, shown)
+				: promptDifference(value, replayed, shown);
+			return found ?? difference("", replayed, value);
+		},
+	};
+}
+
+/** Made when a spelling first has to be compared, and kept: most messages come back byte for byte. */
+export function storedForm(stored: StoredMessage, shown: ShownMessages): PromptForm | AnswerForm {
+	stored.form ??= stored.generated
+		? answerForm(valueOnce(stored), shown)
+		: promptForm(valueOnce(stored), shown);
+	return stored.form;
+}
+
+function answerDifference(stored: JsonObject, replayed: JsonObject, shown: ShownMessages): Difference | null {
+	if (roleOf(stored) !== roleOf(replayed)) return difference("role", roleOf(replayed), roleOf(stored));
+	const own = answerForm(stored, shown);
+	const other = answerForm(replayed, shown);
+	if (!sameContent(own, other)) return contentDifference(stored, replayed, ANSWER_TEXTS, shown);
+	return (
+		carriedDifference(stored, replayed) ??
+		answerReasoningDifference(stored, replayed) ??
+		answerCallsDifference(stored, replayed)
+	);
+}
+
+function answerReasoningDifference(stored: JsonObject, replayed: JsonObject): Difference | null {
+	const known = reasoningOf(stored).map(({ text }) => text);
+	for (const { path, text, raw } of reasoningOf(replayed)) {
+		if (text !== null && trimmed(text) === "") continue;
+		if (text === null || !known.some((own) => own !== null && trimmed(own) === trimmed(text)))
+			return difference(path, text ?? raw, known[0] ?? undefined);
+	}
+	return null;
+}
+
+function reasoningOf(message: JsonObject) {
+	return reasoningTexts(message, textsOf(message.get("content"), ANSWER_TEXTS, true));
+}
+
+function answerCallsDifference(stored: JsonObject, replayed: JsonObject): Difference | null {
+	const own = callsOf(stored);
+	const other = callsOf(replayed);
+	if (own.length !== other.length) return difference("tool_calls", replayed.get("tool_calls"), [...own]);
+	return pairedDifference(own, other, ({ call, called, inner, known, knownCalled, path }) => {
+		const [id, knownId] = [idOf(call), idOf(known)];
+		if (id !== null && knownId !== null && id !== knownId)
+			return difference(`${path}.id`, call.get("id"), known.get("id"));
+		return argumentsDifference(inner, called, knownCalled, sameCanonically);
+	});
+}
+
+interface CallPair {
+	/** Where the call is, and where its name and arguments are. */
+	path: string;
+	inner: string;
+	call: JsonObject;
+	known: JsonObject;
+	called: JsonObject;
+	knownCalled: JsonObject;
+}
+
+/** The first difference of two lists of as many calls: a name, or what `rest` finds in a pair. */
+function pairedDifference(
+	own: readonly JsonObject[],
+	other: readonly JsonObject[],
+	rest: (pair: CallPair) => Difference | null,
+): Difference | null {
+	for (const [at, call] of other.entries()) {
+		const known = own[at] as JsonObject;
+		const path = `tool_calls[${at}]`;
+		const [called, knownCalled] = [functionOf(call), functionOf(known)];
+		const inner = called === call ? path : `${path}.function`;
+		if (nameOf(called) !== nameOf(knownCalled))
+			return difference(`${inner}.name`, called.get("name"), knownCalled.get("name"));
+		const found = rest({ path, inner, call, known, called, knownCalled });
+		if (found !== null) return found;
+	}
+	return null;
+}
+
+const sameCanonically = (a: JsonValue, b: JsonValue) => canonicalJson(a) === canonicalJson(b);
+const sameSpelling = (a: JsonValue, b: JsonValue) => writeJson(a) === writeJson(b);
+
+function argumentsDifference(
+	path: string,
+	called: JsonObject,
+	knownCalled: JsonObject,
+	same: (a: JsonValue, b: JsonValue) => boolean,
+): Difference | null {
+	const place = `${path}.arguments`;
+	const given = called.get("arguments") ?? null;
+	const known = knownCalled.get("arguments") ?? null;
+	const [sent, stored] = [parsedArguments(given), parsedArguments(known)];
+	if (sent === undefined || stored === undefined) {
+		return given === known ? null : difference(place, given, known);
+	}
+	if (same(sent, stored)) return null;
+	return differingPlace(place, sent, stored, same) ?? difference(place, given, known);
+}
+
+function carriedDifference(stored: JsonObject, replayed: JsonObject): Difference | null {
+	for (const field of CARRIED) {
+		const [sent, own] = [blankAsEmpty(replayed.get(field)), blankAsEmpty(stored.get(field))];
+		if (writeJson(sent) !== writeJson(own)) return difference(field, orNothing(sent), orNothing(own));
+	}
+	return null;
+}
+
+function orNothing(value: JsonValue): Side {
+	return value ?? undefined;
+}
+
+function contentDifference(
+	stored: JsonObject,
+	replayed: JsonObject,
+	textTypes: ReadonlySet<string>,
+	shown: ShownMessages,
+): Difference {
+	const side = (message: JsonObject): Side => {
+		const content = message.get("content");
+		const { others, texts } = textsOf(content, textTypes, roleOf(message) === "assistant");
+		return others.length === 0 ? texts.join(separatorOf(message, shown)) : content;
+	};
+	return difference("content", side(replayed), side(stored));
+}
+
+function promptDifference(stored: JsonObject, replayed: JsonObject, shown: ShownMessages): Difference | null {
+	const role = roleOf(stored);
+	if (role !== roleOf(replayed)) return difference("role", roleOf(replayed), role);
+	if (!sameSpelling(promptContent(stored, shown), promptContent(replayed, shown)))
+		return contentDifference(stored, replayed, PROMPT_TEXTS, shown);
+	const found = carriedDifference(stored, replayed) ?? promptCallsDifference(stored, replayed, shown);
+	if (found !== null) return found;
+	for (const field of new Set([...replayed.keys(), ...stored.keys()])) {
+		if (field === "role" || field === "content" || field === "tool_calls") continue;
+		const [sent, own] = [blankAsEmpty(replayed.get(field)), blankAsEmpty(stored.get(field))];
+		if (sameSpelling(sent, own)) continue;
+		if (REASONING.has(field) || shown.shows(role, field))
+			return difference(field, orNothing(sent), orNothing(own));
+	}
+	return difference("content", replayed.get("content"), stored.get("content"));
+}
+
+function promptCallsDifference(
+	stored: JsonObject,
+	replayed: JsonObject,
+	shown: ShownMessages,
+): Difference | null {
+	const own = callsOf(stored);
+	const other = callsOf(replayed);
+	if (own.length !== other.length)
+		return difference("tool_calls", replayed.get("tool_calls"), stored.get("tool_calls"));
+	return pairedDifference(own, other, ({ call, called, inner, known, knownCalled, path }) => {
+		const found = argumentsDifference(inner, called, knownCalled, sameSpelling);
+		if (found !== null) return found;
+		for (const field of new Set([...call.keys(), ...known.keys()])) {
+			if (FUNCTION.has(field) || !shown.shows(roleOf(stored), `tool_calls[].${field}`)) continue;
+			const place = differingPlace(`${path}.${field}`, call.get(field), known.get(field), sameSpelling);
+			if (place !== null) return place;
+		}
+		return null;
+	});
+}

@@ -1,0 +1,73 @@
+// The seam between a session and the engine: plain values in, plain values out. The worker connects the two.
+import type { JsonObject, JsonValue } from "../../json/value.js";
+
+/** The prompt of one turn as it goes upstream. */
+export interface EnginePrompt {
+	/** The ids as comma-separated decimals, in pieces; stored tokens first, nothing rebuilt. */
+	text: readonly Buffer[];
+	/** Number of ids. */
+	length: number;
+	/** Replay rows that the turn built upon already holds: one less than its tokens, which this prompt repeats. */
+	heldRows: number;
+	kwargs: JsonObject;
+}
+
+/** Reads a stored payload from its beginning, into the caller's memory. */
+export interface StoredPayload {
+	/** Fills `buffer` from its start; fewer bytes only at the end, 0 behind it. */
+	read(buffer: Buffer): Promise<number>;
+	close(): Promise<void>;
+}
+
+/** What was sent, for the record: the body without the contents of `messages` and `input_ids`. */
+export interface SentRequest {
+	bytes: readonly Uint8Array[];
+	holes: { messages: number; inputIds: number };
+	/** Rows the reply's routed experts start at; null when all were asked for, or none. */
+	routedExpertsStartLen: number | null;
+}
+
+/** A piece cut out of the reply; put back at `offset` of the remaining bytes. */
+export interface ReplyCut {
+	offset: number;
+	/** `prompt_token_ids`, or the name of a replay payload. */
+	field: string;
+	/** So many bytes, its first ones, are those of the stored payload that it was compared with. */
+	shared: number;
+	/** The others. */
+	bytes: readonly Buffer[];
+}
+
+/** A generation that passed every check. */
+export interface GeneratedReply {
+	reply: Buffer;
+	cuts: readonly ReplyCut[];
+	messageRange: { start: number; end: number };
+	message: JsonObject;
+	finishReason: string | null;
+	completionIds: Int32Array;
+	logprobs: Float64Array;
+	responseId: string;
+}
+
+export type GenerateOutcome<Generated extends GeneratedReply, Refused> =
+	/** `readMs`: time spent on checking the reply once it was whole. */
+	| { kind: "generated"; generation: Generated; sent: SentRequest; readMs: number }
+	/** The engine answered something else than 200: its business with the client, nothing is recorded. */
+	| { kind: "refused"; refusal: Refused };
+
+/**
+ * Sends the prompt and waits for the validated reply. Must end at once when `signal` fires.
+ * @param stored payloads of the turn built upon, which those of the reply are likely to begin as; closed by the callee
+ */
+export type Generate<Generated extends GeneratedReply, Refused> = (
+	prompt: EnginePrompt,
+	signal: AbortSignal,
+	stored: readonly StoredPayload[],
+) => Promise<GenerateOutcome<Generated, Refused>>;
+
+/** The template-relevant rest of a chat request. */
+export interface TemplateInput {
+	tools: readonly JsonValue[] | undefined;
+	kwargs: JsonObject | undefined;
+}

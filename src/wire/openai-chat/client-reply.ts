@@ -1,0 +1,124 @@
+// The client's view of an engine reply: its bytes, the replay payloads' members taken out, the prompt ids put in. Pure.
+
+import { skipValue } from "../../json/skip.js";
+
+export interface ReplyPart {
+	/** Offset in the reply at which the piece was cut out: inside the quotes or brackets, or before a number or literal. */
+	offset: number;
+	/** `prompt_token_ids`, or the name of a replay payload. */
+	field: string;
+	/** The piece, when the client gets it too. */
+	bytes: readonly Buffer[];
+}
+
+interface Edit {
+	start: number;
+	end: number;
+	insert: readonly Buffer[];
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+/** Of a string, a list, an object. */
+const CLOSING: ReadonlySet<number> = new Set([QUOTE, 0x5d, 0x7d]);
+
+/**
+ * Pieces of the reply as the client gets it. Everything that is kept keeps its bytes.
+ * @param messageStart offset of choice 0's message value; the prompt ids go before its key when the engine sent none
+ * @param promptText decimal ids, comma-separated
+ */
+export function clientReply(
+	reply: Buffer,
+	parts: readonly ReplyPart[],
+	messageStart: number,
+	promptText: readonly Buffer[],
+): Buffer[] {
+	const edits: Edit[] = [];
+	for (const range of memberGroups(
+		reply,
+		parts.filter((part) => part.field !== "prompt_token_ids").map((part) => part.offset),
+	)) {
+		edits.push({ ...range, insert: [] });
+	}
+	let told = false;
+	for (const part of parts) {
+		if (part.field !== "prompt_token_ids") continue;
+		told = true;
+		edits.push({ start: part.offset, end: part.offset, insert: part.bytes });
+	}
+	if (!told) {
+		const at = keyStart(reply, messageStart);
+		edits.push({
+			start: at,
+			end: at,
+			insert: [Buffer.from('"prompt_token_ids":['), ...promptText, Buffer.from("],")],
+		});
+	}
+	edits.sort((a, b) => a.start - b.start);
+	const pieces: Buffer[] = [];
+	let at = 0;
+	for (const edit of edits) {
+		pieces.push(reply.subarray(at, edit.start), ...edit.insert);
+		at = edit.end;
+	}
+	pieces.push(reply.subarray(at));
+	return pieces;
+}
+
+/** Ranges to drop so that the members with these (emptied) values are gone and the commas are right. */
+function memberGroups(reply: Buffer, offsets: readonly number[]): Array<{ start: number; end: number }> {
+	const groups: Array<{ start: number; end: number }> = [];
+	for (const offset of offsets.toSorted((a, b) => a - b)) {
+		const { start, end } = valueAround(reply, offset);
+		const member = { start: keyStart(reply, start), end };
+		const last = groups.at(-1);
+		if (last !== undefined && reply[skipSpace(reply, last.end)] === COMMA) {
+			const next = skipSpace(reply, skipSpace(reply, last.end) + 1);
+			if (next === member.start) {
+				last.end = member.end;
+				continue;
+			}
+		}
+		groups.push(member);
+	}
+	for (const group of groups) {
+		const after = skipSpace(reply, group.end);
+		if (reply[after] === COMMA) {
+			group.end = after + 1;
+			continue;
+		}
+		const before = skipSpaceBack(reply, group.start);
+		if (reply[before - 1] === COMMA) group.start = before - 1;
+	}
+	return groups;
+}
+
+/** The value that a cut at `offset` emptied: two quotes or brackets around it, or a number or literal behind it. */
+function valueAround(reply: Buffer, offset: number): { start: number; end: number } {
+	if (CLOSING.has(reply[offset] as number)) return { start: offset - 1, end: offset + 1 };
+	return { start: offset, end: skipValue(reply, offset, 0, 1) };
+}
+
+/** Offset of the opening quote of the key whose value starts at `valueStart`. The known keys hold no quotes. */
+function keyStart(reply: Buffer, valueStart: number): number {
+	const colon = skipSpaceBack(reply, valueStart) - 1;
+	const closing = skipSpaceBack(reply, colon) - 1;
+	return reply.lastIndexOf(QUOTE, closing - 1);
+}
+
+function skipSpace(bytes: Buffer, at: number): number {
+	let next = at;
+	while (isSpace(bytes[next])) next++;
+	return next;
+}
+
+/** Offset behind the last byte before `at` that is no space. */
+function skipSpaceBack(bytes: Buffer, at: number): number {
+	let end = at;
+	while (isSpace(bytes[end - 1])) end--;
+	return end;
+}
+
+function isSpace(byte: number | undefined): boolean {
+	return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}

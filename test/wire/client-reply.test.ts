@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { clientReply, type ReplyPart } from "../../src/wire/openai-chat/client-reply.js";
+
+const PROMPT = [Buffer.from("7,8")];
+
+/** Runs it on a reply in which § marks where a payload was cut out. */
+function view(marked: string, field: ReplyPart["field"] = "routed_experts"): string {
+	const parts: ReplyPart[] = [];
+	let text = "";
+	for (const [index, piece] of marked.split("§").entries()) {
+		if (index > 0) parts.push({ offset: Buffer.byteLength(text), field, bytes: PROMPT });
+		text += piece;
+	}
+	const reply = Buffer.from(text);
+	const messageStart = reply.indexOf('{"role"');
+	return Buffer.concat(clientReply(reply, parts, messageStart, PROMPT)).toString();
+}
+
+describe("the client's view of a reply", () => {
+	it.each([
+		["first", '{"choices":[{"message":{"role":1},"m":{"r":"§","x":1.0}}]}', '"m":{"x":1.0}'],
+		["last", '{"choices":[{"message":{"role":1},"m":{"x":1.0,"r":"§"}}]}', '"m":{"x":1.0}'],
+		["alone", '{"choices":[{"message":{"role":1},"m":{"r":"§"}}]}', '"m":{}'],
+		["between others", '{"choices":[{"message":{"role":1},"m":{"a":1,"r":"§","b":2}}]}', '"m":{"a":1,"b":2}'],
+		["twice at the end", '{"choices":[{"message":{"role":1},"m":{"a":1,"r":"§","i":"§"}}]}', '"m":{"a":1}'],
+		[
+			"twice in the middle",
+			'{"choices":[{"message":{"role":1},"m":{"a":1,"r":"§","i":"§","b":2}}]}',
+			'"m":{"a":1,"b":2}',
+		],
+		["twice alone", '{"choices":[{"message":{"role":1},"m":{"r":"§","i":"§"}}]}', '"m":{}'],
+		["apart", '{"choices":[{"message":{"role":1},"m":{"r":"§","a":1,"i":"§"}}]}', '"m":{"a":1}'],
+		["a list", '{"choices":[{"message":{"role":1},"m":{"a":1,"r":[§],"b":2}}]}', '"m":{"a":1,"b":2}'],
+		["an object", '{"choices":[{"message":{"role":1},"m":{"r":{§},"b":2}}]}', '"m":{"b":2}'],
+		["null", '{"choices":[{"message":{"role":1},"m":{"a":1,"r":§null}}]}', '"m":{"a":1}'],
+		["a number", '{"choices":[{"message":{"role":1},"m":{"r":§-1.5e+3,"b":2}}]}', '"m":{"b":2}'],
+		[
+			"of every kind",
+			'{"choices":[{"message":{"role":1},"m":{"r":[§],"i":§12 ,"j":{§},"k":"§"}}]}',
+			'"m":{}',
+		],
+		["with spaces", '{"choices":[{"message":{"role":1},"m":{ "a" : 1 , "r" : "§" }}]}', '"m":{ "a" : 1  }'],
+	])("has no payload member that stood %s, and right commas", (_title, marked, expected) => {
+		const text = view(marked);
+		expect(text).toBe(`{"choices":[{"prompt_token_ids":[7,8],"message":{"role":1},${expected}}]}`);
+	});
+
+	it("keeps prompt ids that the engine sent, and adds none", () => {
+		const marked = '{"choices":[{"prompt_token_ids":[§],"message":{"role":1}}]}';
+		expect(view(marked, "prompt_token_ids")).toBe(
+			'{"choices":[{"prompt_token_ids":[7,8],"message":{"role":1}}]}',
+		);
+	});
+});
