@@ -6,12 +6,14 @@ import type { SessionId } from "../base/ids.js";
 import { type Launch, readLaunch } from "../data-dir/launch.js";
 import { NEWEST_TOOL_SCHEMA } from "../engine/sglang/release.js";
 import { parseJson } from "../json/parse.js";
+import type { ReadContext, ReadListener } from "../reads/read-context.js";
 import type { PayloadChoice } from "../reads/records.js";
+import { readNumLayers } from "../samples/model-layers.js";
 import { NEWEST_WIRE } from "../samples/wire.js";
 import { openLmdbReader } from "../store/lmdb/reader.js";
 import type { Store } from "../store/store.js";
 import { createTito } from "../tito/create.js";
-import { type ExportFormat, type FormatParts, linesFormat, recordsFormat, samplesFormat } from "./formats.js";
+import { type ExportFormat, linesFormat, recordsFormat, samplesFormat } from "./formats.js";
 import { exportSession, type Produce } from "./session-export.js";
 import type { Sink } from "./sinks.js";
 
@@ -64,7 +66,7 @@ export async function runExport(
 	});
 	try {
 		const launch = options.format === "jsonl" ? null : await launchOf(options);
-		const { produce, close } = await producer(options, store, launch);
+		const { produce, close } = await producer(options, store, launch, listener);
 		try {
 			const ids = await chosen(store, options.session);
 			const sink = await openSink();
@@ -141,12 +143,10 @@ async function producer(
 	options: ExportOptions,
 	store: Store,
 	launch: Launch | null,
+	listener: ExportListener,
 ): Promise<{ produce: Produce; close: () => Promise<void> }> {
 	const nothing = async () => undefined;
-	const { payloads, maxSeqLen, superseded } = options;
-	const shared = { store, payloads, maxSeqLen, superseded };
-	if (launch === null) return { produce: linesFormat(shared), close: nothing };
-	const parts: FormatParts = { ...shared, launch };
+	if (launch === null) return { produce: linesFormat(store, options), close: nothing };
 	const kwargs = parseJson(launch.chatTemplateKwargsJson);
 	const tito = await createTito({
 		checkpointDir: launch.checkpointDir,
@@ -155,7 +155,18 @@ async function producer(
 		titoModel: launch.titoModel,
 		toolSchemaVersion: launch.toolSchemaVersion === "auto" ? NEWEST_TOOL_SCHEMA : launch.toolSchemaVersion,
 	});
-	if (options.format === "records") return { produce: recordsFormat(parts, tito), close: nothing };
-	const { produce, assembler } = samplesFormat(parts, tito);
+	const numLayers = readNumLayers(launch.checkpointDir);
+	const context: ReadContext = { store, tito, config: launch, numLayers, listener: readNotes(listener) };
+	if (options.format === "records") return { produce: recordsFormat(context, options), close: nothing };
+	const { produce, assembler } = samplesFormat(context, launch, options.maxSeqLen);
 	return { produce, close: () => assembler.close() };
+}
+
+function readNotes(listener: ExportListener): ReadListener {
+	return {
+		// It stands in what is exported, and the cluster's log has it.
+		hardMismatch: () => undefined,
+		reportFailed: (id, turn, error) =>
+			listener.note(`session ${id}: the mismatch report of turn ${turn} could not be made: ${String(error)}`),
+	};
 }

@@ -4,14 +4,15 @@ import { access, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { makeDirectory } from "../data-dir/make-directory.js";
 import type { Session } from "../session/life/session.js";
-import { type SessionJsonContext, sessionPieces } from "./session-json.js";
+import type { ReadContext } from "./read-context.js";
+import { sessionPieces } from "./session-json.js";
 
 /**
  * Keeps a session that has committed turns as `<id>.json` in `dir`, the same JSON as its GET. An id that was dumped
  * before (it may be used again once its tombstone is forgotten) gets `<id>.<created_at in ms>.json`.
  * Resolves when the file is on disk under its name. Throws what the file system throws; then there is no file.
  */
-export async function dumpSession(dir: string, context: SessionJsonContext, session: Session): Promise<void> {
+export async function dumpSession(dir: string, context: ReadContext, session: Session): Promise<void> {
 	const { createdAt, id, turnCount } = session.meta;
 	if (turnCount === 0) return;
 	await makeDirectory(dir);
@@ -19,7 +20,8 @@ export async function dumpSession(dir: string, context: SessionJsonContext, sess
 	try {
 		const file = await open(temporary, "wx");
 		try {
-			for await (const piece of sessionPieces(context, session, "all")) await file.writeFile(piece);
+			for await (const piece of sessionPieces(context, session, { payloads: "all" }))
+				await file.writeFile(piece);
 			await file.sync();
 		} finally {
 			await file.close();

@@ -1,25 +1,16 @@
 // The mismatch report of one path: its stored ids against a canonical render. Computed on reads only, never for a chat.
 import { RollpinError } from "../base/errors.js";
-import type { SessionId, TurnId } from "../base/ids.js";
+import type { TurnId } from "../base/ids.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonValue } from "../json/value.js";
 import type { Session } from "../session/life/session.js";
 import { type PathState, storedValue } from "../session/path/path-state.js";
 import { chosenTools } from "../session/turn/template-input.js";
-import type { Store, TurnHeader } from "../store/store.js";
+import type { TurnHeader } from "../store/store.js";
 import { TurnGone } from "../store/store-errors.js";
-import type { Logger } from "../telemetry/logger.js";
 import { findMismatches, type Mismatch } from "../tito/mismatch.js";
 import type { PromptInput, TemplateKwargs, Tito } from "../tito/tito.js";
-import type { WorkerCounters } from "../worker/context.js";
-
-export interface MismatchContext {
-	store: Store;
-	tito: Tito;
-	counters: Pick<WorkerCounters, "hardMismatches">;
-	/** Told of a session's first hard mismatch; a worker's. */
-	logger?: Logger;
-}
+import type { ReadContext } from "./read-context.js";
 
 /**
  * A session's last report. A turn's path never changes, and a trainer that reads records and then samples would pay
@@ -28,40 +19,37 @@ export interface MismatchContext {
 const reports = new WeakMap<Session, { turn: TurnId; json: string; hard: readonly Mismatch[] }>();
 const KEPT_CHARACTERS = 4096;
 
-/** Sessions whose hard mismatch this process has told. */
-const told = new WeakSet<Session>();
-
 /**
  * Members for a `metadata` object, JSON text of an object: `tito_session_mismatch`, or `tito_mismatch_error` when
  * the comparison cannot be made; neither without a turn. Throws TurnGone when the path is no longer stored.
  */
 export async function mismatchJson(
-	context: MismatchContext,
+	context: ReadContext,
 	session: Session,
 	turn: TurnId | null,
 ): Promise<string> {
 	if (turn === null) return "{}";
 	try {
 		const { json, hard } = await report(context, session, turn);
-		const [first] = hard;
-		if (first !== undefined) {
-			context.counters.hardMismatches++;
-			if (context.logger !== undefined && !told.has(session)) {
-				told.add(session);
-				logHardMismatch(context.logger, session.meta.id, turn, first, hard.length);
-			}
-		}
+		const [first, ...others] = hard;
+		if (first !== undefined) context.listener.hardMismatch(session, turn, [first, ...others]);
 		return json;
 	} catch (error) {
 		if (error instanceof TurnGone) throw error;
 		// A read is worth more than its report: the trainer takes a missing report for a failure anyway.
-		const reason = error instanceof RollpinError ? error.message : "internal error during the comparison";
-		return JSON.stringify({ tito_mismatch_error: reason });
+		return JSON.stringify({ tito_mismatch_error: reasonOf(error, context, session, turn) });
 	}
 }
 
+/** For the reply. An error of this program's own goes to the listener: its text may tell too much. */
+function reasonOf(error: unknown, { listener }: ReadContext, session: Session, turn: TurnId): string {
+	if (error instanceof RollpinError && error.code !== "internal") return error.message;
+	listener.reportFailed(session.meta.id, turn, error);
+	return "internal error during the comparison; the log has it";
+}
+
 async function report(
-	{ store, tito }: MismatchContext,
+	{ store, tito }: ReadContext,
 	session: Session,
 	turn: TurnId,
 ): Promise<{ json: string; hard: readonly Mismatch[] }> {
@@ -127,21 +115,4 @@ async function compare(
 	const stored = state.tokens.ids();
 	const closed = join.closes === true ? Int32Array.from([...stored, ...join.insert]) : stored;
 	return findMismatches(expected, closed, tito.segmentation, (lists) => tito.decodeMany(lists));
-}
-
-function logHardMismatch(logger: Logger, id: SessionId, turn: TurnId, first: Mismatch, count: number): void {
-	const mismatch = shortOf(first);
-	logger.event(
-		"hard_mismatch",
-		{ session_id: id, turn, count, mismatch },
-		`the stored ids of session ${id} are not what its messages render to: ${mismatch}; do not train on it before ` +
-			"docs/tito.md (the mismatch report) explains it",
-	);
-}
-
-/** Without message text, which only `--log-content` lets into a log; a special token is none. */
-function shortOf({ type, segment_index, expected_text, actual_text, detail }: Mismatch): string {
-	if (type === "special_token_count") return `${type}: ${detail}`;
-	const at = `${type} at segment ${segment_index}`;
-	return type === "special_token_type" ? `${at}: expected ${expected_text}, got ${actual_text}` : at;
 }

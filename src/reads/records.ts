@@ -40,6 +40,20 @@ export async function planRead(session: Session): Promise<ReadPlan> {
 	};
 }
 
+/**
+ * The accumulated tokens alone, as `recordPieces` returns them.
+ * @throws TurnGone as `recordPieces`
+ */
+export async function accumulatedTokens(store: Store, { id, path }: ReadPlan): Promise<TokenText> {
+	const tokens = new TokenText();
+	for (const header of path) {
+		tokens.truncate(tokens.length - header.trimCount);
+		tokens.append(int32FromBytes(await store.part(id, header.id, "prompt")));
+		tokens.append(int32FromBytes(await store.part(id, header.id, "completion")));
+	}
+	return tokens;
+}
+
 /** How a record's object begins: that of the first one, and that of each later one. */
 export interface RecordOpening {
 	first: Buffer;
@@ -47,6 +61,7 @@ export interface RecordOpening {
 }
 
 export interface RecordOptions {
+	payloads: PayloadChoice;
 	opening?: RecordOpening;
 	/** To read payloads into, in turn: a piece is then valid until so many more were asked for. */
 	buffers?: readonly Buffer[] | undefined;
@@ -55,17 +70,15 @@ export interface RecordOptions {
 const ELEMENTS: RecordOpening = { first: Buffer.from("{"), later: Buffer.from(",{") };
 
 /**
- * The elements of `records`, comma-separated (unless another `opening` is given), then the accumulated tokens through `onTokens`.
+ * The elements of `records`, comma-separated (unless another `opening` is given). Returns the accumulated tokens.
  * @throws TurnGone when the session is buried during the read, or the next commit drops its provisional turn: then
  * what was handed on must not pass for a whole answer
  */
 export async function* recordPieces(
 	store: Store,
 	plan: ReadPlan,
-	payloads: PayloadChoice,
-	onTokens: (tokens: TokenText) => void,
-	{ opening = ELEMENTS, buffers }: RecordOptions = {},
-): AsyncGenerator<Buffer> {
+	{ payloads, opening = ELEMENTS, buffers }: RecordOptions,
+): AsyncGenerator<Buffer, TokenText> {
 	const turns = plan.provisional === null ? plan.path : [...plan.path, plan.provisional];
 	let content: Buffer = Buffer.alloc(0);
 	// One list for all records: each record's prompt is a view of it, and the next one only adds to what was shown.
@@ -92,7 +105,7 @@ export async function* recordPieces(
 		if (provisional) break;
 		tokens.append(int32FromBytes(await store.part(plan.id, header.id, "completion")));
 	}
-	onTokens(tokens);
+	return tokens;
 }
 
 /**
@@ -103,8 +116,7 @@ export async function* recordPieces(
 export async function* supersededPieces(
 	store: Store,
 	plan: ReadPlan,
-	payloads: PayloadChoice,
-	{ opening = ELEMENTS, buffers }: RecordOptions = {},
+	{ payloads, opening = ELEMENTS, buffers }: RecordOptions,
 ): AsyncGenerator<Buffer> {
 	for (const [index, path] of plan.superseded.entries()) {
 		const tokens = new TokenText();

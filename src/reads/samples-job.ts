@@ -1,30 +1,32 @@
 // Reads what a request for samples needs from the store. Holds no lock: turns it reads never change, or it starts over.
 
-import { int32FromBytes } from "../base/binary.js";
 import { RollpinError } from "../base/errors.js";
 import type { TurnId } from "../base/ids.js";
 import { tokenIdsText } from "../json/token-text.js";
 import type { JobReads } from "../samples/assembler.js";
 import type { LeafPlan, SampleJob, StoredTurn } from "../samples/job.js";
 import { withoutRetried } from "../samples/leaves.js";
-import { isOn } from "../samples/wire.js";
+import { isOn, type SamplesWire } from "../samples/wire.js";
 import type { Session } from "../session/life/session.js";
 import type { StoredMessage } from "../session/path/path-state.js";
 import { storedForm } from "../session/place/echo-matcher.js";
 import { describeTree } from "../session/place/tree.js";
 import type { TurnHeader } from "../store/store.js";
 import { TurnGone } from "../store/store-errors.js";
-import type { WorkerContext } from "../worker/context.js";
 import { mismatchJson } from "./mismatch.js";
-import type { SamplesBody } from "./samples-body.js";
+import type { ReadContext } from "./read-context.js";
 import { planSamples } from "./samples-plan.js";
 import { stopJoinsJson } from "./session-json.js";
+import { readTurn, sequenceOf } from "./stored-turn.js";
 
-export type SamplesContext = Pick<WorkerContext, "counters" | "numLayers" | "store" | "tito"> & {
-	config: Pick<WorkerContext["config"], "mode" | "samplePicker" | "r3">;
-	/** Absent where no cluster's log is written. */
-	logger?: WorkerContext["logger"];
-};
+export interface SamplesRequest {
+	/** Tokens; null for no limit. */
+	maxSeqLen: number | null;
+	/** JSON text of the agent's `metadata`; null when it is absent or null. */
+	agentJson: string | null;
+	/** Version of the reply. */
+	wire: SamplesWire;
+}
 
 const READ_BYTES = 256 * 1024;
 
@@ -33,13 +35,13 @@ const MAX_TRIES = 5;
 
 /** @throws RollpinError `session_state_conflict`; the 404 of a session that closes meanwhile */
 export async function gatherJob(
-	context: SamplesContext,
+	context: ReadContext,
 	session: Session,
-	body: SamplesBody,
+	request: SamplesRequest,
 ): Promise<SampleJob> {
 	for (let tries = 0; tries < MAX_TRIES; tries++) {
 		try {
-			const job = await tryGather(context, session, body);
+			const job = await tryGather(context, session, request);
 			session.refuseWhenClosing();
 			if (job !== null) return job;
 		} catch (error) {
@@ -51,7 +53,7 @@ export async function gatherJob(
 }
 
 /** The job's later reads, checked in the same way. */
-export function jobReads(context: SamplesContext, session: Session, job: SampleJob): JobReads {
+export function jobReads(context: ReadContext, session: Session, job: SampleJob): JobReads {
 	return {
 		decode: (lists) => context.tito.decodeMany(lists),
 		async *payload(turn, index) {
@@ -85,9 +87,9 @@ function superseded(): RollpinError {
 }
 
 async function tryGather(
-	context: SamplesContext,
+	context: ReadContext,
 	session: Session,
-	body: SamplesBody,
+	request: SamplesRequest,
 ): Promise<SampleJob | null> {
 	const { config, tito } = context;
 	const live = await session.headers();
@@ -108,7 +110,7 @@ async function tryGather(
 	}
 	const turns = new Map<TurnId, StoredTurn>();
 	for (const header of named.values()) {
-		const stored = await readTurn(context, session, header);
+		const stored = await readTurn(context.store, session.meta.id, header);
 		if (stored === null) return null;
 		turns.set(header.id, stored);
 	}
@@ -122,7 +124,7 @@ async function tryGather(
 		stopJoinsJson(active),
 		tree === null ? "" : `,"tree":${JSON.stringify(tree)}`,
 		mismatch === "{}" ? "" : `,${mismatch.slice(1, -1)}`,
-		tree === null || body.agentJson === null ? "" : `,"agent":${body.agentJson}`,
+		tree === null || request.agentJson === null ? "" : `,"agent":${request.agentJson}`,
 		"}",
 	];
 	const leaves: LeafPlan[] = [];
@@ -145,78 +147,22 @@ async function tryGather(
 		plan:
 			tree === null
 				? { kind: "linear", turns: ids(path) }
-				: { kind: "tree", leaves, forest, agentJson: body.agentJson },
+				: { kind: "tree", leaves, forest, agentJson: request.agentJson },
 		options: {
 			maxTrimTokens: tito.family.maxTrimTokens,
-			maxSeqLen: body.maxSeqLen,
+			maxSeqLen: request.maxSeqLen,
 			r3: config.r3,
-			samplingMask: isOn(body.wire, "2026-09"),
+			samplingMask: isOn(request.wire, "2026-09"),
 			numLayers: context.numLayers,
 		},
-		wire: body.wire,
+		wire: request.wire,
 		sessionMetadata,
 	};
 }
 
 /** One text for every spelling of the messages that a turn's request appended. */
-function appendedForm(own: readonly StoredMessage[], tito: SamplesContext["tito"]): string {
+function appendedForm(own: readonly StoredMessage[], tito: ReadContext["tito"]): string {
 	return JSON.stringify(
 		own.filter(({ generated }) => !generated).map((message) => storedForm(message, tito)),
 	);
-}
-
-/** Null when what is stored is not what the header says. */
-async function readTurn(
-	context: SamplesContext,
-	session: Session,
-	header: TurnHeader,
-): Promise<StoredTurn | null> {
-	const { store } = context;
-	const { id } = session.meta;
-	const [prompt, completion, logprobs, reply] = await Promise.all([
-		store.part(id, header.id, "prompt"),
-		store.part(id, header.id, "completion"),
-		store.part(id, header.id, "logprobs"),
-		store.part(id, header.id, "reply"),
-	]);
-	const whole =
-		prompt.length === header.promptLength * 4 && completion.length === header.completionLength * 4;
-	if (!whole || logprobs.length !== header.completionLength * 8 || reply.length === 0) return null;
-	const payloads: StoredTurn["payloads"][number][] = [];
-	for (const { offset, part } of header.replyHoles) {
-		if (part === "prompt_token_ids") continue;
-		const length = await store.partLength(id, header.id, part);
-		const dropped = header.payloadsDropped === true;
-		payloads.push({ offset, index: Number(part.slice("payload:".length)), length, dropped });
-	}
-	return {
-		turn: header.id,
-		trimCount: header.trimCount,
-		promptIds: int32FromBytes(prompt),
-		completionIds: int32FromBytes(completion),
-		logprobs: new Float64Array(new Uint8Array(logprobs).buffer),
-		finishReason: header.finishReason,
-		committedAt: header.timestamp,
-		requestedAt: header.requestTimestamp,
-		routedExpertsStartLen: header.routedExpertsStartLen,
-		// Copied: a view would take its whole buffer along to the thread.
-		reply: new Uint8Array(reply),
-		payloads,
-	};
-}
-
-/** Ids from the root to the end of the path. */
-function sequenceOf(path: readonly TurnHeader[], turns: ReadonlyMap<TurnId, StoredTurn>): Int32Array {
-	const ids = new Int32Array(path.at(-1)?.tokenCount ?? 0);
-	let length = 0;
-	for (const { id } of path) {
-		const turn = turns.get(id);
-		if (turn === undefined) throw new Error(`turn ${id} of a path was not read`);
-		length -= turn.trimCount;
-		for (const piece of [turn.promptIds, turn.completionIds]) {
-			ids.set(piece.subarray(0, Math.max(0, ids.length - length)), length);
-			length += piece.length;
-		}
-	}
-	return ids;
 }

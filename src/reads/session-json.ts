@@ -1,45 +1,42 @@
 // The JSON of one session, piece by piece: what GET answers and what a dump keeps. Never builds the whole.
-import { TokenText } from "../json/token-text.js";
+import { ownerOf, partitionOf } from "../base/partitions.js";
 import type { Session } from "../session/life/session.js";
 import type { TurnHeader } from "../store/store.js";
-import type { WorkerContext } from "../worker/context.js";
 import { mismatchJson } from "./mismatch.js";
+import type { ReadContext } from "./read-context.js";
 import { type PayloadChoice, planRead, recordPieces, supersededPieces } from "./records.js";
 
-export type SessionJsonContext = Pick<WorkerContext, "counters" | "index" | "store" | "tito"> & {
-	config: Pick<WorkerContext["config"], "mode" | "messageMatcher">;
-	/** Absent where no cluster's log is written. */
-	logger?: WorkerContext["logger"];
-};
+export interface SessionReadOptions {
+	payloads: PayloadChoice;
+	/** With the turns that retries took the place of. */
+	superseded?: boolean;
+	/** As of `RecordOptions`. */
+	buffers?: readonly Buffer[];
+}
 
+/** @throws TurnGone as `recordPieces` */
 export async function* sessionPieces(
-	context: SessionJsonContext,
+	context: ReadContext,
 	session: Session,
-	payloads: PayloadChoice,
-	buffers?: readonly Buffer[],
-	superseded = false,
+	{ payloads, superseded = false, buffers }: SessionReadOptions,
 ): AsyncGenerator<Buffer> {
 	const plan = await planRead(session);
 	const { meta } = plan;
 	const inFlight = session.chatsInFlight;
 	const mode = meta.mode ?? context.config.mode;
 	const history = JSON.stringify(session.history);
-	let tokens = new TokenText();
 	yield Buffer.from(`{"session_id":${JSON.stringify(meta.id)},"records":[`);
-	const onTokens = (found: TokenText): void => {
-		tokens = found;
-	};
-	yield* recordPieces(context.store, plan, payloads, onTokens, { buffers });
+	const tokens = yield* recordPieces(context.store, plan, { payloads, buffers });
 	if (superseded) {
 		yield Buffer.from('],"superseded":[');
-		yield* supersededPieces(context.store, plan, payloads, { buffers });
+		yield* supersededPieces(context.store, plan, { payloads, buffers });
 	}
 	yield Buffer.from(`],"metadata":{"accumulated_token_ids":[`);
 	yield tokens.text();
-	const facts = {
+	const described = {
 		created_at: meta.createdAt,
 		expires_at: meta.expiresAt,
-		worker: context.index,
+		worker: ownerOf(partitionOf(meta.id), context.config.backends),
 		turns: meta.turnCount,
 		in_flight: inFlight,
 		mode,
@@ -52,7 +49,7 @@ export async function* sessionPieces(
 	const clientMetadata = meta.metadataJson ?? "null";
 	yield Buffer.from(
 		`],"max_trim_tokens":${context.tito.family.maxTrimTokens},"history":${history}${joins}${tree}${report}},` +
-			`"session":${JSON.stringify(facts).slice(0, -1)},"metadata":${clientMetadata}}}`,
+			`"session":${JSON.stringify(described).slice(0, -1)},"metadata":${clientMetadata}}}`,
 	);
 }
 

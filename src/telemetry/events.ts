@@ -116,6 +116,7 @@ export interface EventFields {
 	control_text: { req_id: string; session_id: string; message: number; token: string };
 	/** Seen by a read, once for each session and process; the reads themselves are counted in `heartbeat`. */
 	hard_mismatch: { session_id: string; turn: number; count: number; mismatch: string };
+	mismatch_report_failed: { session_id: string; turn: number; err: unknown };
 	session_created: { session_id: string; expires_at: number };
 	session_deleted: { session_id: string; turns: number; cancelled: number };
 	session_reaped: { session_id: string; reason: string; turns: number; overdue_ms: number };
@@ -179,6 +180,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	tools_changed: "warn",
 	control_text: "warn",
 	hard_mismatch: "warn",
+	mismatch_report_failed: "error",
 	session_created: "info",
 	session_deleted: "info",
 	session_reaped: "info",

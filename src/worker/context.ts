@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { EngineClient } from "../engine/http/client.js";
+import type { ReadContext } from "../reads/read-context.js";
 import type { SampleAssembler } from "../samples/assembler.js";
 import type { SessionRegistry } from "../session/life/registry.js";
 import type { PositionPolicy } from "../session/place/attach.js";
@@ -27,8 +28,8 @@ export interface WorkerContext {
 	admission: Admission;
 	/** Makes samples off the event loop. */
 	assembler: SampleAssembler;
-	/** Of the model, for replay payloads; null when the checkpoint does not say. */
-	numLayers: number | null;
+	/** For every read of a stored session. */
+	reads: ReadContext;
 	counters: WorkerCounters;
 	logger: Logger;
 	clock: Clock;

@@ -1,7 +1,6 @@
 // POST samples: reads a session without holding its lock, has the samples made off the event loop, streams them.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { SessionId } from "../base/ids.js";
-import { parseSamplesBody } from "../reads/samples-body.js";
 import { gatherJob, jobReads } from "../reads/samples-job.js";
 import { containerBytes } from "../samples/later.js";
 import { SampleError } from "../samples/sample.js";
@@ -9,6 +8,7 @@ import { ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { readBody, requireJson } from "./read-body.js";
 import { sendWritten } from "./respond.js";
+import { parseSamplesBody } from "./samples-body.js";
 
 /** It carries a limit and what an agent says of its run. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -29,8 +29,8 @@ export async function collectSamples(
 		const { pieces, reads } = await context.assembler.assemble(async () => {
 			if (response.destroyed) throw new ClientGone();
 			session.refuseWhenClosing();
-			const input = await gatherJob(context, session, body);
-			return { input, reads: jobReads(context, session, input) };
+			const input = await gatherJob(context.reads, session, body);
+			return { input, reads: jobReads(context.reads, session, input) };
 		});
 		response.statusCode = 200;
 		response.setHeader("content-type", "application/octet-stream");
@@ -42,7 +42,7 @@ export async function collectSamples(
 	} catch (error) {
 		// Once the answer has begun it can only be cut.
 		if (!(error instanceof SampleError) || response.headersSent) throw error;
-		// Not JSON: trainers read the reason as text (reference section 13.2).
+		// Not JSON: trainers read the reason as text (docs/samples.md).
 		response.statusCode = 422;
 		response.setHeader("content-type", "text/plain; charset=utf-8");
 		response.setHeader("content-length", Buffer.byteLength(error.message));

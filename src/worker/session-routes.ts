@@ -110,7 +110,7 @@ export async function readSession(
 		const buffers = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)];
 		const pieces = whileOpen(
 			session,
-			sessionPieces(context, session, payloads, buffers, superseded === "true"),
+			sessionPieces(context.reads, session, { payloads, superseded: superseded === "true", buffers }),
 		);
 		response.statusCode = 200;
 		response.setHeader("content-type", "application/json");

@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { SessionId } from "../base/ids.js";
 import { ask, failureOf, member } from "../engine/http/ask.js";
-import { planRead, recordPieces } from "../reads/records.js";
+import { accumulatedTokens, planRead } from "../reads/records.js";
 import type { WorkerContext } from "./context.js";
 import { checkEngine } from "./engine-check.js";
 import { checkParts } from "./open-gate.js";
@@ -21,13 +21,8 @@ export async function verifySession(
 	const done = context.registry.use(session);
 	try {
 		const check = await checkEngine(checkParts(context.config, context.tito));
-		let ids = "";
-		const plan = await planRead(session);
-		for await (const _piece of recordPieces(context.store, plan, "none", (tokens) => {
-			ids = tokens.text().toString("latin1");
-		})) {
-			// Only the accumulated tokens are wanted.
-		}
+		const tokens = await accumulatedTokens(context.store, await planRead(session));
+		const ids = tokens.text().toString("latin1");
 		session.refuseWhenClosing();
 		const rescore = ids === "" ? { error: "the session has no turns" } : await scored(context, ids);
 		sendJson(response, 200, JSON.stringify({ engine_check: check, rescore }));

@@ -7,6 +7,7 @@ import type { BreakerListener } from "../engine/http/breaker.js";
 import { EngineClient } from "../engine/http/client.js";
 import type { WorkerStats } from "../ipc/messages.js";
 import { dumpSession } from "../reads/evict-dump.js";
+import type { ReadContext } from "../reads/read-context.js";
 import { SampleAssembler } from "../samples/assembler.js";
 import { readNumLayers } from "../samples/model-layers.js";
 import { SessionRegistry } from "../session/life/registry.js";
@@ -17,9 +18,10 @@ import type { Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
 import { Admission } from "./admission.js";
-import { emptyCounters, type WorkerContext, type WorkerCounters } from "./context.js";
+import { emptyCounters, type WorkerContext } from "./context.js";
 import { drainServer } from "./drain.js";
 import type { EngineGate } from "./engine-gate.js";
+import { readLog } from "./read-log.js";
 import { listen } from "./server.js";
 
 /** Rebuildable state of idle sessions that one worker keeps in memory. */
@@ -56,7 +58,14 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 	if (config.upstream === null) throw new Error("a worker starts when the engine's URL is known");
 	const counters = emptyCounters();
 	const matchers = allMatchers(parts.tito);
-	const registry = createRegistry(parts, counters);
+	const reads: ReadContext = {
+		store,
+		tito: parts.tito,
+		config,
+		numLayers: readNumLayers(config.checkpointDir),
+		listener: readLog(counters, logger),
+	};
+	const registry = createRegistry(parts, reads);
 	// Before the first request: a session whose deadline passed while nobody ran must not be served once more.
 	await registry.start();
 	const context: WorkerContext = {
@@ -77,7 +86,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		}),
 		admission: new Admission(limits.maxInflightPerWorker, limits.maxInflightBytesPerWorker),
 		assembler: await createAssembler(parts),
-		numLayers: readNumLayers(config.checkpointDir),
+		reads,
 		counters,
 		logger,
 		clock: parts.clock,
@@ -135,10 +144,7 @@ function breakerLog(logger: Logger, url: string, changed: () => void): BreakerLi
 	};
 }
 
-function createRegistry(
-	{ clock, config, index, logger, store, tito }: WorkerParts,
-	counters: WorkerCounters,
-): SessionRegistry {
+function createRegistry({ clock, config, logger, store }: WorkerParts, reads: ReadContext): SessionRegistry {
 	const { limits } = config;
 	return new SessionRegistry(
 		store,
@@ -173,9 +179,7 @@ function createRegistry(
 		},
 		clock,
 		async (session) => {
-			if (config.evictDumpDir !== null) {
-				await dumpSession(config.evictDumpDir, { config, counters, index, logger, store, tito }, session);
-			}
+			if (config.evictDumpDir !== null) await dumpSession(config.evictDumpDir, reads, session);
 		},
 	);
 }

@@ -196,7 +196,7 @@ export class Interleaving {
 		const reading = (async () => {
 			const session = await this.registry.get(SESSION);
 			const pieces: Buffer[] = [];
-			for await (const piece of recordPieces(this.store, await planRead(session), "all", () => {})) {
+			for await (const piece of recordPieces(this.store, await planRead(session), { payloads: "all" })) {
 				pieces.push(piece);
 			}
 			return JSON.parse(`[${Buffer.concat(pieces).toString()}]`) as RecordJson[];

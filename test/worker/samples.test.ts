@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { type ReadSample, readSamples } from "../support/samples.js";
+import { collect, message, read, say, talk, user } from "../support/talk.js";
 import { type Reply, startRig, type WorkerRig } from "../support/worker-rig.js";
 
 let thread: CompiledFixture;
@@ -16,31 +17,11 @@ afterAll(() => thread.remove());
 
 const start = (overrides: Partial<ClusterConfig> = {}): Promise<WorkerRig> =>
 	startRig(overrides, undefined, undefined, undefined, thread.path);
-const user = (content: string) => ({ role: "user", content });
-const say = (...messages: object[]) => ({ model: "m", messages, max_tokens: 4096 });
-const message = (answer: Reply) => answer.json.choices[0]?.message as object;
-
-/** A session whose agent asks `questions` one after the other. */
-async function talk(rig: WorkerRig, ...questions: string[]): Promise<{ id: string; history: object[] }> {
-	const id = await rig.create();
-	const history: object[] = [];
-	for (const question of questions) {
-		history.push(user(question));
-		const answer = await rig.chat(id, say(...history));
-		expect(answer.status, answer.text).toBe(200);
-		history.push(message(answer));
-	}
-	return { id, history };
-}
-
-const collect = (rig: WorkerRig, id: string, body?: object) =>
-	rig.request("POST", `/sessions/${id}/samples`, body);
 const only = (reply: Reply): ReadSample => {
 	const { samples } = readSamples(reply);
 	expect(samples).toHaveLength(1);
 	return samples[0] as ReadSample;
 };
-const read = async (rig: WorkerRig, id: string) => (await rig.request("GET", `/sessions/${id}`)).json;
 
 describe("samples of a linear session", () => {
 	let rig: WorkerRig;
@@ -345,89 +326,5 @@ describe("hooks of a trainer", () => {
 		await expect(start({ mode: "tree", samplePicker })).rejects.toThrow(
 			/--sample-picker .*broken\.mjs has no default export that is a function/,
 		);
-	});
-});
-
-describe("the mismatch report", () => {
-	let rig: WorkerRig;
-	beforeAll(async () => {
-		rig = await start();
-	});
-	afterAll(() => rig.close());
-	beforeEach(() => rig.control.reset());
-
-	it("is absent before the first turn", async () => {
-		const { metadata } = await read(rig, await rig.create());
-		const history = { rollbacks: 0, refused: 0, branches: 0, last: null };
-		expect(metadata).toEqual({ accumulated_token_ids: [], max_trim_tokens: 0, history });
-	});
-
-	it("compares the stored ids with a fresh render of the stored messages", async () => {
-		const { id } = await talk(rig, "one", "two");
-		const { metadata, records } = await read(rig, id);
-		const answer = records.at(-1)?.response.choices[0]?.message as object;
-		const messages = [...(records.at(-1)?.request.messages ?? []), answer] as never[];
-		const asMaps = (await import("../../src/json/parse.js")).parseJson(JSON.stringify(messages)) as never[];
-		const kwargs = rig.tito.effectiveKwargs(undefined);
-		const rendered = await rig.tito.encodeConversation({ messages: asMaps, tools: undefined, kwargs });
-		const same = JSON.stringify([...rendered]) === JSON.stringify(metadata.accumulated_token_ids);
-		expect(metadata.tito_session_mismatch?.length === 0).toBe(same);
-		expect(metadata).not.toHaveProperty("tito_mismatch_error");
-	});
-
-	it("is counted when it is hard", async () => {
-		const { id } = await talk(rig, "one");
-		const before = (await rig.worker.stats()).hardMismatches;
-		const { metadata } = await read(rig, id);
-		const hard = metadata.tito_session_mismatch?.some(({ type }) => type !== "assistant_text");
-		expect((await rig.worker.stats()).hardMismatches).toBe(before + (hard ? 1 : 0));
-		await rig.control.script({ finishReason: "length", text: "cut <|im_start|> off" });
-		const cut = await talk(rig, "two");
-		await read(rig, cut.id);
-		expect((await rig.worker.stats()).hardMismatches).toBe(before + (hard ? 2 : 1));
-	});
-
-	it("is told in the log when it is hard: once for each session, and without its text", async () => {
-		rig.events.length = 0;
-		await rig.control.script({ finishReason: "length", text: "a secret <|im_start|> cut off" });
-		const { id } = await talk(rig, "one");
-		const { metadata } = await read(rig, id);
-		await read(rig, id);
-		await collect(rig, id);
-		const hard = metadata.tito_session_mismatch?.filter(({ type }) => type !== "assistant_text") ?? [];
-		expect(JSON.stringify(hard)).toContain("secret");
-		const told = rig.events.filter(({ event }) => event === "hard_mismatch");
-		expect(told.map(({ fields }) => fields)).toEqual([
-			{
-				session_id: id,
-				turn: 0,
-				count: hard.length,
-				mismatch: `${hard[0]?.type} at segment ${hard[0]?.segment_index}`,
-			},
-		]);
-		await rig.control.script({ finishReason: "length", text: "a secret <|im_start|> cut off" });
-		const other = await talk(rig, "two");
-		await read(rig, other.id);
-		const sessions = rig.events.filter(({ event }) => event === "hard_mismatch");
-		expect(sessions.map(({ fields }) => fields.session_id)).toEqual([id, other.id]);
-		expect(JSON.stringify(sessions)).not.toContain("secret");
-	});
-
-	it("is made whatever a model samples as a call's arguments", async () => {
-		for (const args of ["", "{not json", "[1]", '{"n": 1E400}']) {
-			const call = { id: "c", type: "function", function: { name: "f", arguments: args } };
-			await rig.control.script({ message: { role: "assistant", content: "", tool_calls: [call] } });
-			const { id } = await talk(rig, "one");
-			expect((await read(rig, id)).metadata.tito_session_mismatch, args).toBeInstanceOf(Array);
-		}
-	});
-
-	it("says why when it cannot be made", async () => {
-		await rig.control.script({ message: { role: "assistant", content: "half a pair: \ud83d" } });
-		const { id } = await talk(rig, "one");
-		const { metadata } = await read(rig, id);
-		expect(metadata).not.toHaveProperty("tito_session_mismatch");
-		expect(metadata.tito_mismatch_error).toMatch(/half of a surrogate pair/);
-		expect(readSamples(await collect(rig, id)).sessionMetadata).toEqual(metadata);
 	});
 });

@@ -2,22 +2,14 @@
 import { RollpinError } from "../base/errors.js";
 import { parseJson, writeJson } from "../json/parse.js";
 import { JsonNumber, type JsonValue } from "../json/value.js";
+import type { SamplesRequest } from "../reads/samples-job.js";
 import { SAMPLES_WIRES, type SamplesWire } from "../samples/wire.js";
-
-export interface SamplesBody {
-	/** Tokens; null for no limit. */
-	maxSeqLen: number | null;
-	/** JSON text of the agent's `metadata`; null when it is absent or null. */
-	agentJson: string | null;
-	/** Version of the reply. */
-	wire: SamplesWire;
-}
 
 /**
  * Unknown keys are ignored. Throws RollpinError `invalid_request`, JsonSyntaxError.
  * @param defaultWire for a body that names none
  */
-export function parseSamplesBody(body: Buffer, maxDepth: number, defaultWire: SamplesWire): SamplesBody {
+export function parseSamplesBody(body: Buffer, maxDepth: number, defaultWire: SamplesWire): SamplesRequest {
 	if (body.length === 0) return { maxSeqLen: null, agentJson: null, wire: defaultWire };
 	const value = parseJson(body, { maxDepth });
 	if (!(value instanceof Map)) {
