@@ -46,10 +46,13 @@ describe("generated docs", () => {
 		expect(Object.keys(EVENT_LEVELS)).toEqual(expect.arrayContaining(events));
 	});
 
-	it("docs/faults.md names only tests that exist, word for word", () => {
-		const text = readFileSync(join(REPOSITORY, "docs/faults.md"), "utf8");
+	it.each([
+		["docs/faults.md", 25],
+		["SECURITY.md", 6],
+	])("%s names only tests that exist, word for word", (page, atLeast) => {
+		const text = readFileSync(join(REPOSITORY, page), "utf8");
 		const named = [...text.matchAll(/`(test\/[\w/.-]+)`: "([^"]+)"/g)];
-		expect(named.length).toBeGreaterThan(25);
+		expect(named.length).toBeGreaterThan(atLeast);
 		const missing = named.filter(([, file, title]) => {
 			// Titles made of a table's cells are written with %s in the docs.
 			const source = readFileSync(join(REPOSITORY, file ?? ""), "utf8").replace(/\$\{\w+\}/g, "%s");
