@@ -1,8 +1,8 @@
-// Template constructs one by one, against what Python's jinja2 printed for them (python-rendering.json says how).
+// Template constructs one by one, against what Python's jinja2 printed for them (python-rendering.py makes the comparison again).
 import { expect, test } from "vitest";
 import { ChatTemplate } from "../../src/jinja/template.js";
 import { fromJson, TemplateError, type Value } from "../../src/jinja/values.js";
-import { list, object, readJson, text } from "./shared.js";
+import { list, object, readJson, text } from "../tito/shared.js";
 
 const recorded = readJson(import.meta.dirname, "python-rendering.json");
 const variables = fromJson(object(recorded.get("variables"))) as Map<string, Value>;
