@@ -11,3 +11,9 @@ export const systemClock: Clock = {
 	nowS: () => Date.now() / 1000,
 	monotonicMs: () => performance.now(),
 };
+
+/** @returns the milliseconds since this call, each time it is asked */
+export function stopwatch(clock: Clock): () => number {
+	const startedMs = clock.monotonicMs();
+	return () => clock.monotonicMs() - startedMs;
+}

@@ -1,7 +1,7 @@
 // The log records of one chat's end. Formats what the route knows; decides nothing.
 import type { RequestId, SessionId } from "../base/ids.js";
-import type { ChatFacts, RollbackFacts } from "../session/turn/run-turn.js";
 import type { ToolsChange } from "../session/turn/tools-change.js";
+import type { RollbackReport, TurnReport } from "../session/turn/turn-report.js";
 import type { ChatDone } from "../telemetry/events.js";
 import type { Logger } from "../telemetry/logger.js";
 
@@ -14,13 +14,13 @@ export interface ChatEnd {
 	replyBytes: number;
 }
 
-const ROLLBACK: Record<RollbackFacts["kind"], string> = {
+const ROLLBACK: Record<RollbackReport["kind"], string> = {
 	retry: "the same messages once more take the place of turn",
 	reworded: "other messages take the place of turn",
 	replaced: "an altered answer came back (--on-altered-answer replace), and this takes the place of turn",
 };
 
-export function logRollback(logger: Logger, reqId: RequestId, id: SessionId, rollback: RollbackFacts): void {
+export function logRollback(logger: Logger, reqId: RequestId, id: SessionId, rollback: RollbackReport): void {
 	const { discarded, head, index, kind, path } = rollback;
 	logger.event(
 		"rollback",
@@ -35,7 +35,7 @@ export function logBranch(
 	logger: Logger,
 	reqId: RequestId,
 	id: SessionId,
-	{ index, kind, left, path, turn }: NonNullable<ChatFacts["branch"]>,
+	{ index, kind, left, path, turn }: NonNullable<TurnReport["branch"]>,
 ): void {
 	logger.event(
 		"branch",
@@ -48,7 +48,7 @@ export function logRefused(
 	logger: Logger,
 	reqId: RequestId,
 	id: SessionId,
-	{ kind, path, turn }: NonNullable<ChatFacts["refused"]>,
+	{ kind, path, turn }: NonNullable<TurnReport["refused"]>,
 ): void {
 	logger.event(
 		"history_refused",
@@ -61,7 +61,7 @@ export function logControlText(
 	logger: Logger,
 	reqId: RequestId,
 	id: SessionId,
-	{ index, token }: NonNullable<ChatFacts["controlText"]>,
+	{ index, token }: NonNullable<TurnReport["controlText"]>,
 ): void {
 	logger.event(
 		"control_text",
@@ -95,11 +95,11 @@ export function chatDone(
 	reqId: RequestId,
 	id: SessionId,
 	end: ChatEnd,
-	facts: ChatFacts,
+	report: TurnReport,
 	totalMs: number,
 	inflightNow: number,
 ): ChatDone {
-	const { timings } = facts;
+	const { timings } = report;
 	return {
 		req_id: reqId,
 		session_id: id,
@@ -113,18 +113,18 @@ export function chatDone(
 		tokenize_out_ms: round(timings.tokenizeOutMs),
 		commit_ms: round(timings.commitMs),
 		total_ms: round(totalMs),
-		prompt_tokens: facts.promptTokens,
-		reused_tokens: facts.reusedTokens,
-		completion_tokens: facts.completionTokens,
+		prompt_tokens: report.promptTokens,
+		reused_tokens: report.reusedTokens,
+		completion_tokens: report.completionTokens,
 		reply_bytes: end.replyBytes,
 		inflight_now: inflightNow,
 	};
 }
 
-export function endText(end: ChatEnd, facts: ChatFacts, totalMs: number): string {
+export function endText(end: ChatEnd, report: TurnReport, totalMs: number): string {
 	const what =
 		end.turn === null ? (end.code ?? "no turn") : `turn ${end.turn} (${end.finishReason ?? "no reason"})`;
-	return `${end.status} ${what}, ${Math.round(totalMs)} ms, ${facts.promptTokens}+${facts.completionTokens} tokens`;
+	return `${end.status} ${what}, ${Math.round(totalMs)} ms, ${report.promptTokens}+${report.completionTokens} tokens`;
 }
 
 function round(ms: number): number {

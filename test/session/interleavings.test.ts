@@ -134,8 +134,8 @@ function expectHonestEndings(room: Interleaving): void {
 	}
 	// A key stands for one answer among those that were given and stand.
 	for (const { ending, key } of room.chats) {
-		if (ending?.kind !== "replay") continue;
-		const made = room.chats.filter((chat) => chat.key === key && chat.ending?.kind !== "replay");
+		if (ending?.kind !== "repeat") continue;
+		const made = room.chats.filter((chat) => chat.key === key && chat.ending?.kind !== "repeat");
 		expect(made.map((chat) => chat.answer)).toContain(ending.content);
 	}
 }
@@ -151,7 +151,7 @@ async function expectGone(room: Interleaving): Promise<void> {
 
 describe("any order of chats, retries, repeats, disconnects, DELETE and deadline", () => {
 	it("leaves exactly the records of the turns that were answered, one after the other (linear)", async () => {
-		const seen = { turns: 0, replays: 0, provisional: 0, gone: 0, left: 0, refused: 0 };
+		const seen = { turns: 0, repeats: 0, provisional: 0, gone: 0, left: 0, refused: 0 };
 		await fc.assert(
 			fc.asyncProperty(commands, hotBytes, async (script, budget) => {
 				const room = new Interleaving(linearPolicy, budget);
@@ -176,7 +176,7 @@ describe("any order of chats, retries, repeats, disconnects, DELETE and deadline
 				}
 				for (const { ending } of room.chats) {
 					if (ending?.kind === "turn") seen[ending.status === "provisional" ? "provisional" : "turns"]++;
-					else if (ending?.kind === "replay") seen.replays++;
+					else if (ending?.kind === "repeat") seen.repeats++;
 					else if (ending?.why === "client left") seen.left++;
 					else if (ending?.why.startsWith("400")) seen.refused++;
 				}

@@ -9,8 +9,8 @@ import { SessionRegistry } from "../../src/session/life/registry.js";
 import type { PositionPolicy } from "../../src/session/place/attach.js";
 import { messageMatcher } from "../../src/session/place/matchers.js";
 import type { Generate, GeneratedReply } from "../../src/session/turn/generation.js";
-import { encodeFirstPrompt } from "../../src/session/turn/prompt.js";
-import { type ChatDeps, emptyFacts, runChat } from "../../src/session/turn/run-turn.js";
+import { type TakeTurnDeps, takeTurn } from "../../src/session/turn/take-turn.js";
+import { emptyReport } from "../../src/session/turn/turn-report.js";
 import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 import type {
 	PartCursor,
@@ -34,7 +34,7 @@ export type Engine = "stop" | "abort" | "refuse" | "fail";
 /** How a chat ended: the answer's content, or why there is none. */
 export type Ending =
 	| { kind: "turn"; content: string; status: TurnHeader["status"] }
-	| { kind: "replay"; content: string }
+	| { kind: "repeat"; content: string }
 	| { kind: "none"; why: string };
 
 export interface Chat {
@@ -215,57 +215,48 @@ export class Interleaving {
 		this.#open.add(tracked);
 	}
 
-	async #run(chat: Chat, clientGone: AbortSignal): Promise<Ending> {
+	async #run(chat: Chat, client: AbortSignal): Promise<Ending> {
 		const body = Buffer.from(JSON.stringify({ messages: chat.messages }));
-		const known = await this.registry.find(SESSION);
-		const parsed = parseChatBody(body, known?.sharedMessages ?? null, { maxMessages: 1000, maxDepth: 64 });
-		const template = { tools: undefined, kwargs: undefined };
-		const tito = byteTito(() => this.step());
-		// As the route does: what the template refuses must not create a session.
-		const firstPrompt =
-			known === undefined ? await encodeFirstPrompt(parsed.messages, template, tito, MAX_TOKENS) : null;
-		const session = known ?? (await this.registry.findOrCreate(SESSION));
-		const done = this.registry.use(session);
-		try {
-			const outcome = await runChat(
-				session,
-				{
-					messages: parsed.messages,
-					template,
-					toolsHash: parsed.toolsHash,
-					firstPrompt,
-					idempotency: chat.key === null ? null : { key: chat.key, body },
-					arrivedAt: this.#nowMs / 1000,
-					clientGone,
+		const outcome = await takeTurn(
+			{
+				id: SESSION,
+				arrivedAt: this.#nowMs / 1000,
+				idempotency: chat.key === null ? null : { key: chat.key, body },
+				client,
+				cancelWhenGone: true,
+				// A step of its own: what the route waits for here is whether the engine can be used.
+				read: async (resent) => {
+					const parsed = parseChatBody(body, resent, { maxMessages: 1000, maxDepth: 64 });
+					await this.step();
+					return parsed;
 				},
-				this.#engine(chat),
-				this.#deps(chat, tito),
-				emptyFacts(),
-			);
-			if (outcome.kind === "turn")
-				return { kind: "turn", content: chat.answer, status: outcome.header.status };
-			if (outcome.kind === "replay") return { kind: "replay", content: contentOf(outcome.reply) };
-			return { kind: "none", why: "refused" };
-		} finally {
-			done();
-		}
+				generateFor: () => this.#engine(chat),
+			},
+			this.#deps(chat),
+			emptyReport(),
+		);
+		if (outcome.kind === "turn") return { kind: "turn", content: chat.answer, status: outcome.header.status };
+		if (outcome.kind === "repeat") return { kind: "repeat", content: contentOf(outcome.reply) };
+		return { kind: "none", why: "refused" };
 	}
 
-	#deps(chat: Chat, tito: Tito): ChatDeps {
-		return {
-			policy: {
-				exclusive: this.#policy.exclusive,
-				attach: (...args) => {
-					this.positioned.push(chat);
-					return this.#policy.attach(...args);
-				},
+	#deps(chat: Chat): TakeTurnDeps {
+		const tito = byteTito(() => this.step());
+		const policy: PositionPolicy = {
+			exclusive: this.#policy.exclusive,
+			attach: (...args) => {
+				this.positioned.push(chat);
+				return this.#policy.attach(...args);
 			},
+		};
+		return {
+			registry: this.registry,
+			placing: () => ({ policy, matcher: messageMatcher("echo", tito) }),
 			store: this.store,
 			clock: this.#clock(),
 			maxTokens: MAX_TOKENS,
 			keepPayloads: "all",
 			tito,
-			matcher: messageMatcher("echo", tito),
 			onAlteredAnswer: "refuse",
 			maxTurns: 1000,
 			maxTreeNodes: 1000,

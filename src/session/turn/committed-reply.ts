@@ -12,7 +12,7 @@ export interface CommittedReply {
 }
 
 /** The committed turn that this very request made. What a retry has superseded is no turn any more. */
-export async function findReplay(
+export async function findRepeated(
 	session: Session,
 	identity: Fingerprint | null,
 	store: Store,

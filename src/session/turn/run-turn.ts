@@ -1,24 +1,28 @@
 // One chat turn: position, tokens, engine, commit. Nothing of the session changes before the store has the turn.
-import type { Clock } from "../../base/clock.js";
+import { stopwatch } from "../../base/clock.js";
 import { RollpinError } from "../../base/errors.js";
-import type { TurnId } from "../../base/ids.js";
 import type { TurnHeader } from "../../store/store.js";
 import type { Session } from "../life/session.js";
 import type { RequestMessages } from "../path/request-messages.js";
-import { type HistoryEvent, withEvent } from "../path/session-history.js";
+import { withEvent } from "../path/session-history.js";
 import { refuseAbortedAnswer } from "../place/aborted-answer.js";
-import type { AttachDeps, Attachment, Branch, PositionPolicy } from "../place/attach.js";
-import type { RetryKind } from "../place/position.js";
+import type { AttachDeps, Attachment, PositionPolicy } from "../place/attach.js";
 import { type CommitDeps, type CommittedRequest, commitTurn } from "./commit-turn.js";
-import { type CommittedReply, findReplay } from "./committed-reply.js";
+import { type CommittedReply, findRepeated } from "./committed-reply.js";
+import { newControlText } from "./control-text.js";
 import type { EnginePrompt, Generate, GeneratedReply, StoredPayload, TemplateInput } from "./generation.js";
 import { fingerprintOf, type IdempotentRequest } from "./idempotency.js";
 import { encodeTurn } from "./prompt.js";
-import { type ToolsChange, toolsChange } from "./tools-change.js";
+import { toolsChange } from "./tools-change.js";
 import { payloadParts } from "./turn-builder.js";
+import type { TurnReport } from "./turn-report.js";
 
-export interface ChatRequest extends CommittedRequest {
+/** What a request asks of the session, read from its bytes. */
+export interface RequestContent extends Omit<CommittedRequest, "arrivedAt"> {
 	template: TemplateInput;
+}
+
+interface TurnRequest extends CommittedRequest, RequestContent {
 	/** Ids of the whole request, when they had to be made before its session was created; else null. */
 	firstPrompt: Int32Array | null;
 	/** The `Idempotency-Key` header and the body it stands for. */
@@ -27,80 +31,30 @@ export interface ChatRequest extends CommittedRequest {
 	clientGone: AbortSignal | undefined;
 }
 
-/** Milliseconds spent in each phase; filled as the chat goes, so that a failed one has its buckets too. */
-export interface ChatTimings {
-	lockWaitMs: number;
-	tokenizeInMs: number;
-	proxyElapsedMs: number;
-	tokenizeOutMs: number;
-	commitMs: number;
-}
-
-/** What the logs say of a chat, whatever its end. */
-export interface ChatFacts {
-	timings: ChatTimings;
-	promptTokens: number;
-	reusedTokens: number;
-	completionTokens: number;
-	rollback: RollbackFacts | null;
-	/** Where the recorded turn leaves a path that was there; null when it goes on with one. */
-	branch: (Branch & { turn: TurnId }) | null;
-	/** Set when the request is neither the stored history nor a retry: the error's code, the newest turn, the place. */
-	refused: Omit<HistoryEvent, "at"> | null;
-	/** How the recorded turn's tools differ from those of the turn it continues; null when they don't. */
-	toolsChange: ToolsChange | null;
-	/** A message that spells a control token, the session's first one. */
-	controlText: { index: number; token: string } | null;
-}
-
-/** A turn that this one took the place of. */
-export interface RollbackFacts {
-	discarded: TurnId;
-	head: TurnId | null;
-	kind: RetryKind;
-	/** Where the request departs from the discarded turn. */
-	index: number;
-	path: string;
-}
-
-export type ChatOutcome<Generated, Refused> =
+export type TurnOutcome<Generated, Refused> =
 	| { kind: "turn"; header: TurnHeader; generation: Generated; prompt: EnginePrompt }
 	/** The committed reply of an earlier request with the same key and body. */
-	| ({ kind: "replay" } & CommittedReply)
+	| ({ kind: "repeat" } & CommittedReply)
 	| { kind: "refused"; refusal: Refused };
 
-export interface ChatDeps extends AttachDeps, CommitDeps {
+export interface TurnDeps extends AttachDeps, CommitDeps {
 	policy: PositionPolicy;
 	maxTokens: number;
 }
 
-export function emptyFacts(): ChatFacts {
-	return {
-		timings: { lockWaitMs: 0, tokenizeInMs: 0, proxyElapsedMs: 0, tokenizeOutMs: 0, commitMs: 0 },
-		promptTokens: 0,
-		reusedTokens: 0,
-		completionTokens: 0,
-		rollback: null,
-		branch: null,
-		refused: null,
-		toolsChange: null,
-		controlText: null,
-	};
-}
-
 /**
  * Runs one chat to its end.
- * @throws RollpinError as contract section 3 lists them; `clientGone`'s reason when the client left
+ * @throws RollpinError with any code that docs/errors.md gives a chat; `clientGone`'s reason when the client left
  */
-export async function runChat<Generated extends GeneratedReply, Refused>(
+export async function runTurn<Generated extends GeneratedReply, Refused>(
 	session: Session,
-	request: ChatRequest,
+	request: TurnRequest,
 	generate: Generate<Generated, Refused>,
-	deps: ChatDeps,
-	facts: ChatFacts,
-): Promise<ChatOutcome<Generated, Refused>> {
+	deps: TurnDeps,
+	report: TurnReport,
+): Promise<TurnOutcome<Generated, Refused>> {
 	const { clock, policy } = deps;
-	const { timings } = facts;
+	const { timings } = report;
 	session.refuseWhenClosing();
 	const identity = request.idempotency === null ? null : fingerprintOf(request.idempotency);
 	const elapsed = stopwatch(clock);
@@ -109,13 +63,13 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 	const { signal, leave } = session.enter(request.clientGone);
 	try {
 		signal.throwIfAborted();
-		const replay = await findReplay(session, identity, deps.store);
+		const repeated = await findRepeated(session, identity, deps.store);
 		// Read under the lock, and so before anything can be buried.
 		signal.throwIfAborted();
-		if (replay !== null) return { kind: "replay", ...replay };
+		if (repeated !== null) return { kind: "repeat", ...repeated };
 
 		const { messages, template } = request;
-		const attach = await attachCounted(session, messages, deps, facts);
+		const attach = await attachCounted(session, messages, deps, report);
 		signal.throwIfAborted();
 
 		const tokenizing = stopwatch(clock);
@@ -127,10 +81,10 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		const prompt = await encoding.finally(() => {
 			timings.tokenizeInMs += tokenizing();
 		});
-		facts.promptTokens = prompt.engine.length;
-		facts.reusedTokens = prompt.engine.length - prompt.ids.length;
+		report.promptTokens = prompt.engine.length;
+		report.reusedTokens = prompt.engine.length - prompt.ids.length;
 		signal.throwIfAborted();
-		facts.controlText = newControlText(session, request.messages, attach.appendedFrom, deps);
+		report.controlText = newControlText(session, request.messages, attach.appendedFrom, deps.tito);
 		if (!policy.exclusive) release();
 
 		const generating = stopwatch(clock);
@@ -146,17 +100,17 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 		const { generation, sent } = outcome;
 		timings.tokenizeOutMs = outcome.readMs;
 		timings.proxyElapsedMs -= outcome.readMs;
-		facts.completionTokens = generation.completionIds.length;
+		report.completionTokens = generation.completionIds.length;
 		const committing = stopwatch(clock);
 		const finished = { attach, prompt, generation, sent, identity };
 		const header = await session.write(() => commitTurn(session, request, finished, deps));
 		timings.commitMs = committing();
-		facts.toolsChange = toolsChange(header, attach.parent, attach.discarded);
+		report.toolsChange = toolsChange(header, attach.parent, attach.discarded);
 		const discarded = attach.discarded[0];
 		if (discarded !== undefined && attach.rollback !== null) {
-			facts.rollback = { discarded: discarded.id, head: attach.parent?.id ?? null, ...attach.rollback };
+			report.rollback = { discarded: discarded.id, head: attach.parent?.id ?? null, ...attach.rollback };
 		}
-		if (attach.branch !== null) facts.branch = { turn: header.id, ...attach.branch };
+		if (attach.branch !== null) report.branch = { turn: header.id, ...attach.branch };
 		// A DELETE or the deadline that came during the commit wins: the session is gone, and so is this answer.
 		// A client that left during the commit changes nothing any more: the turn stands.
 		if (session.closing !== null) throw session.closedError();
@@ -172,8 +126,8 @@ export async function runChat<Generated extends GeneratedReply, Refused>(
 async function attachCounted(
 	session: Session,
 	messages: RequestMessages,
-	deps: ChatDeps,
-	facts: ChatFacts,
+	deps: TurnDeps,
+	report: TurnReport,
 ): Promise<Attachment> {
 	try {
 		const attach = await deps.policy.attach(session, messages, deps);
@@ -183,7 +137,7 @@ async function attachCounted(
 		if (error instanceof RollpinError && REFUSALS.has(error.code)) {
 			const refused = { kind: error.code, turn: session.meta.head, path: error.param ?? "" };
 			session.history = withEvent(session.history, "refused", { ...refused, at: deps.clock.nowS() });
-			facts.refused = refused;
+			report.refused = refused;
 		}
 		throw error;
 	}
@@ -197,7 +151,7 @@ const REFUSALS: ReadonlySet<string> = new Set(["history_mismatch", "rollback_lim
  */
 async function acquireLocks(
 	session: Session,
-	request: ChatRequest,
+	request: TurnRequest,
 	exclusive: boolean,
 ): Promise<{ release: () => void; releaseKey: () => void }> {
 	const { clientGone, idempotency } = request;
@@ -218,26 +172,9 @@ async function acquireLocks(
  * What the reply's payloads are compared with while they arrive. With a tree that gives payloads up, the parent's could
  * be gone by the commit: there the store compares, at the commit.
  */
-function storedPayloads(session: Session, parent: TurnHeader | null, deps: ChatDeps): StoredPayload[] {
+function storedPayloads(session: Session, parent: TurnHeader | null, deps: TurnDeps): StoredPayload[] {
 	if (parent === null || (deps.keepPayloads === "latest" && !deps.policy.exclusive)) return [];
 	return payloadParts(parent).map((part) => deps.store.openPart(session.meta.id, parent.id, part));
-}
-
-/** Sessions whose control text this process has told. */
-const toldControl = new WeakSet<Session>();
-
-function newControlText(
-	session: Session,
-	messages: RequestMessages,
-	from: number,
-	{ tito }: ChatDeps,
-): ChatFacts["controlText"] {
-	if (toldControl.has(session)) return null;
-	const appended = Array.from({ length: messages.count - from }, (_, at) => messages.value(from + at));
-	const found = tito.controlText?.(appended) ?? null;
-	if (found === null) return null;
-	toldControl.add(session);
-	return { index: from + found.index, token: found.token };
 }
 
 /** `work`, or `signal`'s reason as soon as it fires; the work then goes on unheeded. */
@@ -252,9 +189,4 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 	} finally {
 		signal.removeEventListener("abort", stop);
 	}
-}
-
-function stopwatch(clock: Clock): () => number {
-	const startedMs = clock.monotonicMs();
-	return () => clock.monotonicMs() - startedMs;
 }

@@ -3,7 +3,7 @@ import { parseJson } from "../../json/parse.js";
 import { tokenIdsText } from "../../json/token-text.js";
 import type { JsonObject } from "../../json/value.js";
 import type { CommittedReply } from "../../session/turn/committed-reply.js";
-import type { ChatOutcome } from "../../session/turn/run-turn.js";
+import type { TurnOutcome } from "../../session/turn/run-turn.js";
 import type { EngineTurn } from "../../worker/generate.js";
 import { clientReply, type ReplyPart } from "./client-reply.js";
 import { SSE_HEADERS, type StreamForm, sseBody } from "./sse.js";
@@ -17,11 +17,11 @@ export interface WireReply {
 
 /** The marker by which a client knows an aborted generation: libraries rewrite finish_reason (contract section 5). */
 const ABORTED: readonly [string, string] = ["x-sglang-aborted", "1"];
-const REPLAYED: readonly [string, string] = ["idempotent-replayed", "true"];
+const REPEATED: readonly [string, string] = ["idempotent-replayed", "true"];
 
 /** The answer to the chat that made the turn. */
 export function turnReply(
-	outcome: Extract<ChatOutcome<EngineTurn, never>, { kind: "turn" }>,
+	outcome: Extract<TurnOutcome<EngineTurn, never>, { kind: "turn" }>,
 	stream: StreamForm | null,
 ): WireReply {
 	const { generation, header, prompt } = outcome;
@@ -33,14 +33,14 @@ export function turnReply(
 }
 
 /** The committed answer once more. */
-export function replayedReply(replay: CommittedReply, stream: StreamForm | null): WireReply {
-	const { header, reply } = replay;
+export function repeatedReply(repeat: CommittedReply, stream: StreamForm | null): WireReply {
+	const { header, reply } = repeat;
 	const range = header.replyMessage;
 	if (stream !== null) {
 		const message = parseJson(reply.subarray(range.start, range.end)) as JsonObject;
-		return streamed(reply, message, header.finishReason, stream, [REPLAYED]);
+		return streamed(reply, message, header.finishReason, stream, [REPEATED]);
 	}
-	const promptText = tokenIdsText(replay.promptIds);
+	const promptText = tokenIdsText(repeat.promptIds);
 	const parts = header.replyHoles.map((hole): ReplyPart => {
 		const told = hole.part === "prompt_token_ids";
 		return {
@@ -50,7 +50,7 @@ export function replayedReply(replay: CommittedReply, stream: StreamForm | null)
 		};
 	});
 	return whole(
-		[["content-type", "application/json"], REPLAYED],
+		[["content-type", "application/json"], REPEATED],
 		clientReply(reply, parts, range.start, [promptText]),
 	);
 }
