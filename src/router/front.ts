@@ -3,6 +3,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ErrorCode, RollpinError } from "../base/errors.js";
+import { OWN_METHODS } from "../base/paths.js";
 import { isRefused, refuse, refuseRaw } from "./replies.js";
 import { MAX_HEADER_BYTES, newRequestId, readRequestHead } from "./request-head.js";
 import { MAX_TARGET_LENGTH } from "./route.js";
@@ -49,9 +50,8 @@ export function createFront(router: Router): Server {
 		refuse(req, res, error, requestId, true);
 	});
 	server.on("connect", (req, socket: Duplex) => {
-		const allow = "DELETE, GET, HEAD, POST";
 		const error = new RollpinError("method_not_allowed", "CONNECT is not served: this is no proxy", {
-			allow,
+			allow: OWN_METHODS,
 		});
 		if (socket instanceof Socket) {
 			refuseRaw(socket, error, readRequestHead(req.rawHeaders, req.httpVersion).requestId);

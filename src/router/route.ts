@@ -1,50 +1,32 @@
 // Decides from method and target alone where a request goes. Pure; sees neither bodies nor the state of workers.
-import type { ErrorCode } from "../base/errors.js";
+import { type ErrorCode, RollpinError } from "../base/errors.js";
 import type { Partition, SessionId } from "../base/ids.js";
 import { isSessionId, partitionOf } from "../base/partitions.js";
+import { type PathOf, sessionPath, topPath } from "../base/paths.js";
 
 export type Route =
-	| { kind: "health" }
-	| { kind: "cluster" }
-	| { kind: "metrics" }
+	/** Answered by the router itself. */
+	| { kind: "local"; path: PathOf<"router"> }
 	| { kind: "create" }
 	/** To the worker that the cursor names, or the first. */
 	| { kind: "list"; worker: number }
 	| { kind: "session"; id: SessionId; partition: Partition }
-	| { kind: "reject"; code: ErrorCode; message: string; allow?: string };
+	| { kind: "reject"; error: RollpinError };
 
-/** Longest request target in characters (bad-input.md). */
+/** Longest request target in characters. */
 export const MAX_TARGET_LENGTH = 8 * 1024;
 
-const HEALTH: Route = { kind: "health" };
-const CLUSTER: Route = { kind: "cluster" };
-const METRICS: Route = { kind: "metrics" };
-/** Answered by the router itself, by path. */
-const LOCAL = new Map<string, Route>([
-	["/health", HEALTH],
-	["/cluster", CLUSTER],
-	["/metrics", METRICS],
-]);
 const CREATE: Route = { kind: "create" };
 const UNSAFE_ESCAPE = /%(?:2e|2f|5c|00|(?![0-9a-f]{2}))/i;
 const MODEL_TAIL = /^\/sessions\/[^/]+\/v1\/models\/(.+)$/;
 const PLAIN_TARGET = /^[\x21-\x7e]*$/;
-/** Methods of the session paths that only the worker's own routes answer; others pass through to the engine. */
-const SESSION_METHODS: ReadonlyMap<string, string> = new Map([
-	["", "DELETE, GET, HEAD"],
-	["/extend", "POST"],
-	["/samples", "POST"],
-	["/verify", "POST"],
-	["/v1/chat/completions", "POST"],
-	["/v1/model_info", "GET, HEAD"],
-]);
-const PASS_THROUGH_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 
 /**
  * @param method as sent
  * @param target the request target as sent, undecoded
+ * @param passThrough paths below a session that go to the engine
  */
-export function route(method: string, target: string): Route {
+export function route(method: string, target: string, passThrough: readonly string[]): Route {
 	if (target.length > MAX_TARGET_LENGTH) {
 		return reject("uri_too_long", `the request target is longer than ${MAX_TARGET_LENGTH} bytes`);
 	}
@@ -53,25 +35,20 @@ export function route(method: string, target: string): Route {
 	const fault = pathFault(path, target);
 	if (fault !== null) return reject("invalid_request", fault);
 
-	if (path.startsWith("/sessions/")) return sessionRoute(method, path);
-	if (path === "/sessions") {
-		if (method === "POST") return CREATE;
-		if (method === "GET" || method === "HEAD") return listRoute(query < 0 ? "" : target.slice(query + 1));
-		return wrongMethod(method, "GET, HEAD, POST");
+	if (path.startsWith("/sessions/")) return sessionRoute(method, path, passThrough);
+	const found = topPath(method, path);
+	if (found instanceof RollpinError) return { kind: "reject", error: found };
+	switch (found) {
+		case "/health":
+		case "/cluster":
+		case "/metrics":
+			return { kind: "local", path: found };
+		case "/sessions":
+			return method === "POST" ? CREATE : listRoute(query < 0 ? "" : target.slice(query + 1));
 	}
-	const local = LOCAL.get(path);
-	if (local !== undefined) {
-		return method === "GET" || method === "HEAD" ? local : wrongMethod(method, "GET, HEAD");
-	}
-	return reject(
-		"not_found",
-		path.startsWith("/v1/")
-			? `no such path: ${path}; chats go to /sessions/{id}/v1/chat/completions, POST /sessions makes an id`
-			: `no such path: ${path}; sessions live under /sessions`,
-	);
 }
 
-function sessionRoute(method: string, path: string): Route {
+function sessionRoute(method: string, path: string, passThrough: readonly string[]): Route {
 	const idEnd = path.indexOf("/", 10);
 	const id = idEnd < 0 ? path.slice(10) : path.slice(10, idEnd);
 	if (!isSessionId(id)) {
@@ -80,8 +57,8 @@ function sessionRoute(method: string, path: string): Route {
 			"a session id is 1 to 128 characters of A-Z a-z 0-9 . _ - and does not start with a dot",
 		);
 	}
-	const allow = SESSION_METHODS.get(idEnd < 0 ? "" : path.slice(idEnd)) ?? PASS_THROUGH_METHODS;
-	if (!allow.split(", ").includes(method)) return wrongMethod(method, allow);
+	const found = sessionPath(method, idEnd < 0 ? "" : path.slice(idEnd), passThrough);
+	if (found instanceof RollpinError) return { kind: "reject", error: found };
 	return { kind: "session", id, partition: partitionOf(id) };
 }
 
@@ -121,15 +98,6 @@ function withModelSlashes(path: string): string {
 	return path.slice(0, path.length - tail.length) + tail.replace(/%2f/gi, "/");
 }
 
-function wrongMethod(method: string, allow: string): Route {
-	return {
-		kind: "reject",
-		code: "method_not_allowed",
-		message: `${method} is not allowed here; use ${allow}`,
-		allow,
-	};
-}
-
 function reject(code: ErrorCode, message: string): Route {
-	return { kind: "reject", code, message };
+	return { kind: "reject", error: new RollpinError(code, message) };
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ErrorCode, RollpinError } from "../base/errors.js";
 import type { WorkerIndex } from "../base/ids.js";
 import { mintSessionId, ownerOf } from "../base/partitions.js";
+import type { PathOf } from "../base/paths.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
@@ -111,31 +112,31 @@ export class Router {
 			refuse(req, res, fault, facts.requestId, closes || expectsContinue || this.#draining);
 			return;
 		}
-		const decision = route(req.method ?? "", req.url ?? "");
+		const decision = route(req.method ?? "", req.url ?? "", this.#config.passThroughPaths);
 		switch (decision.kind) {
-			case "health": {
-				const { status, body } = healthOf(this.#snapshot);
-				sendJson(res, status, body, facts.requestId);
+			case "local":
+				this.#local[decision.path](res, facts.requestId);
 				return;
-			}
-			case "cluster":
-				sendJson(res, 200, clusterOf(this.#snapshot), facts.requestId);
+			case "reject":
+				refuse(req, res, decision.error, facts.requestId, expectsContinue || this.#draining);
 				return;
-			case "metrics":
-				void metricsOf(this.#snapshot).then((text) => {
-					sendText(res, 200, METRICS_CONTENT_TYPE, text, facts.requestId);
-				});
-				return;
-			case "reject": {
-				const { code, message, allow } = decision;
-				const error = new RollpinError(code, message, allow === undefined ? {} : { allow });
-				refuse(req, res, error, facts.requestId, expectsContinue || this.#draining);
-				return;
-			}
 			default:
 				this.#relay(req, res, facts, decision, expectsContinue);
 		}
 	}
+
+	readonly #local: Record<PathOf<"router">, (res: ServerResponse, requestId: string) => void> = {
+		"/health": (res, requestId) => {
+			const { status, body } = healthOf(this.#snapshot);
+			sendJson(res, status, body, requestId);
+		},
+		"/cluster": (res, requestId) => sendJson(res, 200, clusterOf(this.#snapshot), requestId),
+		"/metrics": (res, requestId) => {
+			void metricsOf(this.#snapshot).then((text) => {
+				sendText(res, 200, METRICS_CONTENT_TYPE, text, requestId);
+			});
+		},
+	};
 
 	#faultOf(req: IncomingMessage, facts: HeadFacts): RollpinError | null {
 		if (facts.fault !== null) return new RollpinError(facts.fault.code, facts.fault.message);

@@ -1,8 +1,9 @@
-// The worker's route table (Hono). Handlers write to the raw response; web streams never see a body.
+// The worker's routes (Hono), one for each path and method of the table that it answers. Handlers write to the raw response; web streams never see a body.
 import type { HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono } from "hono";
 import { RollpinError } from "../base/errors.js";
+import { type PATHS, type PathOf, sessionPath, topPath } from "../base/paths.js";
 import { chat } from "./chat-route.js";
 import type { WorkerContext } from "./context.js";
 import { passThrough } from "./pass-through.js";
@@ -20,6 +21,10 @@ import { verifySession } from "./verify-route.js";
 
 type Env = { Bindings: HttpBindings };
 type Handler = (c: Context<Env>) => Promise<void> | void;
+/** One for every path and method of the table that a worker answers. */
+type Handlers = {
+	[Path in PathOf<"worker">]: { [Method in keyof (typeof PATHS)[Path]["methods"]]: Handler };
+};
 
 export function createApp(context: WorkerContext): Hono<Env> {
 	const app = new Hono<Env>();
@@ -40,91 +45,49 @@ export function createApp(context: WorkerContext): Hono<Env> {
 		};
 	const id = (c: Context<Env>) => ownedId(context, c.req.param("id") ?? "");
 	const query = (c: Context<Env>) => new URL(c.req.url).searchParams;
-
-	app.get(
-		"/health",
-		raw((c) => sendJson(c.env.outgoing, 200, '{"status":"ok"}')),
-	);
-	app.get(
-		"/sessions",
-		raw((c) => listSessions(context, query(c), c.env.outgoing)),
-	);
-	app.post(
-		"/sessions",
-		raw((c) => createSession(context, c.env.incoming, c.env.outgoing)),
-	);
-	app.all(
-		"/sessions",
-		raw(() => refuseMethod("GET, POST")),
-	);
-	app.get(
-		"/sessions/:id",
-		raw((c) => readSession(context, id(c), query(c), c.env.outgoing)),
-	);
-	app.delete(
-		"/sessions/:id",
-		raw((c) => deleteSession(context, id(c), c.env.outgoing)),
-	);
-	app.all(
-		"/sessions/:id",
-		raw(() => refuseMethod("GET, DELETE")),
-	);
-	app.post(
-		"/sessions/:id/extend",
-		raw((c) => extendSession(context, id(c), c.env.incoming, c.env.outgoing)),
-	);
-	app.all(
-		"/sessions/:id/extend",
-		raw(() => refuseMethod("POST")),
-	);
-	app.post(
-		"/sessions/:id/verify",
-		raw((c) => verifySession(context, id(c), c.env.outgoing)),
-	);
-	app.all(
-		"/sessions/:id/verify",
-		raw(() => refuseMethod("POST")),
-	);
-	app.post(
-		"/sessions/:id/samples",
-		raw((c) => collectSamples(context, id(c), c.env.incoming, c.env.outgoing)),
-	);
-	app.all(
-		"/sessions/:id/samples",
-		raw(() => refuseMethod("POST")),
-	);
-	app.post(
-		"/sessions/:id/v1/chat/completions",
-		raw((c) => chat(context, id(c), new URL(c.req.url).search, c.env.incoming, c.env.outgoing)),
-	);
-	app.all(
-		"/sessions/:id/v1/chat/completions",
-		raw(() => refuseMethod("POST")),
-	);
-	app.get(
-		"/sessions/:id/v1/model_info",
-		raw((c) => {
-			id(c);
-			sendJson(c.env.outgoing, 200, '{"id":"model","object":"model"}');
-		}),
-	);
-	app.all(
-		"/sessions/:id/v1/model_info",
-		raw(() => refuseMethod("GET")),
-	);
-	app.all(
-		"/sessions/:id/*",
-		raw((c) => passThrough(context, id(c), c.env.incoming, c.env.outgoing)),
-	);
-	app.all(
-		"*",
-		raw(() => {
-			throw new RollpinError("not_found", "no such path; sessions live under /sessions/{id}");
-		}),
-	);
+	const handlers: Handlers = {
+		"/sessions": {
+			GET: (c) => listSessions(context, query(c), c.env.outgoing),
+			POST: (c) => createSession(context, c.env.incoming, c.env.outgoing),
+		},
+		"/sessions/{id}": {
+			GET: (c) => readSession(context, id(c), query(c), c.env.outgoing),
+			DELETE: (c) => deleteSession(context, id(c), c.env.outgoing),
+		},
+		"/sessions/{id}/extend": {
+			POST: (c) => extendSession(context, id(c), c.env.incoming, c.env.outgoing),
+		},
+		"/sessions/{id}/samples": {
+			POST: (c) => collectSamples(context, id(c), c.env.incoming, c.env.outgoing),
+		},
+		"/sessions/{id}/verify": { POST: (c) => verifySession(context, id(c), c.env.outgoing) },
+		"/sessions/{id}/v1/chat/completions": {
+			POST: (c) => chat(context, id(c), new URL(c.req.url).search, c.env.incoming, c.env.outgoing),
+		},
+		"/sessions/{id}/v1/model_info": {
+			GET: (c) => {
+				id(c);
+				sendJson(c.env.outgoing, 200, '{"id":"model","object":"model"}');
+			},
+		},
+	};
+	for (const [path, byMethod] of Object.entries(handlers)) {
+		for (const [method, handler] of Object.entries(byMethod) as Array<[string, Handler]>) {
+			app.on(method, path.replace("{id}", ":id"), raw(handler));
+		}
+	}
+	// What is left goes to the engine, or nowhere.
+	const { passThroughPaths } = context.config;
+	const rest = (c: Context<Env>): Promise<void> => {
+		const { method = "", url = "" } = c.env.incoming;
+		const path = url.split("?", 1)[0] ?? "";
+		const [, sessionId = null, tail = ""] = /^\/sessions\/([^/]+)(.*)$/.exec(path) ?? [];
+		const owned = sessionId === null ? null : ownedId(context, sessionId);
+		const found = owned === null ? topPath(method, path) : sessionPath(method, tail, passThroughPaths);
+		if (found instanceof RollpinError) throw found;
+		if (owned === null || found !== "engine") throw new Error(`no route was made for ${method} ${path}`);
+		return passThrough(context, owned, c.env.incoming, c.env.outgoing);
+	};
+	app.all("*", raw(rest));
 	return app;
-}
-
-function refuseMethod(allow: string): never {
-	throw new RollpinError("method_not_allowed", `this path takes ${allow}`, { allow });
 }

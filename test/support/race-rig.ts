@@ -75,7 +75,7 @@ export async function startRaceRig(
 		},
 		async noticed(): Promise<void> {
 			// Client and worker share one event loop: what was closed before these requests were sent is read before they are.
-			for (let trip = 0; trip < 3; trip++) await rig.request("GET", "/health");
+			for (let trip = 0; trip < 3; trip++) await rig.request("GET", "/sessions");
 		},
 		jump(seconds: number): void {
 			jumpedMs += seconds * 1000;

@@ -24,13 +24,20 @@ export interface RouterRig {
 	close(): Promise<void>;
 }
 
+/** Paths below a session that the tests' stand-in workers answer. */
+const WORKER_PATHS = ["/a", "/b", "/echo", "/gone", "/slow", "/stays", "/x"];
+
 /** One listener per worker; null leaves that worker without a server behind its socket. */
 export async function startRouter(
 	listeners: ReadonlyArray<RequestListener | null>,
 	overrides: Partial<ClusterConfig> = {},
 ): Promise<RouterRig> {
 	const dir = mkdtempSync(join(tmpdir(), "rollpin-test-"));
-	const config = clusterConfig({ ...overrides, backends: listeners.length });
+	const config = clusterConfig({
+		passThroughPaths: WORKER_PATHS,
+		...overrides,
+		backends: listeners.length,
+	});
 	const workers: Server[] = [];
 	const statuses: WorkerStatus[] = [];
 	for (const [index, listener] of listeners.entries()) {

@@ -1,0 +1,188 @@
+// The one table of paths: which there are, their methods, who answers. Routes, 404, 405 and docs come from it. Pure.
+import { RollpinError } from "./errors.js";
+
+/**
+ * Whose a path is. `cluster`: about the whole cluster, for operators; `session`: about one session or all of them;
+ * `front_end`: what an agent's client calls below its session; `engine`: handed on to the engine, bytes untouched.
+ */
+export type PathFamily = "cluster" | "session" | "front_end" | "engine";
+
+export interface PathSpec {
+	family: PathFamily;
+	answeredBy: "router" | "worker";
+	/** What each method does, in one line of the docs. HEAD is served wherever GET is. */
+	methods: Readonly<Partial<Record<"GET" | "POST" | "DELETE", string>>>;
+}
+
+/** `{id}` stands for a session's id. The engine's paths are not in here: `--pass-through` lists them. */
+export const PATHS = {
+	"/health": {
+		family: "cluster",
+		answeredBy: "router",
+		methods: { GET: "whether the cluster serves: 200, or 503; needs no token" },
+	},
+	"/cluster": {
+		family: "cluster",
+		answeredBy: "router",
+		methods: { GET: "the state of every worker, with its last heartbeat" },
+	},
+	"/metrics": {
+		family: "cluster",
+		answeredBy: "router",
+		methods: { GET: "the same figures as Prometheus text" },
+	},
+	"/sessions": {
+		family: "session",
+		answeredBy: "worker",
+		methods: { GET: "lists the sessions, page by page", POST: "makes a session" },
+	},
+	"/sessions/{id}": {
+		family: "session",
+		answeredBy: "worker",
+		methods: {
+			GET: "the session's records and metadata",
+			DELETE: "ends the session and removes what it has",
+		},
+	},
+	"/sessions/{id}/extend": {
+		family: "session",
+		answeredBy: "worker",
+		methods: { POST: "sets a new lifetime, counted from now" },
+	},
+	"/sessions/{id}/samples": {
+		family: "session",
+		answeredBy: "worker",
+		methods: { POST: "the session's training samples" },
+	},
+	"/sessions/{id}/verify": {
+		family: "session",
+		answeredBy: "worker",
+		methods: { POST: "has the engine score the session's tokens once more; changes nothing" },
+	},
+	"/sessions/{id}/v1/chat/completions": {
+		family: "front_end",
+		answeredBy: "worker",
+		methods: { POST: "one chat turn, as OpenAI's clients send it" },
+	},
+	"/sessions/{id}/v1/model_info": {
+		family: "front_end",
+		answeredBy: "worker",
+		methods: { GET: "a stand-in for the model's description; the engine is not asked" },
+	},
+} as const satisfies Readonly<Record<string, PathSpec>>;
+
+export type OwnPath = keyof typeof PATHS;
+/** One session's, and the others. */
+type SessionPath = Extract<OwnPath, `/sessions/{id}${string}`>;
+type TopPath = Exclude<OwnPath, SessionPath>;
+export type PathOf<Answerer extends PathSpec["answeredBy"]> = {
+	[Path in OwnPath]: (typeof PATHS)[Path]["answeredBy"] extends Answerer ? Path : never;
+}[OwnPath];
+
+/** Every method that is handed on to the engine. */
+export const ENGINE_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"] as const;
+
+const SESSION = "/sessions/{id}";
+/** Below a session they would be turns that no record has. */
+const GENERATIONS: ReadonlySet<string> = new Set(["/v1/completions", "/generate"]);
+
+interface Entry<Path extends OwnPath> {
+	path: Path;
+	/** Those of the table and HEAD, sorted. */
+	methods: ReadonlySet<string>;
+}
+
+const top = new Map<string, Entry<TopPath>>();
+/** By what follows the id; the session itself is `""`. */
+const below = new Map<string, Entry<SessionPath>>();
+for (const path of Object.keys(PATHS) as OwnPath[]) {
+	const methods = methodsOf(path);
+	if (isSessionPath(path)) below.set(path.slice(SESSION.length), { path, methods });
+	else top.set(path, { path, methods });
+}
+
+/** Every method that some path of ours takes, as `Allow` has them. */
+export const OWN_METHODS = [
+	...new Set([...top.values(), ...below.values()].flatMap(({ methods }) => [...methods])),
+]
+	.sort()
+	.join(", ");
+
+/**
+ * Finds a path that is not below one session.
+ * @param path without its query
+ * @returns the table's path, or the refusal: `not_found`, `method_not_allowed`
+ */
+export function topPath(method: string, path: string): TopPath | RollpinError {
+	const entry = top.get(path);
+	if (entry !== undefined) return checked(method, entry);
+	return new RollpinError(
+		"not_found",
+		path.startsWith("/v1/")
+			? `no such path: ${path}; chats go to /sessions/{id}/v1/chat/completions, POST /sessions makes an id`
+			: `no such path: ${path}; sessions live under /sessions`,
+	);
+}
+
+/**
+ * Finds a session's path.
+ * @param tail what follows the id, undecoded and without the query: `""`, or from its slash on
+ * @param passThrough the paths that go to the engine (`--pass-through`)
+ * @returns the table's path, `engine`, or the refusal: `not_found`, `path_not_allowed`, `method_not_allowed`
+ */
+export function sessionPath(
+	method: string,
+	tail: string,
+	passThrough: readonly string[],
+): SessionPath | "engine" | RollpinError {
+	const entry = below.get(tail.includes("%") ? decoded(tail) : tail);
+	if (entry !== undefined) return checked(method, entry);
+	const model = /^\/v1\/models\/./.test(tail) && passThrough.includes("/v1/models");
+	if (!model && !passThrough.includes(tail)) return unknownTail(tail, passThrough);
+	if (!(ENGINE_METHODS as readonly string[]).includes(method))
+		return wrongMethod(method, ENGINE_METHODS.join(", "));
+	if (model && method !== "GET" && method !== "HEAD" && !passThrough.includes(tail))
+		return new RollpinError("path_not_allowed", `${tail} takes GET and HEAD`);
+	return "engine";
+}
+
+function isSessionPath(path: OwnPath): path is SessionPath {
+	return path.startsWith(SESSION);
+}
+
+/** What the table says a path takes, and HEAD, sorted. */
+function methodsOf(path: OwnPath): ReadonlySet<string> {
+	const methods = Object.keys(PATHS[path].methods);
+	return new Set((methods.includes("GET") ? [...methods, "HEAD"] : methods).sort());
+}
+
+function checked<Path extends OwnPath>(method: string, { path, methods }: Entry<Path>): Path | RollpinError {
+	return methods.has(method) ? path : wrongMethod(method, [...methods].join(", "));
+}
+
+function wrongMethod(method: string, allow: string): RollpinError {
+	return new RollpinError("method_not_allowed", `${method} is not allowed here; use ${allow}`, { allow });
+}
+
+function unknownTail(tail: string, passThrough: readonly string[]): RollpinError {
+	if (tail.replace(/\/+$/, "") === "/chat/completions")
+		return new RollpinError("not_found", `${tail} lacks /v1: an agent's base URL is /sessions/{id}/v1`);
+	if (GENERATIONS.has(tail))
+		return new RollpinError(
+			"path_not_allowed",
+			`${tail} would be a generation that is in no record; send chats to /v1/chat/completions, or allow it with --pass-through ${[...passThrough, tail].join(",")}`,
+		);
+	const own = [...below.keys()].filter((each) => each !== "").join(", ");
+	const engine =
+		passThrough.length === 0 ? "" : `, and the engine's ${passThrough.join(", ")} (--pass-through)`;
+	return new RollpinError("not_found", `no such path below a session: ${tail}; there are ${own}${engine}`);
+}
+
+/** As the worker's router reads a path; escapes that are no UTF-8 match nothing of ours. */
+function decoded(tail: string): string {
+	try {
+		return decodeURI(tail);
+	} catch {
+		return tail;
+	}
+}

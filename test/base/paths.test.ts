@@ -1,0 +1,101 @@
+// The table of paths as a decision: every method on every path, and what an unknown one is told.
+import { describe, expect, test } from "vitest";
+import type { RollpinError } from "../../src/base/errors.js";
+import { OWN_METHODS, PATHS, sessionPath, topPath } from "../../src/base/paths.js";
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"];
+/** Written out once more, so that a path that loses a method is seen. */
+const ALLOW: Record<keyof typeof PATHS, string> = {
+	"/health": "GET, HEAD",
+	"/cluster": "GET, HEAD",
+	"/metrics": "GET, HEAD",
+	"/sessions": "GET, HEAD, POST",
+	"/sessions/{id}": "DELETE, GET, HEAD",
+	"/sessions/{id}/extend": "POST",
+	"/sessions/{id}/samples": "POST",
+	"/sessions/{id}/verify": "POST",
+	"/sessions/{id}/v1/chat/completions": "POST",
+	"/sessions/{id}/v1/model_info": "GET, HEAD",
+};
+const SESSION = "/sessions/{id}";
+const find = (method: string, path: string) =>
+	path.startsWith(SESSION)
+		? sessionPath(method, path.slice(SESSION.length), ["/v1/models"])
+		: topPath(method, path);
+
+describe("the table of paths", () => {
+	test.each(Object.entries(ALLOW))(
+		"%s takes %s, and any other method is a 405 that says so",
+		(path, allow) => {
+			const taken = METHODS.filter((method) => find(method, path) === path);
+			expect(taken.sort().join(", ")).toBe(allow);
+			for (const method of METHODS.filter((each) => !taken.includes(each))) {
+				expect(find(method, path)).toMatchObject({
+					code: "method_not_allowed",
+					status: 405,
+					allow,
+					message: `${method} is not allowed here; use ${allow}`,
+				});
+			}
+		},
+	);
+
+	test("holds no path that is not listed here, and all its methods together", () => {
+		expect(Object.keys(PATHS)).toEqual(Object.keys(ALLOW));
+		expect(OWN_METHODS).toBe("DELETE, GET, HEAD, POST");
+	});
+});
+
+describe("a path below a session that is not ours", () => {
+	test("is the engine's when it is passed through, by every method that can be", () => {
+		const taken = METHODS.filter((method) => sessionPath(method, "/tokenize", ["/tokenize"]) === "engine");
+		expect(taken).toEqual(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+		expect(sessionPath("TRACE", "/tokenize", ["/tokenize"])).toMatchObject({
+			status: 405,
+			allow: "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
+		});
+	});
+
+	test.each(METHODS)("%s of an unknown one is a 404 that names what there is", (method) => {
+		const refusal = sessionPath(method, "/nothing", ["/v1/models", "/tokenize"]) as RollpinError;
+		expect(refusal).toMatchObject({ code: "not_found", status: 404 });
+		expect(refusal.message).toBe(
+			"no such path below a session: /nothing; there are /extend, /samples, /verify, /v1/chat/completions, " +
+				"/v1/model_info, and the engine's /v1/models, /tokenize (--pass-through)",
+		);
+	});
+
+	test("without --pass-through names our own paths alone", () => {
+		expect((sessionPath("GET", "/nothing", []) as RollpinError).message).toBe(
+			"no such path below a session: /nothing; there are /extend, /samples, /verify, /v1/chat/completions, " +
+				"/v1/model_info",
+		);
+	});
+
+	test.each([
+		["GET", "/v1/models/m", "engine"],
+		["HEAD", "/v1/models/a/b", "engine"],
+	])("%s %s goes where /v1/models goes", (method, tail, found) => {
+		expect(sessionPath(method, tail, ["/v1/models"])).toBe(found);
+		expect(sessionPath(method, tail, [])).toMatchObject({ code: "not_found" });
+	});
+
+	test.each([
+		["POST", "/v1/models/m", "path_not_allowed", "/v1/models/m takes GET and HEAD"],
+		[
+			"POST",
+			"/chat/completions",
+			"not_found",
+			"/chat/completions lacks /v1: an agent's base URL is /sessions/{id}/v1",
+		],
+		["POST", "/generate", "path_not_allowed", "/generate would be a generation that is in no record"],
+	])("%s %s is told why", (method, tail, code, message) => {
+		const refusal = sessionPath(method, tail, ["/v1/models"]) as RollpinError;
+		expect(refusal).toMatchObject({ code, status: 404 });
+		expect(refusal.message).toContain(message);
+	});
+
+	test("of our own wins over one that is passed through by the same name", () => {
+		expect(sessionPath("GET", "/samples", ["/samples"])).toMatchObject({ status: 405, allow: "POST" });
+	});
+});
