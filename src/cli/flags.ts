@@ -24,7 +24,7 @@ export function addFlag(command: Command, flag: FlagText): void {
 }
 
 /** Every value a flag was given, in order. */
-export function collect(value: string, previous: string[] | undefined): string[] {
+function collect(value: string, previous: string[] | undefined): string[] {
 	return [...(previous ?? []), value];
 }
 
@@ -33,6 +33,6 @@ function describe(flag: FlagText): string {
 	if (flag.spec.choices !== undefined) facts.push(flag.spec.choices.join(" | "));
 	const fallback = defaultText(flag.spec);
 	const withUnit = /^[\d.]+$/.test(fallback) && flag.spec.unit !== undefined;
-	facts.push(`default: ${fallback}${withUnit ? ` ${flag.spec.unit}` : ""}`);
-	return `${flag.spec.description} (${facts.join("; ")})`;
+	if (fallback !== "") facts.push(`default: ${fallback}${withUnit ? ` ${flag.spec.unit}` : ""}`);
+	return facts.length === 0 ? flag.spec.description : `${flag.spec.description} (${facts.join("; ")})`;
 }

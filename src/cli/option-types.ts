@@ -11,7 +11,7 @@ interface OptionText {
 	description: string;
 	/** Unit of a number (`s`, `MiB`), for --help and the docs. */
 	unit?: string;
-	/** How --help shows the default when the value alone would not say it. */
+	/** How --help shows the default when the value alone would not say it; "" for a switch that is an action. */
 	defaultText?: string;
 	/** Added to the error for a bad value. */
 	hint?: string;
@@ -29,6 +29,14 @@ export interface OptionSpec<T> extends OptionText {
 	/** Returns undefined when the value breaks the rule. */
 	parse(raw: RawValue): T | undefined;
 }
+
+/** Options by key, in the order in which help shows them. */
+export type OptionSet = Readonly<Record<string, OptionSpec<unknown>>>;
+
+/** What each option of a set holds once it is read; its `fallback` where it was left out. */
+export type ValuesOf<Set extends OptionSet> = {
+	[Key in keyof Set]: Set[Key] extends OptionSpec<infer Value> ? Value : never;
+};
 
 type Spec<D> = OptionText & { fallback: D };
 type NumberSpec<D> = Spec<D> & { min: number; max: number; placeholder?: string };

@@ -1,31 +1,26 @@
-// Reads the flags of the small commands (sim, demo), which have no environment names and no file. Pure.
+// Reads the flags of a plain command, which has no environment names and no file. Pure.
 import { ConfigError } from "../base/errors.js";
 import { flagOf } from "./option-names.js";
-import type { OptionSpec } from "./option-types.js";
+import type { OptionSet, OptionSpec, ValuesOf } from "./option-types.js";
 import { defaultText, shownValue } from "./option-words.js";
-import type { RawFlags } from "./settings.js";
+import { type RawFlags, rawValueOf } from "./raw-flags.js";
 
-/** The given flags' values by key. Throws ConfigError naming the first flag whose value breaks its rule. */
-export function readFlags(
-	specs: ReadonlyMap<string, OptionSpec<unknown>>,
-	flags: RawFlags,
-): Map<string, unknown> {
-	const given = new Map<string, unknown>();
-	for (const [key, spec] of specs) {
-		const value = flags[key];
-		if (value !== undefined) given.set(key, readFlag(key, spec, value));
+/**
+ * Every option's value: the flag's, else the option's fallback.
+ * @throws ConfigError naming the first flag whose value breaks its rule
+ */
+export function readFlags<Options extends OptionSet>(options: Options, flags: RawFlags): ValuesOf<Options> {
+	const values: Record<string, unknown> = {};
+	for (const [key, spec] of Object.entries(options)) {
+		const given = flags[key];
+		values[key] = given === undefined ? spec.fallback : readFlag(key, spec, given);
 	}
-	return given;
+	// Each was read by its own option, which is what ValuesOf says.
+	return values as ValuesOf<Options>;
 }
 
 function readFlag(key: string, spec: OptionSpec<unknown>, given: readonly string[] | boolean): unknown {
-	if (typeof given !== "boolean" && given.length > 1) {
-		throw new ConfigError(`${flagOf(key)}: given ${given.length} times (${given.join(", ")}); give it once`);
-	}
-	const raw =
-		typeof given === "boolean"
-			? ({ form: "json", value: given } as const)
-			: ({ form: "text", text: given.join() } as const);
+	const raw = rawValueOf(key, spec, given);
 	const value = spec.parse(raw);
 	if (value !== undefined) return value;
 	throw new ConfigError(

@@ -8,6 +8,7 @@ import { nearestName } from "./nearest.js";
 import { CLIENT_TOKEN_ENV, ENV_PREFIX, envOf, fileKeyOf, flagOf } from "./option-names.js";
 import type { RawValue } from "./option-types.js";
 import { OPTION_KEYS, type OptionKey, SERVE_OPTIONS } from "./options.js";
+import { type RawFlags, rawValueOf } from "./raw-flags.js";
 
 export type Source =
 	| { from: "flag" }
@@ -22,9 +23,6 @@ export interface Setting {
 }
 
 export type RawSettings = { readonly [Key in OptionKey]?: Setting };
-
-/** Flags as the command line had them: every value given, in order; `true` or `false` for a switch. */
-export type RawFlags = Readonly<Record<string, readonly string[] | boolean | undefined>>;
 
 export interface SettingSources {
 	flags: RawFlags;
@@ -59,17 +57,8 @@ function readFlags(flags: RawFlags, settings: { [Key in OptionKey]?: Setting }):
 	for (const key of OPTION_KEYS) {
 		const given = flags[key];
 		if (given === undefined) continue;
-		settings[key] = { raw: flagValue(key, given), source: { from: "flag" } };
+		settings[key] = { raw: rawValueOf(key, SERVE_OPTIONS[key], given), source: { from: "flag" } };
 	}
-}
-
-function flagValue(key: OptionKey, given: readonly string[] | boolean): RawValue {
-	if (typeof given === "boolean") return { form: "json", value: given };
-	const joined = SERVE_OPTIONS[key].kind === "list";
-	if (given.length > 1 && !joined) {
-		throw new ConfigError(`${flagOf(key)}: given ${given.length} times (${given.join(", ")}); give it once`);
-	}
-	return { form: "text", text: given.join(",") };
 }
 
 function readEnvironment(

@@ -3,13 +3,11 @@ import { SIM_OPTIONS, type SimOption, type SimTunables } from "../sim/engine/fla
 import { checkHost } from "./option-checks.js";
 import { flagOf } from "./option-names.js";
 import { choice, decimal, integer, type OptionSpec, onOff, path, text } from "./option-types.js";
-import { readFlags } from "./read-flags.js";
-import type { RawFlags } from "./settings.js";
 
 const LISTEN = "Listening";
 const BEHAVIOUR = "Engine";
 
-const OWN_FLAGS: Readonly<Record<string, OptionSpec<unknown>>> = {
+const OWN_OPTIONS = {
 	host: text({
 		group: LISTEN,
 		description: "address of both ports",
@@ -44,11 +42,14 @@ const OWN_FLAGS: Readonly<Record<string, OptionSpec<unknown>>> = {
 	}),
 };
 
-/** Every flag of `rollpin sim`, in the order in which help shows them. */
-export const SIM_FLAGS: ReadonlyMap<string, OptionSpec<unknown>> = new Map([
-	...Object.entries(OWN_FLAGS),
-	...SIM_OPTIONS.map((option): [string, OptionSpec<unknown>] => [option.name, specOf(option)]),
-]);
+/** In the order in which help shows them. */
+export const SIM_OPTION_SET = {
+	...OWN_OPTIONS,
+	// Each is made from its tunable's own default, so it reads a value of the tunable's type.
+	...(Object.fromEntries(SIM_OPTIONS.map((option) => [option.name, specOf(option)])) as {
+		[Name in keyof SimTunables]: OptionSpec<SimTunables[Name]>;
+	}),
+};
 
 function specOf(option: SimOption): OptionSpec<unknown> {
 	const common = { group: BEHAVIOUR, description: option.description };
@@ -73,35 +74,10 @@ function specOf(option: SimOption): OptionSpec<unknown> {
 	return number({ ...common, ...bounds, fallback, ...(option.unit === "" ? {} : { unit: option.unit }) });
 }
 
-export interface SimSettings {
-	host: string;
-	port: number;
-	controlPort: number;
-	/** As typed, or null for the toy checkpoint. */
-	checkpoint: string | null;
-	/** Only what was given; the engine knows its own defaults. */
-	tunables: Partial<SimTunables>;
-}
-
-/** Throws ConfigError naming the first flag whose value breaks its rule. */
-export function readSimFlags(flags: RawFlags): SimSettings {
-	const given = readFlags(SIM_FLAGS, flags);
-	const own = (key: string) => given.get(key) ?? OWN_FLAGS[key]?.fallback;
-	const tunables = [...given].filter(([key]) => !(key in OWN_FLAGS));
-	// Each value was read by its own spec, made from the type of the tunable's default.
-	return {
-		host: own("host") as string,
-		port: own("port") as number,
-		controlPort: own("controlPort") as number,
-		checkpoint: own("checkpoint") as string | null,
-		tunables: Object.fromEntries(tunables) as Partial<SimTunables>,
-	};
-}
-
 /** The engine names its options as code does; an operator typed flags. */
 export function inFlagWords(message: string): string {
 	return message.replaceAll(/\b(sim option )?([a-z][A-Za-z0-9]*)\b/g, (whole, prefix, name) => {
-		const known = SIM_FLAGS.has(name) && (prefix !== undefined || /[A-Z]/.test(name));
+		const known = name in SIM_OPTION_SET && (prefix !== undefined || /[A-Z]/.test(name));
 		return known ? flagOf(name) : whole;
 	});
 }

@@ -1,6 +1,4 @@
 // The compiled configuration: made once by the CLI, sent to every child. Nothing else reads flags or environment.
-import type { SamplesWire } from "../samples/wire.js";
-
 export type LogFormat = "json" | "pretty";
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
 
@@ -70,7 +68,8 @@ export interface ClusterConfig {
 	authToken: string | null;
 	/** Ask the engine for each token's sampling support and log probability in it, and keep them with each turn. */
 	samplingReplay: boolean;
-	samplesWire: SamplesWire;
+	/** Version of the samples container for a trainer that names none. */
+	samplesWire: "2026-08" | "2026-09";
 	/** Put into every chat as its `model`; null leaves the client's. */
 	servedModel: string | null;
 	forwardAuthorization: boolean;

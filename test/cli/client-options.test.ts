@@ -1,9 +1,12 @@
 // The token of the commands that talk to a running cluster: where it comes from, and what is refused.
 import { describe, expect, it } from "vitest";
 import { readClient, type Surroundings } from "../../src/cli/client-options.js";
-import { readDemoFlags } from "../../src/cli/demo-options.js";
-import { gatherSettings, type RawFlags } from "../../src/cli/settings.js";
-import { readVerifyFlags } from "../../src/cli/verify-options.js";
+import { demo } from "../../src/cli/commands/demo.js";
+import { top } from "../../src/cli/commands/top.js";
+import { verify } from "../../src/cli/commands/verify.js";
+import type { RawFlags } from "../../src/cli/raw-flags.js";
+import { readFlags } from "../../src/cli/read-flags.js";
+import { gatherSettings } from "../../src/cli/settings.js";
 
 const FILES: Record<string, string> = { "/run/token": "of-file\n", "/run/empty": "\n", "/run/two": "a b" };
 const around = (env: Record<string, string> = {}): Surroundings => ({
@@ -16,7 +19,8 @@ const around = (env: Record<string, string> = {}): Surroundings => ({
 });
 const ENV = { ROLLPIN_AUTH_TOKEN: "of-environment" };
 const tokenOf = (given: Record<string, string>, env: Record<string, string> = {}) =>
-	readClient(new Map(Object.entries(given)), around(env)).authToken;
+	readClient({ url: "http://front:1", authToken: null, authTokenFile: null, ...given }, around(env))
+		.authToken;
 
 describe("the token a cluster is given", () => {
 	it.each([
@@ -69,9 +73,15 @@ describe("the token a cluster is given", () => {
 
 	it("is the same for every command, and the rest of its flags stay its own", () => {
 		const flags: RawFlags = { authTokenFile: ["/run/token"], url: ["http://front:1/"], turns: ["2"] };
-		const common = { url: "http://front:1", authToken: "of-file", turns: 2 };
-		expect(readDemoFlags(flags, around())).toMatchObject({ ...common, sessions: 8 });
-		expect(readVerifyFlags(flags, around())).toMatchObject({ ...common, maxTokens: 512 });
+		const client = { url: "http://front:1", authToken: "of-file" };
+		for (const command of [demo, verify]) {
+			const values = readFlags(command.options, flags);
+			expect(readClient(values, around())).toEqual(client);
+			expect(values.turns).toBe(2);
+		}
+		expect(readFlags(demo.options, flags).sessions).toBe(8);
+		expect(readFlags(verify.options, flags).maxTokens).toBe(512);
+		expect(readClient(readFlags(top.options, flags), around())).toEqual(client);
 	});
 });
 

@@ -1,12 +1,16 @@
 // The options of rollpin export: what contradicts itself is refused with the remedy.
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/base/errors.js";
-import { readExportFlags } from "../../src/cli/export-options.js";
+import { exportOptions, exportSessions } from "../../src/cli/commands/export.js";
+import { readFlags } from "../../src/cli/read-flags.js";
 
 const read = (flags: Record<string, string | boolean>) =>
-	readExportFlags(
-		Object.fromEntries(
-			Object.entries(flags).map(([key, value]) => [key, typeof value === "boolean" ? value : [value]]),
+	exportOptions(
+		readFlags(
+			exportSessions.options,
+			Object.fromEntries(
+				Object.entries(flags).map(([key, value]) => [key, typeof value === "boolean" ? value : [value]]),
+			),
 		),
 	);
 

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { COMMANDS } from "../../src/cli/commands.js";
+import { flagOf } from "../../src/cli/option-names.js";
 import { writeByteTokenizer } from "../support/byte-tokenizer.js";
 import { RunningRollpin, type RunOptions, runRollpin } from "../support/run-rollpin.js";
 
@@ -55,6 +57,8 @@ describe("bad usage is one line on stderr and exit code 2", () => {
 		],
 		[["sim", "--sed", "1"], /unknown option '--sed' \(Did you mean --seed\?\); see rollpin sim --help/],
 		[["serv"], /unknown command 'serv' \(Did you mean serve\?\); see rollpin --help/],
+		[["help", "serv"], /unknown command 'serv' \(Did you mean serve\?\); see rollpin --help/],
+		[["help", "nonsense"], /unknown command 'nonsense'; see rollpin --help/],
 		[["--bogus"], /unknown option '--bogus'/],
 	];
 	it.each(cases)("%j", async (args, expected, options) => {
@@ -79,6 +83,26 @@ describe("help", () => {
 		const { code, stdout, stderr } = await runRollpin([]);
 		expect(stderr).toMatch(/^Usage: rollpin/);
 		expect([code, stdout]).toEqual([2, ""]);
+	});
+
+	it("lists every command with what it does, in the order of the table", async () => {
+		const { stdout } = await runRollpin(["--help"]);
+		const listed = (stdout.split("Commands:\n")[1] ?? "").trimEnd().split("\n");
+		const shown = listed.map((line) => /^ {2}(\w+) (?:\[\w+\] )?\s*(.+)$/.exec(line)?.slice(1));
+		expect(shown).toEqual([
+			...COMMANDS.map(({ name, summary }) => [name, summary]),
+			["help", "print the help of a command"],
+		]);
+	});
+
+	it("of a command is the same by either spelling, and names every option once", async () => {
+		for (const { name, options } of COMMANDS) {
+			const { stdout } = await runRollpin(["help", name]);
+			expect(stdout).toBe((await runRollpin([name, "--help"])).stdout);
+			for (const key of Object.keys(options)) {
+				expect([key, stdout.split(`\n  ${flagOf(key)} `).length]).toEqual([key, 2]);
+			}
+		}
 	});
 
 	it("shows the choices of a setting and its default", async () => {

@@ -1,6 +1,6 @@
 // A machine described by plain values: which files there are and what they hold.
-
-import { gatherSettings, type RawFlags, type RawSettings } from "../../src/cli/settings.js";
+import type { RawFlags } from "../../src/cli/raw-flags.js";
+import { gatherSettings, type RawSettings } from "../../src/cli/settings.js";
 import type { Machine } from "../../src/cli/settled-values.js";
 
 export const TOY_DIR = "/package/checkpoints/toy";

@@ -1,18 +1,51 @@
 // `rollpin serve`: settings in, a running cluster, its exit code out. Reads process.env for the settings.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { ConfigError } from "../base/errors.js";
-import type { ClusterConfig } from "../config/cluster-config.js";
-import { createLogger, type Logger } from "../telemetry/logger.js";
-import { type Compiled, compileConfig } from "./compile-config.js";
-import { effectiveConfig } from "./effective-config.js";
-import { createMachine, packageVersion } from "./machine.js";
-import { ENV_PREFIX } from "./option-names.js";
-import { gatherSettings, type RawFlags } from "./settings.js";
-import { welcomeText } from "./welcome.js";
+import { ConfigError } from "../../base/errors.js";
+import { EXIT_OK } from "../../base/exit-codes.js";
+import type { ClusterConfig } from "../../config/cluster-config.js";
+import { createLogger, type Logger } from "../../telemetry/logger.js";
+import type { Command } from "../command.js";
+import { type Compiled, compileConfig } from "../compile-config.js";
+import { effectiveConfig } from "../effective-config.js";
+import { createMachine, packageVersion } from "../machine.js";
+import { ENV_PREFIX } from "../option-names.js";
+import { onOff, path } from "../option-types.js";
+import { SERVE_OPTIONS } from "../options.js";
+import { type RawFlags, rawValueOf } from "../raw-flags.js";
+import { gatherSettings } from "../settings.js";
+import { welcomeText } from "../welcome.js";
+
+const SETTINGS = "Settings";
+
+export const serve: Command = {
+	name: "serve",
+	summary: "start the cluster: primary, router and workers",
+	description: [
+		"Starts the cluster: primary, router and workers. Without --upstream it starts a simulated engine too.",
+		"Flags win over environment variables (ROLLPIN_BACKENDS=4), these over the --config file, that over defaults.",
+		"Exit codes: 0 clean, 1 failed while running, 2 bad usage or configuration.",
+	].join("\n"),
+	options: {
+		...SERVE_OPTIONS,
+		config: path({
+			group: SETTINGS,
+			description: "JSON file of settings; a key is a flag's name with _ for -",
+			placeholder: "file",
+			fallback: null,
+		}),
+		printConfig: onOff({
+			group: SETTINGS,
+			description: "print the settings in force and where each came from, then exit",
+			fallback: false,
+			defaultText: "",
+		}),
+	},
+	run: runServe,
+};
 
 /** Resolves with the exit code, or ends the process with the cluster's. Throws ConfigError before anything starts. */
-export async function serve(flags: RawFlags): Promise<number> {
+async function runServe(flags: RawFlags): Promise<number> {
 	const machine = createMachine();
 	const file = readConfigFile(flags, machine.cwd);
 	const { settings, warnings } = gatherSettings({ flags, env: process.env, file });
@@ -20,22 +53,22 @@ export async function serve(flags: RawFlags): Promise<number> {
 	warnings.forEach(warn);
 	const compiled = compileConfig(settings, machine);
 	compiled.warnings.forEach(warn);
-	if (flags.printConfig === true) {
+	if (flags["printConfig"] === true) {
 		process.stdout.write(effectiveConfig(compiled, settings));
-		return 0;
+		return EXIT_OK;
 	}
 	const { config } = compiled;
 	const log = createLogger({ role: "primary", level: config.log.level, format: config.log.format });
 	const forPeople = config.log.format === "pretty" || machine.stdoutIsTerminal;
 	// Loaded here, so that --help and a bad flag answer without the cluster's code.
-	const { runCluster } = await import("../primary/run-cluster.js");
-	const { prepareDataDir } = await import("../data-dir/data-dir.js");
+	const { runCluster } = await import("../../primary/run-cluster.js");
+	const { prepareDataDir } = await import("../../data-dir/data-dir.js");
 	// Before anything is forked: a data dir in use or of another format is one line.
 	const dataDir = config.store === "lmdb" ? await prepareDataDir(config.dataDir) : null;
 	if (dataDir !== null) {
-		const { refuseOthersSessions } = await import("../data-dir/launch.js");
+		const { refuseOthersSessions } = await import("../../data-dir/launch.js");
 		try {
-			const { mayHoldSessions } = await import("../store/lmdb/holds-sessions.js");
+			const { mayHoldSessions } = await import("../../store/lmdb/holds-sessions.js");
 			await refuseOthersSessions(config, mayHoldSessions);
 			await writeLaunchDown(config);
 		} catch (error) {
@@ -59,7 +92,7 @@ export async function serve(flags: RawFlags): Promise<number> {
  * @throws ConfigError where it doesn't
  */
 async function writeLaunchDown(config: ClusterConfig): Promise<void> {
-	const { recordLaunch } = await import("../data-dir/launch.js");
+	const { recordLaunch } = await import("../../data-dir/launch.js");
 	try {
 		await recordLaunch(config);
 	} catch (error) {
@@ -70,13 +103,11 @@ async function writeLaunchDown(config: ClusterConfig): Promise<void> {
 }
 
 function readConfigFile(flags: RawFlags, cwd: string): { path: string; text: string } | null {
-	const flag = flags.config;
-	if (Array.isArray(flag) && flag.length > 1) {
-		throw new ConfigError(`--config: given ${flag.length} times (${flag.join(", ")}); give it once`);
-	}
-	const name = Array.isArray(flag) ? "--config" : `${ENV_PREFIX}CONFIG`;
-	const given: unknown = Array.isArray(flag) ? flag[0] : process.env[name];
-	if (typeof given !== "string") return null;
+	const variable = `${ENV_PREFIX}CONFIG`;
+	const flag = flags["config"] === undefined ? null : rawValueOf("config", { kind: "path" }, flags["config"]);
+	const name = flag === null ? variable : "--config";
+	const given = flag?.form === "text" ? flag.text : process.env[variable];
+	if (given === undefined) return null;
 	const path = resolve(cwd, given);
 	try {
 		return { path, text: readFileSync(path, "utf8") };

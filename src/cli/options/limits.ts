@@ -1,5 +1,5 @@
 // The part of the option table that bounds what clients may ask for. Every limit says the status it ends in.
-import { decimal, integer } from "./option-types.js";
+import { decimal, integer } from "../option-types.js";
 
 const LIMITS = "Limits";
 

@@ -1,0 +1,11 @@
+// Every command of `rollpin`, in the order in which --help lists them: run a cluster, watch and check it, take from it.
+import type { Command } from "./command.js";
+import { demo } from "./commands/demo.js";
+import { exportSessions } from "./commands/export.js";
+import { reload } from "./commands/reload.js";
+import { serve } from "./commands/serve.js";
+import { sim } from "./commands/sim.js";
+import { top } from "./commands/top.js";
+import { verify } from "./commands/verify.js";
+
+export const COMMANDS: readonly Command[] = [serve, reload, top, verify, demo, exportSessions, sim];
