@@ -22,7 +22,7 @@ describe("EngineClient.chat", () => {
 					["content-type", "application/json"],
 					["x-engine", "caf\u00e9"],
 				],
-				cuts: [{ field: "routed_experts", choice: 0, byteLength: 4 }],
+				excerpts: [{ field: "routed_experts", choice: 0, byteLength: 4 }],
 			},
 		});
 	});

@@ -58,9 +58,9 @@ async function scan(reply: Buffer, known: KnownPayload, chunkBytes: () => number
 		at += length;
 	}
 	known.stop();
-	const [cut] = scanner.end().cuts;
-	if (cut === undefined) throw new Error("no payload was cut");
-	return { cut, kept: Buffer.concat(cut.bytes), keptBytes: scanner.keptBytes };
+	const [excerpt] = scanner.end().excerpts;
+	if (excerpt === undefined) throw new Error("no payload was taken out");
+	return { excerpt, kept: Buffer.concat(excerpt.bytes), keptBytes: scanner.keptBytes };
 }
 
 describe("a payload with a known beginning", () => {
@@ -76,11 +76,11 @@ describe("a payload with a known beginning", () => {
 		const earlier = payload(before);
 		const now = payload(after);
 		const cursor = new Cursor(earlier);
-		const { cut, kept, keptBytes } = await scan(replyWith(now), new KnownPayload(cursor), () => 64 * KIB);
-		expect(cut.shared).toBe(Math.min(before, after));
-		expect(Buffer.concat([earlier.subarray(0, cut.shared), kept]).equals(now)).toBe(true);
-		expect(cut.byteLength).toBe(now.length);
-		expect(keptBytes).toBeLessThan(now.length - cut.shared + 200);
+		const { excerpt, kept, keptBytes } = await scan(replyWith(now), new KnownPayload(cursor), () => 64 * KIB);
+		expect(excerpt.knownBytes).toBe(Math.min(before, after));
+		expect(Buffer.concat([earlier.subarray(0, excerpt.knownBytes), kept]).equals(now)).toBe(true);
+		expect(excerpt.byteLength).toBe(now.length);
+		expect(keptBytes).toBeLessThan(now.length - excerpt.knownBytes + 200);
 	});
 
 	it("loses and invents no byte, whatever the chunks, the differences and the escapes", async () => {
@@ -104,13 +104,15 @@ describe("a payload with a known beginning", () => {
 				async (same, old, fresh, sizes) => {
 					const earlier = Buffer.from(same + old);
 					const now = Buffer.from(same + fresh);
-					const { cut, kept } = await scan(
+					const { excerpt, kept } = await scan(
 						replyWith(now),
 						new KnownPayload(new Cursor(earlier)),
 						() => sizes.next().value as number,
 					);
-					expect(Buffer.concat([earlier.subarray(0, cut.shared), kept]).toString()).toBe(now.toString());
-					expect(cut.byteLength).toBe(now.length);
+					expect(Buffer.concat([earlier.subarray(0, excerpt.knownBytes), kept]).toString()).toBe(
+						now.toString(),
+					);
+					expect(excerpt.byteLength).toBe(now.length);
 				},
 			),
 			{ numRuns: 400 },
@@ -121,7 +123,7 @@ describe("a payload with a known beginning", () => {
 		const now = payload(100 * KIB);
 		const broken = new Cursor(now, () => Promise.reject(new Error("gone")));
 		const unread = await scan(replyWith(now), new KnownPayload(broken), () => 9 * KIB);
-		expect(unread.cut.shared).toBe(0);
+		expect(unread.excerpt.knownBytes).toBe(0);
 		expect(unread.kept.equals(now)).toBe(true);
 		expect(broken.closed).toBe(1);
 

@@ -1,4 +1,4 @@
-// Owns the proof that the reply scanner accepts exactly strict JSON and that its cuts, put back, give the same bytes.
+// Owns the proof that the reply scanner accepts exactly strict JSON and that its excerpts, put back, give the same bytes.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ReplyScanner, type ScannedReply } from "../../src/engine/scan/reply-scanner.js";
@@ -18,13 +18,13 @@ function scan(bytes: Buffer | string, splits: readonly number[] = [], sentIds?: 
 	return scanner.end();
 }
 
-function putBack({ rest, cuts }: ScannedReply): Buffer {
+function putBack({ rest, excerpts }: ScannedReply): Buffer {
 	const pieces: Buffer[] = [];
 	let from = 0;
-	for (const cut of cuts) {
-		expect(cut.byteLength).toBe(cut.bytes.reduce((sum, piece) => sum + piece.length, 0));
-		pieces.push(rest.subarray(from, cut.offset), ...cut.bytes);
-		from = cut.offset;
+	for (const excerpt of excerpts) {
+		expect(excerpt.byteLength).toBe(excerpt.bytes.reduce((sum, piece) => sum + piece.length, 0));
+		pieces.push(rest.subarray(from, excerpt.offset), ...excerpt.bytes);
+		from = excerpt.offset;
 	}
 	return Buffer.concat([...pieces, rest.subarray(from)]);
 }
@@ -112,8 +112,8 @@ const reply = objectOf([
 	["routed_experts", payload],
 ]);
 
-/** What should be cut, found by walking what JSON.parse built. */
-function expectedCuts(value: { choices?: unknown }): string[] {
+/** What should be taken out, found by walking what JSON.parse built. */
+function expectedExcerpts(value: { choices?: unknown }): string[] {
 	const found: string[] = [];
 	if (!Array.isArray(value.choices)) return found;
 	value.choices.forEach((each: Record<string, unknown>, index) => {
@@ -131,8 +131,8 @@ function expectedCuts(value: { choices?: unknown }): string[] {
 	return found.sort();
 }
 
-/** The value as it stood: a number or literal is behind the cut, of others the quotes or brackets are around it. */
-function cutValue(rest: Buffer, offset: number, content: string): string {
+/** The value as it stood: a number or literal stands after the excerpt, of others the quotes or brackets are around it. */
+function excerptValue(rest: Buffer, offset: number, content: string): string {
 	if (!'"]}'.includes(String.fromCharCode(rest[offset] as number))) {
 		expect(content).toBe("");
 		return rest.toString("utf8", offset, skipValue(rest, offset, 0, 64));
@@ -141,7 +141,7 @@ function cutValue(rest: Buffer, offset: number, content: string): string {
 }
 
 describe("ReplyScanner", () => {
-	it("cuts exactly the opaque fields, and gives the same bytes back, at any split", () => {
+	it("takes out exactly the opaque fields, and gives the same bytes back, at any split", () => {
 		fc.assert(
 			fc.property(
 				reply,
@@ -153,12 +153,16 @@ describe("ReplyScanner", () => {
 						parts.map((part) => Math.floor(part * bytes.length)),
 					);
 					expect(putBack(scanned).equals(bytes)).toBe(true);
-					const got = scanned.cuts.map((cut) => {
-						const spelling = cutValue(scanned.rest, cut.offset, Buffer.concat([...cut.bytes]).toString());
-						return `${cut.choice} ${cut.field} ${JSON.stringify(JSON.parse(spelling))}`;
+					const got = scanned.excerpts.map((excerpt) => {
+						const spelling = excerptValue(
+							scanned.rest,
+							excerpt.offset,
+							Buffer.concat([...excerpt.bytes]).toString(),
+						);
+						return `${excerpt.choice} ${excerpt.field} ${JSON.stringify(JSON.parse(spelling))}`;
 					});
 					const value = JSON.parse(source) as { choices?: Array<Record<string, unknown>> };
-					expect(got.sort()).toEqual(expectedCuts(value));
+					expect(got.sort()).toEqual(expectedExcerpts(value));
 					expect(() => JSON.parse(scanned.rest.toString()) as unknown).not.toThrow();
 					const message = text(scanned.ranges.get(Place.MESSAGE), scanned);
 					const first = value.choices?.[0];
@@ -176,7 +180,7 @@ describe("ReplyScanner", () => {
 				'"output_token_sampling_mask_length":3,"output_token_sampling_logprobs":null},"prompt_token_ids":[ 1,22 ],"message":{"content":"\\"x\\"","n":[true,false,null]}}]}',
 		);
 		const whole = scan(source);
-		expect(whole.cuts.map((cut) => cut.field)).toEqual([
+		expect(whole.excerpts.map((excerpt) => excerpt.field)).toEqual([
 			"routed_experts",
 			"indexer_topk",
 			"output_token_sampling_mask",
@@ -186,7 +190,10 @@ describe("ReplyScanner", () => {
 		]);
 		const plain = (scanned: ScannedReply): unknown => ({
 			...scanned,
-			cuts: scanned.cuts.map((cut) => ({ ...cut, bytes: Buffer.concat([...cut.bytes]).toString() })),
+			excerpts: scanned.excerpts.map((excerpt) => ({
+				...excerpt,
+				bytes: Buffer.concat([...excerpt.bytes]).toString(),
+			})),
 		});
 		for (let split = 0; split <= source.length; split++)
 			expect(plain(scan(source, [split]))).toEqual(plain(whole));
@@ -291,7 +298,7 @@ describe("ReplyScanner", () => {
 		for (let count = 0; count < 150; count++) scanner.push(chunk);
 		scanner.push(Buffer.from('","completion_tokens":3}}]}'));
 		const scanned = scanner.end();
-		expect(scanned.cuts[0]?.byteLength).toBe(150 * chunk.length);
+		expect(scanned.excerpts[0]?.byteLength).toBe(150 * chunk.length);
 		expect(scanned.rest.toString()).toBe(
 			'{"choices":[{"meta_info":{"routed_experts":"","completion_tokens":3}}]}',
 		);
@@ -314,10 +321,10 @@ describe("ReplyScanner", () => {
 		"",
 	])("reads the ids [%s] alike with and without knowing which were sent", (ids) => {
 		const text = `{"choices":[{"prompt_token_ids":[${ids}],"message":{}}]}`;
-		const outcome = (cuts: readonly number[], sent?: string) => {
+		const outcome = (splits: readonly number[], sent?: string) => {
 			try {
-				const { rest, cuts: found } = scan(text, cuts, sent);
-				return [rest.toString(), ...found.map((cut) => Buffer.concat(cut.bytes).toString())];
+				const { rest, excerpts: found } = scan(text, splits, sent);
+				return [rest.toString(), ...found.map((excerpt) => Buffer.concat(excerpt.bytes).toString())];
 			} catch (error) {
 				return error instanceof Error && error.name;
 			}

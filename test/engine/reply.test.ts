@@ -40,12 +40,12 @@ function read(text: string): Read {
 	});
 }
 
-function putBack({ reply, cuts }: Read): string {
+function putBack({ reply, excerpts }: Read): string {
 	let text = "";
 	let from = 0;
-	for (const cut of cuts) {
-		text += reply.toString("utf8", from, cut.offset) + Buffer.concat([...cut.bytes]).toString();
-		from = cut.offset;
+	for (const excerpt of excerpts) {
+		text += reply.toString("utf8", from, excerpt.offset) + Buffer.concat([...excerpt.bytes]).toString();
+		from = excerpt.offset;
 	}
 	return text + reply.toString("utf8", from);
 }
@@ -55,7 +55,7 @@ describe("readGeneration", () => {
 		const other = '{"index":1,"prompt_token_ids":[9, 8],"meta_info":{"routed_experts":"QUJD"}}';
 		const first = source({ choice: ',"prompt_token_ids":[1,2,3]' }).slice(0, -2);
 		const generation = read(`${first},${other}]}`);
-		expect(generation.cuts.map(({ field, choice }) => [field, choice])).toEqual([
+		expect(generation.excerpts.map(({ field, choice }) => [field, choice])).toEqual([
 			["prompt_token_ids", 0],
 			["routed_experts", 1],
 		]);
@@ -64,11 +64,11 @@ describe("readGeneration", () => {
 	});
 
 	it("reads ids, logprobs with the sign of zero, message, reason and id", () => {
-		const generation = read(source({ meta: ',"weight_version":"v7"' }));
+		const generation = read(source());
 		expect([...generation.completionIds]).toEqual([5, 6]);
 		expect([...generation.logprobs]).toEqual([-0, -1.5e-7]);
 		expect(Object.is(generation.logprobs[0], -0)).toBe(true);
-		expect(generation).toMatchObject({ finishReason: "stop", responseId: "r-1", weightVersion: "v7" });
+		expect(generation).toMatchObject({ finishReason: "stop", responseId: "r-1" });
 		const { start, end } = generation.messageRange;
 		expect(generation.reply.toString("utf8", start, end)).toBe(MESSAGE);
 		expect(generation.message.get("content")).toBe("hi");
@@ -221,7 +221,7 @@ describe("prompt_token_ids of a generation", () => {
 		const text = source().replace('{"message"', '{"prompt_token_ids": null ,"message"');
 		const withPayload = text.replace('"meta_info":{', '"meta_info":{"indexer_topk":"QQ==",');
 		const generation = read(withPayload);
-		expect(generation.cuts.map((cut) => cut.field)).toEqual(["prompt_token_ids", "indexer_topk"]);
+		expect(generation.excerpts.map((excerpt) => excerpt.field)).toEqual(["prompt_token_ids", "indexer_topk"]);
 		expect(putBack(generation)).toBe(withPayload.replace("null ,", "[1,2,3] ,"));
 		const { start, end } = generation.messageRange;
 		expect(generation.reply.toString("utf8", start, end)).toBe(MESSAGE);

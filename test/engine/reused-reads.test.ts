@@ -70,9 +70,9 @@ it("payloads come as they were sent, compared with a slowly read one or not, sev
 			const knownPayloads = which === 0 ? [] : [slow(earlier, which * 5)];
 			const result = await client.chat(chatRequest({ query: `?which=${which}`, knownPayloads }));
 			if (result.kind !== "generated") throw new Error("refused");
-			const cut = result.generation.cuts.find(({ field }) => field === "routed_experts");
-			expect(cut?.shared).toBe(earlier.length);
-			expect(Buffer.concat(cut?.bytes ?? []).equals(payload.subarray(earlier.length))).toBe(true);
+			const excerpt = result.generation.excerpts.find(({ field }) => field === "routed_experts");
+			expect(excerpt?.knownBytes).toBe(earlier.length);
+			expect(Buffer.concat(excerpt?.bytes ?? []).equals(payload.subarray(earlier.length))).toBe(true);
 		});
 		await Promise.all(all);
 	}

@@ -330,7 +330,7 @@ function generationOf(content: string, finishReason: string): GeneratedReply {
 	const start = reply.indexOf(message);
 	return {
 		reply,
-		cuts: [],
+		excerpts: [],
 		messageRange: { start, end: start + Buffer.byteLength(message) },
 		message: new Map([
 			["role", "assistant"],

@@ -1,5 +1,5 @@
 // Passes over whole elements of a list in one go: most of a reply's bytes are such (`output_token_logprobs`,
-// `logprobs.content`), and none of them is cut or looked up. Pure.
+// `logprobs.content`), and none of them is taken out or looked up. Pure.
 import { JsonSyntaxError } from "../../json/parse.js";
 import { skipValue } from "../../json/skip.js";
 

@@ -1,6 +1,7 @@
 // Owns the byte-level tokenizer of an engine's reply: strict JSON, chunk by chunk, wherever the chunks are split. Never
 // builds a string of the reply; opaque payloads leave as views of the chunks they came in.
 import { isUtf8 } from "node:buffer";
+import type { Excerpt } from "../../base/excerpt.js";
 import {
 	firstNumberState,
 	isCompleteNumber,
@@ -12,18 +13,17 @@ import { JsonSyntaxError } from "../../json/parse.js";
 import type { ByteRange } from "../../json/scan.js";
 import { isHexDigit, isSimpleEscape } from "../../json/skip.js";
 import { plainStringEnd } from "../../json/string-bytes.js";
-import type { CutRange, PayloadField } from "../engine.js";
 import { Place, PlaceStack } from "../sglang/reply-places.js";
-import { CutRecorder } from "./cut-recorder.js";
+import { ExcerptRecorder } from "./excerpt-recorder.js";
 import type { KnownPayload } from "./known-payload.js";
 import { skipElements } from "./plain-elements.js";
 import { passSentIds } from "./sent-ids.js";
 
 export interface ScannedReply {
-	/** The reply's bytes with the cuts taken out. */
+	/** The reply's bytes with the excerpts taken out. */
 	rest: Buffer;
 	/** Ascending by offset. Of a string the bytes between the quotes, of a list those between the brackets. */
-	cuts: CutRange[];
+	excerpts: Excerpt[];
 	/** Where known values of the root and of choice 0 stand in `rest`. */
 	ranges: ReadonlyMap<Place, ByteRange>;
 	/** True when a key that decides something stands twice in one object: which one counts is anyone's guess. */
@@ -62,10 +62,10 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-const NO_CUT = -1;
+const NO_EXCERPT = -1;
 
 /** Cut out whatever their values are; `prompt_token_ids` only as choice 0's list. */
-const PAYLOADS: { readonly [place: number]: PayloadField } = {
+const PAYLOADS: { readonly [place: number]: string } = {
 	[Place.ROUTED_EXPERTS]: "routed_experts",
 	[Place.INDEXER_TOPK]: "indexer_topk",
 	[Place.SAMPLING_MASK]: "output_token_sampling_mask",
@@ -74,7 +74,7 @@ const PAYLOADS: { readonly [place: number]: PayloadField } = {
 };
 
 export class ReplyScanner {
-	readonly #recorder: CutRecorder;
+	readonly #recorder: ExcerptRecorder;
 	readonly #maxDepth: number;
 	readonly #places = new PlaceStack();
 	#state = VALUE;
@@ -85,12 +85,12 @@ export class ReplyScanner {
 	#numberState = 0;
 	#literal = "";
 	#literalAt = 0;
-	/** Depth inside the list or object that is being cut, `NO_CUT` when none is; and whether a string is. */
-	#cutDepth = NO_CUT;
-	#cutsString = false;
-	#cutsPromptIds = false;
-	/** Offset of the cut prompt ids in the whole reply; and the ids they may repeat, null once they did not. */
-	#cutStart = 0;
+	/** Depth inside the list or object that is being taken out, `NO_EXCERPT` when none is; and whether a string is. */
+	#excerptDepth = NO_EXCERPT;
+	#takesString = false;
+	#takesPromptIds = false;
+	/** Offset of the prompt ids that are taken out in the whole reply; and the ids they may repeat, null once they did not. */
+	#excerptStart = 0;
 	#sentIds: Buffer | null;
 
 	#chunk: Buffer = Buffer.alloc(0);
@@ -102,7 +102,7 @@ export class ReplyScanner {
 	constructor(options: ReplyScannerOptions = {}) {
 		this.#maxDepth = options.maxDepth ?? 64;
 		this.#sentIds = options.sentIds ?? null;
-		this.#recorder = new CutRecorder(options.maxRestBytes ?? 128 * 1024 * 1024, options.knownPayloads);
+		this.#recorder = new ExcerptRecorder(options.maxRestBytes ?? 128 * 1024 * 1024, options.knownPayloads);
 	}
 
 	/**
@@ -150,7 +150,7 @@ export class ReplyScanner {
 					if (++this.#literalAt === this.#literal.length) this.#valueDone(at);
 					break;
 				default:
-					if (this.#cutsPromptIds && this.#sentIds !== null && this.#places.depth === this.#cutDepth) {
+					if (this.#takesPromptIds && this.#sentIds !== null && this.#places.depth === this.#excerptDepth) {
 						const next = this.#skipSentIds(at, this.#sentIds);
 						if (next > at) {
 							this.#state = VALUE;
@@ -188,7 +188,7 @@ export class ReplyScanner {
 		const rest = this.#recorder.rest();
 		if (!isUtf8(rest)) this.#fail("invalid UTF-8", 0);
 		const { ranges, hasDuplicateKey } = this.#places;
-		return { rest, cuts: this.#recorder.cuts, ranges, hasDuplicateKey };
+		return { rest, excerpts: this.#recorder.excerpts, ranges, hasDuplicateKey };
 	}
 
 	#fail(what: string, at: number): never {
@@ -207,10 +207,10 @@ export class ReplyScanner {
 		return this.#recorder.restLength + at - this.#from;
 	}
 
-	/** In the list that is cut: behind the ids that were sent, as far as they come. Off them once, it is not tried again. */
+	/** In the list that is taken out: past the ids that were sent, as far as they come. Once they differ, it is not tried again. */
 	#skipSentIds(at: number, sent: Buffer): number {
 		if (this.#state !== VALUE && this.#state !== VALUE_OR_CLOSE) return at;
-		const next = passSentIds(this.#chunk, at, sent, this.#consumed + at - this.#cutStart);
+		const next = passSentIds(this.#chunk, at, sent, this.#consumed + at - this.#excerptStart);
 		if (next >= 0) return next;
 		this.#sentIds = null;
 		return at;
@@ -263,15 +263,15 @@ export class ReplyScanner {
 
 	#scalar(byte: number, place: Place, at: number): void {
 		const payload = PAYLOADS[place];
-		if (payload !== undefined) this.#openCut(payload, byte === QUOTE ? at + 1 : at);
+		if (payload !== undefined) this.#openExcerpt(payload, byte === QUOTE ? at + 1 : at);
 		if (byte === QUOTE) {
 			this.#state = STRING;
 			this.#stringIsKey = false;
-			this.#cutsString = payload !== undefined;
+			this.#takesString = payload !== undefined;
 			return;
 		}
-		// A number or literal is so small that it stays; the empty cut tells where.
-		if (payload !== undefined) this.#closeCut(at);
+		// A number or literal is so small that it stays; the empty excerpt tells where.
+		if (payload !== undefined) this.#closeExcerpt(at);
 		if (byte === 0x74 || byte === 0x66 || byte === 0x6e) {
 			this.#state = LITERAL;
 			this.#literal = byte === 0x74 ? "true" : byte === 0x66 ? "false" : "null";
@@ -288,31 +288,31 @@ export class ReplyScanner {
 		this.#places.open(place, isArray);
 		this.#state = isArray ? VALUE_OR_CLOSE : KEY_OR_CLOSE;
 		// Another choice's prompt ids need not be the ones that were sent: they stay in the rest.
-		this.#cutsPromptIds = place === Place.PROMPT_TOKEN_IDS && isArray && this.#places.choice === 0;
-		const field = this.#cutsPromptIds ? "prompt_token_ids" : PAYLOADS[place];
+		this.#takesPromptIds = place === Place.PROMPT_TOKEN_IDS && isArray && this.#places.choice === 0;
+		const field = this.#takesPromptIds ? "prompt_token_ids" : PAYLOADS[place];
 		if (field === undefined) return;
-		this.#openCut(field, at + 1);
-		this.#cutDepth = this.#places.depth;
-		this.#cutStart = this.#consumed + at + 1;
+		this.#openExcerpt(field, at + 1);
+		this.#excerptDepth = this.#places.depth;
+		this.#excerptStart = this.#consumed + at + 1;
 	}
 
 	#close(at: number): void {
-		if (this.#places.depth === this.#cutDepth) {
-			this.#closeCut(at);
-			this.#cutDepth = NO_CUT;
+		if (this.#places.depth === this.#excerptDepth) {
+			this.#closeExcerpt(at);
+			this.#excerptDepth = NO_EXCERPT;
 		}
 		this.#places.depth--;
 		this.#valueDone(at + 1);
 	}
 
-	#openCut(field: CutRange["field"], at: number): void {
+	#openExcerpt(field: string, at: number): void {
 		this.#handOver(at);
-		this.#recorder.openCut(field, this.#places.choice);
+		this.#recorder.openExcerpt(field, this.#places.choice);
 	}
 
-	#closeCut(at: number): void {
+	#closeExcerpt(at: number): void {
 		this.#handOver(at);
-		this.#recorder.closeCut();
+		this.#recorder.closeExcerpt();
 	}
 
 	#key(byte: number, at: number): void {
@@ -324,16 +324,16 @@ export class ReplyScanner {
 
 	#string(from: number): number {
 		const chunk = this.#chunk;
-		const at = plainStringEnd(chunk, this.#cutsString ? this.#passKnown(from) : from, chunk.length);
+		const at = plainStringEnd(chunk, this.#takesString ? this.#passKnown(from) : from, chunk.length);
 		if (at === chunk.length) return at;
 		const byte = chunk[at];
 		if (byte === BACKSLASH) this.#state = ESCAPE;
 		else if (byte !== QUOTE) this.#fail("control character in a string", at);
 		else if (this.#stringIsKey) this.#keyDone(at);
 		else {
-			if (this.#cutsString) {
-				this.#closeCut(at);
-				this.#cutsString = false;
+			if (this.#takesString) {
+				this.#closeExcerpt(at);
+				this.#takesString = false;
 			}
 			this.#valueDone(at + 1);
 		}
@@ -360,7 +360,7 @@ export class ReplyScanner {
 	#keyDone(at: number): void {
 		this.#state = COLON;
 		if (!this.#places.wantsKey) return;
-		// Keys are never inside a cut, so the whole key stands in the rest, however it was split.
+		// Keys are never inside an excerpt, so the whole key stands in the rest, however it was split.
 		this.#handOver(at);
 		this.#places.endKey(this.#recorder.rest().subarray(this.#keyStart));
 	}

@@ -1,9 +1,11 @@
 // Owns the decision whether a scanned reply of status 200 is usable, and its reading. Pure; commits nothing.
+
+import type { Excerpt } from "../../base/excerpt.js";
 import { parseJson } from "../../json/parse.js";
 import type { ByteRange } from "../../json/scan.js";
 import { decodeString } from "../../json/skip.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
-import type { CutRange, Generation } from "../engine.js";
+import type { Generation } from "../engine.js";
 import { invalidReply, renderedItself } from "../invalid-reply.js";
 import type { ScannedReply } from "../scan/reply-scanner.js";
 import { parseLogprobs } from "./logprobs.js";
@@ -24,7 +26,7 @@ const QUOTE = 0x22;
 /**
  * Validates a reply (contract section 5.5; reference 6.6 and the stricter branch) and reads choice 0.
  *
- * Where the engine spelled choice 0's prompt_token_ids as null, the list takes its place, its content as a cut: so that
+ * Where the engine spelled choice 0's prompt_token_ids as null, the list takes its place, its content as an excerpt: so that
  * nobody who adds the ids has to write the key twice.
  * @throws RollpinError `upstream_invalid` naming the first rule that is broken; `upstream_rendered_itself` when the
  *   engine does not show that it used the ids that were sent
@@ -57,22 +59,23 @@ export function readGeneration(
 	);
 	checkCount(rest, at(Place.COMPLETION_TOKENS), ids.length);
 	const finishReason = readFinishReason(rest, at(Place.FINISH_REASON));
-	const promptCut = scanned.cuts.find((cut) => cut.field === "prompt_token_ids" && cut.choice === 0);
-	if (promptCut !== undefined && !sameIds(promptCut.bytes, expected.inputIdsText)) {
+	const promptExcerpt = scanned.excerpts.find(
+		(excerpt) => excerpt.field === "prompt_token_ids" && excerpt.choice === 0,
+	);
+	if (promptExcerpt !== undefined && !sameIds(promptExcerpt.bytes, expected.inputIdsText)) {
 		throw renderedItself("prompt_token_ids are not the input_ids that were sent");
 	}
 	checkPromptCount(rest, at(Place.PROMPT_TOKENS), expected.inputIdsCount, finishReason);
 	const placed = replaceNullPromptIds(scanned, messageRange, expected.inputIdsText);
 	return {
 		reply: placed.reply,
-		cuts: placed.cuts,
+		excerpts: placed.excerpts,
 		messageRange: placed.messageRange,
 		message,
 		finishReason,
 		completionIds: ids,
 		logprobs,
 		responseId: readText(rest, at(Place.ID)) ?? "",
-		weightVersion: readText(rest, at(Place.WEIGHT_VERSION)),
 	};
 }
 
@@ -168,7 +171,7 @@ function sameBytes(a: readonly Buffer[], b: readonly Buffer[]): boolean {
 
 interface Placed {
 	reply: Buffer;
-	cuts: readonly CutRange[];
+	excerpts: readonly Excerpt[];
 	messageRange: ByteRange;
 }
 
@@ -177,23 +180,23 @@ function replaceNullPromptIds(
 	messageRange: ByteRange,
 	inputIds: readonly Buffer[],
 ): Placed {
-	const { rest, cuts } = scanned;
+	const { rest, excerpts } = scanned;
 	const range = scanned.ranges.get(Place.PROMPT_TOKEN_IDS);
-	if (range === undefined || rest[range.start] === 0x5b) return { reply: rest, cuts, messageRange };
+	if (range === undefined || rest[range.start] === 0x5b) return { reply: rest, excerpts, messageRange };
 	if (rest[range.start] !== 0x6e) invalid("prompt_token_ids is neither a list nor null");
 	const shift = "[]".length - (range.end - range.start);
 	const moved = (offset: number): number => (offset >= range.end ? offset + shift : offset);
-	const cut: CutRange = {
+	const excerpt: Excerpt = {
 		offset: range.start + 1,
 		field: "prompt_token_ids",
 		choice: 0,
 		bytes: inputIds,
-		shared: 0,
+		knownBytes: 0,
 		byteLength: inputIds.reduce((sum, piece) => sum + piece.length, 0),
 	};
 	return {
 		reply: Buffer.concat([rest.subarray(0, range.start), Buffer.from("[]"), rest.subarray(range.end)]),
-		cuts: [...cuts.map((each) => ({ ...each, offset: moved(each.offset) })), cut].sort(
+		excerpts: [...excerpts.map((each) => ({ ...each, offset: moved(each.offset) })), excerpt].sort(
 			(a, b) => a.offset - b.offset,
 		),
 		messageRange: { start: moved(messageRange.start), end: moved(messageRange.end) },

@@ -1,4 +1,5 @@
 // The seam between a session and the engine: plain values in, plain values out. The worker connects the two.
+import type { Excerpt } from "../../base/excerpt.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
 
 /** The prompt of one turn as it goes upstream. */
@@ -27,21 +28,10 @@ export interface SentRequest {
 	routedExpertsStartLen: number | null;
 }
 
-/** A piece cut out of the reply; put back at `offset` of the remaining bytes. */
-export interface ReplyCut {
-	offset: number;
-	/** `prompt_token_ids`, or the name of a replay payload. */
-	field: string;
-	/** So many bytes, its first ones, are those of the stored payload that it was compared with. */
-	shared: number;
-	/** The others. */
-	bytes: readonly Buffer[];
-}
-
 /** A generation that passed every check. */
 export interface GeneratedReply {
 	reply: Buffer;
-	cuts: readonly ReplyCut[];
+	excerpts: readonly Excerpt[];
 	messageRange: { start: number; end: number };
 	message: JsonObject;
 	finishReason: string | null;

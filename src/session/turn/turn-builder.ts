@@ -56,14 +56,14 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 	const bases = new Map<PartName, PartBase>();
 	const parentParts = parent === null ? [] : payloadParts(parent);
 	let payloads = 0;
-	const replyHoles: TurnHeader["replyHoles"] = generation.cuts.map((cut) => {
-		if (cut.field === "prompt_token_ids") return { offset: cut.offset, part: "prompt_token_ids" };
+	const replyHoles: TurnHeader["replyHoles"] = generation.excerpts.map((excerpt) => {
+		if (excerpt.field === "prompt_token_ids") return { offset: excerpt.offset, part: "prompt_token_ids" };
 		const part: `payload:${number}` = `payload:${payloads++}`;
-		parts.set(part, cut.bytes);
+		parts.set(part, excerpt.bytes);
 		if (parent !== null && parentParts.includes(part)) {
-			bases.set(part, { turn: parent.id, part, shared: cut.shared });
+			bases.set(part, { turn: parent.id, part, shared: excerpt.knownBytes });
 		}
-		return { offset: cut.offset, part };
+		return { offset: excerpt.offset, part };
 	});
 	const appendedCount = messages.count - input.appendedFrom;
 	const header: TurnHeader = {

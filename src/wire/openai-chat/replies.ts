@@ -28,7 +28,12 @@ export function turnReply(
 	const marks = header.status === "provisional" ? [ABORTED] : [];
 	if (stream !== null)
 		return streamed(generation.reply, generation.message, header.finishReason, stream, marks);
-	const pieces = clientReply(generation.reply, generation.cuts, generation.messageRange.start, prompt.text);
+	const pieces = clientReply(
+		generation.reply,
+		generation.excerpts,
+		generation.messageRange.start,
+		prompt.text,
+	);
 	return whole([...generation.headers, ...marks], pieces);
 }
 

@@ -1,31 +1,31 @@
-// Owns the sorting of a reply's bytes into the small rest and the cuts, each in memory of its own. Knows no JSON.
+// Owns the sorting of a reply's bytes into the small rest and the excerpts, each in memory of its own. Knows no JSON.
 import { isAscii } from "node:buffer";
 import { TextDecoder } from "node:util";
 import { RollpinError } from "../../base/errors.js";
+import type { Excerpt } from "../../base/excerpt.js";
 import { JsonSyntaxError } from "../../json/parse.js";
-import type { CutRange } from "../engine.js";
 import type { KnownPayload } from "./known-payload.js";
 import { Slabs } from "./slabs.js";
 
-interface OpenCut {
+interface OpenExcerpt {
 	offset: number;
-	field: CutRange["field"];
+	field: string;
 	choice: number;
 	bytes: Slabs;
 	byteLength: number;
-	shared: number;
+	knownBytes: number;
 	/** What it is compared with, as long as it is the same. */
 	known: KnownPayload | null;
 }
 
-export class CutRecorder {
-	readonly cuts: CutRange[] = [];
+export class ExcerptRecorder {
+	readonly excerpts: Excerpt[] = [];
 	readonly #maxRestBytes: number;
 	#rest: Buffer = Buffer.allocUnsafe(16 * 1024);
 	#restLength = 0;
-	#cut: OpenCut | null = null;
-	/** Bytes of cuts that are held. */
-	#cutLength = 0;
+	#excerpt: OpenExcerpt | null = null;
+	/** Bytes of excerpts that are held. */
+	#excerptBytes = 0;
 	readonly #known: readonly KnownPayload[];
 	/** Payloads begun so far. */
 	#payloads = 0;
@@ -40,7 +40,7 @@ export class CutRecorder {
 
 	/** Bytes that are held in all. */
 	get keptBytes(): number {
-		return this.#restLength + this.#cutLength;
+		return this.#restLength + this.#excerptBytes;
 	}
 
 	get restLength(): number {
@@ -52,17 +52,17 @@ export class CutRecorder {
 		return this.#rest.subarray(0, this.#restLength);
 	}
 
-	/** @throws RollpinError `upstream_invalid` when the rest grows past its bound; JsonSyntaxError for bad UTF-8 in a cut */
+	/** @throws RollpinError `upstream_invalid` when the rest grows past its bound; JsonSyntaxError for bad UTF-8 in an excerpt */
 	add(bytes: Buffer): void {
 		if (bytes.length === 0) return;
-		const cut = this.#cut;
-		if (cut !== null) {
-			this.#checkUtf8(bytes, cut);
-			cut.known?.stop();
-			cut.known = null;
-			cut.bytes.add(bytes);
-			cut.byteLength += bytes.length;
-			this.#cutLength += bytes.length;
+		const excerpt = this.#excerpt;
+		if (excerpt !== null) {
+			this.#checkUtf8(bytes, excerpt);
+			excerpt.known?.stop();
+			excerpt.known = null;
+			excerpt.bytes.add(bytes);
+			excerpt.byteLength += bytes.length;
+			this.#excerptBytes += bytes.length;
 			return;
 		}
 		const length = this.#restLength + bytes.length;
@@ -81,9 +81,9 @@ export class CutRecorder {
 		this.#restLength = length;
 	}
 
-	/** Whether the open cut is still the same as a known payload. */
+	/** Whether the open excerpt is still the same as a known payload. */
 	get comparesKnown(): boolean {
-		return this.#cut !== null && this.#cut.known !== null;
+		return this.#excerpt !== null && this.#excerpt.known !== null;
 	}
 
 	/**
@@ -91,51 +91,51 @@ export class CutRecorder {
 	 * and from the first difference on.
 	 */
 	takeKnown(bytes: Buffer): number {
-		const cut = this.#cut;
-		if (cut === null || cut.known === null) return 0;
-		const taken = cut.known.take(bytes);
-		if (taken < bytes.length) cut.known = null;
-		this.#checkUtf8(bytes.subarray(0, taken), cut);
-		cut.shared += taken;
-		cut.byteLength += taken;
+		const excerpt = this.#excerpt;
+		if (excerpt === null || excerpt.known === null) return 0;
+		const taken = excerpt.known.take(bytes);
+		if (taken < bytes.length) excerpt.known = null;
+		this.#checkUtf8(bytes.subarray(0, taken), excerpt);
+		excerpt.knownBytes += taken;
+		excerpt.byteLength += taken;
 		return taken;
 	}
 
-	openCut(field: CutRange["field"], choice: number): void {
+	openExcerpt(field: string, choice: number): void {
 		const known = field === "prompt_token_ids" ? null : (this.#known[this.#payloads++] ?? null);
-		this.#cut = {
+		this.#excerpt = {
 			offset: this.#restLength,
 			field,
 			choice,
 			bytes: new Slabs(),
 			byteLength: 0,
-			shared: 0,
+			knownBytes: 0,
 			known,
 		};
 	}
 
-	closeCut(): void {
-		if (this.#cut === null) return;
-		if (this.#decoder !== null) this.#decode(Buffer.alloc(0), this.#cut, false);
+	closeExcerpt(): void {
+		if (this.#excerpt === null) return;
+		if (this.#decoder !== null) this.#decode(Buffer.alloc(0), this.#excerpt, false);
 		this.#decoder = null;
-		const { offset, field, choice, bytes, byteLength, shared } = this.#cut;
-		this.cuts.push({ offset, field, choice, bytes: bytes.pieces(), byteLength, shared });
-		this.#cut = null;
+		const { offset, field, choice, bytes, byteLength, knownBytes } = this.#excerpt;
+		this.excerpts.push({ offset, field, choice, bytes: bytes.pieces(), byteLength, knownBytes });
+		this.#excerpt = null;
 	}
 
-	#checkUtf8(bytes: Buffer, cut: OpenCut): void {
+	#checkUtf8(bytes: Buffer, excerpt: OpenExcerpt): void {
 		if (this.#decoder === null) {
 			if (isAscii(bytes)) return;
 			this.#decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 		}
-		this.#decode(bytes, cut, true);
+		this.#decode(bytes, excerpt, true);
 	}
 
-	#decode(bytes: Buffer, cut: OpenCut, stream: boolean): void {
+	#decode(bytes: Buffer, excerpt: OpenExcerpt, stream: boolean): void {
 		try {
 			this.#decoder?.decode(bytes, { stream });
 		} catch {
-			throw new JsonSyntaxError(`invalid UTF-8 in ${cut.field}`, cut.offset);
+			throw new JsonSyntaxError(`invalid UTF-8 in ${excerpt.field}`, excerpt.offset);
 		}
 	}
 }
