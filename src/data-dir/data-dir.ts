@@ -1,10 +1,10 @@
 // The data dir as a whole: its format, its lock, its epochs. Opens no environment.
-import { chmod, readdir, readFile } from "node:fs/promises";
+import { chmod, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import type { Partition } from "../base/ids.js";
 import { PARTITION_COUNT } from "../base/partitions.js";
-import { replaceFile } from "./durable-file.js";
+import { readIfThere, replaceFile } from "./durable-file.js";
 import { LOCK_NAME, releaseLock, takeLock } from "./lock.js";
 import { makeDirectory } from "./make-directory.js";
 
@@ -132,12 +132,3 @@ export const blobsDirectory = (path: string) => join(path, "blobs");
 const formatFile = (path: string) => join(path, "format.json");
 const epochFile = (path: string) => join(path, "epoch");
 const lockFile = (path: string) => join(path, LOCK_NAME);
-
-async function readIfThere(path: string): Promise<string | undefined> {
-	try {
-		return await readFile(path, "utf8");
-	} catch (error) {
-		if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-		throw error;
-	}
-}

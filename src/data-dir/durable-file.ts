@@ -1,6 +1,6 @@
 // Small files that must be whole or absent after a crash, and flushing of directories.
 import { randomBytes } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Replaces `path` by `text` so that a crash at any moment leaves the old content or the new, never a part. */
@@ -16,6 +16,16 @@ export async function replaceContent(path: string, text: string): Promise<void> 
 		await rename(temporary, path);
 	} catch (error) {
 		await rm(temporary, { force: true });
+		throw error;
+	}
+}
+
+/** The text of a file; undefined when there is none. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+	try {
+		return await readFile(path, "utf8");
+	} catch (error) {
+		if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
 		throw error;
 	}
 }

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
-import { replaceFile } from "./durable-file.js";
+import { readIfThere, replaceFile } from "./durable-file.js";
 
 const KEYS = [
 	"backends",
@@ -40,7 +40,7 @@ export async function recordLaunch(config: ClusterConfig): Promise<void> {
 	try {
 		await replaceFile(path, text);
 	} catch (error) {
-		const earlier = before === null ? null : parseEarlier(before);
+		const earlier = before === undefined ? null : parseEarlier(before);
 		if (earlier?.tokenizerSha256 === tokenizerSha256 && differencesFrom(earlier, config).length === 0)
 			throw error;
 		const reason = error instanceof Error ? error.message : String(error);
@@ -74,7 +74,7 @@ export async function refuseOthersSessions(
 			cause: error,
 		});
 	});
-	if (text === null) return;
+	if (text === undefined) return;
 	const earlier = parseEarlier(text);
 	if (earlier === null) {
 		if (!(await mayHoldSessions(config.dataDir))) return;
@@ -132,7 +132,7 @@ async function tokenizerSha256Of(checkpointDir: string): Promise<string | null> 
 export async function readLaunch(dataDir: string): Promise<Launch | null> {
 	const path = launchFile(dataDir);
 	const text = await readIfThere(path);
-	if (text === null) return null;
+	if (text === undefined) return null;
 	try {
 		const { version, launch } = JSON.parse(text) as { version: unknown; launch: Launch };
 		if (version === LAUNCH_VERSION && KEYS.every((key) => launch[key] !== undefined)) return launch;
@@ -146,12 +146,3 @@ export async function readLaunch(dataDir: string): Promise<Launch | null> {
 }
 
 const launchFile = (dataDir: string) => join(dataDir, "launch.json");
-
-async function readIfThere(path: string): Promise<string | null> {
-	try {
-		return await readFile(path, "utf8");
-	} catch (error) {
-		if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-		throw error;
-	}
-}

@@ -1,10 +1,10 @@
 // The lock that keeps two clusters off one data dir: a file naming the host, the process and its start time.
 import { readFileSync } from "node:fs";
-import { link, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { link, rm, stat, writeFile } from "node:fs/promises";
 import { constants, hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../base/errors.js";
-import { writeBeside } from "./durable-file.js";
+import { readIfThere, writeBeside } from "./durable-file.js";
 
 /** Name of the lock in its data dir. */
 export const LOCK_NAME = "lock";
@@ -127,15 +127,6 @@ function parseOwner(text: string | undefined): LockOwner | undefined {
 		return { host: owner.host, pid: owner.pid, startTime: owner.startTime ?? null };
 	} catch {
 		return undefined;
-	}
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-	try {
-		return await readFile(path, "utf8");
-	} catch (error) {
-		if (isCode(error, "ENOENT")) return undefined;
-		throw error;
 	}
 }
 

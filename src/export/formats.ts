@@ -6,7 +6,7 @@ import { gatherJob, jobReads } from "../reads/samples-job.js";
 import { sessionPieces } from "../reads/session-json.js";
 import { SampleAssembler } from "../samples/assembler.js";
 import { containerBytes } from "../samples/later.js";
-import type { Store } from "../store/store.js";
+import type { ReadableStore } from "../store/store.js";
 import type { Produce } from "./session-export.js";
 
 /** `records`: the JSON of GET; `samples`: the container of POST samples; `jsonl`: one record a line. */
@@ -24,7 +24,7 @@ export function recordsFormat(context: ReadContext, choice: RecordChoice): Produ
 }
 
 /** Needs no tokenizer: records are stored as they are read. */
-export function linesFormat(store: Store, { payloads, superseded }: RecordChoice): Produce {
+export function linesFormat(store: ReadableStore, { payloads, superseded }: RecordChoice): Produce {
 	return async function* lines(session) {
 		const id = JSON.stringify(session.meta.id);
 		const opening = {

@@ -11,7 +11,7 @@ import type { PayloadChoice } from "../reads/records.js";
 import { readNumLayers } from "../samples/model-layers.js";
 import { NEWEST_WIRE } from "../samples/wire.js";
 import { openLmdbReader } from "../store/lmdb/reader.js";
-import type { Store } from "../store/store.js";
+import type { ReadableStore } from "../store/store.js";
 import { createTito } from "../tito/create.js";
 import { type ExportFormat, linesFormat, recordsFormat, samplesFormat } from "./formats.js";
 import { exportSession, type Produce } from "./session-export.js";
@@ -100,7 +100,7 @@ export async function runExport(
 	return result;
 }
 
-async function chosen(store: Store, asked: SessionId | null): Promise<SessionId[]> {
+async function chosen(store: ReadableStore, asked: SessionId | null): Promise<SessionId[]> {
 	if (asked !== null) {
 		if ((await store.session(asked)) !== undefined) return [asked];
 		const tombstone = await store.tombstone(asked);
@@ -141,7 +141,7 @@ async function launchOf({ dataDir, overrides }: ExportOptions): Promise<Launch> 
 
 async function producer(
 	options: ExportOptions,
-	store: Store,
+	store: ReadableStore,
 	launch: Launch | null,
 	listener: ExportListener,
 ): Promise<{ produce: Produce; close: () => Promise<void> }> {

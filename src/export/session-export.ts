@@ -4,7 +4,7 @@ import { RollpinError } from "../base/errors.js";
 import type { SessionId, TurnId } from "../base/ids.js";
 import { SampleError } from "../samples/sample.js";
 import { Session } from "../session/life/session.js";
-import type { SessionMeta, Store, TurnHeader } from "../store/store.js";
+import type { ReadableStore, SessionMeta, TurnHeader } from "../store/store.js";
 import { UnreadableRecord } from "../store/store-errors.js";
 import type { Draft, Sink } from "./sinks.js";
 
@@ -23,7 +23,7 @@ const TRY_PAUSE_MS = 20;
 
 /** Throws what the sink throws, and bugs; whatever is wrong with the session itself is an outcome. */
 export async function exportSession(
-	store: Store,
+	store: ReadableStore,
 	id: SessionId,
 	produce: Produce,
 	sink: Sink,

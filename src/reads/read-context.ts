@@ -2,12 +2,12 @@
 import type { SessionId, TurnId } from "../base/ids.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { Session } from "../session/life/session.js";
-import type { Store } from "../store/store.js";
+import type { ReadableStore } from "../store/store.js";
 import type { Mismatch } from "../tito/mismatch.js";
 import type { Tito } from "../tito/tito.js";
 
 export interface ReadContext {
-	store: Store;
+	store: ReadableStore;
 	tito: Tito;
 	/** What decides the answer of a read for sessions that were not created with settings of their own. */
 	config: Pick<ClusterConfig, "backends" | "mode" | "messageMatcher" | "samplePicker" | "r3">;

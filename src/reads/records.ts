@@ -6,7 +6,7 @@ import { TokenText } from "../json/token-text.js";
 import type { Session } from "../session/life/session.js";
 import { pathTo } from "../session/path/path-state.js";
 import { describeTree } from "../session/place/tree.js";
-import type { SessionMeta, Store, TurnHeader } from "../store/store.js";
+import type { ReadableStore, SessionMeta, TurnHeader } from "../store/store.js";
 
 /** Which replay payloads a read carries: of every record, of the last one only, or of none. */
 export type PayloadChoice = "all" | "latest" | "none";
@@ -44,7 +44,7 @@ export async function planRead(session: Session): Promise<ReadPlan> {
  * The accumulated tokens alone, as `recordPieces` returns them.
  * @throws TurnGone as `recordPieces`
  */
-export async function accumulatedTokens(store: Store, { id, path }: ReadPlan): Promise<TokenText> {
+export async function accumulatedTokens(store: ReadableStore, { id, path }: ReadPlan): Promise<TokenText> {
 	const tokens = new TokenText();
 	for (const header of path) {
 		tokens.truncate(tokens.length - header.trimCount);
@@ -75,7 +75,7 @@ const ELEMENTS: RecordOpening = { first: Buffer.from("{"), later: Buffer.from(",
  * what was handed on must not pass for a whole answer
  */
 export async function* recordPieces(
-	store: Store,
+	store: ReadableStore,
 	plan: ReadPlan,
 	{ payloads, opening = ELEMENTS, buffers }: RecordOptions,
 ): AsyncGenerator<Buffer, TokenText> {
@@ -114,7 +114,7 @@ export async function* recordPieces(
  * @throws TurnGone as `recordPieces`
  */
 export async function* supersededPieces(
-	store: Store,
+	store: ReadableStore,
 	plan: ReadPlan,
 	{ payloads, opening = ELEMENTS, buffers }: RecordOptions,
 ): AsyncGenerator<Buffer> {
@@ -153,7 +153,7 @@ interface RecordBytes {
 
 /** A record behind its opening brace. */
 async function* recordOf(
-	store: Store,
+	store: ReadableStore,
 	id: SessionId,
 	header: TurnHeader,
 	filled: RecordBytes,
@@ -175,7 +175,7 @@ async function* recordOf(
 
 /** The engine's reply with what was cut out put back; payloads stream from the store. */
 async function* replyPieces(
-	store: Store,
+	store: ReadableStore,
 	id: SessionId,
 	header: TurnHeader,
 	{ reply, promptText, carry, buffers }: RecordBytes,

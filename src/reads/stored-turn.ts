@@ -2,10 +2,14 @@
 import { int32FromBytes } from "../base/binary.js";
 import type { SessionId, TurnId } from "../base/ids.js";
 import type { StoredTurn } from "../samples/job.js";
-import type { Store, TurnHeader } from "../store/store.js";
+import type { ReadableStore, TurnHeader } from "../store/store.js";
 
 /** Null when what is stored is not what the header says. */
-export async function readTurn(store: Store, id: SessionId, header: TurnHeader): Promise<StoredTurn | null> {
+export async function readTurn(
+	store: ReadableStore,
+	id: SessionId,
+	header: TurnHeader,
+): Promise<StoredTurn | null> {
 	const [prompt, completion, logprobs, reply] = await Promise.all([
 		store.part(id, header.id, "prompt"),
 		store.part(id, header.id, "completion"),

@@ -85,8 +85,6 @@ export interface TurnHeader {
 	/** Offset in the `messages` part at which the appended (unmatched) messages begin, and how many there are. */
 	appendedOffset: number;
 	appendedCount: number;
-	/** Whether the path before the appended messages was rendered whole (first turn, rollback to empty). */
-	fresh: boolean;
 	/** Byte offset in the `request` part of the messages hole and of the input_ids hole. */
 	requestHoles: { messages: number; inputIds: number };
 	/** Offsets in the `reply` part of what was cut out, ascending; `part` names what to put back. */
@@ -166,18 +164,10 @@ export type StoreOp =
 	| { op: "bury"; tombstone: Tombstone };
 
 /**
- * Durable sessions of one worker. Reads see every commit that resolved before them. Commits of one session take
- * effect in the order in which `commit` was called.
- *
- * Ownership of bytes: the buffers handed to `append_turn` belong to the store from the call of `commit` on (it
- * writes them through, or keeps them, without a copy): the caller must never change them again. Metas, headers
- * and tombstones are copied. What `part` returns belongs to the caller; the pieces of `streamPart` are read-only.
- *
- * @throws RollpinError `store_full` (507) when the medium is full: nothing of that commit is kept, reads go on,
- * and later commits succeed once there is space; `session_state_conflict` when an op doesn't fit what is stored:
- * nothing of that commit is kept; `internal` when a commit names two sessions
+ * Sessions that are read only. Two reads are two moments: whoever writes them may commit between. What `part`
+ * returns belongs to the caller; the pieces of `streamPart` are read-only.
  */
-export interface Store {
+export interface ReadableStore {
 	/** Every live session, in no order; used at start for deadlines. */
 	sessions(): AsyncIterable<SessionMeta>;
 	session(id: SessionId): Promise<SessionMeta | undefined>;
@@ -201,8 +191,23 @@ export interface Store {
 	partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number>;
 	/** The tombstone of an id, unless it fell out of the most recent `--tombstones`. */
 	tombstone(id: SessionId): Promise<Tombstone | undefined>;
-	commit(ops: readonly StoreOp[]): Promise<void>;
 	/** Bytes of the medium in use. */
 	sizeBytes(): Promise<number>;
 	close(): Promise<void>;
+}
+
+/**
+ * Durable sessions of one worker. Reads see every commit that resolved before them. Commits of one session take
+ * effect in the order in which `commit` was called.
+ *
+ * Ownership of bytes: the buffers handed to `append_turn` belong to the store from the call of `commit` on (it
+ * writes them through, or keeps them, without a copy): the caller must never change them again. Metas, headers
+ * and tombstones are copied.
+ *
+ * @throws RollpinError `store_full` (507) when the medium is full: nothing of that commit is kept, reads go on,
+ * and later commits succeed once there is space; `session_state_conflict` when an op doesn't fit what is stored:
+ * nothing of that commit is kept; `internal` when a commit names two sessions
+ */
+export interface Store extends ReadableStore {
+	commit(ops: readonly StoreOp[]): Promise<void>;
 }

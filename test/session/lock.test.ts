@@ -73,6 +73,26 @@ describe("the session lock", () => {
 		expect(idle).toBe(true);
 	});
 
+	it("passes from its holder to the next waiter without ever being free: a newcomer of that moment waits", async () => {
+		const lock = new SessionLock(10);
+		const release = await lock.acquire();
+		const waiting = lock.acquire();
+		release();
+		expect(lock.held).toBe(true);
+		let newcomerIn = false;
+		const newcomer = lock.acquire().then((releaseLast) => {
+			newcomerIn = true;
+			return releaseLast;
+		});
+		expect(lock.waiting).toBe(1);
+		const releaseWaiter = await waiting;
+		await new Promise((resolve) => setImmediate(resolve));
+		expect(newcomerIn).toBe(false);
+		releaseWaiter();
+		(await newcomer)();
+		expect(lock.held).toBe(false);
+	});
+
 	it("is not freed twice by a release called twice", async () => {
 		const lock = new SessionLock(10);
 		const first = await lock.acquire();

@@ -252,4 +252,18 @@ describe("A process that was replaced and doesn't know it", () => {
 		expect((await store.session(id))?.tokenCount).toBe(43);
 		await store.close();
 	});
+
+	it("removes and cuts no file of its successor's turns with a commit that is refused", async () => {
+		const late = await startWriter("step", 0);
+		late.child.stdin?.write("go\n");
+		expect(await late.line(1)).toBe("ack 0");
+		const store = await reopen();
+		for (const [index, asked] of ["drop", "bury"].entries()) {
+			late.child.stdin?.write(`${asked}\n`);
+			expect(await late.line(index + 2)).toBe("refused session_state_conflict");
+			expect(await fileCount()).toBe(filesOf(1));
+			expect(await wholeTurns(store)).toBe(1);
+		}
+		await store.close();
+	});
 });

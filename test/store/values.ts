@@ -40,7 +40,6 @@ export function header(turn: number, changes: Partial<TurnHeader> = {}): TurnHea
 		messagesShared: 0,
 		appendedOffset: 0,
 		appendedCount: 1,
-		fresh: turn === 0,
 		requestHoles: { messages: 12, inputIds: 30 },
 		replyHoles: [{ offset: 7, part: "payload:0" }],
 		replyMessage: { start: 3, end: 9 },

@@ -1,7 +1,7 @@
 // One live session: its stored facts, its lock, its running chats, and how it closes. Knows nothing of HTTP.
 import { RollpinError } from "../../base/errors.js";
 import type { TurnId } from "../../base/ids.js";
-import type { SessionMeta, Store, TurnHeader } from "../../store/store.js";
+import type { ReadableStore, SessionMeta, TurnHeader } from "../../store/store.js";
 import {
 	loadOwnMessages,
 	loadPath,
@@ -51,11 +51,11 @@ export class Session {
 	#headers: Map<TurnId, TurnHeader> | null = null;
 	#state: PathState | null = null;
 	#turnMessages: Map<TurnId, StoredMessage[]> | null = null;
-	readonly #store: Store;
+	readonly #store: ReadableStore;
 
 	constructor(options: {
 		meta: SessionMeta;
-		store: Store;
+		store: ReadableStore;
 		maxQueue: number;
 		deadlineMs: number;
 		lastUsedMs: number;

@@ -5,7 +5,7 @@ import type { SessionId, TurnId } from "../../base/ids.js";
 import { parseJson } from "../../json/parse.js";
 import { TokenText } from "../../json/token-text.js";
 import type { JsonObject } from "../../json/value.js";
-import type { Store, TurnHeader } from "../../store/store.js";
+import type { ReadableStore, TurnHeader } from "../../store/store.js";
 import { type AnswerForm, formBytes, type PromptForm } from "./canonical.js";
 import { elementRanges } from "./request-elements.js";
 import type { SharedMessages } from "./request-messages.js";
@@ -132,7 +132,7 @@ export function pathTo(headers: ReadonlyMap<TurnId, TurnHeader>, turn: TurnId | 
 
 /** Reads a path back from the store. */
 export async function loadPath(
-	store: Store,
+	store: ReadableStore,
 	id: SessionId,
 	headers: ReadonlyMap<TurnId, TurnHeader>,
 	turn: TurnId | null,
@@ -171,7 +171,7 @@ export async function loadPath(
 
 /** The messages that each committed turn itself added, read back from the store. */
 export async function loadTurnMessages(
-	store: Store,
+	store: ReadableStore,
 	id: SessionId,
 	headers: ReadonlyMap<TurnId, TurnHeader>,
 ): Promise<Map<TurnId, StoredMessage[]>> {
@@ -184,7 +184,7 @@ export async function loadTurnMessages(
 
 /** The messages that one turn added: what it appended, and its answer. */
 export async function loadOwnMessages(
-	store: Store,
+	store: ReadableStore,
 	id: SessionId,
 	header: TurnHeader,
 ): Promise<StoredMessage[]> {

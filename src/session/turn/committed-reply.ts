@@ -1,5 +1,5 @@
 // The answer of a turn that is stored already, for a request that was sent again under the same key. Changes nothing.
-import type { Store, TurnHeader } from "../../store/store.js";
+import type { ReadableStore, TurnHeader } from "../../store/store.js";
 import type { Session } from "../life/session.js";
 import { type Fingerprint, isRepeat } from "./idempotency.js";
 
@@ -15,7 +15,7 @@ export interface CommittedReply {
 export async function findRepeated(
 	session: Session,
 	identity: Fingerprint | null,
-	store: Store,
+	store: ReadableStore,
 ): Promise<CommittedReply | null> {
 	if (identity === null) return null;
 	for (const header of [...(await session.headers()).values()].reverse()) {

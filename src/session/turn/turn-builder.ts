@@ -83,7 +83,6 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 		messagesShared,
 		appendedOffset: appendedAt - messagesShared,
 		appendedCount,
-		fresh: parent === null,
 		requestHoles: input.sent.holes,
 		replyHoles,
 		replyMessage: generation.messageRange,

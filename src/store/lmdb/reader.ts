@@ -1,6 +1,6 @@
 // A data dir as a second process reads it, beside a running cluster or after one. Takes no lock, changes nothing.
 import { statSync } from "node:fs";
-import { ConfigError, RollpinError } from "../../base/errors.js";
+import { ConfigError } from "../../base/errors.js";
 import type { Partition, SessionId, TurnId } from "../../base/ids.js";
 import { PARTITION_COUNT, partitionOf } from "../../base/partitions.js";
 import { blobDirectory, checkFormat, partitionStem } from "../../data-dir/data-dir.js";
@@ -8,7 +8,7 @@ import { BlobFiles } from "../files/blob-files.js";
 import { OpenFiles } from "../files/open-files.js";
 import { tombstoneKey } from "../plan/keys.js";
 import { decodeRecord } from "../plan/records.js";
-import type { PartCursor, PartName, SessionMeta, Store, Tombstone, TurnHeader } from "../store.js";
+import type { PartCursor, PartName, ReadableStore, SessionMeta, Tombstone, TurnHeader } from "../store.js";
 import { isDamaged, isOutOfDescriptors, partitionRefuses, TurnGone } from "../store-errors.js";
 import { DamagedEnvironment } from "./open.js";
 import { PartitionReader } from "./partition-reader.js";
@@ -30,10 +30,10 @@ interface Opened {
 
 /**
  * Every partition, whoever owns it. Two reads are two moments: a running cluster may commit between them.
- * `commit` throws. May be open once in a process, and not beside an `openLmdbStore` of the same data dir.
+ * May be open once in a process, and not beside an `openLmdbStore` of the same data dir.
  * @throws ConfigError when the directory holds no data, or data of another format
  */
-export async function openLmdbReader(options: LmdbReaderOptions): Promise<Store> {
+export async function openLmdbReader(options: LmdbReaderOptions): Promise<ReadableStore> {
 	await checkFormat(options.dataDir);
 	const partitions = new Map<Partition, Opened | null>();
 	const packs = new OpenFiles(PACKS_KEPT_OPEN);
@@ -54,7 +54,7 @@ export async function openLmdbReader(options: LmdbReaderOptions): Promise<Store>
 	return new LmdbReader(partitions, packs, options.onPartitionRefused);
 }
 
-class LmdbReader implements Store {
+class LmdbReader implements ReadableStore {
 	/** Null for one that can't be read; absent for one that was never used. */
 	readonly #partitions: ReadonlyMap<Partition, Opened | null>;
 
@@ -118,10 +118,6 @@ class LmdbReader implements Store {
 	async tombstone(id: SessionId): Promise<Tombstone | undefined> {
 		const value = this.#of(id)?.environment.get(tombstoneKey(id));
 		return value === undefined ? undefined : decodeRecord("tombstone", value).tombstone;
-	}
-
-	async commit(): Promise<never> {
-		throw new RollpinError("internal", "this store was opened for reading only");
 	}
 
 	/** Without the blob files. */
