@@ -1,4 +1,5 @@
 // Reads one HTTP/1.1 reply of a worker from its bytes. Strict: whatever our own workers never send is an error.
+import { HOP_BY_HOP } from "../base/http-headers.js";
 
 /** The head of a reply, as far as the relay needs it. */
 export interface ReplyHead {
@@ -24,7 +25,6 @@ export interface ReplySink {
 
 const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_CHUNK_LINE = 256;
-const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"]);
 const LF = 10;
 
 type State = "head" | "length" | "chunk_size" | "chunk_data" | "chunk_end" | "trailers" | "done";
@@ -108,7 +108,7 @@ export class ReplyParser {
 			const value = line.slice(colon + 1).trim();
 			const key = name.toLowerCase();
 			if (key === "connection") head.closes ||= value.toLowerCase().includes("close");
-			if (HOP_BY_HOP.has(key)) continue;
+			if (HOP_BY_HOP.has(key) && key !== "transfer-encoding") continue;
 			if (key === "content-length") {
 				if (length !== null || !/^\d{1,15}$/.test(value)) throw new Error("the reply's length is malformed");
 				length = Number(value);

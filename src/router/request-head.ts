@@ -1,6 +1,7 @@
 // Judges the raw header list of a request and writes the head that goes to the worker. Pure; keeps order and spelling.
 import { randomFillSync } from "node:crypto";
 import type { ErrorCode } from "../base/errors.js";
+import { connectionOptions, HOP_BY_HOP } from "../base/http-headers.js";
 
 export interface HeadFacts {
 	/** Values of every `authorization` header. */
@@ -16,27 +17,15 @@ export interface HeadFacts {
 	fault: { code: ErrorCode; message: string } | null;
 }
 
-/** Bytes of all header lines together, and how many there may be (bad-input.md). */
+/** Bytes of all header lines together, and how many there may be. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 100;
 
 const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
-/** Hop-by-hop (RFC 9110 7.6.1), the proxies' own, and what the router sets itself. */
-const NOT_FORWARDED = new Set([
-	"connection",
-	"keep-alive",
-	"proxy-connection",
-	"proxy-authenticate",
-	"proxy-authorization",
-	"te",
-	"trailer",
-	"transfer-encoding",
-	"content-length",
-	"upgrade",
-	"http2-settings",
-	"expect",
-	"x-request-id",
-]);
+/** What the router writes itself, and what it has answered (`expect`). */
+const REWRITTEN: ReadonlySet<string> = new Set(["content-length", "expect", "x-request-id"]);
+/** Dropping these because `connection` names them would change what the request says to the worker. */
+const NEVER_DROPPED: ReadonlySet<string> = new Set(["authorization", "content-type", "host"]);
 /** Ours, between router and worker only: a client's are dropped. */
 const INTERNAL_PREFIX = "x-rollpin-";
 
@@ -89,7 +78,8 @@ export function readRequestHead(raw: readonly string[], httpVersion: string): He
 				facts.contentEncoding = value;
 				break;
 		}
-		if (NOT_FORWARDED.has(key) || key.startsWith(INTERNAL_PREFIX) || dropped?.has(key)) continue;
+		if (HOP_BY_HOP.has(key) || REWRITTEN.has(key) || key.startsWith(INTERNAL_PREFIX)) continue;
+		if (dropped?.has(key) === true && !NEVER_DROPPED.has(key)) continue;
 		facts.forwarded += `${name}: ${value}\r\n`;
 	}
 	const [requestId] = requestIds;
@@ -119,22 +109,6 @@ export function newRequestId(): string {
 const ID_BYTES = 16;
 const random = Buffer.alloc(256 * ID_BYTES);
 let randomAt = random.length;
-
-/** Headers that the `connection` header names are hop-by-hop too; null when it names none but the usual two. */
-function connectionOptions(raw: readonly string[]): Set<string> | null {
-	let options: Set<string> | null = null;
-	for (let index = 0; index + 1 < raw.length; index += 2) {
-		if ((raw[index] as string).toLowerCase() !== "connection") continue;
-		for (const part of (raw[index + 1] as string).split(",")) {
-			const option = part.trim().toLowerCase();
-			if (option === "keep-alive" || option === "close" || option === "") continue;
-			options ??= new Set();
-			// Dropping these would change what the request says to the worker.
-			if (option !== "host" && option !== "authorization" && option !== "content-type") options.add(option);
-		}
-	}
-	return options;
-}
 
 function invalid(message: string): { code: ErrorCode; message: string } {
 	return { code: "invalid_request", message };

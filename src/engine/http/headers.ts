@@ -1,4 +1,5 @@
 // Owns which headers cross between client and engine: allow-list out, drop-list back. Pure; values are never changed.
+import { connectionOptions, HOP_BY_HOP } from "../../base/http-headers.js";
 
 /** A flat `[name, value, name, value, ...]` list, as node:http gives `rawHeaders` and undici takes headers. */
 type RawHeaders = readonly string[];
@@ -12,31 +13,20 @@ interface UpstreamHeaderOptions {
 
 const FORWARDED = new Set(["content-type", "accept", "traceparent", "tracestate", "x-request-id"]);
 const WITHHELD_PREFIXES = ["x-rollpin-", "x-forwarded-"];
-/** Headers of one connection, never of a message. */
-const HOP_BY_HOP = new Set([
-	"connection",
-	"keep-alive",
-	"proxy-authenticate",
-	"proxy-connection",
-	"te",
-	"trailer",
-	"transfer-encoding",
-	"upgrade",
-]);
 /** `x-request-id` is ours to say. */
 const REPLY_DROPPED = new Set(["content-length", "content-encoding", "server", "date", "x-request-id"]);
 
 /**
- * Headers of an upstream request (contract section 5.4): the client's that are allow-listed, in their order, then
+ * Headers of an upstream request: the client's that are allow-listed, in their order, then
  * ours. Content-length and host are the HTTP client's to write.
  */
 export function upstreamHeaders(client: RawHeaders, options: UpstreamHeaderOptions): string[] {
-	const nominated = nominatedByConnection(client);
+	const nominated = connectionOptions(client);
 	const headers: string[] = [];
 	let contentType = false;
 	for (const [name, value] of pairs(client)) {
 		const key = name.toLowerCase();
-		if (nominated.has(key) || !crosses(key, options)) continue;
+		if (nominated?.has(key) === true || !crosses(key, options)) continue;
 		if (key === "content-type") {
 			if (contentType) continue;
 			contentType = true;
@@ -55,15 +45,15 @@ function crosses(key: string, options: UpstreamHeaderOptions): boolean {
 }
 
 /**
- * Headers of an engine's reply that may reach the client (reference 6.9): lower-case names, repeats folded with `, `.
+ * Headers of an engine's reply that may reach the client: lower-case names, repeats folded with `, `.
  * @param untouchedBody the reply's bytes go on as they are, so content-length and content-encoding still hold
  */
 export function clientHeaders(engine: RawHeaders, untouchedBody = false): Array<readonly [string, string]> {
-	const nominated = nominatedByConnection(engine);
+	const nominated = connectionOptions(engine);
 	const folded = new Map<string, string>();
 	for (const [name, value] of pairs(engine)) {
 		const key = name.toLowerCase();
-		if (HOP_BY_HOP.has(key) || nominated.has(key) || key.startsWith("x-rollpin-")) continue;
+		if (HOP_BY_HOP.has(key) || nominated?.has(key) === true || key.startsWith("x-rollpin-")) continue;
 		if (REPLY_DROPPED.has(key) && !(untouchedBody && key.startsWith("content-"))) continue;
 		const earlier = folded.get(key);
 		folded.set(key, earlier === undefined ? value : `${earlier}, ${value}`);
@@ -76,12 +66,6 @@ export function headerValue(headers: RawHeaders, name: string): string | undefin
 	const values: string[] = [];
 	for (const [key, value] of pairs(headers)) if (key.toLowerCase() === name) values.push(value);
 	return values.length === 0 ? undefined : values.join(", ");
-}
-
-/** Names that a `Connection` header declares to be of this hop only. */
-function nominatedByConnection(headers: RawHeaders): Set<string> {
-	const names = headerValue(headers, "connection") ?? "";
-	return new Set(names.split(",").map((name) => name.trim().toLowerCase()));
 }
 
 function* pairs(headers: RawHeaders): Generator<readonly [string, string]> {
