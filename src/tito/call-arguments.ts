@@ -18,7 +18,7 @@ export type OddArguments =
 
 /** @throws RollpinError `invalid_messages` naming the arguments, when `odd` says so */
 export function readArguments(given: JsonValue | undefined, param: string, odd: OddArguments): JsonValue {
-	if (isBlank(given)) return new Map();
+	if (given === undefined || isBlankArguments(given)) return new Map();
 	try {
 		const parsed = typeof given === "string" ? parsedText(given, param, odd) : given;
 		if (typeof parsed === "string") return parsed;
@@ -33,8 +33,11 @@ export function readArguments(given: JsonValue | undefined, param: string, odd: 
 	}
 }
 
-/** Models call tools without parameters with no text at all, or with null. */
-function isBlank(given: JsonValue | undefined): given is undefined | null | string {
+/**
+ * Whether arguments are the empty object: models call tools without parameters with no text at all, or with null. White
+ * space is JSON's alone: other spaces are text that is not JSON.
+ */
+export function isBlankArguments(given: JsonValue | undefined): boolean {
 	return given === undefined || given === null || (typeof given === "string" && /^[ \t\r\n]*$/.test(given));
 }
 

@@ -1,12 +1,8 @@
 // Contents that are lists of parts: their texts, an assistant's thoughts among them, and never a part that gets lost. Pure.
 import { RollpinError } from "../base/errors.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
+import { PROMPT_TEXTS, readPart } from "./message-texts.js";
 import { notRendered } from "./not-rendered.js";
-
-/** Parts that are text under other names: the Responses API's. */
-const TEXT_TYPES: ReadonlySet<string> = new Set(["text", "input_text", "output_text"]);
-/** Reasoning of an assistant, as Anthropic's and Mistral's clients send it back. */
-const THOUGHT_TYPES: ReadonlySet<string> = new Set(["thinking", "reasoning"]);
 
 export interface Parts {
 	texts: string[];
@@ -22,17 +18,12 @@ export function partsOf(content: readonly JsonValue[], role: string, where: stri
 	const parts: Parts = { texts: [], thoughts: [] };
 	for (const [at, part] of content.entries()) {
 		const place = `${where}.content[${at}]`;
-		const type = part instanceof Map ? part.get("type") : undefined;
-		const kind = typeof type === "string" ? type : "";
-		if (part instanceof Map && TEXT_TYPES.has(kind)) {
-			const text = part.get("text");
-			if (typeof text === "string") parts.texts.push(text);
-			else if (!lenient) throw withoutText(place, kind);
-		} else if (part instanceof Map && THOUGHT_TYPES.has(kind) && role === "assistant") {
-			const text = part.get("thinking") ?? part.get("text");
-			if (typeof text === "string") parts.thoughts.push({ where: place, text });
-			else if (!lenient) throw withoutText(place, kind);
-		} else if (!lenient) throw lost(place, part, kind);
+		const read = readPart(part, PROMPT_TEXTS, role === "assistant");
+		if (read.kind === "text" && read.text !== null) parts.texts.push(read.text);
+		else if (read.kind === "reasoning" && read.text !== null && read.raw !== null)
+			parts.thoughts.push({ where: place, text: read.text });
+		else if (lenient) continue;
+		else throw read.kind === "other" ? lost(place, part, read.type) : withoutText(place, read.type);
 	}
 	return parts;
 }

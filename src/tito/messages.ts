@@ -3,6 +3,7 @@ import { RollpinError } from "../base/errors.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import { type OddArguments, readArguments } from "./call-arguments.js";
 import { type Parts, partsOf } from "./content-parts.js";
+import { reasoningInFields } from "./message-texts.js";
 import { notRendered } from "./not-rendered.js";
 
 /** What has to be known of a prompt format to write a message for it. */
@@ -18,11 +19,6 @@ export interface MessageForm {
 	/** Text instead of a JSON object as a call's arguments. */
 	readonly oddArguments: "refuse" | "text";
 }
-
-/** Reasoning under the names that engines and clients have for it; the template's own first. */
-const REASONING_NAMES = ["reasoning_content", "reasoning", "thinking"] as const;
-/** Lists of pieces of it: OpenRouter's (https://openrouter.ai/docs/use-cases/reasoning-tokens) and LiteLLM's. */
-const REASONING_LISTS = ["reasoning_details", "thinking_blocks"] as const;
 
 /**
  * The message as the template is given it: `developer` as `system` where it is not known, null as an empty content, parts
@@ -112,14 +108,8 @@ function reasoningOf(
 	form: MessageForm,
 	lenient: boolean,
 ): string | null {
-	for (const name of REASONING_NAMES) {
-		const text = message.get(name);
-		if (typeof text === "string" && text !== "") return text;
-	}
-	for (const name of REASONING_LISTS) {
-		const text = listedReasoning(message.get(name));
-		if (text !== "") return text;
-	}
+	const [field] = reasoningInFields(message).filter(({ text }) => text !== null && text !== "");
+	if (field !== undefined) return field.text;
 	const thought = parts?.thoughts ?? [];
 	const text = thought.map((part) => part.text).join("");
 	const [first] = thought;
@@ -129,17 +119,6 @@ function reasoningOf(
 			"is a thought, and this model's prompt has no place for any; leave it out",
 		);
 	return text === "" ? null : text;
-}
-
-/** Encrypted entries have no text. */
-function listedReasoning(pieces: JsonValue | undefined): string {
-	if (!Array.isArray(pieces)) return "";
-	const texts = pieces.map((entry) => {
-		if (!(entry instanceof Map)) return "";
-		const text = entry.get("thinking") ?? entry.get("text") ?? entry.get("summary");
-		return typeof text === "string" ? text : "";
-	});
-	return texts.join("");
 }
 
 /** Tool calls with their arguments parsed. */

@@ -3,12 +3,14 @@ import { createHash } from "node:crypto";
 import { writeJson } from "../../json/parse.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../../json/value.js";
 import {
+	ANSWER_TEXTS,
 	blankAsEmpty,
 	type ContentTexts,
+	PROMPT_TEXTS,
 	REASONING_FIELDS,
 	reasoningTexts,
 	textsOf,
-} from "./message-texts.js";
+} from "../../tito/message-texts.js";
 import { parsedArguments } from "./tool-arguments.js";
 
 /** What the prompt format makes of messages; `Tito` has it. */
@@ -115,11 +117,6 @@ export function formBytes(form: PromptForm | AnswerForm): number {
 }
 
 const FORM_BYTES = 150;
-
-/** Types of parts that are text in an answer: the wires of chat and of responses. */
-export const ANSWER_TEXTS: ReadonlySet<string> = new Set(["text", "output_text"]);
-/** Of a prompt those that are shown as their text. */
-export const PROMPT_TEXTS: ReadonlySet<string> = new Set([...ANSWER_TEXTS, "input_text"]);
 
 function joined({ texts, others }: ContentTexts, separator: string): string[] {
 	const rest = others.length === 0 ? "" : writeJson(others);

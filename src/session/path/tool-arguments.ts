@@ -1,7 +1,7 @@
 // The loose comparison of tool-call arguments: equal as JSON documents with exact decimals (reference section 10).
 import { parseJson } from "../../json/parse.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../../json/value.js";
-import { MAX_ARGUMENTS_DEPTH } from "../../tito/call-arguments.js";
+import { isBlankArguments, MAX_ARGUMENTS_DEPTH } from "../../tito/call-arguments.js";
 
 const MAX_EXPONENT_DIGITS = 1000;
 
@@ -30,14 +30,14 @@ function normalise(value: JsonValue): JsonObject | null {
 }
 
 /**
- * A call's arguments as a JSON value, of any kind; the last of a key's values counts, as in Python and JavaScript. Null
- * and blank text are the empty object. Undefined for text that does not parse.
+ * A call's arguments as a JSON value, of any kind; the last of a key's values counts, as in Python and JavaScript. Blank
+ * ones are the empty object, as they are in a prompt. Undefined for text that does not parse.
  */
 export function parsedArguments(value: JsonValue): JsonValue | undefined {
-	if (value === null) return new Map();
+	if (isBlankArguments(value)) return new Map();
 	if (typeof value !== "string") return value;
 	try {
-		return value.trim() === "" ? new Map() : parseJson(value, { maxDepth: MAX_ARGUMENTS_DEPTH });
+		return parseJson(value, { maxDepth: MAX_ARGUMENTS_DEPTH });
 	} catch {
 		return undefined;
 	}

@@ -3,6 +3,12 @@ import { writeJson } from "../../json/parse.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
 import {
 	ANSWER_TEXTS,
+	blankAsEmpty,
+	PROMPT_TEXTS,
+	reasoningTexts,
+	textsOf,
+} from "../../tito/message-texts.js";
+import {
 	type AnswerForm,
 	answerForm,
 	CARRIED,
@@ -12,7 +18,6 @@ import {
 	functionOf,
 	idOf,
 	nameOf,
-	PROMPT_TEXTS,
 	type PromptForm,
 	promptContent,
 	promptForm,
@@ -24,7 +29,6 @@ import {
 	separatorOf,
 	trimmed,
 } from "../path/canonical.js";
-import { blankAsEmpty, reasoningTexts, textsOf } from "../path/message-texts.js";
 import { type StoredMessage, valueOnce } from "../path/path-state.js";
 import { parsedArguments } from "../path/tool-arguments.js";
 import { type Difference, difference, differingPlace, type Side } from "./difference.js";

@@ -1,6 +1,6 @@
 // Message equivalence by the reference server's rules, key by key: is a replayed message the stored one? Pure; never mutates.
 import { JsonNumber, type JsonObject, type JsonValue } from "../../json/value.js";
-import { blankAsEmpty } from "../path/message-texts.js";
+import { blankAsEmpty } from "../../tito/message-texts.js";
 import { type StoredMessage, storedValue } from "../path/path-state.js";
 import { argumentsEqual, parsedArguments, typedEqual } from "../path/tool-arguments.js";
 import { type Difference, difference, differingPlace } from "./difference.js";
