@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeSafetensors } from "../../src/samples/safetensors.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { startRig, type WorkerRig } from "../support/worker-rig.js";
-import { describeWithShared, sharedDir } from "../tito/shared.js";
+import { recordedSessions, recordingsDir } from "../tito/shared.js";
 
 interface GoldenSession {
 	mode: "linear" | "tree";
@@ -32,13 +32,10 @@ beforeAll(() => {
 });
 afterAll(() => thread.remove());
 
-const folder = join(sharedDir ?? "", "golden", "samples");
-const json = <T>(...path: string[]) => JSON.parse(readFileSync(join(folder, ...path), "utf8")) as T;
+const json = <T>(...path: string[]) => JSON.parse(readFileSync(join(recordingsDir, ...path), "utf8")) as T;
 
-describeWithShared("recorded sessions", () => {
-	const cases = sharedDir === null ? [] : readdirSync(folder, { withFileTypes: true });
-	const names = cases.filter((entry) => entry.isDirectory() && entry.name !== "checkpoint");
-	it.each(names.map(({ name }) => name))("%s gives the recorded samples, bit for bit", async (name) => {
+describe("recorded sessions", () => {
+	it.each(recordedSessions())("%s gives the recorded samples, bit for bit", async (name) => {
 		const session = json<GoldenSession>(name, "session.json");
 		const rig = await rigFor(session);
 		try {
@@ -46,14 +43,14 @@ describeWithShared("recorded sessions", () => {
 			const read = (await rig.request("GET", `/sessions/${id}`)).json;
 			expect(timeless(read.metadata)).toEqual(timeless(session.get_metadata));
 			expect(read.records).toHaveLength(session.records);
-			const files = readdirSync(join(folder, name)).filter((file) => /^samples-\d+\.json$/.test(file));
+			const files = readdirSync(join(recordingsDir, name)).filter((file) => /^samples-\d+\.json$/.test(file));
 			expect(files.length).toBeGreaterThan(0);
 			for (const file of files) {
 				const golden = json<GoldenSamples>(name, file);
 				const reply = await rig.request("POST", `/sessions/${id}/samples`, golden.body);
 				expect(reply.status, `${file}: ${reply.text.slice(0, 300)}`).toBe(golden.status);
 				expect(reply.headers["content-type"]).toBe("application/octet-stream");
-				const recorded = readFileSync(join(folder, name, file.replace(/json$/, "safetensors")));
+				const recorded = readFileSync(join(recordingsDir, name, file.replace(/json$/, "safetensors")));
 				compare(reply.bytes, recorded);
 				const newer = { ...golden.body, samples_wire: "2026-09" };
 				compare((await rig.request("POST", `/sessions/${id}/samples`, newer)).bytes, recorded, [
@@ -72,7 +69,7 @@ function rigFor({ mode, server }: GoldenSession): Promise<WorkerRig> {
 	const r3 = !replayed ? "off" : server.pause_generation_mode === "in_place" ? "incremental" : "full";
 	// Recorded in August 2026; what the wire got since has tests of its own.
 	const samplesWire = "2026-08";
-	const overrides = { mode, r3, samplesWire, checkpointDir: join(folder, "checkpoint") } as const;
+	const overrides = { mode, r3, samplesWire, checkpointDir: join(recordingsDir, "checkpoint") } as const;
 	return startRig(overrides, undefined, undefined, undefined, thread.path);
 }
 

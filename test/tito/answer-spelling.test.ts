@@ -6,8 +6,8 @@ import { findMismatches } from "../../src/tito/mismatch.js";
 import { continued } from "./continued.js";
 import { conversations, TOOLS } from "./conversations.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
-import { GLM_LIKE, REAL_RIGS, realRig, sharedCheckpoint, TOY_RIGS } from "./rigs.js";
-import { describeWithShared, LOADING_MS } from "./shared.js";
+import { GLM_LIKE, REAL_RIGS, realRig, TOY_RIGS } from "./rigs.js";
+import { LOADING_MS, sharedCheckpoint } from "./shared.js";
 import { message } from "./toy.js";
 
 async function report(
@@ -136,7 +136,7 @@ describe.each(TOY_RIGS)(
 	},
 );
 
-describeWithShared("on the models' own tokenizers", () => {
+describe("on the models' own tokenizers", () => {
 	describe.each(REAL_RIGS)("a difference in family $titoModel on $checkpoint $template", (real) => {
 		let rig: FamilyRig;
 		beforeAll(async () => {

@@ -7,7 +7,7 @@ import { continued } from "./continued.js";
 import { conversations, TOOLS, type Turn } from "./conversations.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
 import { REAL_RIGS, realRig, TOY_RIGS } from "./rigs.js";
-import { describeWithShared, LOADING_MS } from "./shared.js";
+import { LOADING_MS } from "./shared.js";
 
 /** A session whose engine samples just what the template writes for each answer. */
 async function session({ tito, stored }: FamilyRig, turns: readonly Turn[], withTools: boolean) {
@@ -58,7 +58,7 @@ describe.each(TOY_RIGS)("family $titoModel on the toy tokenizer", ({ titoModel, 
 	properties(() => rig, 100);
 });
 
-describeWithShared("on the models' own tokenizers", () => {
+describe("on the models' own tokenizers", () => {
 	describe.each(REAL_RIGS)("family $titoModel on $checkpoint $template", (real) => {
 		let rig: FamilyRig;
 		beforeAll(async () => {

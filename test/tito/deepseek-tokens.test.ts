@@ -15,11 +15,11 @@ import { PromptRenderer } from "../../src/tito/renderer.js";
 import type { PromptInput, Tito } from "../../src/tito/tito.js";
 import { continued } from "./continued.js";
 import { conversations, type Step, TOOLS } from "./deepseek-conversations.js";
-import { describeWithShared, json, list, object, sharedDir } from "./shared.js";
+import { json, list, object, sharedDir } from "./shared.js";
 
-const checkpointDir = join(sharedDir ?? "", "checkpoints", "deepseek-v3.1");
+const checkpointDir = join(sharedDir, "checkpoints", "deepseek-v3.1");
 
-describeWithShared("DeepSeek families on DeepSeek-V3.1's tokenizer", () => {
+describe("DeepSeek families on DeepSeek-V3.1's tokenizer", () => {
 	describe.each([
 		{ titoModel: "deepseekv32", renderer: deepseekV32Encoder },
 		{ titoModel: "deepseekv4", renderer: deepseekV4Encoder },

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { familyNamed } from "../../src/tito/families/registry.js";
 import type { AppendRole } from "../../src/tito/tito.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
-import { REAL_RIGS, sharedCheckpoint, TOY_RIGS } from "./rigs.js";
-import { describeWithShared, LOADING_MS, sharedDir } from "./shared.js";
+import { REAL_RIGS, TOY_RIGS } from "./rigs.js";
+import { LOADING_MS, sharedCheckpoint } from "./shared.js";
 import { TOY_DIR } from "./toy.js";
 
 const ALL: AppendRole[] = ["tool", "user", "system", "assistant"];
@@ -155,7 +155,7 @@ describe.each(TOY_RIGS)("family $titoModel on the toy tokenizer", ({ titoModel, 
 	);
 });
 
-describeWithShared("families on the models' own tokenizers", () => {
+describe("families on the models' own tokenizers", () => {
 	describe.each(REAL_RIGS.filter(({ template }) => template === undefined))(
 		"family $titoModel on $checkpoint",
 		({ titoModel, checkpoint }) => {
@@ -172,7 +172,6 @@ describeWithShared("families on the models' own tokenizers", () => {
 	);
 
 	it("glm47 drops one of two stacked stop tokens and leaves the other behind", async () => {
-		expect(sharedDir).not.toBeNull();
 		const { tito, id } = await familyRig("glm47", sharedCheckpoint("glm-4.7"));
 		const [user, observation] = [id("<|user|>"), id("<|observation|>")];
 		const stored = [100, observation, user];

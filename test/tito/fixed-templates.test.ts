@@ -12,7 +12,7 @@ import { familyNamed } from "../../src/tito/families/registry.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
 import type { PromptInput } from "../../src/tito/tito.js";
 import { conversations, TOOLS } from "./conversations.js";
-import { describeWithShared, goldenCases, sharedDir } from "./shared.js";
+import { goldenCases, sharedDir } from "./shared.js";
 import { message } from "./toy.js";
 
 function rendererOf(source: string): PromptRenderer {
@@ -129,14 +129,14 @@ const COMPARISONS: Comparison[] = [
 	},
 ];
 
-describeWithShared("fixed templates and the models' own", () => {
+describe("fixed templates and the models' own", () => {
 	describe.each(COMPARISONS)("$family and $original", (comparison) => {
 		const { family, fixed, goldens, original, kept, kwargs = {}, edit } = comparison;
 		let ours: PromptRenderer;
 		let theirs: PromptRenderer;
 		beforeAll(() => {
 			ours = rendererOf(fixed);
-			const source = readFileSync(join(sharedDir ?? "", "checkpoints", original), "utf8");
+			const source = readFileSync(join(sharedDir, "checkpoints", original), "utf8");
 			theirs = rendererOf(edit?.(source) ?? source);
 		});
 

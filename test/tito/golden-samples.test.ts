@@ -1,14 +1,11 @@
 // Replays the recorded sessions of the reference server: our input_ids must be the ones it sent, turn by turn.
-import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/json/value.js";
 import { createTito } from "../../src/tito/create.js";
 import type { Tito } from "../../src/tito/tito.js";
 import { continued } from "./continued.js";
-import { describeWithShared, list, numbers, object, readJson, sharedDir, text } from "./shared.js";
-
-const samplesDir = join(sharedDir ?? "", "golden/samples");
+import { list, numbers, object, readJson, recordedSessions, recordingsDir, text } from "./shared.js";
 
 /** A turn as it is kept: its whole conversation, and prompt and completion ids. */
 interface StoredTurn {
@@ -37,26 +34,24 @@ function completionIds(turn: JsonObject): number[] {
 	return logprobs.map((entry) => numbers(list(entry).slice(1, 2))[0] ?? -1);
 }
 
-function recordings(): string[] {
-	if (sharedDir === null) return [];
-	const names = readdirSync(samplesDir).filter((name) => existsSync(join(samplesDir, name, "session.json")));
-	return names.filter((name) => list(readJson(samplesDir, name, "session.json").get("turns")).length > 0);
-}
+const recordings = recordedSessions().filter(
+	(name) => list(readJson(recordingsDir, name, "session.json").get("turns")).length > 0,
+);
 
-describeWithShared("recorded sessions", () => {
+describe("recorded sessions", () => {
 	let tito: Tito;
 
 	beforeAll(async () => {
 		tito = await createTito({
-			checkpointDir: join(samplesDir, "checkpoint"),
+			checkpointDir: join(recordingsDir, "checkpoint"),
 			chatTemplateFile: null,
 			chatTemplateKwargs: new Map(),
 			titoModel: "default",
 		});
 	});
 
-	test.each(recordings())("%s: every turn's input_ids are the recorded ones", async (name) => {
-		const turns = list(readJson(samplesDir, name, "session.json").get("turns")).map(object);
+	test.each(recordings)("%s: every turn's input_ids are the recorded ones", async (name) => {
+		const turns = list(readJson(recordingsDir, name, "session.json").get("turns")).map(object);
 		const kept: StoredTurn[] = [];
 		for (const [at, turn] of turns.entries()) {
 			const messages = list(object(turn.get("request")).get("messages")).map(object);

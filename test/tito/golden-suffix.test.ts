@@ -1,10 +1,10 @@
 // The golden conversations turn by turn: stored ids and a suffix make what rendering the whole would make.
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/json/value.js";
 import { continued } from "./continued.js";
 import { type FamilyRig, familyRig, removeToy, toyWith } from "./family-rig.js";
 import { REAL_RIGS, realRig, TOY_RIGS } from "./rigs.js";
-import { describeWithShared, type GoldenCase, goldenCases } from "./shared.js";
+import { type GoldenCase, goldenCases } from "./shared.js";
 
 /** Kwargs of a case that a family does not pin itself; a case that contradicts a pin is none of that family's. */
 function kwargsOf({ tito }: FamilyRig, { input }: GoldenCase): JsonObject | null {
@@ -33,7 +33,7 @@ async function continuations(rig: FamilyRig, goldens: string): Promise<number> {
 	return count;
 }
 
-describeWithShared("golden conversations turn by turn", () => {
+describe("golden conversations turn by turn", () => {
 	const toys: string[] = [];
 	const tokensOf = new Map(TOY_RIGS.map(({ titoModel, tokens }) => [titoModel, tokens]));
 	afterAll(() => toys.forEach(removeToy));

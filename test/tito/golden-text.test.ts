@@ -1,25 +1,29 @@
+// Our renderer and tokenizer beside transformers: every golden prompt, text and ids, of every golden set that is here.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { RollpinError } from "../../src/base/errors.js";
 import { ChatTemplate } from "../../src/jinja/template.js";
 import { loadCheckpoint } from "../../src/tito/checkpoint.js";
 import { Encoder } from "../../src/tito/encoder.js";
 import { PromptRenderer } from "../../src/tito/renderer.js";
-import { describeWithShared, goldenCases, goldenNames, numbers, sharedDir, text } from "./shared.js";
+import { goldenCases, goldenNames, goldenSets, numbers, text } from "./shared.js";
 
-function openCheckpoint(name: string): { renderer: PromptRenderer; tokenizerFile: string } {
-	const checkpoint = loadCheckpoint(join(sharedDir ?? "", "checkpoints", name), { chatTemplateFile: null });
+function openCheckpoint(dir: string): { renderer: PromptRenderer; tokenizerFile: string } {
+	const checkpoint = loadCheckpoint(dir, { chatTemplateFile: null });
 	const source = checkpoint.chatTemplate ?? "";
 	const renderer = new PromptRenderer(new ChatTemplate(source), checkpoint.specialTokens);
 	return { renderer, tokenizerFile: checkpoint.tokenizerFile };
 }
 
-describeWithShared("golden prompts of Python's renderer and tokenizer", () => {
-	test.each(goldenNames())("%s: our text and ids are those of transformers", async (name) => {
-		const { renderer, tokenizerFile } = openCheckpoint(name);
+describe.each(goldenSets)("golden prompts of Python's renderer and tokenizer in %s", (set) => {
+	const names = goldenNames(set);
+
+	test.each(names)("%s: our text and ids are those of transformers", async (name) => {
+		const { renderer, tokenizerFile } = openCheckpoint(join(set, "checkpoints", name));
 		const encoder = new Encoder(tokenizerFile);
-		const cases = goldenCases(name);
+		const cases = goldenCases(name, set);
+		expect(cases.length).toBeGreaterThan(0);
 		let refused = 0;
 		for (const { label, input, golden, generates } of cases) {
 			if (golden.has("error")) {
@@ -34,8 +38,14 @@ describeWithShared("golden prompts of Python's renderer and tokenizer", () => {
 		console.log(`${name}: ${cases.length} golden prompts equal, ${refused} of them refusals`);
 	});
 
-	test("every shared template parses", () => {
-		const root = join(sharedDir ?? "", "checkpoints");
+	test("there are some, of several checkpoints", () => {
+		const counts = names.map((name) => `${name} ${goldenCases(name, set).length}`);
+		console.log(`golden prompts in ${set}: ${counts.join(", ")}`);
+		expect(counts.length).toBeGreaterThanOrEqual(4);
+	});
+
+	test("every template parses", () => {
+		const root = join(set, "checkpoints");
 		const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) =>
 			name.endsWith(".jinja"),
 		);

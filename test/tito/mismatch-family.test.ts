@@ -1,12 +1,12 @@
 // The mismatch report over a real tokenizer and its family: a faithful session is clean, and each kind of damage shows.
 import { join } from "node:path";
-import { beforeAll, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/json/value.js";
 import { createTito } from "../../src/tito/create.js";
 import { findMismatches } from "../../src/tito/mismatch.js";
 import type { Tito } from "../../src/tito/tito.js";
 import { continued } from "./continued.js";
-import { describeWithShared, json, list, object, sharedDir } from "./shared.js";
+import { json, list, object, sharedDir } from "./shared.js";
 
 const USER = object(json('{"role":"user","content":"What is the weather in Graz?"}'));
 const CALL = object(
@@ -19,11 +19,11 @@ const TOOLS = list(
 	json('[{"type":"function","function":{"name":"weather","parameters":{"type":"object","properties":{}}}}]'),
 );
 
-describeWithShared("the report over Qwen3's tokenizer", () => {
+describe("the report over Qwen3's tokenizer", () => {
 	let tito: Tito;
 	beforeAll(async () => {
 		tito = await createTito({
-			checkpointDir: join(sharedDir ?? "", "checkpoints", "qwen3"),
+			checkpointDir: join(sharedDir, "checkpoints", "qwen3"),
 			chatTemplateFile: null,
 			chatTemplateKwargs: new Map(),
 			titoModel: "qwen3",

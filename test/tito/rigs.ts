@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { packageRoot } from "../../src/base/package-root.js";
 import { type FamilyRig, familyRig } from "./family-rig.js";
-import { sharedDir } from "./shared.js";
+import { isShared, sharedCheckpoint } from "./shared.js";
 
 const KIMI_TOKENS = [
 	"<|im_system|>",
@@ -69,7 +69,7 @@ export interface RealRig {
 	goldens: string;
 }
 
-export const REAL_RIGS: readonly RealRig[] = [
+const ALL_RIGS: readonly RealRig[] = [
 	{ titoModel: "qwen3", checkpoint: "qwen3", goldens: "qwen3" },
 	{ titoModel: "qwen35", checkpoint: "qwen3", goldens: "qwen3" },
 	{ titoModel: "qwen36", checkpoint: "qwen3", goldens: "qwen3" },
@@ -99,14 +99,13 @@ export const REAL_RIGS: readonly RealRig[] = [
 	{ titoModel: "kimi26", checkpoint: "kimi-k2", goldens: "kimi-k2" },
 ];
 
+/** Those whose checkpoint is here. */
+export const REAL_RIGS = ALL_RIGS.filter(({ checkpoint }) => isShared(checkpoint));
+
 export function realRig({ titoModel, checkpoint, template }: RealRig): Promise<FamilyRig> {
 	return familyRig(
 		titoModel,
 		sharedCheckpoint(checkpoint),
 		template === undefined ? null : sharedCheckpoint(template),
 	);
-}
-
-export function sharedCheckpoint(path: string): string {
-	return join(sharedDir ?? "", "checkpoints", path);
 }

@@ -1,28 +1,32 @@
-// Finds the shared checkpoints and golden prompts. Tests that need them skip themselves where they are absent.
+// Finds the golden sets: checkpoints, prompts of transformers, recorded sessions. Reads them; makes none.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { describe } from "vitest";
 import { parseJson } from "../../src/json/parse.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../../src/json/value.js";
 import type { PromptInput } from "../../src/tito/tito.js";
 
+/** In the repository: recorded sessions, and goldens over cut-down tokenizers (its SOURCES.md). */
+const SMALL = resolve(import.meta.dirname, "../fixtures/golden");
 const beside = resolve(import.meta.dirname, "../../../shared");
 
 /** Building a model's own tokenizer takes seconds, on a machine with other work to do many. */
 export const LOADING_MS = 180_000;
 
-/** The directory with `checkpoints/` and `golden/`; null where it is absent. */
-export const sharedDir: string | null =
+/** The whole set with the models' own tokenizers, 50 MB, where it is; else the small one. Holds `checkpoints/` and `golden/`. */
+export const sharedDir: string =
 	[process.env.ROLLPIN_SHARED, beside].find((dir) => dir !== undefined && existsSync(join(dir, "golden"))) ??
-	null;
+	SMALL;
 
-/** A `describe` for tests that need the shared files; skips itself, saying so, where they are absent. */
-export function describeWithShared(name: string, tests: () => void): void {
-	if (sharedDir === null)
-		console.warn(
-			`"${name}" is skipped: no shared checkpoints beside the repository, and ROLLPIN_SHARED is not set`,
-		);
-	describe.skipIf(sharedDir === null)(name, tests);
+/** Every golden set that is here: the small one is proven beside the whole one. */
+export const goldenSets: readonly string[] = [...new Set([SMALL, resolve(sharedDir)])];
+
+/** A file of the set's checkpoints; the small set lacks those that may not be passed on freely. */
+export function sharedCheckpoint(path: string): string {
+	return join(sharedDir, "checkpoints", path);
+}
+
+export function isShared(path: string): boolean {
+	return existsSync(sharedCheckpoint(path));
 }
 
 export function readJson(...path: string[]): JsonObject {
@@ -49,10 +53,21 @@ export function numbers(value: JsonValue | undefined): number[] {
 }
 
 /** Names of the golden template files whose checkpoint has a tokenizer. */
-export function goldenNames(): string[] {
-	if (sharedDir === null) return [];
-	const files = readdirSync(join(sharedDir, "golden/templates")).filter((name) => name.endsWith(".json"));
+export function goldenNames(set: string): string[] {
+	const files = readdirSync(join(set, "golden/templates")).filter((name) => name.endsWith(".json"));
 	return files.map((name) => name.slice(0, -5)).sort();
+}
+
+/** Sessions that were recorded with the server whose behaviour this one keeps, and the toy checkpoint they ran with. */
+export const recordingsDir = join(sharedDir, "golden/samples");
+
+/** Their folders. @throws Error when there is none: nothing would be proven then */
+export function recordedSessions(): string[] {
+	const names = readdirSync(recordingsDir).filter((name) =>
+		existsSync(join(recordingsDir, name, "session.json")),
+	);
+	if (names.length === 0) throw new Error(`${recordingsDir} has no recorded session`);
+	return names;
 }
 
 /** A JSON text as lossless values; for tests that write their input down. */
@@ -67,8 +82,8 @@ export interface GoldenCase {
 	golden: JsonObject;
 }
 
-export function goldenCases(name: string): GoldenCase[] {
-	const cases = list(readJson(sharedDir ?? "", "golden/templates", `${name}.json`).get("cases")).map(object);
+export function goldenCases(name: string, set = sharedDir): GoldenCase[] {
+	const cases = list(readJson(set, "golden/templates", `${name}.json`).get("cases")).map(object);
 	return cases.map((golden, at) => ({
 		label: `${name} case ${at} (${text(golden.get("name"))})`,
 		input: {

@@ -1,10 +1,9 @@
 // Requests as clients send them, each odd in one way: what the table of prompts (shown-rows.json) is about. Names of rows are its keys.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../src/base/package-root.js";
 import { familyNamed } from "../../src/tito/families/registry.js";
-import { sharedCheckpoint } from "./rigs.js";
-import { sharedDir } from "./shared.js";
+import { sharedCheckpoint } from "./shared.js";
 
 export interface Row {
 	messages: object[];
@@ -101,10 +100,10 @@ const TEMPLATES: Readonly<Record<string, () => string>> = {
 	kimi26: () => sharedCheckpoint("kimi-k2/chat_template.jinja"),
 };
 
-/** Null for a family whose prompts are made by code, and where the shared checkpoints are absent. */
+/** Null for a family whose prompts are made by code, and where its template is not in the golden set. */
 export function templateOf(family: string): string | null {
 	const { prompts } = familyNamed(family);
 	if (prompts.kind === "template") return prompts.template;
-	if (prompts.kind === "encoder" || (family !== "default" && sharedDir === null)) return null;
-	return readFileSync(TEMPLATES[family]?.() ?? "", "utf8");
+	const file = prompts.kind === "encoder" ? undefined : TEMPLATES[family]?.();
+	return file === undefined || !existsSync(file) ? null : readFileSync(file, "utf8");
 }

@@ -1,9 +1,9 @@
 // Recorded sessions of the reference server, played again: the same prompts to the engine, the same facts in GET.
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startRig } from "../support/worker-rig.js";
-import { sharedDir } from "../tito/shared.js";
+import { recordedSessions, recordingsDir } from "../tito/shared.js";
 
 interface GoldenSession {
 	mode: "linear" | "tree";
@@ -17,22 +17,17 @@ interface GoldenSession {
 	records: number;
 }
 
-const samples = sharedDir === null ? null : join(sharedDir, "golden", "samples");
-const cases =
-	samples === null
-		? []
-		: readdirSync(samples, { withFileTypes: true })
-				.filter((entry) => entry.isDirectory() && entry.name !== "checkpoint")
-				.map(({ name }) => ({
-					name,
-					golden: JSON.parse(readFileSync(join(samples, name, "session.json"), "utf8")) as GoldenSession,
-				}))
-				// The replay payloads' server settings are another room's business.
-				.filter(({ golden }) => Object.keys(golden.server).length === 0);
+const cases = recordedSessions()
+	.map((name) => ({
+		name,
+		golden: JSON.parse(readFileSync(join(recordingsDir, name, "session.json"), "utf8")) as GoldenSession,
+	}))
+	// The replay payloads' server settings are another room's business.
+	.filter(({ golden }) => Object.keys(golden.server).length === 0);
 
-describe.skipIf(cases.length === 0)("a recorded session of the reference server", () => {
+describe("a recorded session of the reference server", () => {
 	it.each(cases)("$name sends the same prompts and reads the same", async ({ golden }) => {
-		const rig = await startRig({ mode: golden.mode, checkpointDir: join(samples ?? "", "checkpoint") });
+		const rig = await startRig({ mode: golden.mode, checkpointDir: join(recordingsDir, "checkpoint") });
 		try {
 			const id = await rig.create();
 			for (const turn of golden.turns) {
