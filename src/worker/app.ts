@@ -4,6 +4,8 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono } from "hono";
 import { RollpinError } from "../base/errors.js";
 import { type PATHS, type PathOf, sessionPath, topPath } from "../base/paths.js";
+import type { FrontEnd } from "../wire/front-end.js";
+import { openaiChat } from "../wire/openai-chat/front-end.js";
 import { chat } from "./chat-route.js";
 import type { WorkerContext } from "./context.js";
 import { passThrough } from "./pass-through.js";
@@ -45,6 +47,10 @@ export function createApp(context: WorkerContext): Hono<Env> {
 		};
 	const id = (c: Context<Env>) => ownedId(context, c.req.param("id") ?? "");
 	const query = (c: Context<Env>) => new URL(c.req.url).searchParams;
+	const turn =
+		(frontEnd: FrontEnd): Handler =>
+		(c) =>
+			chat(context, frontEnd, id(c), new URL(c.req.url).search, c.env.incoming, c.env.outgoing);
 	const handlers: Handlers = {
 		"/sessions": {
 			GET: (c) => listSessions(context, query(c), c.env.outgoing),
@@ -62,7 +68,7 @@ export function createApp(context: WorkerContext): Hono<Env> {
 		},
 		"/sessions/{id}/verify": { POST: (c) => verifySession(context, id(c), c.env.outgoing) },
 		"/sessions/{id}/v1/chat/completions": {
-			POST: (c) => chat(context, id(c), new URL(c.req.url).search, c.env.incoming, c.env.outgoing),
+			POST: turn(openaiChat),
 		},
 		"/sessions/{id}/v1/model_info": {
 			GET: (c) => {

@@ -1,17 +1,89 @@
-// The log records of one chat's end. Formats what the route knows; decides nothing.
+// The log records of one chat: its start, what of it is worth a record of its own, and its end. Decides nothing.
+import { randomBytes } from "node:crypto";
 import type { RequestId, SessionId } from "../base/ids.js";
 import type { ToolsChange } from "../session/turn/tools-change.js";
-import type { RollbackReport, TurnReport } from "../session/turn/turn-report.js";
+import { emptyReport, type RollbackReport, type TurnReport } from "../session/turn/turn-report.js";
 import type { ChatDone } from "../telemetry/events.js";
 import type { Logger } from "../telemetry/logger.js";
+import type { WorkerContext } from "./context.js";
 
 /** How a chat ended, for its log record. */
-export interface ChatEnd {
+interface ChatEnd {
 	status: number;
 	code: string | null;
 	finishReason: string | null;
 	turn: number | null;
 	replyBytes: number;
+}
+
+export class ChatLog {
+	readonly reqId = randomBytes(4).toString("hex") as RequestId;
+	/** Filled by the turn. */
+	readonly report = emptyReport();
+	readonly end: ChatEnd = { status: 0, code: null, finishReason: null, turn: null, replyBytes: 0 };
+	/** The answer's text, which only `--log-content` lets into a log. */
+	answered: string | undefined;
+	readonly #context: Pick<WorkerContext, "admission" | "clock" | "logger">;
+	readonly #id: SessionId;
+	readonly #requestId: string;
+	readonly #startedMs: number;
+	#started = false;
+
+	/** @param requestId the client's, or the router's for it */
+	constructor(
+		context: Pick<WorkerContext, "admission" | "clock" | "logger">,
+		id: SessionId,
+		requestId: string,
+	) {
+		this.#context = context;
+		this.#id = id;
+		this.#requestId = requestId;
+		this.#startedMs = context.clock.monotonicMs();
+	}
+
+	/** @param asked the last message's text, with `--log-content` */
+	start(messages: number, asked: string | undefined): void {
+		this.#started = true;
+		const { admission, logger } = this.#context;
+		logger.event(
+			"chat_start",
+			{
+				req_id: this.reqId,
+				session_id: this.#id,
+				x_request_id: this.#requestId,
+				messages,
+				inflight_now: admission.inflight,
+				...(asked === undefined ? {} : { content: asked }),
+			},
+			`${messages} messages`,
+		);
+	}
+
+	/** Every end has a start, also that of a chat whose body could not be read. */
+	startIfMissing(): void {
+		if (!this.#started) this.start(0, undefined);
+	}
+
+	/** The last record, with all that came before it in the turn. */
+	finish(): void {
+		const { admission, clock, logger } = this.#context;
+		const { end, report, reqId } = this;
+		const id = this.#id;
+		if (report.rollback !== null) logRollback(logger, reqId, id, report.rollback);
+		if (report.branch !== null) logBranch(logger, reqId, id, report.branch);
+		if (report.refused !== null) logRefused(logger, reqId, id, report.refused);
+		if (report.controlText !== null) logControlText(logger, reqId, id, report.controlText);
+		if (report.toolsChange !== null) logToolsChange(logger, reqId, id, report.toolsChange);
+		const totalMs = clock.monotonicMs() - this.#startedMs;
+		logger.event(
+			"chat_done",
+			{
+				...chatDone(reqId, id, end, report, totalMs, admission.inflight),
+				...(this.answered === undefined ? {} : { content: this.answered }),
+			},
+			endText(end, report, totalMs),
+		);
+	}
 }
 
 const ROLLBACK: Record<RollbackReport["kind"], string> = {
@@ -20,7 +92,7 @@ const ROLLBACK: Record<RollbackReport["kind"], string> = {
 	replaced: "an altered answer came back (--on-altered-answer replace), and this takes the place of turn",
 };
 
-export function logRollback(logger: Logger, reqId: RequestId, id: SessionId, rollback: RollbackReport): void {
+function logRollback(logger: Logger, reqId: RequestId, id: SessionId, rollback: RollbackReport): void {
 	const { discarded, head, index, kind, path } = rollback;
 	logger.event(
 		"rollback",
@@ -31,7 +103,7 @@ export function logRollback(logger: Logger, reqId: RequestId, id: SessionId, rol
 	);
 }
 
-export function logBranch(
+function logBranch(
 	logger: Logger,
 	reqId: RequestId,
 	id: SessionId,
@@ -44,7 +116,7 @@ export function logBranch(
 	);
 }
 
-export function logRefused(
+function logRefused(
 	logger: Logger,
 	reqId: RequestId,
 	id: SessionId,
@@ -57,7 +129,7 @@ export function logRefused(
 	);
 }
 
-export function logControlText(
+function logControlText(
 	logger: Logger,
 	reqId: RequestId,
 	id: SessionId,
@@ -77,7 +149,7 @@ const TOOLS_CHANGE = {
 	replaced: "it brings other tools",
 };
 
-export function logToolsChange(
+function logToolsChange(
 	logger: Logger,
 	reqId: RequestId,
 	id: SessionId,
@@ -91,7 +163,7 @@ export function logToolsChange(
 	);
 }
 
-export function chatDone(
+function chatDone(
 	reqId: RequestId,
 	id: SessionId,
 	end: ChatEnd,
@@ -121,7 +193,7 @@ export function chatDone(
 	};
 }
 
-export function endText(end: ChatEnd, report: TurnReport, totalMs: number): string {
+function endText(end: ChatEnd, report: TurnReport, totalMs: number): string {
 	const what =
 		end.turn === null ? (end.code ?? "no turn") : `turn ${end.turn} (${end.finishReason ?? "no reason"})`;
 	return `${end.status} ${what}, ${Math.round(totalMs)} ms, ${report.promptTokens}+${report.completionTokens} tokens`;

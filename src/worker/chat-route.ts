@@ -1,27 +1,15 @@
-// POST chat completions: admission, body, turn, answer, and the two log records. Decides nothing about history.
-import { randomBytes } from "node:crypto";
+// POST of a chat, by whatever wire: admission, body, turn, answer. Decides nothing about history and knows no wire by name.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
-import type { RequestId, SessionId } from "../base/ids.js";
+import type { SessionId } from "../base/ids.js";
 import { writeJson } from "../json/parse.js";
-import type { TurnOutcome } from "../session/turn/run-turn.js";
 import { type TakeTurnDeps, takeTurn } from "../session/turn/take-turn.js";
-import { emptyReport } from "../session/turn/turn-report.js";
-import { type ChatBody, parseChatBody } from "../wire/openai-chat/chat-body.js";
-import { refuseFields } from "../wire/openai-chat/refused-fields.js";
-import { repeatedReply, turnReply, type WireReply } from "../wire/openai-chat/replies.js";
-import type { StreamForm } from "../wire/openai-chat/sse.js";
-import { SseKeepalive } from "../wire/openai-chat/sse-keepalive.js";
-import {
-	type ChatEnd,
-	chatDone,
-	endText,
-	logBranch,
-	logControlText,
-	logRefused,
-	logRollback,
-	logToolsChange,
-} from "./chat-log.js";
+import { type ChatBody, parseChatBody } from "../wire/chat-body.js";
+import type { AnswerForm, FrontEnd, WireOutcome, WireReply } from "../wire/front-end.js";
+import { refuseFields } from "../wire/refused-fields.js";
+import { StreamKeepalive } from "../wire/stream-keepalive.js";
+import type { ChatTicket } from "./admission.js";
+import { ChatLog } from "./chat-log.js";
 import { CLIENT_GONE_STATUS, ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
 import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.js";
@@ -30,54 +18,36 @@ import { requestIdOf, sendError, sendPieces } from "./respond.js";
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
+/** A chat that was read, and how its client wants the answer. */
+type ReadChat = ChatBody & { form: AnswerForm };
+
 export async function chat(
 	context: WorkerContext,
+	frontEnd: FrontEnd,
 	id: SessionId,
 	query: string,
 	request: IncomingMessage,
 	response: ServerResponse,
 ): Promise<void> {
-	const { admission, clock, config, logger } = context;
-	const startedMs = clock.monotonicMs();
+	const { admission, clock, config, counters } = context;
 	const arrivedAt = clock.nowS();
-	const reqId = randomBytes(4).toString("hex") as RequestId;
-	const report = emptyReport();
-	const end: ChatEnd = { status: 0, code: null, finishReason: null, turn: null, replyBytes: 0 };
+	const log = new ChatLog(context, id, requestIdOf(request));
+	const { end, report, reqId } = log;
 	const gone = new AbortController();
 	const onClose = () => {
 		if (!response.writableFinished) gone.abort(new ClientGone());
 	};
 	response.once("close", onClose);
-	let ticket: ReturnType<typeof admission.enter> | null = null;
-	let messages = 0;
-	/** Message text, which only `--log-content` lets into a log. */
-	const content: { asked?: string; answered?: string } = {};
-	const start = () =>
-		logger.event(
-			"chat_start",
-			{
-				req_id: reqId,
-				session_id: id,
-				x_request_id: requestIdOf(request),
-				messages,
-				inflight_now: admission.inflight,
-				...(content.asked === undefined ? {} : { content: content.asked }),
-			},
-			`${messages} messages`,
-		);
-	let started = false;
-	/** Set when the request has been read. */
-	const read: { stream: StreamForm | null; keepalive: SseKeepalive | null } = {
-		stream: null,
-		keepalive: null,
-	};
+	let ticket: ChatTicket | null = null;
+	/** Null until the client is known to want a stream. */
+	const signs: { keepalive: StreamKeepalive | null } = { keepalive: null };
 	try {
 		ticket = admission.enter();
 		const { grow, hold } = ticket;
 		const body = await readBody(request, config.limits.maxBodyBytes, hold);
 		requireJson(request, body);
 		const key = idempotencyKey(request);
-		const outcome = await takeTurn<ChatBody, EngineTurn, RefusedTurn>(
+		const { content, outcome } = await takeTurn<ReadChat, EngineTurn, RefusedTurn>(
 			{
 				id,
 				arrivedAt,
@@ -85,21 +55,19 @@ export async function chat(
 				client: gone.signal,
 				cancelWhenGone: config.onDisconnect === "cancel",
 				async read(resent) {
-					const parsed = parseChatBody(body, resent, {
+					const decoded = frontEnd.decode(body);
+					const read = parseChatBody(decoded.chat, resent, {
 						maxMessages: config.limits.maxMessages,
 						maxDepth: config.limits.maxJsonDepth,
 					});
-					refuseFields(body, parsed.scan, config);
-					messages = parsed.messages.count;
-					if (config.log.content) content.asked = parsed.messages.bytes(messages - 1).toString("utf8");
-					started = true;
-					start();
-					if (parsed.stream) read.stream = parsed.streamed;
-					if (parsed.stream && config.sseKeepaliveMs > 0)
-						read.keepalive = new SseKeepalive(response, config.sseKeepaliveMs);
+					const form = decoded.answer(read);
+					refuseFields(read, config);
+					log.start(read.messages.count, config.log.content ? lastMessage(read) : undefined);
+					if (form.stream && config.sseKeepaliveMs > 0)
+						signs.keepalive = new StreamKeepalive(response, config.sseKeepaliveMs, frontEnd.stream);
 					// Its release decides how tools are rendered.
 					await context.gate?.pass();
-					return parsed;
+					return { ...read, form };
 				},
 				generateFor: (session, parsed) =>
 					generateThrough(context, session, { parsed, query, request, reqId, onReplyBytes: grow }),
@@ -107,55 +75,40 @@ export async function chat(
 			turnDeps(context),
 			report,
 		);
-		const reply = wireReply(outcome, read.stream);
-		if (outcome.kind === "turn") context.counters.turnsCompleted++;
-		read.keepalive?.stop();
-		if (report.rollback !== null) context.counters.rollbacks++;
-		if (report.branch !== null) context.counters.branches++;
-		if (report.rollback !== null && !response.headersSent)
-			response.setHeader("x-rollpin-discarded-turn", report.rollback.discarded);
-		describe(end, outcome);
-		if (config.log.content && outcome.kind === "turn") {
-			content.answered = writeJson(outcome.generation.message);
+		signs.keepalive?.stop();
+		if (outcome.kind === "turn") counters.turnsCompleted++;
+		if (report.branch !== null) counters.branches++;
+		if (report.rollback !== null) {
+			counters.rollbacks++;
+			if (!response.headersSent) response.setHeader("x-rollpin-discarded-turn", report.rollback.discarded);
 		}
-		end.status = reply.status;
-		if (read.keepalive?.begun && reply.status !== 200)
-			read.keepalive.refuse(reply.status, Buffer.concat(reply.pieces));
-		else await send(response, reply, end);
+		describe(log, outcome);
+		if (config.log.content && outcome.kind === "turn") log.answered = writeJson(outcome.generation.message);
+		if (outcome.kind === "refused" && signs.keepalive?.begun) signs.keepalive.refuse(outcome.refusal);
+		else await send(response, content.form.encode(outcome), log);
 	} catch (error) {
-		read.keepalive?.stop();
+		signs.keepalive?.stop();
 		if (error instanceof ClientGone || gone.signal.aborted) {
 			end.status = CLIENT_GONE_STATUS;
 			end.code = "client_gone";
 			response.destroy();
 		} else {
-			const inStream = read.keepalive?.begun === true && !response.writableEnded ? read.keepalive : null;
-			const shown = sendError(request, response, error, logger, inStream);
+			const inStream = signs.keepalive?.begun === true && !response.writableEnded ? signs.keepalive : null;
+			const shown = sendError(request, response, error, context.logger, inStream, frontEnd.encodeError);
 			end.status = shown.status;
 			end.code = shown.code;
 		}
 	} finally {
 		response.off("close", onClose);
-		read.keepalive?.stop();
-		if (!started) start();
+		log.startIfMissing();
 		ticket?.leave();
-		if (report.rollback !== null) logRollback(logger, reqId, id, report.rollback);
-		if (report.branch !== null) logBranch(logger, reqId, id, report.branch);
-		if (report.refused !== null) {
-			context.counters.historyRefused++;
-			logRefused(logger, reqId, id, report.refused);
-		}
-		if (report.controlText !== null) logControlText(logger, reqId, id, report.controlText);
-		if (report.toolsChange !== null) logToolsChange(logger, reqId, id, report.toolsChange);
-		logger.event(
-			"chat_done",
-			{
-				...chatDone(reqId, id, end, report, clock.monotonicMs() - startedMs, admission.inflight),
-				...(content.answered === undefined ? {} : { content: content.answered }),
-			},
-			endText(end, report, clock.monotonicMs() - startedMs),
-		);
+		if (report.refused !== null) counters.historyRefused++;
+		log.finish();
 	}
+}
+
+function lastMessage({ messages }: ChatBody): string {
+	return messages.bytes(messages.count - 1).toString("utf8");
 }
 
 function turnDeps({ clock, config, placing, registry, store, tito }: WorkerContext): TakeTurnDeps {
@@ -174,15 +127,9 @@ function turnDeps({ clock, config, placing, registry, store, tito }: WorkerConte
 	};
 }
 
-function wireReply(outcome: TurnOutcome<EngineTurn, RefusedTurn>, stream: StreamForm | null): WireReply {
-	if (outcome.kind === "turn") return turnReply(outcome, stream);
-	if (outcome.kind === "repeat") return repeatedReply(outcome, stream);
-	const { status, headers, body } = outcome.refusal;
-	return { status, headers, pieces: [body], byteLength: body.length };
-}
-
-function describe(end: ChatEnd, outcome: TurnOutcome<EngineTurn, RefusedTurn>): void {
+function describe({ end }: ChatLog, outcome: WireOutcome): void {
 	if (outcome.kind === "refused") {
+		end.status = outcome.refusal.status;
 		end.code = "upstream_status";
 		return;
 	}
@@ -190,13 +137,14 @@ function describe(end: ChatEnd, outcome: TurnOutcome<EngineTurn, RefusedTurn>): 
 	end.turn = outcome.header.id;
 }
 
-async function send(response: ServerResponse, reply: WireReply, end: ChatEnd): Promise<void> {
+async function send(response: ServerResponse, reply: WireReply, { end }: ChatLog): Promise<void> {
+	end.status = reply.status;
+	end.replyBytes = reply.byteLength;
 	if (!response.headersSent) {
 		response.statusCode = reply.status;
 		for (const [name, value] of reply.headers) response.setHeader(name, value);
 		response.setHeader("content-length", reply.byteLength);
 	}
-	end.replyBytes = reply.byteLength;
 	await sendPieces(response, reply.pieces);
 }
 

@@ -8,7 +8,7 @@ import { upstreamHeaders } from "../engine/http/headers.js";
 import { spliceRequest, upstreamFields } from "../engine/sglang/request-body.js";
 import type { Session } from "../session/life/session.js";
 import type { Generate, GeneratedReply } from "../session/turn/generation.js";
-import type { ChatBody } from "../wire/openai-chat/chat-body.js";
+import type { ChatBody } from "../wire/chat-body.js";
 import type { WorkerContext } from "./context.js";
 
 export type EngineTurn = Generation & GeneratedReply;

@@ -31,6 +31,7 @@ function toRollpinError(error: unknown): RollpinError {
 
 /**
  * Answers with the error, or cuts the connection when an answer is under way already.
+ * @param encode of the wire that the client speaks; OpenAI's shape where it speaks none
  * @param inStream takes the error instead when the reply is an event stream that has only had comments so far
  */
 export function sendError(
@@ -39,6 +40,7 @@ export function sendError(
 	error: unknown,
 	logger: Logger,
 	inStream: { fail(error: RollpinError): void } | null = null,
+	encode: (error: RollpinError) => string = errorBody,
 ): RollpinError {
 	const shown = toRollpinError(error);
 	if (shown.code === "internal" && !(error instanceof ClientGone)) {
@@ -62,7 +64,7 @@ export function sendError(
 	if (shown.allow !== undefined) response.setHeader("allow", shown.allow);
 	// Unread rest of a refused body: the connection can't be used again.
 	if (!request.readableEnded && shown.status === 413) response.setHeader("connection", "close");
-	sendJson(response, shown.status, errorBody(shown));
+	sendJson(response, shown.status, encode(shown));
 	return shown;
 }
 

@@ -7,7 +7,7 @@ import { parseJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
 import type { PayloadChoice } from "../reads/records.js";
 import { sessionPieces, whileOpen } from "../reads/session-json.js";
-import { refuseOverrides } from "../wire/openai-chat/refused-fields.js";
+import { refuseOverrides } from "../wire/refused-fields.js";
 import type { WorkerContext } from "./context.js";
 import { parseCreateBody, parseExtendBody } from "./create-body.js";
 import { readBody, requireJson } from "./read-body.js";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { PathState } from "../../src/session/path/path-state.js";
 import type { TurnHeader } from "../../src/store/store.js";
-import { parseChatBody } from "../../src/wire/openai-chat/chat-body.js";
+import { parseChatBody } from "../../src/wire/chat-body.js";
 
 it("an idle session keeps of a request's body no more than its messages", () => {
 	const note = "j".repeat(1024 * 1024);

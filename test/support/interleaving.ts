@@ -22,7 +22,7 @@ import type {
 	TurnHeader,
 } from "../../src/store/store.js";
 import type { Tito } from "../../src/tito/tito.js";
-import { parseChatBody } from "../../src/wire/openai-chat/chat-body.js";
+import { parseChatBody } from "../../src/wire/chat-body.js";
 
 export interface Message {
 	role: "user" | "assistant";
@@ -217,7 +217,7 @@ export class Interleaving {
 
 	async #run(chat: Chat, client: AbortSignal): Promise<Ending> {
 		const body = Buffer.from(JSON.stringify({ messages: chat.messages }));
-		const outcome = await takeTurn(
+		const { outcome } = await takeTurn(
 			{
 				id: SESSION,
 				arrivedAt: this.#nowMs / 1000,

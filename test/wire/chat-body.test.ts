@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { JsonSyntaxError } from "../../src/json/parse.js";
-import { parseChatBody } from "../../src/wire/openai-chat/chat-body.js";
+import { parseChatBody } from "../../src/wire/chat-body.js";
 
 const parse = (text: string) => parseChatBody(Buffer.from(text), null, { maxMessages: 100, maxDepth: 64 });
 

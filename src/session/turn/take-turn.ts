@@ -39,6 +39,7 @@ export interface TakeTurnDeps extends Omit<TurnDeps, "policy" | "matcher"> {
 
 /**
  * @param report filled on the way, whatever the end
+ * @returns what `read` gave, and how the turn ended
  * @throws RollpinError `session_deleted`, `session_expired` and whatever `read`, the template, the limits and the engine
  * refuse; `client`'s reason when the client left
  */
@@ -46,7 +47,7 @@ export async function takeTurn<Content extends RequestContent, Generated extends
 	call: TurnCall<Content, Generated, Refused>,
 	deps: TakeTurnDeps,
 	report: TurnReport,
-): Promise<TurnOutcome<Generated, Refused>> {
+): Promise<{ content: Content; outcome: TurnOutcome<Generated, Refused> }> {
 	const { client, id } = call;
 	const { registry } = deps;
 	const known = await registry.find(id);
@@ -67,13 +68,9 @@ export async function takeTurn<Content extends RequestContent, Generated extends
 			clientGone: call.cancelWhenGone ? client : undefined,
 		};
 		const placing = deps.placing(session.meta);
-		return await runTurn(
-			session,
-			request,
-			call.generateFor(session, content),
-			{ ...deps, ...placing },
-			report,
-		);
+		const generate = call.generateFor(session, content);
+		const outcome = await runTurn(session, request, generate, { ...deps, ...placing }, report);
+		return { content, outcome };
 	} finally {
 		done();
 	}

@@ -2,32 +2,23 @@
 import { parseJson } from "../../json/parse.js";
 import { tokenIdsText } from "../../json/token-text.js";
 import type { JsonObject } from "../../json/value.js";
-import type { CommittedReply } from "../../session/turn/committed-reply.js";
-import type { TurnOutcome } from "../../session/turn/run-turn.js";
-import type { EngineTurn } from "../../worker/generate.js";
+import type { WireOutcome, WireRefusal, WireReply } from "../front-end.js";
 import { clientReply, type ReplyPart } from "./client-reply.js";
-import { SSE_HEADERS, type StreamForm, sseBody } from "./sse.js";
+import { SSE_HEADERS, type StreamContent, sseBody } from "./sse.js";
 
-export interface WireReply {
-	status: number;
-	headers: ReadonlyArray<readonly [string, string]>;
-	pieces: readonly Buffer[];
-	byteLength: number;
-}
-
-/** The marker by which a client knows an aborted generation: libraries rewrite finish_reason (contract section 5). */
+/** The marker by which a client knows an aborted generation: libraries rewrite finish_reason. */
 const ABORTED: readonly [string, string] = ["x-sglang-aborted", "1"];
 const REPEATED: readonly [string, string] = ["idempotent-replayed", "true"];
 
 /** The answer to the chat that made the turn. */
 export function turnReply(
-	outcome: Extract<TurnOutcome<EngineTurn, never>, { kind: "turn" }>,
-	stream: StreamForm | null,
+	outcome: Extract<WireOutcome, { kind: "turn" }>,
+	content: StreamContent | null,
 ): WireReply {
 	const { generation, header, prompt } = outcome;
 	const marks = header.status === "provisional" ? [ABORTED] : [];
-	if (stream !== null)
-		return streamed(generation.reply, generation.message, header.finishReason, stream, marks);
+	if (content !== null)
+		return streamed(generation.reply, generation.message, header.finishReason, content, marks);
 	const pieces = clientReply(
 		generation.reply,
 		generation.excerpts,
@@ -38,12 +29,15 @@ export function turnReply(
 }
 
 /** The committed answer once more. */
-export function repeatedReply(repeat: CommittedReply, stream: StreamForm | null): WireReply {
+export function repeatedReply(
+	repeat: Extract<WireOutcome, { kind: "repeat" }>,
+	content: StreamContent | null,
+): WireReply {
 	const { header, reply } = repeat;
 	const range = header.replyMessage;
-	if (stream !== null) {
+	if (content !== null) {
 		const message = parseJson(reply.subarray(range.start, range.end)) as JsonObject;
-		return streamed(reply, message, header.finishReason, stream, [REPEATED]);
+		return streamed(reply, message, header.finishReason, content, [REPEATED]);
 	}
 	const promptText = tokenIdsText(repeat.promptIds);
 	const parts = header.replyHoles.map((hole): ReplyPart => {
@@ -60,14 +54,19 @@ export function repeatedReply(repeat: CommittedReply, stream: StreamForm | null)
 	);
 }
 
+/** The engine's own answer, as it came. */
+export function refusedReply({ status, headers, body }: WireRefusal): WireReply {
+	return { status, headers, pieces: [body], byteLength: body.length };
+}
+
 function streamed(
 	reply: Buffer,
 	message: JsonObject,
 	finishReason: string | null,
-	form: StreamForm,
+	content: StreamContent,
 	marks: ReadonlyArray<readonly [string, string]>,
 ): WireReply {
-	return whole([...SSE_HEADERS, ...marks], [Buffer.from(sseBody(reply, message, finishReason, form))]);
+	return whole([...SSE_HEADERS, ...marks], [Buffer.from(sseBody(reply, message, finishReason, content))]);
 }
 
 function whole(headers: WireReply["headers"], pieces: readonly Buffer[]): WireReply {

@@ -15,7 +15,7 @@ export const SSE_HEADERS: ReadonlyArray<readonly [string, string]> = [
 ];
 
 /** What the client asked to have in its stream. */
-export interface StreamForm {
+export interface StreamContent {
 	/** `logprobs` of the choice; what we asked for on our own account is not told. */
 	logprobs: boolean;
 	/** `stream_options.include_usage`: a last chunk with the usage and no choice; without it the one chunk has the usage. */
@@ -30,7 +30,7 @@ export function sseBody(
 	reply: Buffer,
 	message: JsonObject,
 	finishReason: string | null,
-	form: StreamForm,
+	content: StreamContent,
 ): string {
 	const root = members(reply);
 	const field = (key: string): JsonValue => parsed(root(key));
@@ -42,7 +42,7 @@ export function sseBody(
 			["model", field("model")],
 			["choices", choices],
 		]);
-		if (usage !== null || form.usageChunk) fields.set("usage", usage);
+		if (usage !== null || content.usageChunk) fields.set("usage", usage);
 		return `data: ${writeJson(fields)}\n\n`;
 	};
 	const deltas = deltasOf(message);
@@ -55,10 +55,10 @@ export function sseBody(
 			["finish_reason", last ? finishReason : null],
 		]);
 		// Of all tokens at once: which belong to which chunk the engine does not say.
-		if (at === 0 && form.logprobs) choice.set("logprobs", parsed(logprobsBytes(root("choices"))));
-		return chunk([choice], last && !form.usageChunk ? usage : null);
+		if (at === 0 && content.logprobs) choice.set("logprobs", parsed(logprobsBytes(root("choices"))));
+		return chunk([choice], last && !content.usageChunk ? usage : null);
 	});
-	if (form.usageChunk && usage !== null) chunks.push(chunk([], usage));
+	if (content.usageChunk && usage !== null) chunks.push(chunk([], usage));
 	return `${chunks.join("")}data: [DONE]\n\n`;
 }
 

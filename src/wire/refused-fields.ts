@@ -1,10 +1,10 @@
 // Which fields of a chat are refused because the record could not tell the truth with them, or the client would get less
 // than it asked for. Pure; reads only so much of a value as tells whether it asks for anything.
-import { RollpinError } from "../../base/errors.js";
-import { parseJson } from "../../json/parse.js";
-import type { ObjectScan } from "../../json/scan.js";
-import type { JsonObject, JsonValue } from "../../json/value.js";
-import { JsonNumber } from "../../json/value.js";
+import { RollpinError } from "../base/errors.js";
+import { parseJson } from "../json/parse.js";
+import type { JsonObject, JsonValue } from "../json/value.js";
+import { JsonNumber } from "../json/value.js";
+import type { ChatBody } from "./chat-body.js";
 
 interface Rule {
 	/** Values that ask for nothing; null and a missing field never do. */
@@ -77,7 +77,7 @@ const SAMPLING_RULES: ReadonlyArray<readonly [field: string, Rule]> = [
 const NEUTRAL_BYTES = 256;
 
 /** @throws RollpinError `invalid_request` naming the first field that is refused, the rule and the remedy */
-export function refuseFields(body: Buffer, scan: ObjectScan, rules: FieldRules): void {
+export function refuseFields({ body, scan }: Pick<ChatBody, "body" | "scan">, rules: FieldRules): void {
 	const spelled = new Map(scan.fields.map((field) => [field.key, field]));
 	for (const [field, rule] of rulesFor(rules)) {
 		const range = spelled.get(field);

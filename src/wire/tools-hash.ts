@@ -1,8 +1,8 @@
 // Tells one request's tools from another's by a short hash, so that no stored request has to be read for it.
 import { createHash } from "node:crypto";
-import { BoundedCache } from "../../base/bounded-cache.js";
-import { writeJson } from "../../json/parse.js";
-import type { JsonValue } from "../../json/value.js";
+import { BoundedCache } from "../base/bounded-cache.js";
+import { writeJson } from "../json/parse.js";
+import type { JsonValue } from "../json/value.js";
 
 /** Hex digits: 64 bits, far from chance for the few lists of tools that one session sees. */
 const DIGITS = 16;

@@ -1,8 +1,8 @@
 // The streamed form of a finished reply: what clients that read chunk by chunk make of it.
 import { describe, expect, test } from "vitest";
-import { parseJson } from "../../src/json/parse.js";
-import type { JsonObject } from "../../src/json/value.js";
-import { sseBody } from "../../src/wire/openai-chat/sse.js";
+import { parseJson } from "../../../src/json/parse.js";
+import type { JsonObject } from "../../../src/json/value.js";
+import { sseBody } from "../../../src/wire/openai-chat/sse.js";
 
 interface Chunk {
 	id: string;

@@ -1,13 +1,12 @@
-// A chat request's bytes into plain values. Validates before anything is locked or changed; parses only what is new.
-import { RollpinError } from "../../base/errors.js";
-import { parseJson } from "../../json/parse.js";
-import { type ObjectScan, scanObject } from "../../json/scan.js";
-import { JsonNumber, type JsonValue } from "../../json/value.js";
-import { elementRanges } from "../../session/path/request-elements.js";
-import { RequestMessages, type SharedMessages } from "../../session/path/request-messages.js";
-import type { TemplateInput } from "../../session/turn/generation.js";
-import { templateInput } from "../../session/turn/template-input.js";
-import type { StreamForm } from "./sse.js";
+// The chat that a front end decoded, into plain values: the same for every wire. Validates before anything is locked or changed; parses only what is new.
+import { RollpinError } from "../base/errors.js";
+import { parseJson } from "../json/parse.js";
+import { type ObjectScan, scanObject } from "../json/scan.js";
+import { JsonNumber, type JsonValue } from "../json/value.js";
+import { elementRanges } from "../session/path/request-elements.js";
+import { RequestMessages, type SharedMessages } from "../session/path/request-messages.js";
+import type { TemplateInput } from "../session/turn/generation.js";
+import { templateInput } from "../session/turn/template-input.js";
 import { toolsHash } from "./tools-hash.js";
 
 export interface ChatBody {
@@ -17,9 +16,8 @@ export interface ChatBody {
 	template: TemplateInput;
 	/** Of the tools that the template is given; null without any. */
 	toolsHash: string | null;
-	stream: boolean;
-	/** What a stream is to hold. */
-	streamed: StreamForm;
+	/** A top-level field's value, of the last one where there are several; undefined without it. */
+	field(key: string): JsonValue | undefined;
 }
 
 /** JSON values of one request that are read as such: far more than any history has, and less than a second's work. */
@@ -73,14 +71,6 @@ export function parseChatBody(body: Buffer, shared: SharedMessages | null, limit
 		const bytes = spelled(key);
 		return bytes === null ? undefined : parseJson(bytes, { maxDepth, budget });
 	};
-	const stream = field("stream") ?? false;
-	if (typeof stream !== "boolean") throw invalid("stream", "must be true or false");
-	const streamOptions = stream ? field("stream_options") : null;
-	const topLogprobs = field("top_logprobs");
-	const streamed = {
-		logprobs: field("logprobs") === true || (topLogprobs instanceof JsonNumber && topLogprobs.value > 0),
-		usageChunk: streamOptions instanceof Map && streamOptions.get("include_usage") === true,
-	};
 	const n = field("n") ?? null;
 	if (n !== null && !(n instanceof JsonNumber && n.value === 1)) {
 		throw invalid("n", "must be 1: a session records one generation per turn");
@@ -107,8 +97,7 @@ export function parseChatBody(body: Buffer, shared: SharedMessages | null, limit
 		messages,
 		template,
 		toolsHash: toolsHash(chosenBytes(spelled, template.tools === tools), template.tools),
-		stream,
-		streamed,
+		field,
 	};
 }
 

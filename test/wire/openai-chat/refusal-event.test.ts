@@ -1,6 +1,6 @@
 // What a client reads of an engine's refusal that came when its stream had begun.
 import { expect, it } from "vitest";
-import { refusalEvent } from "../../src/wire/openai-chat/refusal-event.js";
+import { refusalEvent } from "../../../src/wire/openai-chat/refusal-event.js";
 
 const error = (status: number, body: string) => {
 	const event = refusalEvent(status, Buffer.from(body));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clientReply, type ReplyPart } from "../../src/wire/openai-chat/client-reply.js";
+import { clientReply, type ReplyPart } from "../../../src/wire/openai-chat/client-reply.js";
 
 const PROMPT = [Buffer.from("7,8")];
 
