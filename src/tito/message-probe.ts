@@ -1,14 +1,21 @@
 // What of a message reaches the prompt: found out by rendering two small conversations and comparing. Keeps no conversation.
 import { RollpinError } from "../base/errors.js";
-import type { JsonObject, JsonValue } from "../json/value.js";
+import type { JsonObject } from "../json/value.js";
 import type { ConversationRenderer } from "./family.js";
+import {
+	call,
+	callMessage,
+	FIRST,
+	JOINED_WITH,
+	result,
+	SECOND,
+	spoken,
+	textPart,
+	user,
+} from "./probe-messages.js";
 import type { TemplateKwargs } from "./tito.js";
 
-/** What SGLang joins texts with for a template that does not read lists (`process_content_for_template_format`). */
-const JOINED_WITH = " ";
 /** Not what a template trims, strips or looks for. */
-const FIRST = "probeqa";
-const SECOND = "probeqb";
 const VALUE = "probeqv";
 /** Stands for every name that the template's source does not spell. */
 const UNKNOWN_FIELD = "probeq_field";
@@ -57,9 +64,8 @@ export class MessageProbe {
 
 	/** Null where the texts are not in the prompt: some templates refuse a conversation of a system message alone. */
 	#probedSeparator(role: string, calling: boolean, followed: boolean): string | null {
-		const part = (text: string): JsonObject => new Map([...TEXT_PART, ["text", text]]);
 		const change = (message: JsonObject) => {
-			message.set("content", [part(FIRST), part(SECOND)]);
+			message.set("content", [textPart(FIRST), textPart(SECOND)]);
 			if (!calling) message.delete("tool_calls");
 		};
 		const text = this.#prompt(role, change, followed);
@@ -78,12 +84,8 @@ export class MessageProbe {
 
 	/** Null when the template refuses it. */
 	#prompt(role: string, change: (message: JsonObject) => void, followed: boolean): string | null {
-		const message: JsonObject = new Map<string, JsonValue>([
-			["role", role],
-			["content", "probe"],
-		]);
+		const message = role === "tool" ? result("probe") : spoken(role, "probe");
 		if (role === "assistant") message.set("tool_calls", [call()]);
-		if (role === "tool") message.set("tool_call_id", "call_1");
 		change(message);
 		const messages = [...before(role), message, ...(followed ? [user("and then")] : [])];
 		try {
@@ -99,8 +101,6 @@ export class MessageProbe {
 export function wordsOf(source: string): Set<string> {
 	return new Set(source.match(/[A-Za-z_]\w*/g) ?? []);
 }
-
-const TEXT_PART: ReadonlyArray<[string, JsonValue]> = [["type", "text"]];
 
 function unknownIn(field: string): string {
 	return CALL_FIELD.test(field) ? `tool_calls[].${UNKNOWN_FIELD}` : UNKNOWN_FIELD;
@@ -123,33 +123,5 @@ function setField(message: JsonObject, field: string): void {
 function before(role: string): JsonObject[] {
 	if (role === "system" || role === "developer") return [];
 	if (role !== "tool") return [user("first")];
-	return [
-		user("first"),
-		new Map<string, JsonValue>([
-			["role", "assistant"],
-			["content", ""],
-			["tool_calls", [call()]],
-		]),
-	];
-}
-
-function user(content: string): JsonObject {
-	return new Map([
-		["role", "user"],
-		["content", content],
-	]);
-}
-
-function call(): JsonObject {
-	return new Map<string, JsonValue>([
-		["id", "call_1"],
-		["type", "function"],
-		[
-			"function",
-			new Map<string, JsonValue>([
-				["name", "run"],
-				["arguments", "{}"],
-			]),
-		],
-	]);
+	return [user("first"), callMessage(call())];
 }

@@ -1,17 +1,22 @@
 // How one chat template takes messages: which roles, lists, fields it writes. Found out by rendering small ones; each answer kept.
 import type { JsonObject, JsonValue } from "../json/value.js";
 import type { MessageForm } from "./messages.js";
+import {
+	CALL_ID,
+	CALLED,
+	call,
+	callMessage,
+	FIRST,
+	JOINED_WITH,
+	result,
+	SECOND,
+	spoken,
+	textPart,
+	user,
+} from "./probe-messages.js";
 import type { Spelling } from "./rendered-text.js";
 
-/** What SGLang joins texts with for a template that reads no lists (`process_content_for_template_format`). */
-const JOINED_WITH = " ";
-/** Not what a template trims, strips or looks for. */
-const FIRST = "probeqa";
-const SECOND = "probeqb";
 const THIRD = "probeqc";
-/** Name of the called tool. */
-const CALLED = "probeqrun";
-const CALL_ID = "probeqid";
 const OTHER_ID = "probeqother";
 const MADE_UP_ROLE = "probeqrole";
 
@@ -54,7 +59,7 @@ export class TemplateForm implements MessageForm, Spelling {
 				["zprobeq", new Map([...named("yprobeq", FIRST), ...named("bprobeq", SECOND)])],
 				["aprobeq", `${THIRD}é`],
 			]);
-			const asked = [user("first"), spoken("assistant", "").set("tool_calls", [call(args)])];
+			const asked = [user("first"), callMessage(call(args))];
 			const text = this.#renderWith(asked, CALLED);
 			if (text === null) return { by: "name", sorted: false, sortedWithin: false };
 			const [first, second, third] = [FIRST, SECOND, THIRD].map((value) => text.indexOf(value));
@@ -76,12 +81,8 @@ export class TemplateForm implements MessageForm, Spelling {
 
 	get resultsInCallOrder(): boolean {
 		return this.#once("order", () => {
-			const calls = [call(new Map(), CALL_ID), call(new Map(), OTHER_ID)];
-			const results = [
-				spoken("tool", FIRST).set("tool_call_id", OTHER_ID),
-				spoken("tool", SECOND).set("tool_call_id", CALL_ID),
-			];
-			const asked = [user("first"), spoken("assistant", "").set("tool_calls", calls), ...results];
+			const both = callMessage(call(), call(new Map(), OTHER_ID));
+			const asked = [user("first"), both, result(FIRST, OTHER_ID), result(SECOND)];
 			const text = this.#renderWith(asked, FIRST) ?? "";
 			return before(text.indexOf(SECOND), text.indexOf(FIRST));
 		});
@@ -158,10 +159,9 @@ interface Place {
 }
 
 /** Small conversations with a message of that role in every place where it can stand. */
-function places(role: string, calling: boolean, content: string): Place[] {
-	const message = spoken(role, content);
-	if (calling) message.set("tool_calls", [call()]);
-	if (role === "tool") message.set("tool_call_id", CALL_ID);
+function places(role: string, calls: boolean, content: string): Place[] {
+	const message = role === "tool" ? result(content) : spoken(role, content);
+	if (calls) message.set("tool_calls", [call()]);
 	const first = (...behind: JsonObject[]) => ({ messages: [message, ...behind], at: 0, leading: true });
 	const later = (before: JsonObject[], ...behind: JsonObject[]) => ({
 		messages: [...before, message, ...behind],
@@ -176,44 +176,10 @@ function places(role: string, calling: boolean, content: string): Place[] {
 		case "user":
 			return [first(), later(answered)];
 		case "assistant":
-			return calling ? [later([user("first")], result())] : [later([user("first")], user("third"))];
+			return calls ? [later([user("first")], result("done"))] : [later([user("first")], user("third"))];
 		default:
-			return [later([user("first"), spoken("assistant", "").set("tool_calls", [call()])])];
+			return [later([user("first"), callMessage(call())])];
 	}
-}
-
-function spoken(role: string, content: string): JsonObject {
-	return new Map<string, JsonValue>([
-		["role", role],
-		["content", content],
-	]);
-}
-
-function user(content: string): JsonObject {
-	return spoken("user", content);
-}
-
-function result(): JsonObject {
-	return spoken("tool", "done").set("tool_call_id", CALL_ID);
-}
-
-function textPart(text: string): JsonObject {
-	return new Map([
-		["type", "text"],
-		["text", text],
-	]);
-}
-
-function call(args: JsonObject = new Map(), id = CALL_ID): JsonObject {
-	const called: JsonObject = new Map<string, JsonValue>([
-		["name", CALLED],
-		["arguments", args],
-	]);
-	return new Map<string, JsonValue>([
-		["id", id],
-		["type", "function"],
-		["function", called],
-	]);
 }
 
 function named(name: string, value: JsonValue): JsonObject {
