@@ -18,7 +18,13 @@ export interface FamilyChoice {
 	doubtful: boolean;
 }
 
-/** `model_type` of config.json as the models' repositories on huggingface.co have it; the first family that fits counts. */
+/**
+ * `model_type` of a checkpoint's config.json; the first family that fits counts. Each name is that of a configuration class of
+ * transformers (`src/transformers/models/<name>/configuration_<name>.py` at https://github.com/huggingface/transformers: seen
+ * at c17f9323 for `kimi_k25`, 075d0aed for `qwen4_exp`, 3e108993 for `minimax_m2`; `deepseek_v32` is issue 42590), but for two
+ * that the first checkpoints of their models have, as the table of
+ * https://github.com/ml-explore/mlx-lm/blob/003da2e9/mlx_lm/utils.py shows: `kimi_k2`, and `minimax` for MiniMax-M2.
+ */
 const BY_MODEL_TYPE: Readonly<Record<string, readonly string[]>> = {
 	qwen3: ["qwen3", "qwennext"],
 	qwen3_moe: ["qwen3", "qwennext"],
