@@ -1,5 +1,5 @@
 // The options of `rollpin sim`: addresses and checkpoint here, everything else from the engine's own table. Pure.
-import { SIM_OPTIONS, type SimOption, type SimTunables } from "../sim/engine/flags.js";
+import { SIM_OPTIONS, type SimOption, type SimTunables } from "../sim/engine/options.js";
 import { checkHost } from "./option-checks.js";
 import { flagOf } from "./option-names.js";
 import { choice, decimal, integer, type OptionSpec, onOff, path, text } from "./option-types.js";

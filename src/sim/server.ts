@@ -5,7 +5,7 @@ import { ConfigError } from "../base/errors.js";
 import { controlListener } from "./control/control-port.js";
 import type { SimCounters } from "./engine/counters.js";
 import { engineListener } from "./engine/engine-port.js";
-import type { SimTunables } from "./engine/flags.js";
+import type { SimTunables } from "./engine/options.js";
 import { createSimState } from "./engine/state.js";
 
 const CONTROL_KEEP_ALIVE_MS = 75_000;

@@ -2,10 +2,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseBody } from "../../src/sim/engine/chat-request.js";
-import { compileSimTunables, SIM_OPTIONS } from "../../src/sim/engine/flags.js";
+import { SIM_OPTIONS } from "../../src/sim/engine/options.js";
 import { PrefixCache } from "../../src/sim/engine/prefix-cache.js";
 import { pythonFloat } from "../../src/sim/engine/python-number.js";
 import { RequestLog } from "../../src/sim/engine/request-log.js";
+import { compileSimTunables } from "../../src/sim/engine/tunables.js";
 
 describe("pythonFloat", () => {
 	it.each([

@@ -8,7 +8,7 @@ import type { WorkerIndex } from "../../src/base/ids.js";
 import { packageRoot } from "../../src/base/package-root.js";
 import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { SimControl } from "../../src/sim/control/control-client.js";
-import type { SimTunables } from "../../src/sim/engine/flags.js";
+import type { SimTunables } from "../../src/sim/engine/options.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
 import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 import type { Store } from "../../src/store/store.js";

@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { decodeSafetensors } from "../../src/samples/safetensors.js";
-import { compileSimTunables, type SimTunables } from "../../src/sim/engine/flags.js";
+import type { SimTunables } from "../../src/sim/engine/options.js";
 import { PayloadMaker } from "../../src/sim/engine/replay-payload.js";
+import { compileSimTunables } from "../../src/sim/engine/tunables.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { createLmdbDir, type LmdbDir } from "../support/lmdb-dir.js";
 import { type RecordJson, type Reply, startRig, type WorkerRig } from "../support/worker-rig.js";

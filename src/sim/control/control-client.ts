@@ -1,8 +1,9 @@
 // Speaks to a simulated engine's control plane over HTTP, so that tests of any process can script it.
 import type { CounterName, SimCounters } from "../engine/counters.js";
 import type { GateState } from "../engine/gates.js";
-import type { LoggedRequest, LoggedRequestJson } from "../engine/request-log.js";
+import type { LoggedRequest } from "../engine/request-log.js";
 import type { ScriptedAnswer } from "../engine/script.js";
+import type { LoggedRequestJson } from "./control-port.js";
 
 /** Every method throws an Error with the control plane's own words when a call fails or a wait runs out. */
 export class SimControl {

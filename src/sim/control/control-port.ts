@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { COUNTER_NAMES, type CounterName } from "../engine/counters.js";
 import { misbehavioursOf } from "../engine/misbehaviour.js";
-import type { LoggedRequestJson } from "../engine/request-log.js";
+import type { LoggedRequest } from "../engine/request-log.js";
 import type { ScriptedAnswer } from "../engine/script.js";
 import type { SimState } from "../engine/state.js";
 
@@ -12,6 +12,11 @@ export interface EngineSockets {
 	listen(open: boolean): Promise<void>;
 	/** Closes connections: those without a request, or all. */
 	closeConnections(which: "idle" | "all"): void;
+}
+
+/** A logged request in JSON. */
+export interface LoggedRequestJson extends Omit<LoggedRequest, "body"> {
+	bodyBase64: string;
 }
 
 /** A bad control request. */

@@ -2,9 +2,9 @@
 
 import { integerField, type JsonRecord, numberField, stopStrings } from "./chat-request.js";
 import type { EngineRelease } from "./engine-release.js";
-import type { SimTunables } from "./flags.js";
 import { hashIds, hashText, Random } from "./hash.js";
 import type { LanguageModel } from "./language-model.js";
+import type { SimTunables } from "./options.js";
 import { chooseTool, readToolCalls, type ToolCall, type ToolChoice, toolMarkup } from "./tool-calls.js";
 import type { Vocabulary } from "./vocabulary.js";
 

@@ -14,11 +14,6 @@ export interface LoggedRequest {
 	body: Buffer;
 }
 
-/** As the control plane sends it. */
-export interface LoggedRequestJson extends Omit<LoggedRequest, "body"> {
-	bodyBase64: string;
-}
-
 export class RequestLog {
 	readonly #maxEntries: number;
 	readonly #maxBytes: number;
@@ -48,7 +43,7 @@ export class RequestLog {
 		}
 	}
 
-	/** Entries behind `after`, oldest first. */
+	/** Entries after that sequence number, oldest first. */
 	list(after = 0): LoggedRequest[] {
 		return this.#entries.filter((entry) => entry.sequence > after);
 	}

@@ -3,16 +3,17 @@
 import type { Model } from "./composition.js";
 import { Counters } from "./counters.js";
 import { releaseOf } from "./engine-release.js";
-import { compileSimTunables, type SimTunables } from "./flags.js";
 import { Gates } from "./gates.js";
 import { createLanguageModel } from "./language-model.js";
 import { type Misbehaviour, misbehaviourNames, misbehavioursOf } from "./misbehaviour.js";
+import type { SimTunables } from "./options.js";
 import { PrefixCache } from "./prefix-cache.js";
 import { createPromptRenderer, type PromptRenderer } from "./prompt.js";
 import { PayloadMaker, shapeOfBytes } from "./replay-payload.js";
 import { RequestLog } from "./request-log.js";
 import { Scheduler } from "./scheduler.js";
 import { Script } from "./script.js";
+import { compileSimTunables } from "./tunables.js";
 import { loadVocabulary } from "./vocabulary.js";
 
 export interface SimState {
