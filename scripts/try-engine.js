@@ -1,7 +1,7 @@
 // Runs Rollpin against a real SGLang: verify, demo, render matrix, aborts, R3, gateways, a killed engine. Writes docs/engines.md.
 // npm run build && node scripts/try-engine.js --engine URL --checkpoint DIR ...   Not part of `npm test`.
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer, request as httpRequest } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -460,8 +460,10 @@ await cluster.stop();
 say(failures === 0 ? "everything as it should be" : `${failures} not as they should be`);
 if (values.write) {
 	const day = new Date().toISOString().slice(0, 10);
+	const page = join(ROOT, "docs", "engines.md");
+	const before = readFileSync(page, "utf8");
 	writeFileSync(
-		join(ROOT, "docs", "engines.md"),
+		page,
 		`# Against a real engine
 
 What \`scripts/try-engine.js\` printed on ${day}, on a small random model over a real tokenizer, its processes at the lowest
@@ -473,7 +475,8 @@ What is not in the output below was not run: ${values["moe-engine"] === undefine
 \`\`\`
 ${out.join("\n")}
 \`\`\`
-`,
+
+${before.slice(before.indexOf("## Adding an engine"))}`,
 	);
 }
 process.exitCode = failures === 0 ? 0 : 1;

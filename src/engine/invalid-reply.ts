@@ -9,12 +9,3 @@ export function invalidReply(what: string, cause?: unknown): RollpinError {
 		cause === undefined ? {} : { cause },
 	);
 }
-
-/** A 502: what the model saw is not what would be recorded, and nothing was. */
-export function renderedItself(what: string): RollpinError {
-	return new RollpinError(
-		"upstream_rendered_itself",
-		"the engine did not use our input_ids: a gateway that drops them? (sglang-router 0.3 does; smg passes them); " +
-			`${what}; nothing was recorded`,
-	);
-}

@@ -14,6 +14,9 @@ import { asEngineReads } from "./engine-numbers.js";
  */
 export type ToolSchemaVersion = 1 | 2 | 3;
 
+/** For an engine that does not say its release: as most engines of this day have it. */
+export const NEWEST_TOOL_SCHEMA: ToolSchemaVersion = 3;
+
 export interface CanonicalTools {
 	full: Dict[];
 	/** Only the function objects, for templates that expect those. */

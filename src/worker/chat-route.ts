@@ -66,7 +66,7 @@ export async function chat(
 					if (form.stream && config.sseKeepaliveMs > 0)
 						signs.keepalive = new StreamKeepalive(response, config.sseKeepaliveMs, frontEnd.stream);
 					// Its release decides how tools are rendered.
-					await context.gate?.pass();
+					await context.engines.of(id).gate?.pass();
 					return { ...read, form };
 				},
 				generateFor: (session, parsed) =>

@@ -4,7 +4,6 @@ import { systemClock } from "../base/clock.js";
 import { ConfigError } from "../base/errors.js";
 import type { Partition, WorkerIndex } from "../base/ids.js";
 import { packageRoot } from "../base/package-root.js";
-import { NEWEST_TOOL_SCHEMA } from "../engine/sglang/release.js";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import type { ToChild } from "../ipc/messages.js";
 import { parseJson } from "../json/parse.js";
@@ -12,8 +11,8 @@ import type { JsonObject } from "../json/value.js";
 import { createLogger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
 import { createTito } from "../tito/create.js";
-import { checkText } from "./engine-check.js";
-import { openGate } from "./open-gate.js";
+import { NEWEST_TOOL_SCHEMA } from "../tito/tools.js";
+import { admitEngines, openEngines } from "./open-engines.js";
 import { openStore } from "./open-store.js";
 import { startWorker, type Worker } from "./worker.js";
 
@@ -85,16 +84,14 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		}),
 		openStore(config, index, message.storeEpoch, logger, (partition) => refused.add(partition)),
 	]);
-	const { checker, gate } = openGate(config, tito, index, logger, (result) => {
-		void channel.send({ type: "engine_checked", result });
+	const opened = openEngines(config, tito, index, logger, {
+		checked: (result) => void channel.send({ type: "engine_checked", result }),
+		// The store may be closed by then, and nobody asks any more.
+		changed: () => {
+			if (!draining) tellStats();
+		},
 	});
-	const unfit = await gate.look();
-	if (unfit !== null) throw new ConfigError(`--upstream: ${unfit}`);
-	if (config.engineCheck !== "off" && (index === 0 || config.engineCheck === "refuse")) {
-		const check = await checker.check();
-		if (config.engineCheck === "refuse" && check.result === "differs")
-			throw new ConfigError(`--engine-check refuse: ${checkText(check, config.upstream ?? "")}`);
-	}
+	await admitEngines(opened, config, index);
 	// Said once, not by every worker; and not of the toy checkpoint, whose template tells of tools in its own words.
 	const toy = config.checkpointDir === join(packageRoot(), "checkpoints", "toy");
 	if (tito.differsFromCheckpoint === true && index === 0 && !toy) {
@@ -113,12 +110,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		tito,
 		logger,
 		clock: systemClock,
-		gate,
-		// The store may be closed by then, and nobody asks any more.
-		onEngineChange: () => {
-			gate.forget();
-			if (!draining) tellStats();
-		},
+		engines: opened.engines,
 	});
 	await channel.send({ type: "ready", socketPath });
 }

@@ -2,7 +2,6 @@
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
-import type { EngineClient } from "../engine/http/client.js";
 import type { ReadContext } from "../reads/read-context.js";
 import type { SampleAssembler } from "../samples/assembler.js";
 import type { SessionRegistry } from "../session/life/registry.js";
@@ -12,7 +11,7 @@ import type { SessionMeta, Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
 import type { Admission } from "./admission.js";
-import type { EngineGate } from "./engine-gate.js";
+import type { EngineDirectory } from "./engines.js";
 
 export interface WorkerContext {
 	index: WorkerIndex;
@@ -20,9 +19,7 @@ export interface WorkerContext {
 	registry: SessionRegistry;
 	store: Store;
 	tito: Tito;
-	engine: EngineClient;
-	/** What is known of the engine, and whether chats may go there; null when nobody asked it. */
-	gate: EngineGate | null;
+	engines: EngineDirectory;
 	/** How one session's requests are placed: by its own mode and matcher, else the launch's. */
 	placing(meta: SessionMeta): { policy: PositionPolicy; matcher: MessageMatcher };
 	admission: Admission;

@@ -1,6 +1,6 @@
 // Compares the engine's own ids of short conversations with ours, once through. Keeps nothing, sends no session's text.
 import { RollpinError } from "../base/errors.js";
-import { modelNameOf, ownPrompt } from "../engine/sglang/own-prompt.js";
+import type { EngineDialect } from "../engine/engine.js";
 import { chosenTools } from "../session/turn/template-input.js";
 import type { Tito } from "../tito/tito.js";
 import {
@@ -30,9 +30,15 @@ export interface EngineCheck {
 	rows: CheckedConversation[];
 }
 
-export interface EngineCheckParts {
-	/** Base URL of the engine. */
+/** Where an engine is asked, and in which way. */
+export interface EngineAddress {
+	/** Base URL. */
 	url: string;
+	dialect: EngineDialect;
+}
+
+export interface EngineCheckParts {
+	engine: EngineAddress;
 	/** `--served-model`, or null for the engine's own name of it. */
 	model: string | null;
 	tito: Tito;
@@ -49,15 +55,24 @@ const AFTER = 10;
 /** Never throws; ends within `timeoutMs`. */
 export async function checkEngine(parts: EngineCheckParts): Promise<EngineCheck> {
 	const signal = AbortSignal.timeout(parts.timeoutMs);
-	const { url } = parts;
-	const model = parts.model ?? (await modelNameOf(url, signal));
+	const { dialect, url } = parts.engine;
+	const model = parts.model ?? (await dialect.modelName(url, signal));
 	const kwargs = parts.tito.effectiveKwargs(undefined);
 	const rows: CheckedConversation[] = [];
 	let by = "";
 	for (const conversation of TRUTH_CONVERSATIONS) {
 		const { messages, toolChoice, tools } = conversation;
 		const chatTools = tools === undefined ? undefined : inGatewayOrder(tools);
-		const answer = await ownPrompt({ url, model, messages, tools, chatTools, toolChoice, kwargs, signal });
+		const answer = await dialect.ownPrompt({
+			url,
+			model,
+			messages,
+			tools,
+			chatTools,
+			toolChoice,
+			kwargs,
+			signal,
+		});
 		if (answer.kind === "unreachable") return { result: "skipped", by: answer.reason, rows };
 		if (answer.kind === "refused") {
 			// Of the first one it is the engine; of a later one its template, which may not know a role or a field.

@@ -31,6 +31,11 @@ export class EngineChecker {
 		this.#timer.unref();
 	}
 
+	/** Of the engine; for messages. */
+	get url(): string {
+		return this.#parts.url;
+	}
+
 	/** Runs the check; one at a time. */
 	check(): Promise<EngineCheck> {
 		this.#running ??= this.#run().finally(() => {

@@ -1,8 +1,11 @@
 // What this worker knows of the engine before it renders for it: release, tool schema, verdict. Holds chats till then.
 import { RollpinError } from "../base/errors.js";
-import { type EngineIdentity, nameOf, toolSchemaOf, unfit } from "../engine/sglang/release.js";
-import type { ToolSchemaVersion } from "../tito/tools.js";
+import type { EngineIdentity } from "../engine/engine.js";
+import { NEWEST_TOOL_SCHEMA, type ToolSchemaVersion } from "../tito/tools.js";
 import type { EngineChecker } from "./engine-checker.js";
+
+/** Of an engine that answered. */
+export type AnsweredIdentity = Extract<EngineIdentity, { kind: "answered" }>;
 
 export interface EngineGateParts {
 	/** Of the engine; for messages. */
@@ -14,7 +17,7 @@ export interface EngineGateParts {
 	/** Renders tools so from now on. */
 	useToolSchema: (version: ToolSchemaVersion) => void;
 	/** The engine answered what it is, for the first time or otherwise than before. */
-	onRead: (identity: EngineIdentity, toolSchema: ToolSchemaVersion) => void;
+	onRead: (identity: AnsweredIdentity, toolSchema: ToolSchemaVersion) => void;
 	nowMs: () => number;
 	/** Null without a truth check. */
 	checker: Pick<EngineChecker, "forget" | "pass"> | null;
@@ -39,8 +42,8 @@ export class EngineGate {
 	/** Asks the engine if nobody did since the last `forget`. @returns why it cannot be used, or null */
 	async look(): Promise<string | null> {
 		const identity = this.#identity ?? (await this.#read());
-		const reason = unfit(identity);
-		return reason === null ? null : `the engine at ${this.#parts.url} cannot be used: ${reason}`;
+		if (identity.kind === "unreachable" || identity.unfit === null) return null;
+		return `the engine at ${this.#parts.url} cannot be used: ${identity.unfit}`;
 	}
 
 	/**
@@ -78,10 +81,11 @@ export class EngineGate {
 			return identity;
 		}
 		this.#identity = identity;
-		const version = toolSchemaVersion === "auto" ? toolSchemaOf(identity) : toolSchemaVersion;
+		const version =
+			toolSchemaVersion === "auto" ? (identity.toolSchema ?? NEWEST_TOOL_SCHEMA) : toolSchemaVersion;
 		useToolSchema(version);
-		if (this.#told !== nameOf(identity)) onRead(identity, version);
-		this.#told = nameOf(identity);
+		if (this.#told !== identity.name) onRead(identity, version);
+		this.#told = identity.name;
 		return identity;
 	}
 }

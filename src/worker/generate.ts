@@ -5,11 +5,11 @@ import { RollpinError } from "../base/errors.js";
 import type { RequestId } from "../base/ids.js";
 import type { EngineRefusal, Generation } from "../engine/engine.js";
 import { upstreamHeaders } from "../engine/http/headers.js";
-import { spliceRequest, upstreamFields } from "../engine/sglang/request-body.js";
 import type { Session } from "../session/life/session.js";
 import type { Generate, GeneratedReply } from "../session/turn/generation.js";
 import type { ChatBody } from "../wire/chat-body.js";
 import type { WorkerContext } from "./context.js";
+import type { WorkerEngine } from "./engines.js";
 
 export type EngineTurn = Generation & GeneratedReply;
 export type RefusedTurn = EngineRefusal;
@@ -31,33 +31,30 @@ export function generateThrough(
 	via: ChatVia,
 ): Generate<EngineTurn, RefusedTurn> {
 	return async (prompt, signal, stored) => {
-		const { config, engine } = context;
+		const { config } = context;
+		const engine = context.engines.of(session.meta.id);
 		const routedExpertsStartLen = config.r3 === "incremental" ? prompt.heldRows : null;
 		// Fresh for each attempt; unguessable, and of one length: engines abort by the beginning of an id.
-		const rid = randomBytes(16).toString("hex");
-		const sent = spliceRequest(
-			via.parsed.body,
-			via.parsed.scan,
-			upstreamFields({
-				inputIds: prompt.text,
-				kwargs: prompt.kwargs,
-				overridesJson: session.meta.overridesJson,
-				r3: config.r3,
-				routedExpertsStartLen,
-				samplingReplay: config.samplingReplay,
-				servedModel: config.servedModel,
-				rid,
-			}),
-		);
+		const attemptId = randomBytes(16).toString("hex");
+		const sent = engine.client.dialect.request(via.parsed.body, via.parsed.scan, {
+			inputIds: prompt.text,
+			kwargs: prompt.kwargs,
+			overridesJson: session.meta.overridesJson,
+			r3: config.r3,
+			routedExpertsStartLen,
+			samplingReplay: config.samplingReplay,
+			servedModel: config.servedModel,
+			attemptId,
+		});
 		const headers = upstreamHeaders(via.request.rawHeaders, {
 			routingKey: session.meta.id,
 			forwardAuthorization: config.forwardAuthorization,
 		});
 		try {
-			const result = await engine.chat({
+			const result = await engine.client.chat({
 				chunks: sent.chunks,
 				byteLength: sent.byteLength,
-				rid,
+				attemptId,
 				headers,
 				query: via.query,
 				inputIdsText: prompt.text,
@@ -75,22 +72,27 @@ export function generateThrough(
 				readMs: result.generation.validateMs,
 			};
 		} catch (error) {
-			logTransportError(context, via.reqId, error);
+			logTransportError(context, engine, via.reqId, error);
 			throw error;
 		}
 	};
 }
 
-function logTransportError(context: WorkerContext, reqId: RequestId, error: unknown): void {
+function logTransportError(
+	context: WorkerContext,
+	engine: WorkerEngine,
+	reqId: RequestId,
+	error: unknown,
+): void {
 	if (!(error instanceof RollpinError) || !error.code.startsWith("upstream_")) return;
 	// Who answers next may be another engine.
-	if (error.code === "upstream_unreachable") context.gate?.forget();
+	if (error.code === "upstream_unreachable") engine.gate?.forget();
 	// Nothing was sent; the breaker has its own records.
 	if (error.code === "upstream_breaker_open") return;
 	const { elapsedMs, transportCode } = error.details ?? {};
 	context.logger.event("proxy_transport_error", {
 		req_id: reqId,
-		url: context.config.upstream ?? "",
+		url: engine.client.url,
 		elapsed_ms: typeof elapsedMs === "number" ? elapsedMs : 0,
 		code: typeof transportCode === "string" ? transportCode : error.code,
 	});

@@ -19,7 +19,7 @@ export async function passThrough(
 	};
 	response.once("close", onClose);
 	try {
-		const reply = await context.engine.passThrough({
+		const reply = await context.engines.of(id).client.passThrough({
 			method: request.method ?? "GET",
 			path: (request.url ?? "").slice(`/sessions/${id}`.length),
 			rawHeaders: request.rawHeaders,

@@ -3,8 +3,6 @@ import type { Server } from "node:http";
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
-import type { BreakerListener } from "../engine/http/breaker.js";
-import { EngineClient } from "../engine/http/client.js";
 import type { WorkerStats } from "../ipc/messages.js";
 import { dumpSession } from "../reads/evict-dump.js";
 import type { ReadContext } from "../reads/read-context.js";
@@ -20,7 +18,7 @@ import type { Tito } from "../tito/tito.js";
 import { Admission } from "./admission.js";
 import { emptyCounters, type WorkerContext } from "./context.js";
 import { drainServer } from "./drain.js";
-import type { EngineGate } from "./engine-gate.js";
+import { connectEngine, type EngineDirectory, oneEngine } from "./engines.js";
 import { readLog } from "./read-log.js";
 import { listen } from "./server.js";
 
@@ -36,12 +34,10 @@ export interface WorkerParts {
 	tito: Tito;
 	logger: Logger;
 	clock: Clock;
-	/** Without one every engine is taken as it is. */
-	gate?: EngineGate;
+	/** By default the config's engine, taken as it is. Closed with the worker. */
+	engines?: EngineDirectory;
 	/** Entry of the assembly thread; by default the one in the build. */
 	samplesThread?: string;
-	/** The engine became unreachable for this worker, or answers again: its stats are worth telling at once. */
-	onEngineChange?: () => void;
 }
 
 export interface Worker {
@@ -55,7 +51,8 @@ export interface Worker {
 export async function startWorker(parts: WorkerParts): Promise<Worker> {
 	const { config, logger, store } = parts;
 	const { limits } = config;
-	if (config.upstream === null) throw new Error("a worker starts when the engine's URL is known");
+	const engines =
+		parts.engines ?? oneEngine({ client: connectEngine(config, logger, () => undefined), gate: null });
 	const counters = emptyCounters();
 	const matchers = allMatchers(parts.tito);
 	const reads: ReadContext = {
@@ -74,12 +71,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		registry,
 		store,
 		tito: parts.tito,
-		engine: new EngineClient({
-			baseUrl: config.upstream,
-			timeoutMs: config.upstreamTimeoutMs,
-			breaker: breakerLog(logger, config.upstream, parts.onEngineChange ?? (() => undefined)),
-		}),
-		gate: parts.gate ?? null,
+		engines,
 		placing: (meta) => ({
 			policy: (meta.mode ?? config.mode) === "tree" ? treePolicy : linearPolicy,
 			matcher: matchers[meta.messageMatcher ?? config.messageMatcher],
@@ -105,14 +97,14 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 				sessions: registry.size,
 				queueDepth: registry.queueDepth,
 				storeBytes: await store.sizeBytes(),
-				breakerOpen: context.engine.unreachable,
+				breakerOpen: engines.all().some(({ client }) => client.unreachable),
 			};
 		},
 		async drain(timeoutMs) {
 			await drainServer(server, timeoutMs);
 			registry.stop();
 			await context.assembler.close();
-			await context.engine.close();
+			await engines.close();
 			await store.close();
 			logger.flush();
 		},
@@ -125,23 +117,6 @@ async function createAssembler({ config, samplesThread }: WorkerParts): Promise<
 	const assembler = new SampleAssembler({ picker, postprocessor }, samplesThread);
 	if (picker !== null || postprocessor !== null) await assembler.start();
 	return assembler;
-}
-
-function breakerLog(logger: Logger, url: string, changed: () => void): BreakerListener {
-	return {
-		opened(failures, retryAfterMs) {
-			logger.event(
-				"breaker_opened",
-				{ url, failures, retry_after_ms: retryAfterMs },
-				`${failures} exchanges with the engine at ${url} failed in a row; chats answer 503 until a probe succeeds`,
-			);
-			changed();
-		},
-		closed() {
-			logger.event("breaker_closed", { url }, `the engine at ${url} answers again`);
-			changed();
-		},
-	};
 }
 
 function createRegistry({ clock, config, logger, store }: WorkerParts, reads: ReadContext): SessionRegistry {

@@ -1,7 +1,7 @@
 // A chat agent of the benchmarks: keeps a conversation's messages as text, so that its own cost per turn is small.
 import { Client } from "undici";
 import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
-import { Place } from "../../src/engine/sglang/reply-places.js";
+import { SGLANG_SITES, SglangSite } from "../../src/engine/sglang/sites.js";
 
 export interface Answer {
 	bytes: Buffer;
@@ -55,10 +55,10 @@ export class Conversation {
 	/** Takes the assistant's message from a reply as it stands there. */
 	assistant(reply: Buffer): void {
 		// Not one JSON.parse of it all: that would be the dearest part of a turn with replay payloads.
-		const scanner = new ReplyScanner();
+		const scanner = new ReplyScanner({ sites: SGLANG_SITES });
 		scanner.push(reply);
 		const { rest, ranges } = scanner.end();
-		const messageRange = ranges.get(Place.MESSAGE);
+		const messageRange = ranges.get(SglangSite.MESSAGE);
 		const message = rest.toString("utf8", messageRange?.start, messageRange?.end);
 		const { role, content, tool_calls, reasoning_content } = JSON.parse(message) as Record<string, unknown>;
 		this.#add(JSON.stringify({ role, content, tool_calls, reasoning_content }));

@@ -1,6 +1,7 @@
 // What the client tests share: a good reply, a request, and a client that is closed after its test.
 import { onTestFinished } from "vitest";
 import { EngineClient, type EngineClientOptions } from "../../src/engine/http/client.js";
+import { sglang } from "../../src/engine/sglang/sglang.js";
 import { type RawEngine, type RawRequest, startRawEngine } from "../support/raw-engine.js";
 
 export const GOOD_REPLY = JSON.stringify({
@@ -27,7 +28,7 @@ export function chatRequest(overrides: Partial<ChatRequest> = {}): ChatRequest {
 	return {
 		chunks: [body.subarray(0, 10), body.subarray(10)],
 		byteLength: body.length,
-		rid: "rid-1",
+		attemptId: "rid-1",
 		headers: ["content-type", "application/json", "x-custom", "1"],
 		query: "",
 		inputIdsText: [Buffer.from("1,2")],
@@ -39,7 +40,7 @@ export function chatRequest(overrides: Partial<ChatRequest> = {}): ChatRequest {
 }
 
 export function clientOf(baseUrl: string, options: Partial<EngineClientOptions> = {}): EngineClient {
-	const client = new EngineClient({ baseUrl, timeoutMs: 10_000, ...options });
+	const client = new EngineClient({ baseUrl, dialect: sglang, timeoutMs: 10_000, ...options });
 	onTestFinished(() => client.close());
 	return client;
 }

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { KnownPayload, type PayloadCursor } from "../../src/engine/scan/known-payload.js";
 import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
+import { SGLANG_SITES } from "../../src/engine/sglang/sites.js";
 
 const KIB = 1024;
 
@@ -47,7 +48,7 @@ const replyWith = (text: Buffer): Buffer =>
 
 /** Feeds `reply` in chunks through one buffer that is overwritten behind each, as connections do. */
 async function scan(reply: Buffer, known: KnownPayload, chunkBytes: () => number) {
-	const scanner = new ReplyScanner({ knownPayloads: [known] });
+	const scanner = new ReplyScanner({ sites: SGLANG_SITES, knownPayloads: [known] });
 	const shared = Buffer.alloc(256 * KIB);
 	for (let at = 0; at < reply.length; ) {
 		await known.ready();

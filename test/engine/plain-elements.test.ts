@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { skipElements } from "../../src/engine/scan/plain-elements.js";
 import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
+import { SGLANG_SITES } from "../../src/engine/sglang/sites.js";
 
 const skipped = (text: string) => text.slice(0, skipElements(Buffer.from(text, "latin1"), 0, 1, 8));
 
@@ -46,15 +47,17 @@ describe("Elements of a list", () => {
 
 	it("that stand where a reply may not have them are refused as before", () => {
 		for (const text of ['{"a":[1],[2]}', "[[1],[2]", "[[1][2]]", '{"a":[[1],]}', "[1],[2]", "[[1],[2]]]"]) {
-			const scanner = new ReplyScanner();
+			const scanner = new ReplyScanner({ sites: SGLANG_SITES });
 			expect(() => {
 				scanner.push(Buffer.from(text));
 				scanner.end();
 			}, text).toThrow();
 		}
-		const deep = new ReplyScanner({ maxDepth: 2 });
+		const deep = new ReplyScanner({ sites: SGLANG_SITES, maxDepth: 2 });
 		deep.push(Buffer.from("[[1],[2]]"));
 		expect(deep.end().rest.toString()).toBe("[[1],[2]]");
-		expect(() => new ReplyScanner({ maxDepth: 1 }).push(Buffer.from("[[1],[2]]"))).toThrow(/nesting deeper/);
+		expect(() =>
+			new ReplyScanner({ sites: SGLANG_SITES, maxDepth: 1 }).push(Buffer.from("[[1],[2]]")),
+		).toThrow(/nesting deeper/);
 	});
 });

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
-import { readGeneration } from "../../src/engine/sglang/reply.js";
+import { readReply } from "../../src/engine/sglang/reply.js";
+import { SGLANG_SITES } from "../../src/engine/sglang/sites.js";
 
 interface Recorded {
 	choices: Array<{
@@ -18,10 +19,10 @@ function recorded(name: string): { bytes: Buffer; value: Recorded } {
 	return { bytes, value: JSON.parse(bytes.toString()) as Recorded };
 }
 
-function read(bytes: Buffer, ids: readonly number[]): ReturnType<typeof readGeneration> {
-	const scanner = new ReplyScanner();
+function read(bytes: Buffer, ids: readonly number[]): ReturnType<typeof readReply> {
+	const scanner = new ReplyScanner({ sites: SGLANG_SITES });
 	scanner.push(bytes);
-	return readGeneration(scanner.end(), {
+	return readReply(scanner.end(), {
 		vocabSize: 151_936,
 		inputIdsText: [Buffer.from(ids.join(","))],
 		inputIdsCount: ids.length,

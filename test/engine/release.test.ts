@@ -1,14 +1,15 @@
 // What an engine's own words mean: does it fit, how does it spell tools.
 import { describe, expect, test } from "vitest";
-import {
-	type EngineIdentity,
-	identityOf,
-	nameOf,
-	toolSchemaOf,
-	unfit,
-} from "../../src/engine/sglang/release.js";
+import type { EngineIdentity } from "../../src/engine/engine.js";
+import { engineIdentity, identityOf, type SglangIdentity } from "../../src/engine/sglang/release.js";
 
-const sglang = (release: string): EngineIdentity => ({ kind: "sglang", release });
+const sglang = (release: string): SglangIdentity => ({ kind: "sglang", release });
+
+function told(identity: SglangIdentity): Extract<EngineIdentity, { kind: "answered" }> {
+	const told = engineIdentity(identity);
+	if (told.kind !== "answered") throw new Error("nobody answered");
+	return told;
+}
 
 describe("an SGLang release", () => {
 	test.each([
@@ -28,12 +29,12 @@ describe("an SGLang release", () => {
 		["1.0.0", 3, false],
 	])("%s spells tools by schema %i; refused: %s", (release, schema, refused) => {
 		expect(identityOf(200, { version: release })).toEqual(sglang(release));
-		expect(toolSchemaOf(sglang(release))).toBe(schema);
-		expect(unfit(sglang(release)) !== null).toBe(refused);
+		expect(told(sglang(release))).toMatchObject({ engine: "sglang", release, toolSchema: schema });
+		expect(told(sglang(release)).unfit !== null).toBe(refused);
 	});
 
 	test("before 0.5.13 is refused with the reason", () => {
-		expect(unfit(sglang("0.5.12"))).toBe(
+		expect(told(sglang("0.5.12")).unfit).toBe(
 			"it is SGLang 0.5.12, whose chats have no input_ids; 0.5.13 is the first release that has",
 		);
 	});
@@ -42,7 +43,7 @@ describe("an SGLang release", () => {
 test("sglang-router is known by its own server info, and refused by name", () => {
 	const identity = identityOf(200, { router_manager: true, routers_count: 1, workers_count: 1 });
 	expect(identity).toEqual({ kind: "sglang-router" });
-	expect(unfit({ kind: "sglang-router" })).toMatch(/^it is sglang-router, which drops input_ids/);
+	expect(told({ kind: "sglang-router" }).unfit).toMatch(/^it is sglang-router, which drops input_ids/);
 });
 
 test.each([
@@ -59,12 +60,11 @@ test.each([
 });
 
 test.each(["", "0.0.0", "0.0.0.dev1+gabc", "main", "5"])(
-	"the version %j names no release: unknown, taken as the newest and not refused",
+	"the version %j names no release: unknown, without a tool schema, and not refused",
 	(version) => {
 		const identity = identityOf(200, { version }) ?? sglang("");
 		expect(identity.kind).toBe("unknown");
-		expect(toolSchemaOf(identity)).toBe(3);
-		expect(unfit(identity)).toBeNull();
-		expect(nameOf(identity)).toContain(JSON.stringify(version));
+		expect(told(identity)).toMatchObject({ engine: "unknown", release: null, toolSchema: null, unfit: null });
+		expect(told(identity).name).toContain(JSON.stringify(version));
 	},
 );

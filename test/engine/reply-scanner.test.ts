@@ -2,13 +2,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ReplyScanner, type ScannedReply } from "../../src/engine/scan/reply-scanner.js";
-import { Place } from "../../src/engine/sglang/reply-places.js";
+import { SGLANG_SITES, SglangSite } from "../../src/engine/sglang/sites.js";
 import { JsonSyntaxError } from "../../src/json/parse.js";
 import { skipValue } from "../../src/json/skip.js";
 
 function scan(bytes: Buffer | string, splits: readonly number[] = [], sentIds?: string): ScannedReply {
 	const whole = Buffer.from(bytes as string);
-	const scanner = new ReplyScanner({ sentIds: sentIds === undefined ? undefined : Buffer.from(sentIds) });
+	const scanner = new ReplyScanner({
+		sites: SGLANG_SITES,
+		sentIds: sentIds === undefined ? undefined : Buffer.from(sentIds),
+	});
 	let from = 0;
 	for (const split of [...splits].sort((a, b) => a - b)) {
 		scanner.push(whole.subarray(from, split));
@@ -164,7 +167,7 @@ describe("ReplyScanner", () => {
 					const value = JSON.parse(source) as { choices?: Array<Record<string, unknown>> };
 					expect(got.sort()).toEqual(expectedExcerpts(value));
 					expect(() => JSON.parse(scanned.rest.toString()) as unknown).not.toThrow();
-					const message = text(scanned.ranges.get(Place.MESSAGE), scanned);
+					const message = text(scanned.ranges.get(SglangSite.MESSAGE), scanned);
 					const first = value.choices?.[0];
 					expect(message === undefined ? undefined : JSON.parse(message)).toEqual(first?.["message"]);
 				},
@@ -285,7 +288,7 @@ describe("ReplyScanner", () => {
 	});
 
 	it("bounds what it keeps besides the payloads", () => {
-		const scanner = new ReplyScanner({ maxRestBytes: 100 });
+		const scanner = new ReplyScanner({ sites: SGLANG_SITES, maxRestBytes: 100 });
 		scanner.push(Buffer.from('{"choices":[{"meta_info":{"routed_experts":"'));
 		for (let count = 0; count < 100; count++) scanner.push(Buffer.alloc(1000, 0x41));
 		expect(() => scanner.push(Buffer.from(`","x":"${"y".repeat(100)}`))).toThrow("larger than 100 bytes");
@@ -293,7 +296,7 @@ describe("ReplyScanner", () => {
 
 	it("takes a reply longer than any string can be", { timeout: 60_000 }, () => {
 		const chunk = Buffer.alloc(4 * 1024 * 1024, 0x41);
-		const scanner = new ReplyScanner();
+		const scanner = new ReplyScanner({ sites: SGLANG_SITES });
 		scanner.push(Buffer.from('{"choices":[{"meta_info":{"routed_experts":"'));
 		for (let count = 0; count < 150; count++) scanner.push(chunk);
 		scanner.push(Buffer.from('","completion_tokens":3}}]}'));

@@ -1,7 +1,8 @@
 // Owns the table of replies of status 200 that are refused, and of oddities that are accepted.
 import { describe, expect, it } from "vitest";
 import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
-import { readGeneration } from "../../src/engine/sglang/reply.js";
+import { readReply } from "../../src/engine/sglang/reply.js";
+import { SGLANG_SITES } from "../../src/engine/sglang/sites.js";
 
 interface Parts {
 	message?: string;
@@ -28,12 +29,12 @@ function source(parts: Parts = {}): string {
 	return `{"id":"r-1","choices":[${choice}]${parts.root ?? ""}}`;
 }
 
-type Read = ReturnType<typeof readGeneration>;
+type Read = ReturnType<typeof readReply>;
 
 function read(text: string): Read {
-	const scanner = new ReplyScanner();
+	const scanner = new ReplyScanner({ sites: SGLANG_SITES });
 	scanner.push(Buffer.from(text));
-	return readGeneration(scanner.end(), {
+	return readReply(scanner.end(), {
 		vocabSize: 100,
 		inputIdsText: [Buffer.from("1,2"), Buffer.from(",3")],
 		inputIdsCount: 3,
@@ -50,7 +51,7 @@ function putBack({ reply, excerpts }: Read): string {
 	return text + reply.toString("utf8", from);
 }
 
-describe("readGeneration", () => {
+describe("readReply", () => {
 	it("leaves the prompt ids of another choice in the reply: nobody else knows them", () => {
 		const other = '{"index":1,"prompt_token_ids":[9, 8],"meta_info":{"routed_experts":"QUJD"}}';
 		const first = source({ choice: ',"prompt_token_ids":[1,2,3]' }).slice(0, -2);

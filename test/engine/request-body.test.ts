@@ -1,7 +1,8 @@
 // Owns the proof that a request keeps the client's bytes, carries our fields, and can be put together again.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type SplicedRequest, spliceRequest, upstreamFields } from "../../src/engine/sglang/request-body.js";
+import type { EngineRequest } from "../../src/engine/engine.js";
+import { spliceRequest, upstreamFields } from "../../src/engine/sglang/request-body.js";
 import { scanObject } from "../../src/json/scan.js";
 import { JsonNumber } from "../../src/json/value.js";
 
@@ -9,7 +10,7 @@ function splice(
 	body: string,
 	options: Partial<Parameters<typeof upstreamFields>[0]> = {},
 	inputIds = "1,2",
-): SplicedRequest & { text: string; value: Record<string, unknown> } {
+): EngineRequest & { text: string; value: Record<string, unknown> } {
 	const bytes = Buffer.from(body);
 	const fields = upstreamFields({
 		inputIds: [Buffer.from(inputIds)],
@@ -19,7 +20,7 @@ function splice(
 		routedExpertsStartLen: null,
 		samplingReplay: false,
 		servedModel: null,
-		rid: "r",
+		attemptId: "r",
 		...options,
 	});
 	const spliced = spliceRequest(bytes, scanObject(bytes, { maxDepth: 64 }), fields);
@@ -82,7 +83,7 @@ describe("upstreamFields and spliceRequest", () => {
 
 	it("sends a rid of ours in the client's place, and keeps it out of the record", () => {
 		const { value, text, record } = splice('{"rid":"theirs","messages":[],"r\\u0069d":["a"],"n":1}', {
-			rid: "ours",
+			attemptId: "ours",
 		});
 		expect(value).toMatchObject({ rid: "ours", n: 1 });
 		expect(text.split("rid")).toHaveLength(2);

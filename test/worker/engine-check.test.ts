@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, describe, expect, test } from "vitest";
+import { sglang } from "../../src/engine/sglang/sglang.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
 import { createTito } from "../../src/tito/create.js";
 import { familyNamed } from "../../src/tito/families/registry.js";
@@ -73,7 +74,13 @@ async function check(
 		titoModel,
 		toolSchemaVersion,
 	});
-	return checkEngine({ url, model: null, tito, familyCompared: true, timeoutMs: 20_000 });
+	return checkEngine({
+		engine: { url, dialect: sglang },
+		model: null,
+		tito,
+		familyCompared: true,
+		timeoutMs: 20_000,
+	});
 }
 
 const familyTemplate = (name: string): string => {

@@ -1,10 +1,12 @@
 // The gate between chats and an engine that may be another one by now.
 import { expect, test } from "vitest";
-import type { EngineIdentity } from "../../src/engine/sglang/release.js";
+import type { EngineIdentity } from "../../src/engine/engine.js";
+import { engineIdentity } from "../../src/engine/sglang/release.js";
 import type { ToolSchemaVersion } from "../../src/tito/tools.js";
 import { EngineGate } from "../../src/worker/engine-gate.js";
 
-const UP: EngineIdentity = { kind: "sglang", release: "0.5.23" };
+const release = (version: string): EngineIdentity => engineIdentity({ kind: "sglang", release: version });
+const UP = release("0.5.23");
 const DOWN: EngineIdentity = { kind: "unreachable", code: "ECONNREFUSED" };
 const SILENT: EngineIdentity = { kind: "unreachable", code: "TIMEOUT" };
 
@@ -15,7 +17,7 @@ function rig(answers: EngineIdentity[], toolSchemaVersion: ToolSchemaVersion | "
 		toolSchemaVersion,
 		read: async () => answers[Math.min(state.reads++, answers.length - 1)] ?? DOWN,
 		useToolSchema: (version) => state.schemas.push(version),
-		onRead: (identity, version) => state.told.push(`${identity.kind} ${version}`),
+		onRead: (identity, version) => state.told.push(`${identity.engine} ${version}`),
 		nowMs: () => state.nowMs,
 		checker: null,
 	});
@@ -30,7 +32,7 @@ test("the engine is asked once, by however many chats", async () => {
 });
 
 test("a chat waits for the engine's release before it is rendered", async () => {
-	const { gate, state } = rig([{ kind: "sglang", release: "0.5.16" }]);
+	const { gate, state } = rig([release("0.5.16")]);
 	await gate.pass();
 	expect(state.schemas.at(-1)).toBe(2);
 });
@@ -54,7 +56,7 @@ test("an engine that keeps silent holds up a chat now and then, not every one", 
 });
 
 test("an engine that was away is asked again, and told of only when it is another one", async () => {
-	const { gate, state } = rig([UP, UP, { kind: "sglang", release: "0.5.20" }]);
+	const { gate, state } = rig([UP, UP, release("0.5.20")]);
 	await gate.pass();
 	gate.forget();
 	await gate.pass();
@@ -64,6 +66,12 @@ test("an engine that was away is asked again, and told of only when it is anothe
 	expect(state).toMatchObject({ schemas: [3, 3, 2], told: ["sglang 3", "sglang 2"] });
 });
 
+test("an engine that does not say its release spells tools as the newest does", async () => {
+	const { gate, state } = rig([engineIdentity({ kind: "unknown", reason: "a gateway" })]);
+	await gate.pass();
+	expect(state).toMatchObject({ schemas: [3], told: ["unknown 3"] });
+});
+
 test("a chosen tool schema stands, whatever the engine is", async () => {
 	const { gate, state } = rig([UP], 2);
 	await gate.pass();
@@ -71,9 +79,9 @@ test("a chosen tool schema stands, whatever the engine is", async () => {
 });
 
 test("an engine without input_ids, or behind sglang-router, gets no chat", async () => {
-	const { gate } = rig([{ kind: "sglang", release: "0.5.12" }]);
+	const { gate } = rig([release("0.5.12")]);
 	expect(await gate.look()).toMatch(/^the engine at http:\/\/engine cannot be used: it is SGLang 0\.5\.12/);
 	await expect(gate.pass()).rejects.toMatchObject({ code: "upstream_unfit", status: 502 });
-	const { gate: routed } = rig([{ kind: "sglang-router" }]);
+	const { gate: routed } = rig([engineIdentity({ kind: "sglang-router" })]);
 	await expect(routed.pass()).rejects.toThrow(/sglang-router, which drops input_ids/);
 });

@@ -1,5 +1,6 @@
-// Tells the engine by a request's rid that nobody wants it any more. Best effort: nothing waits for it but the close.
+// Tells the engine by an attempt's id that nobody wants it any more. Best effort: nothing waits for it but the close.
 import { Pool } from "undici";
+import type { EngineDialect } from "../engine.js";
 import { headerValue } from "./headers.js";
 
 /** One notice, from the call to its answer. */
@@ -10,11 +11,12 @@ const MAX_UNDER_WAY = 1_024;
 
 export class AbortRequests {
 	readonly #pool: Pool;
-	readonly #path: string;
+	readonly #basePath: string;
+	readonly #dialect: EngineDialect;
 	readonly #underWay = new Set<Promise<void>>();
 
 	/** @param basePath stands in front of the path, without a final slash */
-	constructor(origin: string, basePath: string) {
+	constructor(origin: string, basePath: string, dialect: EngineDialect) {
 		this.#pool = new Pool(origin, {
 			connections: MAX_CONNECTIONS,
 			pipelining: 1,
@@ -24,29 +26,32 @@ export class AbortRequests {
 			bodyTimeout: TIMEOUT_MS,
 			keepAliveTimeout: TIMEOUT_MS,
 		});
-		this.#path = `${basePath}/abort_request`;
+		this.#basePath = basePath;
+		this.#dialect = dialect;
 	}
 
 	/**
-	 * SGLang notices a closed connection only when it looks, every 2 s; this ends the run at once. It aborts every request
-	 * whose id begins with the given one, so ids must be of one length.
+	 * An engine may notice a closed connection only when it looks (SGLang: every 2 s); this ends the run at once.
 	 * @param chatHeaders of the request that is given up; what routes and authorizes goes along
 	 */
-	send(rid: string, chatHeaders: readonly string[]): void {
+	send(attemptId: string, chatHeaders: readonly string[]): void {
 		if (this.#underWay.size >= MAX_UNDER_WAY) return;
 		const headers = ["content-type", "application/json"];
 		for (const name of ["x-smg-routing-key", "authorization"]) {
 			const value = headerValue(chatHeaders, name);
 			if (value !== undefined) headers.push(name, value);
 		}
-		const notice = this.#post(headers, JSON.stringify({ rid })).finally(() => this.#underWay.delete(notice));
+		const { path, body } = this.#dialect.abortRequest(attemptId);
+		const notice = this.#post(this.#basePath + path, headers, body).finally(() =>
+			this.#underWay.delete(notice),
+		);
 		this.#underWay.add(notice);
 	}
 
-	async #post(headers: string[], body: string): Promise<void> {
+	async #post(path: string, headers: string[], body: string): Promise<void> {
 		try {
 			const signal = AbortSignal.timeout(TIMEOUT_MS);
-			const reply = await this.#pool.request({ method: "POST", path: this.#path, headers, body, signal });
+			const reply = await this.#pool.request({ method: "POST", path, headers, body, signal });
 			await reply.body.dump();
 		} catch {
 			// An engine without this path, or one that is gone: closing the chat's connection has to do.

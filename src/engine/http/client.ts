@@ -1,9 +1,8 @@
 // Owns the connections to one engine: chat requests whose replies are validated, and the untouched pass-through.
 import { Pool } from "undici";
-import type { EngineRefusal, Generation } from "../engine.js";
+import type { EngineDialect, EngineRefusal, Generation, ReplyExpectation } from "../engine.js";
 import { invalidReply } from "../invalid-reply.js";
 import { KnownPayload, type PayloadCursor } from "../scan/known-payload.js";
-import { type ReplyExpectation, readGeneration } from "../sglang/reply.js";
 import { AbortRequests } from "./abort-requests.js";
 import { Breaker, type BreakerListener } from "./breaker.js";
 import { exchange } from "./exchange.js";
@@ -14,6 +13,8 @@ import { reusedReadsConnector } from "./reused-reads.js";
 export interface EngineClientOptions {
 	/** Base URL; a path in it is kept in front of every path. */
 	baseUrl: string;
+	/** The kind of engine that answers there. */
+	dialect: EngineDialect;
 	/** For a whole reply, from the call to its last byte. */
 	timeoutMs: number;
 	/** Told when the breaker opens and closes; for the log. */
@@ -27,11 +28,11 @@ export interface EngineClientOptions {
 }
 
 interface EngineChatRequest extends ReplyExpectation {
-	/** The body, in order (see request-body.ts). */
+	/** The body, in order. */
 	chunks: readonly Buffer[];
 	byteLength: number;
-	/** The body's rid: what is cancelled is told to the engine under this name. */
-	rid: string;
+	/** What is cancelled is told to the engine under this name, which the body has too. */
+	attemptId: string;
 	/** Flat list of names and values (see headers.ts). */
 	headers: string[];
 	/** With its question mark, or empty. */
@@ -55,6 +56,9 @@ export type EngineChatResult =
 const KEEP_ALIVE_MS = 4_000;
 
 export class EngineClient {
+	/** As it was given: for messages, the log and questions beside the chats. */
+	readonly url: string;
+	readonly dialect: EngineDialect;
 	readonly #pool: Pool;
 	/** The pass-through keeps what it reads until its client has taken it, so it reads into buffers of its own. */
 	readonly #passThroughPool: Pool;
@@ -68,8 +72,10 @@ export class EngineClient {
 
 	constructor(options: EngineClientOptions) {
 		const url = new URL(options.baseUrl);
+		this.url = options.baseUrl;
+		this.dialect = options.dialect;
 		this.#basePath = url.pathname === "/" ? "" : url.pathname.replace(/\/+$/, "");
-		this.#aborts = new AbortRequests(url.origin, this.#basePath);
+		this.#aborts = new AbortRequests(url.origin, this.#basePath, options.dialect);
 		this.#timeoutMs = options.timeoutMs;
 		this.#maxRefusalBytes = options.maxRefusalBytes ?? 16 * 1024 * 1024;
 		this.#maxReplyBytes = options.maxReplyBytes ?? 4 * 1024 ** 3;
@@ -108,7 +114,7 @@ export class EngineClient {
 
 	async #chat(request: EngineChatRequest): Promise<EngineChatResult> {
 		const reply = await exchange(this.#pool, {
-			path: `${this.#basePath}/v1/chat/completions${request.query}`,
+			path: `${this.#basePath}${this.dialect.chatPath}${request.query}`,
 			headers: request.headers,
 			chunks: request.chunks,
 			byteLength: request.byteLength,
@@ -116,9 +122,10 @@ export class EngineClient {
 			maxRefusalBytes: this.#maxRefusalBytes,
 			maxReplyBytes: this.#maxReplyBytes,
 			signal: request.signal,
-			onCancelled: () => this.#aborts.send(request.rid, request.headers),
+			onCancelled: () => this.#aborts.send(request.attemptId, request.headers),
 			// The first piece is the stored prefix, and nearly all of a long prompt.
 			onReplyBytes: request.onReplyBytes,
+			sites: this.dialect.sites,
 			knownPayloads: (request.knownPayloads ?? []).map((cursor) => new KnownPayload(cursor)),
 			sentIds: request.inputIdsText.find((piece) => piece.length > 0),
 		});
@@ -135,7 +142,7 @@ export class EngineClient {
 		if (!headers.some(([name]) => name === "content-type"))
 			headers.push(["content-type", "application/json"]);
 		const startedMs = performance.now();
-		const read = readGeneration(reply.scanned, request);
+		const read = this.dialect.readReply(reply.scanned, request);
 		return { kind: "generated", generation: { ...read, headers, validateMs: performance.now() - startedMs } };
 	}
 
@@ -150,7 +157,7 @@ export class EngineClient {
 
 	/** Cancels what runs, tells the engine so, and closes every connection. */
 	async close(): Promise<void> {
-		for (const { rid, headers } of this.#running) this.#aborts.send(rid, headers);
+		for (const { attemptId, headers } of this.#running) this.#aborts.send(attemptId, headers);
 		await Promise.all([this.#pool.destroy(), this.#passThroughPool.destroy()]);
 		await this.#aborts.close();
 	}

@@ -5,6 +5,7 @@ import { JsonSyntaxError } from "../../json/parse.js";
 import { invalidReply } from "../invalid-reply.js";
 import type { KnownPayload } from "../scan/known-payload.js";
 import { ReplyScanner, type ScannedReply } from "../scan/reply-scanner.js";
+import type { SiteTable } from "../scan/sites.js";
 import { headerValue, rawHeaderList } from "./headers.js";
 import { deadlineError, transportError } from "./transport-errors.js";
 
@@ -27,6 +28,8 @@ interface ExchangeOptions {
 	onReplyBytes: ((bytes: number) => void) | undefined;
 	/** What the reply's payloads are likely to begin as, in their order; used up by this exchange. */
 	knownPayloads: readonly KnownPayload[];
+	/** Of the reply. */
+	sites: SiteTable;
 	/** First of the ids that are sent, as text; the scanner does not parse what repeats them. */
 	sentIds: Buffer | undefined;
 }
@@ -122,8 +125,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 			this.#fail(invalidReply("it has a content-encoding, though none was asked for"));
 			return;
 		}
-		const { knownPayloads, sentIds } = this.#options;
-		this.#scanner = new ReplyScanner({ sentIds, knownPayloads });
+		const { knownPayloads, sentIds, sites } = this.#options;
+		this.#scanner = new ReplyScanner({ sites, sentIds, knownPayloads });
 		this.#holdBack(controller);
 	}
 

@@ -13,11 +13,11 @@ import { JsonSyntaxError } from "../../json/parse.js";
 import type { ByteRange } from "../../json/scan.js";
 import { isHexDigit, isSimpleEscape } from "../../json/skip.js";
 import { plainStringEnd } from "../../json/string-bytes.js";
-import { Place, PlaceStack } from "../sglang/reply-places.js";
 import { ExcerptRecorder } from "./excerpt-recorder.js";
 import type { KnownPayload } from "./known-payload.js";
 import { skipElements } from "./plain-elements.js";
 import { passSentIds } from "./sent-ids.js";
+import { type Site, SiteStack, type SiteTable } from "./sites.js";
 
 export interface ScannedReply {
 	/** The reply's bytes with the excerpts taken out. */
@@ -25,12 +25,14 @@ export interface ScannedReply {
 	/** Ascending by offset. Of a string the bytes between the quotes, of a list those between the brackets. */
 	excerpts: Excerpt[];
 	/** Where known values of the root and of choice 0 stand in `rest`. */
-	ranges: ReadonlyMap<Place, ByteRange>;
+	ranges: ReadonlyMap<Site, ByteRange>;
 	/** True when a key that decides something stands twice in one object: which one counts is anyone's guess. */
 	hasDuplicateKey: boolean;
 }
 
 export interface ReplyScannerOptions {
+	/** What to look for. */
+	sites: SiteTable;
 	/** Deepest nesting of containers. Default 64. */
 	maxDepth?: number;
 	/** Bound on the reply's size without its payloads. Default 128 MiB. */
@@ -64,19 +66,11 @@ const CLOSE_BRACE = 0x7d;
 
 const NO_EXCERPT = -1;
 
-/** Cut out whatever their values are; `prompt_token_ids` only as choice 0's list. */
-const PAYLOADS: { readonly [place: number]: string } = {
-	[Place.ROUTED_EXPERTS]: "routed_experts",
-	[Place.INDEXER_TOPK]: "indexer_topk",
-	[Place.SAMPLING_MASK]: "output_token_sampling_mask",
-	[Place.SAMPLING_LOGPROBS]: "output_token_sampling_logprobs",
-	[Place.SAMPLING_MASK_LENGTH]: "output_token_sampling_mask_length",
-};
-
 export class ReplyScanner {
 	readonly #recorder: ExcerptRecorder;
 	readonly #maxDepth: number;
-	readonly #places = new PlaceStack();
+	readonly #table: SiteTable;
+	readonly #sites: SiteStack;
 	#state = VALUE;
 
 	#stringIsKey = false;
@@ -99,7 +93,9 @@ export class ReplyScanner {
 	/** Bytes of earlier chunks, for error offsets. */
 	#consumed = 0;
 
-	constructor(options: ReplyScannerOptions = {}) {
+	constructor(options: ReplyScannerOptions) {
+		this.#table = options.sites;
+		this.#sites = new SiteStack(options.sites);
 		this.#maxDepth = options.maxDepth ?? 64;
 		this.#sentIds = options.sentIds ?? null;
 		this.#recorder = new ExcerptRecorder(options.maxRestBytes ?? 128 * 1024 * 1024, options.knownPayloads);
@@ -150,7 +146,7 @@ export class ReplyScanner {
 					if (++this.#literalAt === this.#literal.length) this.#valueDone(at);
 					break;
 				default:
-					if (this.#takesPromptIds && this.#sentIds !== null && this.#places.depth === this.#excerptDepth) {
+					if (this.#takesPromptIds && this.#sentIds !== null && this.#sites.depth === this.#excerptDepth) {
 						const next = this.#skipSentIds(at, this.#sentIds);
 						if (next > at) {
 							this.#state = VALUE;
@@ -187,7 +183,7 @@ export class ReplyScanner {
 		if (this.#state !== END) this.#fail("unexpected end of JSON", 0);
 		const rest = this.#recorder.rest();
 		if (!isUtf8(rest)) this.#fail("invalid UTF-8", 0);
-		const { ranges, hasDuplicateKey } = this.#places;
+		const { ranges, hasDuplicateKey } = this.#sites;
 		return { rest, excerpts: this.#recorder.excerpts, ranges, hasDuplicateKey };
 	}
 
@@ -218,7 +214,7 @@ export class ReplyScanner {
 
 	/** Behind elements of a list that nobody asks for, as far as they are whole in the chunk; `at` where other rules hold. */
 	#skipElements(at: number): number {
-		const { inArray, isPlain, depth } = this.#places;
+		const { inArray, isPlain, depth } = this.#sites;
 		const mayBegin = this.#state === VALUE || this.#state === VALUE_OR_CLOSE;
 		return mayBegin && inArray && isPlain ? skipElements(this.#chunk, at, depth, this.#maxDepth) : at;
 	}
@@ -244,7 +240,7 @@ export class ReplyScanner {
 				this.#state = VALUE;
 				return;
 			case COMMA_OR_CLOSE: {
-				const { inArray } = this.#places;
+				const { inArray } = this.#sites;
 				if (byte === 0x2c) this.#state = inArray ? VALUE : KEY;
 				else if (byte === (inArray ? CLOSE_BRACKET : CLOSE_BRACE)) this.#close(at);
 				else this.#fail(inArray ? "expected , or ]" : "expected , or }", at);
@@ -256,13 +252,13 @@ export class ReplyScanner {
 	}
 
 	#value(byte: number, at: number): void {
-		const place = this.#places.beginValue(this.#restOffset(at));
-		if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#open(byte === OPEN_BRACKET, place, at);
-		else this.#scalar(byte, place, at);
+		const site = this.#sites.beginValue(this.#restOffset(at));
+		if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#open(byte === OPEN_BRACKET, site, at);
+		else this.#scalar(byte, site, at);
 	}
 
-	#scalar(byte: number, place: Place, at: number): void {
-		const payload = PAYLOADS[place];
+	#scalar(byte: number, site: Site, at: number): void {
+		const payload = this.#table.payloads[site];
 		if (payload !== undefined) this.#openExcerpt(payload, byte === QUOTE ? at + 1 : at);
 		if (byte === QUOTE) {
 			this.#state = STRING;
@@ -283,31 +279,31 @@ export class ReplyScanner {
 		}
 	}
 
-	#open(isArray: boolean, place: Place, at: number): void {
-		if (this.#places.depth >= this.#maxDepth) this.#fail(`nesting deeper than ${this.#maxDepth}`, at);
-		this.#places.open(place, isArray);
+	#open(isArray: boolean, site: Site, at: number): void {
+		if (this.#sites.depth >= this.#maxDepth) this.#fail(`nesting deeper than ${this.#maxDepth}`, at);
+		this.#sites.open(site, isArray);
 		this.#state = isArray ? VALUE_OR_CLOSE : KEY_OR_CLOSE;
 		// Another choice's prompt ids need not be the ones that were sent: they stay in the rest.
-		this.#takesPromptIds = place === Place.PROMPT_TOKEN_IDS && isArray && this.#places.choice === 0;
-		const field = this.#takesPromptIds ? "prompt_token_ids" : PAYLOADS[place];
+		this.#takesPromptIds = site === this.#table.promptIds && isArray && this.#sites.choice === 0;
+		const field = this.#takesPromptIds ? "prompt_token_ids" : this.#table.payloads[site];
 		if (field === undefined) return;
 		this.#openExcerpt(field, at + 1);
-		this.#excerptDepth = this.#places.depth;
+		this.#excerptDepth = this.#sites.depth;
 		this.#excerptStart = this.#consumed + at + 1;
 	}
 
 	#close(at: number): void {
-		if (this.#places.depth === this.#excerptDepth) {
+		if (this.#sites.depth === this.#excerptDepth) {
 			this.#closeExcerpt(at);
 			this.#excerptDepth = NO_EXCERPT;
 		}
-		this.#places.depth--;
+		this.#sites.depth--;
 		this.#valueDone(at + 1);
 	}
 
 	#openExcerpt(field: string, at: number): void {
 		this.#handOver(at);
-		this.#recorder.openExcerpt(field, this.#places.choice);
+		this.#recorder.openExcerpt(field, this.#sites.choice);
 	}
 
 	#closeExcerpt(at: number): void {
@@ -359,15 +355,15 @@ export class ReplyScanner {
 
 	#keyDone(at: number): void {
 		this.#state = COLON;
-		if (!this.#places.wantsKey) return;
+		if (!this.#sites.wantsKey) return;
 		// Keys are never inside an excerpt, so the whole key stands in the rest, however it was split.
 		this.#handOver(at);
-		this.#places.endKey(this.#recorder.rest().subarray(this.#keyStart));
+		this.#sites.endKey(this.#recorder.rest().subarray(this.#keyStart));
 	}
 
 	/** `end` is the offset behind the value. */
 	#valueDone(end: number): void {
-		this.#places.endValue(this.#restOffset(end));
-		this.#state = this.#places.depth === 0 ? END : COMMA_OR_CLOSE;
+		this.#sites.endValue(this.#restOffset(end));
+		this.#state = this.#sites.depth === 0 ? END : COMMA_OR_CLOSE;
 	}
 }

@@ -1,28 +1,10 @@
 // Asks an engine for the ids it makes of messages by itself: by POST /tokenize, else by a chat of one token. Records nothing.
 import { writeJson } from "../../json/parse.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
+import type { OwnPrompt, OwnPromptRequest } from "../engine.js";
 import { ask, failureOf, member } from "../http/ask.js";
 
-export type OwnPrompt =
-	| { kind: "ids"; ids: number[]; by: "tokenize" | "chat" }
-	/** It answered, but not with ids. */
-	| { kind: "refused"; reason: string }
-	| { kind: "unreachable"; reason: string };
-
-export interface OwnPromptRequest {
-	/** Base URL. */
-	url: string;
-	model: string;
-	messages: readonly JsonObject[];
-	tools: readonly JsonValue[] | undefined;
-	/** The same in what a chat carries, which may pass a gateway. */
-	chatTools: readonly JsonValue[] | undefined;
-	toolChoice: JsonValue | null;
-	kwargs: JsonObject;
-	signal: AbortSignal;
-}
-
-/** Never throws; ends with `signal`. */
+/** `EngineDialect.ownPrompt`. */
 export async function ownPrompt(asked: OwnPromptRequest): Promise<OwnPrompt> {
 	const fields: JsonObject = new Map<string, JsonValue>([
 		["model", asked.model],

@@ -1,7 +1,8 @@
 // What an engine says it is, and what follows from its release: whether it fits, and how it spells tools. Pure.
+import type { EngineIdentity } from "../engine.js";
 
 /** What stands at the engine's address, by its own words. */
-export type EngineIdentity =
+export type SglangIdentity =
 	| { kind: "sglang"; release: string }
 	/** Renders messages by itself: its own request type has no `input_ids`, so it drops them. */
 	| { kind: "sglang-router" }
@@ -17,15 +18,12 @@ const FIRST_WITH_INPUT_IDS: Release = [0, 5, 13];
 /** The first release that hands tools to the template in the client's key order. */
 const FIRST_IN_CLIENT_ORDER: Release = [0, 5, 23];
 
-/** Of an engine that does not say its release: the newest spelling, as most engines of this day have it. */
-export const NEWEST_TOOL_SCHEMA = 3;
-
 /**
  * Reads one reply of `GET /server_info` or `/get_server_info`.
  * @param body its JSON value, or undefined when it had none
  * @returns null when this reply says nothing, so that the next path is worth asking
  */
-export function identityOf(status: number, body: unknown): EngineIdentity | null {
+export function identityOf(status: number, body: unknown): SglangIdentity | null {
 	if (status !== 200 || typeof body !== "object" || body === null) return null;
 	// sglang-router 0.3 answers with facts of its own (sgl-model-gateway, RouterManager::get_server_info).
 	if ("router_manager" in body) return { kind: "sglang-router" };
@@ -35,7 +33,7 @@ export function identityOf(status: number, body: unknown): EngineIdentity | null
 }
 
 /** Why this engine cannot be used whatever the settings, as one sentence without the address; null when it can. */
-export function unfit(identity: EngineIdentity): string | null {
+function unfit(identity: SglangIdentity): string | null {
 	if (identity.kind === "sglang-router")
 		return (
 			"it is sglang-router, which drops input_ids: the engines behind it would render messages by themselves, and " +
@@ -47,26 +45,31 @@ export function unfit(identity: EngineIdentity): string | null {
 	return `it is SGLang ${identity.release}, whose chats have no input_ids; ${FIRST_WITH_INPUT_IDS.join(".")} is the first release that has`;
 }
 
-/** `--tool-schema-version auto`; see `ToolSchemaVersion` of tito/tools.ts. */
-export function toolSchemaOf(identity: EngineIdentity): 1 | 2 | 3 {
+/** How it spells tools (`ToolSchemaVersion` of tito/tools.ts); null without a release. */
+function toolSchemaOf(identity: SglangIdentity): 1 | 2 | 3 | null {
 	const release = identity.kind === "sglang" ? parseRelease(identity.release) : null;
-	if (release === null) return NEWEST_TOOL_SCHEMA;
+	if (release === null) return null;
 	if (compare(release, FIRST_IN_CLIENT_ORDER) >= 0) return 3;
 	return compare(release, FIRST_WITH_INPUT_IDS) >= 0 ? 2 : 1;
 }
 
-/** For the log and people. */
-export function nameOf(identity: EngineIdentity): string {
-	switch (identity.kind) {
-		case "sglang":
-			return `SGLang ${identity.release}`;
-		case "sglang-router":
-			return "sglang-router";
-		case "unknown":
-			return `an engine of unknown release (${identity.reason})`;
-		case "unreachable":
-			return `nobody (${identity.code})`;
-	}
+/** What the gate and the log need to know of it. */
+export function engineIdentity(identity: SglangIdentity): EngineIdentity {
+	if (identity.kind === "unreachable") return identity;
+	const release = identity.kind === "sglang" ? identity.release : null;
+	return {
+		kind: "answered",
+		engine: identity.kind,
+		release,
+		name:
+			identity.kind === "unknown"
+				? `an engine of unknown release (${identity.reason})`
+				: release === null
+					? identity.kind
+					: `SGLang ${release}`,
+		toolSchema: toolSchemaOf(identity),
+		unfit: unfit(identity),
+	};
 }
 
 /** Null for a text that names no release; a build without tags calls itself 0.0.0. */

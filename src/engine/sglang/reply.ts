@@ -1,55 +1,41 @@
 // Owns the decision whether a scanned reply of status 200 is usable, and its reading. Pure; commits nothing.
 
+import { RollpinError } from "../../base/errors.js";
 import type { Excerpt } from "../../base/excerpt.js";
 import { parseJson } from "../../json/parse.js";
 import type { ByteRange } from "../../json/scan.js";
 import { decodeString } from "../../json/skip.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
-import type { Generation } from "../engine.js";
-import { invalidReply, renderedItself } from "../invalid-reply.js";
+import type { ReadReply, ReplyExpectation } from "../engine.js";
+import { invalidReply } from "../invalid-reply.js";
 import type { ScannedReply } from "../scan/reply-scanner.js";
+import type { Site } from "../scan/sites.js";
 import { parseLogprobs } from "./logprobs.js";
-import { Place } from "./reply-places.js";
-
-export interface ReplyExpectation {
-	/** Every sampled id must be below it. */
-	vocabSize: number;
-	/** The ids that were sent, as comma-separated decimals in pieces; the engine must have seen the same. */
-	inputIdsText: readonly Buffer[];
-	/** How many they are. */
-	inputIdsCount: number;
-}
+import { SglangSite } from "./sites.js";
 
 const OPEN_BRACE = 0x7b;
 const QUOTE = 0x22;
 
 /**
- * Validates a reply (contract section 5.5; reference 6.6 and the stricter branch) and reads choice 0.
- *
- * Where the engine spelled choice 0's prompt_token_ids as null, the list takes its place, its content as an excerpt: so that
- * nobody who adds the ids has to write the key twice.
- * @throws RollpinError `upstream_invalid` naming the first rule that is broken; `upstream_rendered_itself` when the
- *   engine does not show that it used the ids that were sent
+ * `EngineDialect.readReply`. Where the engine spelled choice 0's prompt_token_ids as null, the list stands in its place with its
+ * content as an excerpt: nobody who adds the ids has to write the key twice.
  */
-export function readGeneration(
-	scanned: ScannedReply,
-	expected: ReplyExpectation,
-): Omit<Generation, "headers" | "validateMs"> {
+export function readReply(scanned: ScannedReply, expected: ReplyExpectation): ReadReply {
 	const { rest, ranges } = scanned;
-	const at = (place: Place): ByteRange | undefined => ranges.get(place);
+	const at = (site: Site): ByteRange | undefined => ranges.get(site);
 	const begins = (range: ByteRange | undefined, byte: number): range is ByteRange =>
 		range !== undefined && rest[range.start] === byte;
 
-	if (!begins(at(Place.ROOT), OPEN_BRACE)) invalid("it is not a JSON object");
+	if (!begins(at(SglangSite.ROOT), OPEN_BRACE)) invalid("it is not a JSON object");
 	if (scanned.hasDuplicateKey) invalid("a key stands twice in one object");
-	if (!begins(at(Place.CHOICES), 0x5b)) invalid("choices is missing or not a list");
-	const choice = at(Place.CHOICE);
+	if (!begins(at(SglangSite.CHOICES), 0x5b)) invalid("choices is missing or not a list");
+	const choice = at(SglangSite.CHOICE);
 	if (choice === undefined) invalid("choices is empty");
 	if (!begins(choice, OPEN_BRACE)) invalid("choices[0] is not an object");
-	if (!begins(at(Place.META), OPEN_BRACE)) invalid("choices[0].meta_info is missing or not an object");
-	const logprobsRange = at(Place.LOGPROBS);
+	if (!begins(at(SglangSite.META), OPEN_BRACE)) invalid("choices[0].meta_info is missing or not an object");
+	const logprobsRange = at(SglangSite.LOGPROBS);
 	if (logprobsRange === undefined) invalid("meta_info.output_token_logprobs is missing");
-	const messageRange = at(Place.MESSAGE);
+	const messageRange = at(SglangSite.MESSAGE);
 	if (messageRange === undefined) invalid("choices[0].message is missing");
 	const message = readMessage(rest.subarray(messageRange.start, messageRange.end));
 
@@ -57,15 +43,15 @@ export function readGeneration(
 		rest.subarray(logprobsRange.start, logprobsRange.end),
 		expected.vocabSize,
 	);
-	checkCount(rest, at(Place.COMPLETION_TOKENS), ids.length);
-	const finishReason = readFinishReason(rest, at(Place.FINISH_REASON));
+	checkCount(rest, at(SglangSite.COMPLETION_TOKENS), ids.length);
+	const finishReason = readFinishReason(rest, at(SglangSite.FINISH_REASON));
 	const promptExcerpt = scanned.excerpts.find(
 		(excerpt) => excerpt.field === "prompt_token_ids" && excerpt.choice === 0,
 	);
 	if (promptExcerpt !== undefined && !sameIds(promptExcerpt.bytes, expected.inputIdsText)) {
 		throw renderedItself("prompt_token_ids are not the input_ids that were sent");
 	}
-	checkPromptCount(rest, at(Place.PROMPT_TOKENS), expected.inputIdsCount, finishReason);
+	checkPromptCount(rest, at(SglangSite.PROMPT_TOKENS), expected.inputIdsCount, finishReason);
 	const placed = replaceNullPromptIds(scanned, messageRange, expected.inputIdsText);
 	return {
 		reply: placed.reply,
@@ -75,7 +61,7 @@ export function readGeneration(
 		finishReason,
 		completionIds: ids,
 		logprobs,
-		responseId: readText(rest, at(Place.ID)) ?? "",
+		responseId: readText(rest, at(SglangSite.ID)) ?? "",
 	};
 }
 
@@ -84,7 +70,7 @@ function readMessage(bytes: Buffer): JsonObject {
 	if (!(message instanceof Map)) invalid("choices[0].message is not an object");
 	const content = message.get("content");
 	if (content === undefined || content === null) invalid("message.content is missing or null");
-	// A list of parts passes, as it does in the reference (section 6.6).
+	// A list of parts passes, as it does in the reference (docs/reference.md).
 	if (typeof content !== "string" && !isListOfObjects(content)) invalid("message.content is not a string");
 	// Sent back as it came, it must be let in again.
 	if (message.get("role") !== "assistant") invalid("message.role is not assistant");
@@ -181,7 +167,7 @@ function replaceNullPromptIds(
 	inputIds: readonly Buffer[],
 ): Placed {
 	const { rest, excerpts } = scanned;
-	const range = scanned.ranges.get(Place.PROMPT_TOKEN_IDS);
+	const range = scanned.ranges.get(SglangSite.PROMPT_TOKEN_IDS);
 	if (range === undefined || rest[range.start] === 0x5b) return { reply: rest, excerpts, messageRange };
 	if (rest[range.start] !== 0x6e) invalid("prompt_token_ids is neither a list nor null");
 	const shift = "[]".length - (range.end - range.start);
@@ -201,6 +187,15 @@ function replaceNullPromptIds(
 		),
 		messageRange: { start: moved(messageRange.start), end: moved(messageRange.end) },
 	};
+}
+
+/** A 502: what the model saw is not what would be recorded, and nothing was. */
+function renderedItself(what: string): RollpinError {
+	return new RollpinError(
+		"upstream_rendered_itself",
+		"the engine did not use our input_ids: a gateway that drops them? (sglang-router 0.3 does; smg passes them); " +
+			`${what}; nothing was recorded`,
+	);
 }
 
 function invalid(what: string): never {

@@ -2,24 +2,7 @@
 import { parseJson, writeJson } from "../../json/parse.js";
 import type { ObjectScan } from "../../json/scan.js";
 import type { JsonObject } from "../../json/value.js";
-
-export interface UpstreamOptions {
-	/** Decimal ids, comma-separated, in pieces. */
-	inputIds: readonly Buffer[];
-	/** Effective template kwargs; when empty the field is left out. */
-	kwargs: JsonObject;
-	/** The session's pinned sampling fields, JSON text of an object, or null. */
-	overridesJson: string | null;
-	r3: "off" | "full" | "incremental";
-	/** Rows already held (`--r3 incremental`), or null. */
-	routedExpertsStartLen: number | null;
-	/** Ask for the support that each token was sampled from (`--sampling-replay`). */
-	samplingReplay: boolean;
-	/** Name that the engine serves the model under (`--served-model`); null leaves the client's. */
-	servedModel: string | null;
-	/** The engine's name for this very attempt. */
-	rid: string;
-}
+import type { EngineRequest, TurnRequest } from "../engine.js";
 
 export interface UpstreamFields {
 	/** Keys that the client's body loses; every key of `set` is lost too. */
@@ -50,48 +33,41 @@ const CLOSE_LIST = Buffer.from("]");
 /** Of `null`, the only value that begins so. */
 const LOWER_N = 0x6e;
 
-/** What is injected into and removed from the client's body (contract section 5, step 4). */
-export function upstreamFields(options: UpstreamOptions): UpstreamFields {
+/** What is injected into and removed from the client's body. */
+export function upstreamFields(turn: TurnRequest): UpstreamFields {
 	const set: Array<readonly [string, readonly Buffer[]]> = [];
 	const text = (key: string, value: string) => set.push([key, [Buffer.from(value)]]);
-	if (options.overridesJson !== null) {
-		const overrides = parseJson(options.overridesJson) as JsonObject;
+	if (turn.overridesJson !== null) {
+		const overrides = parseJson(turn.overridesJson) as JsonObject;
 		for (const [key, value] of overrides) text(key, writeJson(value));
 	}
 	// A session's own model wins: it was asked for by name, later than the cluster's.
-	if (options.servedModel !== null && !set.some(([key]) => key === "model")) {
-		text("model", JSON.stringify(options.servedModel));
+	if (turn.servedModel !== null && !set.some(([key]) => key === "model")) {
+		text("model", JSON.stringify(turn.servedModel));
 	}
 	text("logprobs", "true");
 	text("return_meta_info", "true");
 	text("no_stop_trim", "false");
 	text("return_prompt_token_ids", "true");
-	if (options.r3 !== "off") text("return_routed_experts", "true");
-	if (options.routedExpertsStartLen !== null) {
-		text("routed_experts_start_len", String(options.routedExpertsStartLen));
+	if (turn.r3 !== "off") text("return_routed_experts", "true");
+	if (turn.routedExpertsStartLen !== null) {
+		text("routed_experts_start_len", String(turn.routedExpertsStartLen));
 	}
-	if (options.samplingReplay) text("return_sampling_mask", "true");
-	text("rid", JSON.stringify(options.rid));
-	if (options.kwargs.size > 0) text("chat_template_kwargs", writeJson(options.kwargs));
-	set.push(["input_ids", [OPEN_LIST, ...options.inputIds, CLOSE_LIST]]);
+	if (turn.samplingReplay) text("return_sampling_mask", "true");
+	text("rid", JSON.stringify(turn.attemptId));
+	if (turn.kwargs.size > 0) text("chat_template_kwargs", writeJson(turn.kwargs));
+	set.push(["input_ids", [OPEN_LIST, ...turn.inputIds, CLOSE_LIST]]);
 	const remove = new Set(["stream", "stream_options", "chat_template_kwargs"]);
 	// The whole payload is due: a client's own offset would leave rows out without a trace.
-	if (options.r3 === "full") remove.add("routed_experts_start_len");
-	return { remove, set, fill: options.samplingReplay ? SAMPLING_DEFAULTS : [], unrecorded: UNRECORDED };
-}
-
-export interface SplicedRequest {
-	chunks: Buffer[];
-	byteLength: number;
-	/** The same bytes without what is unrecorded and the contents of `messages` and `input_ids`, and where those belong. */
-	record: { bytes: Buffer[]; holes: { messages: number; inputIds: number } };
+	if (turn.r3 === "full") remove.add("routed_experts_start_len");
+	return { remove, set, fill: turn.samplingReplay ? SAMPLING_DEFAULTS : [], unrecorded: UNRECORDED };
 }
 
 /**
  * Splices `fields` into a scanned body. Everything else keeps its bytes: spelling, order, unknown fields.
  * @param scan of `body`; must have a `messages` array
  */
-export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFields): SplicedRequest {
+export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFields): EngineRequest {
 	const { messages } = scan;
 	if (messages === null) throw new Error("a body without messages is refused before it is spliced");
 	const overridden = new Set(fields.set.map(([key]) => key));

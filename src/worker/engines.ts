@@ -1,0 +1,51 @@
+// Which engine a session's turns go to, and the making of its client. One engine today: nothing else may assume that.
+import type { SessionId } from "../base/ids.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
+import { EngineClient } from "../engine/http/client.js";
+import { sglang } from "../engine/sglang/sglang.js";
+import type { Logger } from "../telemetry/logger.js";
+import type { EngineGate } from "./engine-gate.js";
+
+/** One engine as a worker has it. */
+export interface WorkerEngine {
+	readonly client: EngineClient;
+	/** What is known of it, and whether chats may go there; null when nobody asked it. */
+	readonly gate: EngineGate | null;
+}
+
+export interface EngineDirectory {
+	/** The same one for all requests of a session, because its KV cache holds the session's prefix. */
+	of(session: SessionId): WorkerEngine;
+	all(): readonly WorkerEngine[];
+	/** Cancels what runs there and closes every connection. */
+	close(): Promise<void>;
+}
+
+export function oneEngine(engine: WorkerEngine): EngineDirectory {
+	return { of: () => engine, all: () => [engine], close: () => engine.client.close() };
+}
+
+/** @param onChange it became unreachable for this worker, or answers again */
+export function connectEngine(config: ClusterConfig, logger: Logger, onChange: () => void): EngineClient {
+	const { upstream: url } = config;
+	if (url === null) throw new Error("an engine is connected to when its URL is known");
+	return new EngineClient({
+		baseUrl: url,
+		dialect: sglang,
+		timeoutMs: config.upstreamTimeoutMs,
+		breaker: {
+			opened(failures, retryAfterMs) {
+				logger.event(
+					"breaker_opened",
+					{ url, failures, retry_after_ms: retryAfterMs },
+					`${failures} exchanges with the engine at ${url} failed in a row; chats answer 503 until a probe succeeds`,
+				);
+				onChange();
+			},
+			closed() {
+				logger.event("breaker_closed", { url }, `the engine at ${url} answers again`);
+				onChange();
+			},
+		},
+	});
+}
