@@ -1,8 +1,8 @@
 // Rules between options and the files they name: each throws one ConfigError line, or changes nothing.
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
+import { isLoopback } from "../base/loopback.js";
 import { tokenOfFile } from "./bearer-token.js";
-import { isLoopback } from "./option-checks.js";
 import type { OptionKey } from "./options.js";
 import type { Machine, SettledValues } from "./settled-values.js";
 

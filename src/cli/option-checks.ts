@@ -10,12 +10,6 @@ export function checkHost(host: string): string | undefined {
 	return isIP(host) === 6 || HOST_NAME.test(host) ? host : undefined;
 }
 
-/** True for addresses that only this machine can reach: 127.0.0.0/8, ::1 and `localhost`. */
-export function isLoopback(host: string): boolean {
-	if (isIP(host) === 4) return host.startsWith("127.");
-	return host === "::1" || host.toLowerCase() === "localhost";
-}
-
 /** An engine's base URL without its trailing slashes. */
 export function checkEngineUrl(text: string): string | undefined {
 	if (!URL.canParse(text)) return undefined;

@@ -1,29 +1,9 @@
 // Every message between the primary and its children. docs/internals.md carries the same table.
 import type { ClusterConfig } from "../config/cluster-config.js";
+import type { Heartbeat } from "../telemetry/heartbeat.js";
+import type { WorkerFigures } from "../telemetry/heartbeat-fields.js";
 
 export type ChildRole = "router" | "worker" | "sim";
-
-/** What a worker knows of itself; the primary adds what it measures from outside. */
-export interface WorkerStats {
-	uptimeS: number;
-	loopLagP99Ms: number;
-	inflight: number;
-	reqsTotal: number;
-	turnsCompleted: number;
-	/** Mismatch reports of reads with more than an assistant's own text in them. */
-	hardMismatches: number;
-	/** Turns that a retry took the place of; requests refused as neither history nor retry; turns that left a path. */
-	rollbacks: number;
-	historyRefused: number;
-	branches: number;
-	sessions: number;
-	queueDepth: number;
-	storeBytes: number;
-	/** Its partitions that are not served, each named in the log. */
-	partitionsRefused: number;
-	/** Its last exchanges with the engine failed in a row, and no probe has succeeded since. */
-	breakerOpen: boolean;
-}
 
 export interface WorkerStatus {
 	index: number;
@@ -36,7 +16,7 @@ export interface WorkerStatus {
 	/** Unix socket path the router relays to; null until ready. */
 	socketPath: string | null;
 	/** The last heartbeat as it was logged, or null. */
-	heartbeat: Record<string, number> | null;
+	heartbeat: Heartbeat | null;
 }
 
 export type EngineCheckResult = "ok" | "differs" | "skipped";
@@ -63,7 +43,7 @@ export type FromChild =
 	| { type: "ready"; socketPath?: string; url?: string; controlUrl?: string }
 	/** It cannot start; `message` is one line for the operator. The child exits right after. */
 	| { type: "failed"; message: string; exitCode: 1 | 2 }
-	| { type: "stats"; stats: WorkerStats }
+	| { type: "stats"; stats: WorkerFigures }
 	/** Worker 0 compared the engine's rendering with ours. */
 	| { type: "engine_checked"; result: EngineCheckResult }
 	| { type: "pong"; seq: number }

@@ -1,13 +1,7 @@
 // One place for a child: keeps it filled by the restart policy, pings what fills it. Logs nothing, knows no other slot.
 import type { Socket } from "node:net";
-import type {
-	ChildRole,
-	EngineCheckResult,
-	FromChild,
-	ToChild,
-	WorkerStats,
-	WorkerStatus,
-} from "../ipc/messages.js";
+import type { ChildRole, EngineCheckResult, FromChild, ToChild, WorkerStatus } from "../ipc/messages.js";
+import type { WorkerFigures } from "../telemetry/heartbeat-fields.js";
 import type { ChildHandle, Fork } from "./fork.js";
 import { checkLiveness, type LivenessState, PING_INTERVAL_MS } from "./liveness.js";
 import {
@@ -42,7 +36,7 @@ export interface SlotListener {
 	exited(slot: ChildSlot, exit: SlotExit): void;
 	quarantined(slot: ChildSlot, crashes: number): void;
 	unresponsive(slot: ChildSlot, silentMs: number): void;
-	stats(slot: ChildSlot, stats: WorkerStats): void;
+	stats(slot: ChildSlot, stats: WorkerFigures): void;
 	/** Worker 0 compared the engine's rendering with ours. */
 	engineChecked(result: EngineCheckResult): void;
 	/** The router took the connection with that number. */
@@ -82,7 +76,7 @@ export class ChildSlot {
 	#pingSeq = 0;
 	#pingTimer: NodeJS.Timeout | undefined;
 	#spawnTimer: NodeJS.Timeout | undefined;
-	#lastStats: WorkerStats | null = null;
+	#lastStats: WorkerFigures | null = null;
 	/** No successor follows the child that runs now. */
 	#closing = false;
 	/** The child that runs now was asked to end, or asked for it. */

@@ -1,10 +1,8 @@
 // Collects a heartbeat from every worker at each interval and remembers the last. Decides nothing about restarts.
-import type { WorkerStats } from "../ipc/messages.js";
-import type { EventFields } from "../telemetry/events.js";
+import { type Heartbeat, heartbeatOf } from "../telemetry/heartbeat.js";
+import type { ProcessUsage, WorkerFigures } from "../telemetry/heartbeat-fields.js";
 import type { ChildSlot } from "./child-slot.js";
-import { measureProcesses, type ProcessUsage } from "./process-usage.js";
-
-export type Heartbeat = EventFields["heartbeat"];
+import { measureProcesses } from "./process-usage.js";
 
 export interface HeartbeatOptions {
 	intervalMs: number;
@@ -16,7 +14,6 @@ export interface HeartbeatOptions {
 }
 
 const MISSED_LIMIT = 3;
-const MIB = 1024 * 1024;
 
 export class HeartbeatCollector {
 	readonly #options: HeartbeatOptions;
@@ -52,7 +49,7 @@ export class HeartbeatCollector {
 	}
 
 	/** The answer of a worker. The heartbeat is reported once its process is measured. */
-	async answered(slot: ChildSlot, stats: WorkerStats): Promise<void> {
+	async answered(slot: ChildSlot, stats: WorkerFigures): Promise<void> {
 		const { pid } = slot;
 		this.#open.delete(slot.index);
 		if (pid === null) return;
@@ -72,32 +69,4 @@ export class HeartbeatCollector {
 	#askAll(): void {
 		for (const slot of this.#options.workers) this.ask(slot);
 	}
-}
-
-function heartbeatOf(index: number, pid: number, stats: WorkerStats, usage: ProcessUsage): Heartbeat {
-	return {
-		worker: index,
-		worker_pid: pid,
-		uptime_s: round(stats.uptimeS, 1),
-		rss_mb: round(usage.rssBytes / MIB, 1),
-		vms_mb: round(usage.vmsBytes / MIB, 1),
-		cpu_percent: round(usage.cpuPercent, 1),
-		loop_lag_p99_ms: stats.loopLagP99Ms,
-		inflight: stats.inflight,
-		reqs_total: stats.reqsTotal,
-		turns_completed: stats.turnsCompleted,
-		hard_mismatches: stats.hardMismatches,
-		rollbacks: stats.rollbacks,
-		history_refused: stats.historyRefused,
-		branches: stats.branches,
-		sessions: stats.sessions,
-		queue_depth: stats.queueDepth,
-		store_mb: round(stats.storeBytes / MIB, 2),
-		partitions_refused: stats.partitionsRefused,
-		breaker_open: stats.breakerOpen ? 1 : 0,
-	};
-}
-
-function round(value: number, digits: number): number {
-	return Math.round(value * 10 ** digits) / 10 ** digits;
 }

@@ -3,13 +3,7 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import pidusage from "pidusage";
-
-export interface ProcessUsage {
-	rssBytes: number;
-	vmsBytes: number;
-	/** Of one core, since the last measurement. */
-	cpuPercent: number;
-}
+import type { ProcessUsage } from "../telemetry/heartbeat-fields.js";
 
 /** The usage of each of `pids` that is still running; a process that is gone is left out. */
 export async function measureProcesses(pids: readonly number[]): Promise<Map<number, ProcessUsage>> {

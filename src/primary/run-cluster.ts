@@ -1,5 +1,6 @@
 // The primary's life from the open port to the exit code: start, serve, end in order. Owns the order, nothing else.
 import { ConfigError } from "../base/errors.js";
+import { isLoopback } from "../base/loopback.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { Logger } from "../telemetry/logger.js";
 import { Cluster, type FatalEnd } from "./cluster.js";
@@ -70,6 +71,13 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 		{ backends: config.backends, version: deps.version, node: process.version },
 		`starting ${config.backends} worker${config.backends === 1 ? "" : "s"}`,
 	);
+	if (!isLoopback(config.host) && config.authToken === null) {
+		log.event(
+			"insecure_listen",
+			{ host: config.host },
+			`whoever reaches ${port.url} can read and delete every session: it asks for no token (--auth-token-file)`,
+		);
+	}
 	reload = reloader(cluster);
 	cluster.start();
 	// Not waited for: an engine that loads for minutes must not hold the cluster up.

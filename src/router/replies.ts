@@ -93,11 +93,11 @@ export function healthOf(snapshot: ClusterSnapshot): { status: number; body: str
 	const replacing = snapshot.workers.some((worker) => worker.replacing);
 	const serving = (ready > 0 || replacing) && snapshot.phase !== "draining";
 	const refused = snapshot.workers.reduce(
-		(sum, { heartbeat }) => sum + (heartbeat?.["partitions_refused"] ?? 0),
+		(sum, { heartbeat }) => sum + (heartbeat?.partitions_refused ?? 0),
 		0,
 	);
 	// As the workers' chats found it. No reason to be 503: reads, exports and deletions go on, and a chat is the probe.
-	const unreachable = snapshot.workers.some(({ heartbeat }) => heartbeat?.["breaker_open"] === 1);
+	const unreachable = snapshot.workers.some(({ heartbeat }) => heartbeat?.breaker_open === 1);
 	const body = JSON.stringify({
 		status: serving ? "ok" : snapshot.phase === "ok" ? "degraded" : snapshot.phase,
 		session_server_instance_id: snapshot.instanceId,

@@ -1,5 +1,6 @@
 // Names and shapes of every log record: a closed union, so that a misspelt event does not compile.
 // docs/events.md is checked against EVENT_LEVELS by a test.
+import type { Heartbeat } from "./heartbeat.js";
 
 export interface ChatDone {
 	req_id: string;
@@ -44,27 +45,7 @@ export interface EventFields {
 		data_dir: string;
 	};
 	sim_engine: { url: string; control_url: string; pid: number };
-	heartbeat: {
-		worker: number;
-		worker_pid: number;
-		uptime_s: number;
-		rss_mb: number;
-		vms_mb: number;
-		cpu_percent: number;
-		loop_lag_p99_ms: number;
-		inflight: number;
-		reqs_total: number;
-		turns_completed: number;
-		hard_mismatches: number;
-		rollbacks: number;
-		history_refused: number;
-		branches: number;
-		sessions: number;
-		queue_depth: number;
-		store_mb: number;
-		partitions_refused: number;
-		breaker_open: 0 | 1;
-	};
+	heartbeat: Heartbeat;
 	heartbeat_missed: { worker: number; worker_pid: number; missed: number };
 	chat_start: {
 		req_id: string;

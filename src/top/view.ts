@@ -1,5 +1,6 @@
 // What `rollpin top` shows of a cluster, as text. Pure; asks nobody.
 import { table } from "../demo/report.js";
+import { type FieldName, HEARTBEAT_ROWS } from "../telemetry/heartbeat-fields.js";
 
 /** GET /cluster, as far as it is shown. */
 export interface ClusterStatus {
@@ -18,55 +19,71 @@ interface WorkerStatus {
 	epoch: number;
 	replacing: boolean;
 	/** Figures of the last heartbeat; null before the first. */
-	heartbeat: Readonly<Record<string, number>> | null;
+	heartbeat: Figures | null;
 }
 
 /** A worker's heartbeats, the newest and the one before it, to tell rates from. */
-export type Beats = ReadonlyMap<number, { newest: Beat; before: Beat | null }>;
+export type Beats = ReadonlyMap<number, WorkerBeats>;
+
+interface WorkerBeats {
+	newest: Beat;
+	before: Beat | null;
+}
 
 interface Beat {
 	epoch: number;
-	figures: Readonly<Record<string, number>>;
+	figures: Figures;
 }
 
 /** Takes in what the cluster says now. A worker that was replaced starts anew. */
 export function withBeats(beats: Beats, cluster: ClusterStatus): Beats {
-	const next = new Map<number, { newest: Beat; before: Beat | null }>();
+	const next = new Map<number, WorkerBeats>();
 	for (const { worker, epoch, heartbeat } of cluster.workers) {
 		if (heartbeat === null) continue;
 		const known = beats.get(worker);
 		const newest: Beat = { epoch, figures: heartbeat };
 		if (known === undefined || known.newest.epoch !== epoch) next.set(worker, { newest, before: null });
-		else if (known.newest.figures["uptime_s"] === heartbeat["uptime_s"]) next.set(worker, known);
+		else if (known.newest.figures.uptime_s === heartbeat.uptime_s) next.set(worker, known);
 		else next.set(worker, { newest, before: known.newest });
 	}
 	return next;
 }
 
-const HEAD = [
-	"worker",
-	"state",
-	"pid",
-	"up",
-	"sessions",
-	"in flight",
-	"queued",
-	"turns",
-	"turns/s",
-	"CPU %",
-	"lag ms",
-	"RSS MiB",
-	"store MiB",
-	"notes",
-];
+type Figures = Readonly<Partial<Record<FieldName, number>>>;
+
+interface Column {
+	heading: string;
+	text(figures: Figures | null, beats: WorkerBeats | undefined): string | number;
+}
+
+const COLUMNS: readonly Column[] = HEARTBEAT_ROWS.flatMap(([name, { top }]) =>
+	top !== undefined && "column" in top ? [{ name, ...top }] : [],
+)
+	.sort((a, b) => a.place - b.place)
+	.flatMap(({ as, column, name, rate }) => {
+		const value: Column = { heading: column, text: (figures) => shown(figures?.[name], as) };
+		if (rate === undefined) return [value];
+		return [value, { heading: rate, text: (_figures, beats) => rateText(name, beats) } satisfies Column];
+	});
+
+const HEAD = ["worker", "state", "pid", ...COLUMNS.map(({ heading }) => heading), "notes"];
+
+function shown(value: number | undefined, as: "span" | undefined): string | number {
+	if (value === undefined) return "-";
+	return as === "span" ? span(value) : value;
+}
+
+function rateText(name: FieldName, beats: WorkerBeats | undefined): string {
+	return (beats === undefined ? null : rateOf(name, beats))?.toFixed(1) ?? "-";
+}
 
 /** @param now float Unix seconds */
 export function view(cluster: ClusterStatus, beats: Beats, now: number): string {
 	const rows = cluster.workers.map((worker) => row(worker, beats.get(worker.worker)));
 	const ready = cluster.workers.filter(({ state }) => state === "ready").length;
-	const sum = (figure: string) =>
+	const sum = (figure: FieldName) =>
 		cluster.workers.reduce((total, { heartbeat }) => total + (heartbeat?.[figure] ?? 0), 0);
-	const rates = [...beats.values()].flatMap((beat) => rateOf(beat) ?? []);
+	const rates = [...beats.values()].flatMap((beat) => rateOf("turns_completed", beat) ?? []);
 	const rate = rates.length === 0 ? "" : `, ${rates.reduce((a, b) => a + b, 0).toFixed(1)} turns/s`;
 	return [
 		`${cluster.url ?? "rollpin"}: ${cluster.status}, ${ready} of ${cluster.workers.length} workers ready, up ${span(now - cluster.started_at)}`,
@@ -80,51 +97,31 @@ export function view(cluster: ClusterStatus, beats: Beats, now: number): string 
 
 function row(
 	{ worker, state, pid, epoch, replacing, heartbeat }: WorkerStatus,
-	beats: { newest: Beat; before: Beat | null } | undefined,
+	beats: WorkerBeats | undefined,
 ): Array<string | number> {
-	const figure = (name: string): string | number => heartbeat?.[name] ?? "-";
-	const rate = beats === undefined ? null : rateOf(beats);
 	const notes = [
-		replacing ? "replacing" : "",
-		epoch > 1 ? `process ${epoch}` : "",
-		(heartbeat?.["hard_mismatches"] ?? 0) > 0 ? `${heartbeat?.["hard_mismatches"]} hard mismatches` : "",
-		counted(heartbeat, "rollbacks", "retries"),
-		counted(heartbeat, "history_refused", "histories refused"),
-		counted(heartbeat, "branches", "branches"),
-		(heartbeat?.["partitions_refused"] ?? 0) > 0
-			? `${heartbeat?.["partitions_refused"]} partitions refused`
-			: "",
-		heartbeat?.["breaker_open"] === 1 ? "engine unreachable" : "",
-	].filter((note) => note !== "");
-	return [
-		worker,
-		state,
-		pid ?? "-",
-		heartbeat === null ? "-" : span(heartbeat["uptime_s"] ?? 0),
-		figure("sessions"),
-		figure("inflight"),
-		figure("queue_depth"),
-		figure("turns_completed"),
-		rate === null ? "-" : rate.toFixed(1),
-		figure("cpu_percent"),
-		figure("loop_lag_p99_ms"),
-		figure("rss_mb"),
-		figure("store_mb"),
-		notes.join(", "),
+		...(replacing ? ["replacing"] : []),
+		...(epoch > 1 ? [`process ${epoch}`] : []),
+		...notesOf(heartbeat),
 	];
+	const figures = COLUMNS.map((column) => column.text(heartbeat, beats));
+	return [worker, state, pid ?? "-", ...figures, notes.join(", ")];
 }
 
-function counted(heartbeat: Readonly<Record<string, number>> | null, name: string, what: string): string {
-	const count = heartbeat?.[name] ?? 0;
-	return count > 0 ? `${count} ${what}` : "";
+function notesOf(heartbeat: Figures | null): string[] {
+	return HEARTBEAT_ROWS.flatMap(([name, { top }]) => {
+		const value = heartbeat?.[name] ?? 0;
+		if (top === undefined || !("note" in top) || value === 0) return [];
+		return [top.counted ? `${value} ${top.note}` : top.note];
+	});
 }
 
-/** Turns a second between the last two heartbeats; null before the second one. */
-function rateOf({ newest, before }: { newest: Beat; before: Beat | null }): number | null {
+/** Growth per second between the last two heartbeats; null before the second one. */
+function rateOf(name: FieldName, { newest, before }: WorkerBeats): number | null {
 	if (before === null) return null;
-	const of = (name: string) => (newest.figures[name] ?? 0) - (before.figures[name] ?? 0);
-	const seconds = of("uptime_s");
-	return seconds > 0 ? of("turns_completed") / seconds : null;
+	const growth = (of: FieldName) => (newest.figures[of] ?? 0) - (before.figures[of] ?? 0);
+	const seconds = growth("uptime_s");
+	return seconds > 0 ? growth(name) / seconds : null;
 }
 
 /** Such as `45s`, `12m 3s`, `7h 20m`, `3d 4h`. */

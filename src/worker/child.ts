@@ -51,17 +51,12 @@ channel.on("start_worker", (message) => {
 channel.on("ask_stats", tellStats);
 
 function tellStats(): void {
-	void worker?.stats().then((stats) =>
-		channel.send({
-			type: "stats",
-			stats: {
-				uptimeS: Math.round((systemClock.monotonicMs() - startedMs) / 1000),
-				loopLagP99Ms: loopLag.takeP99Ms(),
-				partitionsRefused: refused.size,
-				...stats,
-			},
-		}),
-	);
+	const ofProcess = {
+		uptimeS: (systemClock.monotonicMs() - startedMs) / 1000,
+		takeLoopLagP99Ms: () => loopLag.takeP99Ms(),
+		partitionsRefused: refused.size,
+	};
+	void worker?.figures(ofProcess).then((stats) => channel.send({ type: "stats", stats }));
 }
 
 channel.on("drain", ({ timeoutMs }) => drain(timeoutMs));

@@ -8,6 +8,7 @@ import type { SessionRegistry } from "../session/life/registry.js";
 import type { PositionPolicy } from "../session/place/attach.js";
 import type { MessageMatcher } from "../session/place/matcher.js";
 import type { SessionMeta, Store } from "../store/store.js";
+import type { WorkerCounters } from "../telemetry/heartbeat-fields.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
 import type { Admission } from "./admission.js";
@@ -30,20 +31,4 @@ export interface WorkerContext {
 	counters: WorkerCounters;
 	logger: Logger;
 	clock: Clock;
-}
-
-/** Counted since the worker started. */
-export interface WorkerCounters {
-	requests: number;
-	turnsCompleted: number;
-	/** Mismatch reports (one a read) with more than an assistant's own text in them. */
-	hardMismatches: number;
-	/** Turns that a retry took the place of; requests refused as neither history nor retry; turns that left a path. */
-	rollbacks: number;
-	historyRefused: number;
-	branches: number;
-}
-
-export function emptyCounters(): WorkerCounters {
-	return { requests: 0, turnsCompleted: 0, hardMismatches: 0, rollbacks: 0, historyRefused: 0, branches: 0 };
 }

@@ -1,9 +1,9 @@
 // Counts and logs what reads find. Never logs message text: only `--log-content` lets that into a log.
 import type { ReadListener } from "../reads/read-context.js";
 import type { Session } from "../session/life/session.js";
+import type { WorkerCounters } from "../telemetry/heartbeat-fields.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Mismatch } from "../tito/mismatch.js";
-import type { WorkerCounters } from "./context.js";
 
 export function readLog(counters: Pick<WorkerCounters, "hardMismatches">, logger: Logger): ReadListener {
 	/** Sessions whose hard mismatch is in the log. */

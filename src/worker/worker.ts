@@ -3,7 +3,6 @@ import type { Server } from "node:http";
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
-import type { WorkerStats } from "../ipc/messages.js";
 import { dumpSession } from "../reads/evict-dump.js";
 import type { ReadContext } from "../reads/read-context.js";
 import { SampleAssembler } from "../samples/assembler.js";
@@ -13,10 +12,12 @@ import { linearPolicy } from "../session/place/linear.js";
 import { allMatchers } from "../session/place/matchers.js";
 import { treePolicy } from "../session/place/tree.js";
 import type { Store } from "../store/store.js";
+import { readFigures, zeroCounters } from "../telemetry/heartbeat.js";
+import type { WorkerFacts, WorkerFigures } from "../telemetry/heartbeat-fields.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
 import { Admission } from "./admission.js";
-import { emptyCounters, type WorkerContext } from "./context.js";
+import type { WorkerContext } from "./context.js";
 import { drainServer } from "./drain.js";
 import { connectEngine, type EngineDirectory, oneEngine } from "./engines.js";
 import { readLog } from "./read-log.js";
@@ -40,9 +41,12 @@ export interface WorkerParts {
 	samplesThread?: string;
 }
 
+/** What only the process knows of itself. */
+type ProcessFacts = Pick<WorkerFacts, "uptimeS" | "takeLoopLagP99Ms" | "partitionsRefused">;
+
 export interface Worker {
-	/** What it knows of itself, lifetime figures since its start. */
-	stats(): Promise<Omit<WorkerStats, "uptimeS" | "loopLagP99Ms" | "partitionsRefused">>;
+	/** Its part of a heartbeat. */
+	figures(ofProcess: ProcessFacts): Promise<WorkerFigures>;
 	/** Takes nothing new, lets running requests end for at most `timeoutMs`, and closes everything. */
 	drain(timeoutMs: number): Promise<void>;
 }
@@ -53,7 +57,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 	const { limits } = config;
 	const engines =
 		parts.engines ?? oneEngine({ client: connectEngine(config, logger, () => undefined), gate: null });
-	const counters = emptyCounters();
+	const counters = zeroCounters();
 	const matchers = allMatchers(parts.tito);
 	const reads: ReadContext = {
 		store,
@@ -85,21 +89,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 	};
 	const server: Server = await listen(context, parts.socketPath);
 	return {
-		async stats() {
-			return {
-				inflight: context.admission.inflight,
-				reqsTotal: counters.requests,
-				turnsCompleted: counters.turnsCompleted,
-				hardMismatches: counters.hardMismatches,
-				rollbacks: counters.rollbacks,
-				historyRefused: counters.historyRefused,
-				branches: counters.branches,
-				sessions: registry.size,
-				queueDepth: registry.queueDepth,
-				storeBytes: await store.sizeBytes(),
-				breakerOpen: engines.all().some(({ client }) => client.unreachable),
-			};
-		},
+		figures: (ofProcess) => readFigures({ ...context, ...ofProcess }, counters),
 		async drain(timeoutMs) {
 			await drainServer(server, timeoutMs);
 			registry.stop();

@@ -8,6 +8,8 @@ import {
 	configurationTables,
 	errorRows,
 	familyTable,
+	heartbeatTable,
+	metricsTable,
 	pathTable,
 	readBlock,
 	updateBlock,
@@ -31,6 +33,13 @@ describe("generated docs", () => {
 	it("docs/api.md lists every path with its methods", () => {
 		updateBlock("docs/api.md", "paths", pathTable());
 		expect(readBlock("docs/api.md", "paths")).toBe(pathTable());
+	});
+
+	it("docs/metrics.md lists every metric, and docs/events.md every figure of a heartbeat", () => {
+		updateBlock("docs/metrics.md", "metrics", metricsTable());
+		expect(readBlock("docs/metrics.md", "metrics")).toBe(metricsTable());
+		updateBlock("docs/events.md", "heartbeat", heartbeatTable());
+		expect(readBlock("docs/events.md", "heartbeat")).toBe(heartbeatTable());
 	});
 
 	it("docs/families.md shows the facts of every family", () => {

@@ -4,6 +4,7 @@ import type { FromChild, ToChild } from "../../src/ipc/messages.js";
 import { ChildSlot, type SlotListener } from "../../src/primary/child-slot.js";
 import type { ChildHandle } from "../../src/primary/fork.js";
 import { WORKER_RULES } from "../../src/primary/restart-policy.js";
+import { figuresWith } from "../support/heartbeats.js";
 
 class MemoryChild implements ChildHandle {
 	readonly pid: number;
@@ -103,23 +104,7 @@ test("hello is answered with the start message, and only ready opens the slot fo
 
 test("a crash tells code, signal and what was running, and the successor has the next epoch", () => {
 	up();
-	const stats = {
-		uptimeS: 1,
-		loopLagP99Ms: 0,
-		inflight: 4,
-		reqsTotal: 0,
-		turnsCompleted: 0,
-		hardMismatches: 0,
-		rollbacks: 0,
-		historyRefused: 0,
-		branches: 0,
-		sessions: 0,
-		queueDepth: 0,
-		storeBytes: 0,
-		partitionsRefused: 0,
-		breakerOpen: false,
-	};
-	child().says({ type: "stats", stats });
+	child().says({ type: "stats", stats: figuresWith({ inflight: 4 }) });
 	heard.length = 0;
 	child().exits(null, "SIGSEGV");
 	expect(heard).toEqual(["exited null SIGSEGV planned false inflight 4", "down"]);

@@ -22,6 +22,24 @@ function start(...args: ConstructorParameters<typeof ClusterProcess>): ClusterPr
 }
 
 describe("the start", () => {
+	test.each([
+		["an address that others reach, without a token", { host: "0.0.0.0" }, 1],
+		["one with a token", { host: "0.0.0.0", authToken: "t" }, 0],
+		["a loopback address", { host: "127.0.0.1" }, 0],
+	])("warns of %s: %o, %i times", async (_what, config, times) => {
+		const it = start({ backends: 1, ...config });
+		await it.ready();
+		const warned = it.all("insecure_listen");
+		expect(warned).toHaveLength(times);
+		for (const record of warned) {
+			expect(record).toMatchObject({
+				level: "warn",
+				host: "0.0.0.0",
+				msg: expect.stringContaining("--auth-token-file"),
+			});
+		}
+	});
+
 	test("ends in cluster_ready, a heartbeat of every worker at once, and traffic", async () => {
 		const it = start();
 		const { url, workerPids } = await it.ready();

@@ -41,14 +41,14 @@ describe("the mismatch report", () => {
 
 	it("is counted when it is hard", async () => {
 		const { id } = await talk(rig, "one");
-		const before = (await rig.worker.stats()).hardMismatches;
+		const before = (await rig.figures()).hard_mismatches;
 		const { metadata } = await read(rig, id);
 		const hard = metadata.tito_session_mismatch?.some(({ type }) => type !== "assistant_text");
-		expect((await rig.worker.stats()).hardMismatches).toBe(before + (hard ? 1 : 0));
+		expect((await rig.figures()).hard_mismatches).toBe(before + (hard ? 1 : 0));
 		await rig.control.script({ finishReason: "length", text: "cut <|im_start|> off" });
 		const cut = await talk(rig, "two");
 		await read(rig, cut.id);
-		expect((await rig.worker.stats()).hardMismatches).toBe(before + (hard ? 2 : 1));
+		expect((await rig.figures()).hard_mismatches).toBe(before + (hard ? 2 : 1));
 	});
 
 	it("is told in the log when it is hard: once for each session, and without its text", async () => {

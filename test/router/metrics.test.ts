@@ -1,6 +1,9 @@
+// The text of /metrics: values, labels, and what a metric of either type looks like.
 import { describe, expect, it } from "vitest";
 import type { ClusterSnapshot } from "../../src/ipc/messages.js";
-import { metricsOf } from "../../src/router/metrics.js";
+import { METRICS, type Metric, metricsOf } from "../../src/router/metrics.js";
+import { HEARTBEAT_FIELDS } from "../../src/telemetry/heartbeat-fields.js";
+import { heartbeatWith } from "../support/heartbeats.js";
 
 const worker = { replacing: false, pid: 1, epoch: 2, socketPath: null };
 const snapshot: ClusterSnapshot = {
@@ -11,7 +14,7 @@ const snapshot: ClusterSnapshot = {
 	upstream: null,
 	engineCheck: null,
 	workers: [
-		{ ...worker, index: 0, state: "ready", heartbeat: { worker: 0, rss_mb: 80.5, turns_completed: 7 } },
+		{ ...worker, index: 0, state: "ready", heartbeat: heartbeatWith({ rss_mb: 80.5, turns_completed: 7 }) },
 		{ ...worker, index: 1, state: "ready", heartbeat: null },
 		{ ...worker, index: 2, state: "quarantined", heartbeat: null },
 	],
@@ -37,5 +40,35 @@ describe("GET /metrics", () => {
 			const name = line.split(" ")[2];
 			expect(text).toContain(`# HELP ${name} `);
 		}
+	});
+
+	it("has every field of a heartbeat, and every name once", async () => {
+		const names = METRICS.map(({ name }) => name);
+		expect(names).toEqual(
+			expect.arrayContaining(Object.keys(HEARTBEAT_FIELDS).map((key) => `rollpin_${key}`)),
+		);
+		expect(new Set(names).size).toBe(names.length);
+		const text = await metricsOf(snapshot);
+		expect([...text.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name)).toEqual(names);
+	});
+
+	it("writes a counter as one: a row of the table is all that it takes", async () => {
+		const refused: Metric = {
+			name: "rollpin_refused_total",
+			type: "counter",
+			help: "Requests that were refused",
+			unit: "",
+			labels: ["code"],
+			samples: () => [
+				{ labels: { code: "draining" }, value: 2 },
+				{ labels: { code: "store_full" }, value: 0 },
+			],
+		};
+		expect((await metricsOf(snapshot, [refused])).trimEnd().split("\n")).toEqual([
+			"# HELP rollpin_refused_total Requests that were refused",
+			"# TYPE rollpin_refused_total counter",
+			'rollpin_refused_total{code="draining"} 2',
+			'rollpin_refused_total{code="store_full"} 0',
+		]);
 	});
 });

@@ -11,6 +11,9 @@ export type LogRecord = Record<string, unknown> & { event?: string; msg?: string
 const MAIN = fileURLToPath(new URL("../fixtures/cluster-main.js", import.meta.url));
 const BUILT = fileURLToPath(new URL("../../dist/router/child.js", import.meta.url));
 
+/** What the stand-in worker does at a request; the router relays them as paths of the engine. */
+const FIXTURE_PATHS = ["/crash", "/kill", "/stop", "/block", "/hang", "/slow400", "/slow500"];
+
 export class ClusterProcess {
 	readonly records: LogRecord[] = [];
 	stderr = "";
@@ -22,7 +25,8 @@ export class ClusterProcess {
 	constructor(overrides: Partial<ClusterConfig> = {}, env: NodeJS.ProcessEnv = {}, openFiles?: number) {
 		if (!existsSync(BUILT)) throw new Error("these tests run the build: npm run build first");
 		const limit = openFiles === undefined ? "" : `ulimit -n ${openFiles}; `;
-		const args = [process.execPath, MAIN, JSON.stringify(clusterConfig(overrides))];
+		const config = clusterConfig({ passThroughPaths: FIXTURE_PATHS, ...overrides });
+		const args = [process.execPath, MAIN, JSON.stringify(config)];
 		this.child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", ...args], {
 			stdio: ["ignore", "pipe", "pipe"],
 			env: { ...process.env, ...env },

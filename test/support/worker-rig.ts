@@ -13,6 +13,7 @@ import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
 import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 import type { Store } from "../../src/store/store.js";
 import type { EventName } from "../../src/telemetry/events.js";
+import type { WorkerFigures } from "../../src/telemetry/heartbeat-fields.js";
 import { createTito } from "../../src/tito/create.js";
 import type { Tito } from "../../src/tito/tito.js";
 import { startWorker, type Worker } from "../../src/worker/worker.js";
@@ -69,6 +70,8 @@ export interface WorkerRig {
 	store: Store;
 	tito: Tito;
 	worker: Worker;
+	/** The worker's part of a heartbeat. */
+	figures(): Promise<WorkerFigures>;
 	events: Array<{ event: EventName; fields: Record<string, unknown> }>;
 	/** Sends one request; each has a connection of its own, so that aborting one touches no other. */
 	request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Reply>;
@@ -143,6 +146,7 @@ export async function startRig(
 		store,
 		tito,
 		worker: await start(store),
+		figures: () => rig.worker.figures({ uptimeS: 0, takeLoopLagP99Ms: () => 0, partitionsRefused: 0 }),
 		events,
 		async request(method, path, body, options = {}) {
 			const client = new Client("http://worker", { socketPath });

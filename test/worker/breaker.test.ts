@@ -18,7 +18,7 @@ test("five failures in a row open it, chats are refused with Retry-After, one su
 	for (let failure = 1; failure <= 5; failure += 1) {
 		expect((await rig.chat(id, CHAT)).json.error?.code).toBe("upstream_unreachable");
 	}
-	expect((await rig.worker.stats()).breakerOpen).toBe(true);
+	expect((await rig.figures()).breaker_open).toBe(1);
 	const refused = await rig.chat(id, CHAT);
 	expect(refused.status).toBe(503);
 	expect(refused.json.error?.code).toBe("upstream_breaker_open");
@@ -34,7 +34,7 @@ test("five failures in a row open it, chats are refused with Retry-After, one su
 		const answer = await rig.chat(id, CHAT);
 		return answer.status === 200 && answer;
 	});
-	expect((await rig.worker.stats()).breakerOpen).toBe(false);
+	expect((await rig.figures()).breaker_open).toBe(0);
 	expect(good.json.choices[0]?.message.role).toBe("assistant");
 	expect(rig.events.filter(({ event }) => event === "breaker_closed")).toHaveLength(1);
 	expect((await rig.request("GET", `/sessions/${id}`)).json.records).toHaveLength(1);

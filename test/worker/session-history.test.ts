@@ -80,7 +80,7 @@ describe("metadata.history", () => {
 		const id = await rig.create();
 		const first = await rig.chat(id, say(user("one")));
 		expect((await read(id)).metadata.history).toEqual({ rollbacks: 0, refused: 0, branches: 0, last: null });
-		const before = (await rig.worker.stats()).historyRefused;
+		const before = (await rig.figures()).history_refused;
 		await rig.chat(id, say(user("one"), { ...reply(first), content: "other" }, user("two")));
 		const refused = {
 			kind: "history_mismatch",
@@ -94,7 +94,7 @@ describe("metadata.history", () => {
 			branches: 0,
 			last: refused,
 		});
-		expect((await rig.worker.stats()).historyRefused).toBe(before + 1);
+		expect((await rig.figures()).history_refused).toBe(before + 1);
 		expect(rig.events.find(({ event }) => event === "history_refused")?.fields).toMatchObject({
 			code: "history_mismatch",
 			path: "messages[1].content",
@@ -113,7 +113,7 @@ describe("metadata.history", () => {
 			rollbacks: 2,
 			last: { kind: "reworded", turn: 1, path: "messages[0].content" },
 		});
-		expect((await rig.worker.stats()).rollbacks).toBeGreaterThanOrEqual(2);
+		expect((await rig.figures()).rollbacks).toBeGreaterThanOrEqual(2);
 	});
 
 	it("leaves the turns that were thrown away readable, each as it was recorded", async () => {

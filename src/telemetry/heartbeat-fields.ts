@@ -1,0 +1,214 @@
+// The one table of heartbeat fields: record, /metrics, `rollpin top` and the docs are made from it. Knows no process.
+// A new figure is one row here; a new count is that row and the `counters.x++` where it happens.
+
+/** A process as the operating system shows it to the primary. */
+export interface ProcessUsage {
+	rssBytes: number;
+	vmsBytes: number;
+	/** Of one core, since the last measurement. */
+	cpuPercent: number;
+}
+
+/** What a worker's own figures are read from, its counters aside. */
+export interface WorkerFacts {
+	uptimeS: number;
+	/** Starts the next period. */
+	takeLoopLagP99Ms(): number;
+	partitionsRefused: number;
+	admission: { readonly inflight: number };
+	registry: { readonly size: number; readonly queueDepth: number };
+	store: { sizeBytes(): Promise<number> };
+	engines: { all(): ReadonlyArray<{ readonly client: { readonly unreachable: boolean } }> };
+}
+
+/** Where the value comes from. */
+type Origin =
+	/** One of the worker's counters, from 0 at its start. */
+	| { counter: string }
+	| { worker: (facts: WorkerFacts) => number | Promise<number> }
+	/** Measured by the primary, from outside. */
+	| { process: (usage: ProcessUsage) => number };
+
+/** How `rollpin top` shows it: in a column of its own, or as a note where it is above 0. */
+type Shown =
+	/** @property place among the columns. @property rate heading of a second column: its growth per second */
+	| { column: string; place: number; as?: "span"; rate?: string }
+	/** @property counted the note begins with the value */
+	| { note: string; counted: boolean };
+
+interface HeartbeatField {
+	unit: "" | "s" | "ms" | "MiB" | "%";
+	/** Digits after the point in the record. */
+	digits: number;
+	from: Origin;
+	metric: { name: `rollpin_${string}`; type: MetricType };
+	/** The metric's help, and what the docs say. */
+	help: string;
+	top?: Shown;
+}
+
+export type MetricType = "gauge" | "counter";
+
+const MIB = 1024 * 1024;
+
+/** By name, in the order in which the record has them. */
+export const HEARTBEAT_FIELDS = {
+	uptime_s: {
+		unit: "s",
+		digits: 0,
+		from: { worker: ({ uptimeS }) => uptimeS },
+		metric: { name: "rollpin_uptime_s", type: "gauge" },
+		help: "Seconds since the worker started",
+		top: { column: "up", place: 1, as: "span" },
+	},
+	rss_mb: {
+		unit: "MiB",
+		digits: 1,
+		from: { process: ({ rssBytes }) => rssBytes / MIB },
+		metric: { name: "rollpin_rss_mb", type: "gauge" },
+		help: "Resident memory of the worker in MiB",
+		top: { column: "RSS MiB", place: 8 },
+	},
+	vms_mb: {
+		unit: "MiB",
+		digits: 1,
+		from: { process: ({ vmsBytes }) => vmsBytes / MIB },
+		metric: { name: "rollpin_vms_mb", type: "gauge" },
+		help: "Virtual memory of the worker in MiB",
+	},
+	cpu_percent: {
+		unit: "%",
+		digits: 1,
+		from: { process: ({ cpuPercent }) => cpuPercent },
+		metric: { name: "rollpin_cpu_percent", type: "gauge" },
+		help: "CPU of the worker; 100 is one core",
+		top: { column: "CPU %", place: 6 },
+	},
+	loop_lag_p99_ms: {
+		unit: "ms",
+		digits: 2,
+		from: { worker: (facts) => facts.takeLoopLagP99Ms() },
+		metric: { name: "rollpin_loop_lag_p99_ms", type: "gauge" },
+		help: "99th percentile of the event loop's delay since the last heartbeat",
+		top: { column: "lag ms", place: 7 },
+	},
+	inflight: {
+		unit: "",
+		digits: 0,
+		from: { worker: ({ admission }) => admission.inflight },
+		metric: { name: "rollpin_inflight", type: "gauge" },
+		help: "Chats under way",
+		top: { column: "in flight", place: 3 },
+	},
+	reqs_total: {
+		unit: "",
+		digits: 0,
+		from: { counter: "requests" },
+		metric: { name: "rollpin_reqs_total", type: "gauge" },
+		help: "Requests since the worker started",
+	},
+	turns_completed: {
+		unit: "",
+		digits: 0,
+		from: { counter: "turnsCompleted" },
+		metric: { name: "rollpin_turns_completed", type: "gauge" },
+		help: "Turns committed since the worker started",
+		top: { column: "turns", place: 5, rate: "turns/s" },
+	},
+	hard_mismatches: {
+		unit: "",
+		digits: 0,
+		from: { counter: "hardMismatches" },
+		metric: { name: "rollpin_hard_mismatches", type: "gauge" },
+		help: "Reads whose tito_session_mismatch held more than an assistant's own text, since the worker started",
+		top: { note: "hard mismatches", counted: true },
+	},
+	rollbacks: {
+		unit: "",
+		digits: 0,
+		from: { counter: "rollbacks" },
+		metric: { name: "rollpin_rollbacks", type: "gauge" },
+		help: "Turns that a retry took the place of, since the worker started",
+		top: { note: "retries", counted: true },
+	},
+	history_refused: {
+		unit: "",
+		digits: 0,
+		from: { counter: "historyRefused" },
+		metric: { name: "rollpin_history_refused", type: "gauge" },
+		help: "Chats refused because they were neither the stored history nor a retry, since the worker started",
+		top: { note: "histories refused", counted: true },
+	},
+	branches: {
+		unit: "",
+		digits: 0,
+		from: { counter: "branches" },
+		metric: { name: "rollpin_branches", type: "gauge" },
+		help: "Tree mode: turns that left a path that was there, since the worker started",
+		top: { note: "branches", counted: true },
+	},
+	sessions: {
+		unit: "",
+		digits: 0,
+		from: { worker: ({ registry }) => registry.size },
+		metric: { name: "rollpin_sessions", type: "gauge" },
+		help: "Live sessions",
+		top: { column: "sessions", place: 2 },
+	},
+	queue_depth: {
+		unit: "",
+		digits: 0,
+		from: { worker: ({ registry }) => registry.queueDepth },
+		metric: { name: "rollpin_queue_depth", type: "gauge" },
+		help: "Chats waiting for their session's lock",
+		top: { column: "queued", place: 4 },
+	},
+	store_mb: {
+		unit: "MiB",
+		digits: 2,
+		from: { worker: async ({ store }) => (await store.sizeBytes()) / MIB },
+		metric: { name: "rollpin_store_mb", type: "gauge" },
+		help: "Size of the worker's part of the store in MiB",
+		top: { column: "store MiB", place: 9 },
+	},
+	partitions_refused: {
+		unit: "",
+		digits: 0,
+		from: { worker: ({ partitionsRefused }) => partitionsRefused },
+		metric: { name: "rollpin_partitions_refused", type: "gauge" },
+		help: "Parts of the data dir that the worker owns and does not serve",
+		top: { note: "partitions refused", counted: true },
+	},
+	breaker_open: {
+		unit: "",
+		digits: 0,
+		from: { worker: ({ engines }) => (engines.all().some(({ client }) => client.unreachable) ? 1 : 0) },
+		metric: { name: "rollpin_breaker_open", type: "gauge" },
+		help: "1 while the worker's chats find the engine unreachable and are refused",
+		top: { note: "engine unreachable", counted: false },
+	},
+} as const satisfies Record<string, HeartbeatField>;
+
+type Fields = typeof HEARTBEAT_FIELDS;
+
+export type FieldName = keyof Fields;
+
+type NamesFrom<Kind> = {
+	[Name in FieldName]: Fields[Name]["from"] extends Kind ? Name : never;
+}[FieldName];
+
+/** The part of a heartbeat that the worker knows itself. */
+export type WorkerFigures = Record<
+	NamesFrom<{ counter: string } | { worker: (facts: WorkerFacts) => unknown }>,
+	number
+>;
+
+/** Counted since the worker started. */
+export type WorkerCounters = {
+	-readonly [Name in NamesFrom<{ counter: string }> as Fields[Name]["from"]["counter"]]: number;
+};
+
+/** The table as rows of one type, in its order. */
+export const HEARTBEAT_ROWS = Object.entries(HEARTBEAT_FIELDS) as ReadonlyArray<
+	readonly [FieldName, HeartbeatField]
+>;
