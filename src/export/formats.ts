@@ -5,7 +5,7 @@ import { type PayloadChoice, planRead, recordPieces, supersededPieces } from "..
 import { gatherJob, jobReads } from "../reads/samples-job.js";
 import { sessionPieces } from "../reads/session-json.js";
 import { SampleAssembler } from "../samples/assembler.js";
-import { containerBytes } from "../samples/later.js";
+import { containerBytes } from "../samples/deferred-payloads.js";
 import type { ReadableStore } from "../store/store.js";
 import type { Produce } from "./session-export.js";
 

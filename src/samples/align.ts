@@ -19,7 +19,7 @@ export interface AlignedPath {
 
 /**
  * @param maxTrimTokens ids that a following turn may have dropped
- * @throws SampleError alignment, coverage or prefix (reference section 13.2)
+ * @throws SampleError when a turn drops ids of a prompt, or more sampled ids than that
  */
 export function alignPath(turns: readonly PathTurn[], maxTrimTokens: number): AlignedPath {
 	const starts: number[] = [];

@@ -34,7 +34,7 @@ export async function assemblePath(
 	const incremental = options.r3 === "incremental";
 	for (const turn of path.turns) {
 		if (!incremental) checkFullPayload(turn, "routedExperts", options.numLayers);
-		checkFullPayload(turn, "indexerTopk", turn.source.facts.indexerLayers);
+		checkFullPayload(turn, "indexerTopk", turn.source.meta.indexerLayers);
 	}
 	const [first, ...rest] = truncateTurns(path.turns, options.maxSeqLen);
 	if (first === undefined) return null;
@@ -61,7 +61,7 @@ export async function assemblePath(
 		routedExperts: incremental
 			? await readIncremental(path.turns, rows, options.numLayers, sources.payload)
 			: await readFull(last, "routedExperts", options.numLayers, sources.payload),
-		indexerTopk: await readFull(last, "indexerTopk", last.source.facts.indexerLayers, sources.payload),
+		indexerTopk: await readFull(last, "indexerTopk", last.source.meta.indexerLayers, sources.payload),
 		samplingMask: options.samplingMask ? await readSamplingMask(kept, merged, sources.payload) : null,
 	};
 }

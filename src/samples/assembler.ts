@@ -3,9 +3,9 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ConfigError } from "../base/errors.js";
+import type { ContainerPiece } from "./deferred-payloads.js";
 import type { HookPaths } from "./hooks.js";
 import type { SampleJob } from "./job.js";
-import type { ContainerPiece } from "./later.js";
 import { SampleError } from "./sample.js";
 import type { FromThread, ThreadSettings, ToThread } from "./thread-messages.js";
 
@@ -32,7 +32,7 @@ export interface PreparedJob {
 
 export interface AssembledJob {
 	pieces: ContainerPiece[];
-	/** Those of the prepared job, for the pieces that come later. */
+	/** Those of the prepared job, for the deferred pieces. */
 	reads: JobReads;
 }
 
@@ -71,7 +71,7 @@ export class SampleAssembler {
 	}
 
 	/**
-	 * The container in pieces; those that come later are read by `containerBytes`, behind the end of the job.
+	 * The container in pieces; the deferred ones are read by `containerBytes` after the job.
 	 * @param prepare called when the job's turn has come, so that jobs that wait hold nothing
 	 * @throws SampleError with the text of a 422; whatever `prepare` and the reads throw
 	 */
@@ -85,7 +85,7 @@ export class SampleAssembler {
 			const pieces = await new Promise<ContainerPiece[]>((resolve, reject) => {
 				const job = this.#nextJob++;
 				this.#jobs.set(job, { thread, reads, fault: undefined, resolve, reject });
-				this.#tell(thread, { type: "assemble", job, input });
+				this.#post(thread, { type: "assemble", job, input });
 			});
 			return { pieces, reads };
 		} finally {
@@ -164,25 +164,25 @@ export class SampleAssembler {
 		try {
 			if (message.type === "ask_decode") {
 				const texts = await job.reads.decode(message.lists);
-				this.#tell(thread, { type: "texts", ask, texts });
+				this.#post(thread, { type: "texts", ask, texts });
 				return;
 			}
 			for await (const piece of job.reads.payload(message.turn, message.index)) {
 				for (let at = 0; at < piece.byteLength; at += SLICE_BYTES) {
 					// Copied, because a store's piece may be a view; then handed over without a second copy.
 					const slice = new Uint8Array(piece.subarray(at, at + SLICE_BYTES));
-					this.#tell(thread, { type: "payload", ask, piece: slice }, [slice.buffer]);
+					this.#post(thread, { type: "payload", ask, piece: slice }, [slice.buffer]);
 					await breathe();
 				}
 			}
-			this.#tell(thread, { type: "payload", ask, piece: new Uint8Array(0) });
+			this.#post(thread, { type: "payload", ask, piece: new Uint8Array(0) });
 		} catch (error) {
 			job.fault = error;
-			this.#tell(thread, { type: "unanswered", ask });
+			this.#post(thread, { type: "unanswered", ask });
 		}
 	}
 
-	#tell(thread: Thread, message: ToThread, transfer: ArrayBuffer[] = []): void {
+	#post(thread: Thread, message: ToThread, transfer: ArrayBuffer[] = []): void {
 		thread.worker.postMessage(message, transfer);
 	}
 }

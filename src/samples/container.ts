@@ -1,7 +1,7 @@
-// Samples to the container that a trainer reads: tensors and their JSON in one safetensors file (reference section 13.3).
+// Samples to the container that a trainer reads: tensors and their JSON in one safetensors file (docs/samples.md).
 import { writeJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
-import type { ContainerPiece } from "./later.js";
+import type { ContainerPiece } from "./deferred-payloads.js";
 import { encodeSafetensors, type Tensor } from "./safetensors.js";
 import type { Sample } from "./sample.js";
 import { isOn, JSON_FIELDS, type SamplesWire, TENSOR_FIELDS } from "./wire.js";

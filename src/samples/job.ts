@@ -3,17 +3,17 @@ import { parseJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import { type AssembleOptions, assemblePath } from "./assemble.js";
 import { encodeContainer } from "./container.js";
+import type { ContainerPiece } from "./deferred-payloads.js";
 import { type Hooks, runHooks } from "./hooks.js";
-import type { ContainerPiece } from "./later.js";
 import type { ForestNode, LeafSample, PathNode } from "./leaves.js";
 import { numberOf } from "./merge.js";
 import type { ReadPayload } from "./replay.js";
-import { readReplyFacts, type StoredReply } from "./reply-facts.js";
+import { readReplyMeta, type StoredReply } from "./reply-meta.js";
 import type { PathTurn, Sample } from "./sample.js";
 import type { SamplesWire } from "./wire.js";
 
 /** One stored turn. Plain data: it crosses to the thread. */
-export interface StoredTurn extends Omit<PathTurn, "facts">, StoredReply {}
+export interface StoredTurn extends Omit<PathTurn, "meta">, StoredReply {}
 
 /** One path of tree mode. */
 export interface LeafPlan {
@@ -53,7 +53,7 @@ export interface JobSources {
 /** @throws SampleError with the text of a 422 */
 export async function runJob(job: SampleJob, sources: JobSources, hooks: Hooks): Promise<ContainerPiece[]> {
 	const turns = new Map<number, PathTurn>();
-	for (const stored of job.turns) turns.set(stored.turn, { ...stored, facts: readReplyFacts(stored) });
+	for (const stored of job.turns) turns.set(stored.turn, { ...stored, meta: readReplyMeta(stored) });
 	const assemble = (path: readonly number[]) =>
 		assemblePath(
 			path.map((turn) => turns.get(turn) as PathTurn),

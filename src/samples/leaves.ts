@@ -21,7 +21,7 @@ export interface LeafSample {
 	provisional: boolean;
 }
 
-/** What both hooks are told of the whole forest. */
+/** What both hooks are given of the whole forest. */
 export interface ForestNode {
 	id: number;
 	parent: number | null;
@@ -76,13 +76,13 @@ export function shareOut(leaves: readonly LeafSample[], agent: JsonObject | null
 			if (owners.get(id) === leaf.nodeId) continue;
 			lossMask.fill(0, within(completionStart - base, lossMask), within(completionEnd - base, lossMask));
 		}
-		const shared: Sample = {
+		const withMetadata: Sample = {
 			...sample,
 			lossMask,
 			metadata: overlay(sample.metadata, agent),
 			reward: agent?.get("reward") ?? null,
 		};
-		return { ...leaf, sample: shared };
+		return { ...leaf, sample: withMetadata };
 	});
 }
 

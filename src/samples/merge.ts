@@ -15,7 +15,7 @@ export interface MergedTurns {
 	textRanges: Array<readonly [start: number, end: number]>;
 	weightVersions: JsonValue[];
 	prefixCache: { cachedTokens: number; totalPromptTokens: number };
-	/** One object for one turn, a list for several (reference section 13.4). */
+	/** One object for one turn, a list for several: what a trainer expects. */
 	lifecycle: JsonValue;
 }
 
@@ -41,7 +41,7 @@ export function mergeTurns(
 		const previous = merged.at(-1) as KeptTurn;
 		if (previous.status !== "completed") break;
 		const gap = options.gapFields.some(
-			(field) => previous.source.facts[field] !== null && turn.source.facts[field] === null,
+			(field) => previous.source.meta[field] !== null && turn.source.meta[field] === null,
 		);
 		if (gap) break;
 		const observed = turn.promptLength - endOf(previous);
@@ -71,12 +71,12 @@ export function mergeTurns(
 		logprobs,
 		status: last.status,
 		textRanges,
-		weightVersions: merged.flatMap(({ source: { facts } }) =>
-			facts.weightVersion === undefined ? [] : [facts.weightVersion],
+		weightVersions: merged.flatMap(({ source: { meta } }) =>
+			meta.weightVersion === undefined ? [] : [meta.weightVersion],
 		),
 		prefixCache: {
-			cachedTokens: sum(merged, (turn) => turn.facts.cachedTokens),
-			totalPromptTokens: sum(merged, (turn) => turn.facts.promptTokens),
+			cachedTokens: sum(merged, (turn) => turn.meta.cachedTokens),
+			totalPromptTokens: sum(merged, (turn) => turn.meta.promptTokens),
 		},
 		lifecycle: lifecycleOf(merged),
 	};
@@ -92,7 +92,7 @@ function sum(turns: readonly KeptTurn[], figure: (turn: PathTurn) => number): nu
 
 function lifecycleOf(turns: readonly KeptTurn[]): JsonValue {
 	const lives = turns.map(({ source, number }, index): JsonObject => {
-		const { e2eLatencyS } = source.facts;
+		const { e2eLatencyS } = source.meta;
 		const life: JsonObject = new Map<string, JsonValue>([
 			["t0", e2eLatencyS === null ? null : numberOf(source.committedAt - e2eLatencyS)],
 			["t1", numberOf(source.committedAt)],

@@ -1,13 +1,13 @@
 // Replay payloads (routed experts, indexer top-k): base64 of little-endian int32 rows to tensors, every size checked.
 
-import { decodedBytes } from "./later.js";
+import { decodedBytes } from "./deferred-payloads.js";
 import { type PathTurn, type PayloadRef, type ReplayTensor, SampleError } from "./sample.js";
 import type { KeptTurn } from "./truncate.js";
 
-/** Hands over the base64 text of one payload, in order; resolves behind the last piece. */
+/** Hands over the base64 text of one payload, in order; resolves after the last piece. */
 export type ReadPayload = (turn: number, index: number, take: (piece: Uint8Array) => void) => Promise<void>;
 
-/** Larger replay tensors are not held but decoded while they are sent; a bad character is then found while sending. */
+/** Larger replay tensors are deferred: decoded while they are sent. A bad character is then found while sending. */
 const HELD_BASE64_BYTES = 4 * 1024 * 1024;
 
 /** Length of the decoded bytes, which are int32: of three possible paddings one gives a multiple of four. */
@@ -46,13 +46,13 @@ async function decodePayload(
 ): Promise<Int32Array> {
 	const values = new Int32Array((decodedLength(ref.length) ?? 0) / 4);
 	const bytes = Buffer.from(values.buffer);
-	let taken = 0;
+	let charactersRead = 0;
 	let decoded = 0;
 	let valid = true;
 	/** One to four characters: whether the last four are padded is known at the end. */
 	let carried: Uint8Array = new Uint8Array(0);
 	await read(turn, ref.index, (piece) => {
-		taken += piece.length;
+		charactersRead += piece.length;
 		// Decoded as it comes: text and values of a whole payload at once would be more than twice the memory.
 		const joined = carried.length === 0 ? piece : Buffer.concat([carried, piece]);
 		const whole = Math.max(0, Math.floor((joined.length - 1) / 4) * 4);
@@ -65,7 +65,7 @@ async function decodePayload(
 	const lastQuad = textOf(carried);
 	const last = Buffer.from(lastQuad, "base64");
 	valid &&= last.length === decodedBytes(lastQuad, true);
-	if (!valid || taken !== ref.length || decoded + last.length !== bytes.length) {
+	if (!valid || charactersRead !== ref.length || decoded + last.length !== bytes.length) {
 		throw new SampleError(`${what} is not base64 of int32 values`);
 	}
 	bytes.set(last, decoded);
@@ -87,7 +87,7 @@ export function checkFullPayload(
 	field: "routedExperts" | "indexerTopk",
 	layers: number | null,
 ): void {
-	const ref = turn.source.facts[field];
+	const ref = turn.source.meta[field];
 	if (ref === null) return;
 	const what = `${field === "routedExperts" ? "routed_experts" : "indexer_topk"} of turn ${turn.number}`;
 	inferTopk(ref, fullRows(turn), layersOf(layers, what), what);
@@ -100,7 +100,7 @@ export async function readFull(
 	layersOrNull: number | null,
 	read: ReadPayload,
 ): Promise<ReplayTensor | null> {
-	const ref = turn.source.facts[field];
+	const ref = turn.source.meta[field];
 	if (ref === null) return null;
 	const what = `${field === "routedExperts" ? "routed_experts" : "indexer_topk"} of turn ${turn.number}`;
 	const layers = layersOf(layersOrNull, what);
@@ -121,7 +121,7 @@ interface WantedPayload {
 	what: string;
 }
 
-/** The payloads' values behind each other, as many as the shape has; more than `HELD_BASE64_BYTES` of text come later. */
+/** The payloads' values one after the other, as many as the shape has; more than `HELD_BASE64_BYTES` of text are deferred. */
 async function tensorOf(
 	wanted: readonly WantedPayload[],
 	shape: readonly [number, number, number],
@@ -129,12 +129,12 @@ async function tensorOf(
 ): Promise<ReplayTensor> {
 	let left = shape.reduce((cells, side) => cells * side, 4);
 	if (wanted.reduce((sum, { ref }) => sum + ref.length, 0) > HELD_BASE64_BYTES) {
-		const later = wanted.map(({ turn, ref, what }) => {
+		const deferred = wanted.map(({ turn, ref, what }) => {
 			const byteLength = Math.min(left, decodedLength(ref.length) ?? 0);
 			left -= byteLength;
 			return { turn, index: ref.index, base64Length: ref.length, byteLength, what };
 		});
-		return { values: null, later, shape };
+		return { values: null, deferred, shape };
 	}
 	const all: Int32Array[] = [];
 	for (const { turn, ref, what } of wanted) all.push(await decodePayload(read, turn, ref, what));
@@ -151,7 +151,7 @@ async function tensorOf(
 }
 
 /**
- * Routed experts of which each turn holds only the rows behind those that were held already (reference section 14).
+ * Routed experts where each turn holds only its new rows: those after the rows of the turns before it.
  * @param turns the path's turns; those past the needed rows may lack theirs
  * @param needed rows
  * @throws SampleError with `additional R3`
@@ -162,14 +162,14 @@ export async function readIncremental(
 	layersOrNull: number | null,
 	read: ReadPayload,
 ): Promise<ReplayTensor | null> {
-	if (turns.every(({ source }) => source.facts.routedExperts === null)) return null;
+	if (turns.every(({ source }) => source.meta.routedExperts === null)) return null;
 	const layers = layersOf(layersOrNull, "additional R3");
 	const wanted: WantedPayload[] = [];
 	let covered = 0;
 	let topk = 0;
 	for (const turn of turns) {
 		if (covered >= needed) break;
-		const ref = turn.source.facts.routedExperts;
+		const ref = turn.source.meta.routedExperts;
 		const start = turn.source.routedExpertsStartLen;
 		const refuse = (why: string) => new SampleError(`additional R3: turn ${turn.number} ${why}`);
 		if (ref === null) throw refuse(`has no payload, but rows from ${covered} to ${needed} are needed`);

@@ -67,7 +67,7 @@ export function decodeSafetensors(file: Uint8Array): Map<string, Tensor> {
 			throw new Error(`tensor ${name} overlaps or leaves a gap`);
 		end += bytes.byteLength;
 	}
-	if (end !== data.byteLength) throw new Error(`${data.byteLength - end} bytes behind the last tensor`);
+	if (end !== data.byteLength) throw new Error(`${data.byteLength - end} bytes after the last tensor`);
 	return tensors;
 }
 

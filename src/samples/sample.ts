@@ -11,18 +11,18 @@ export class SampleError extends Error {
 	}
 }
 
-/** One payload that stands in the store, still as the engine spelled it. */
+/** One payload in the store, as the engine wrote it. */
 export interface PayloadRef {
 	/** `n` of the store's part `payload:<n>`. */
 	index: number;
-	/** Bytes of its text: base64, or of a list what stands between its brackets. */
+	/** Bytes of its text: base64, or the part of a list between its brackets. */
 	length: number;
-	/** Its bytes were given up (`--r3-keep latest`). */
+	/** Its bytes were deleted (`--r3-keep latest`). */
 	dropped?: boolean;
 }
 
-/** The first `byteLength` decoded bytes of one stored payload. */
-export interface LaterPayload {
+/** The first `byteLength` decoded bytes of one stored payload: too large to hold, so it is read and decoded while it is sent. */
+export interface DeferredPayload {
 	turn: number;
 	index: number;
 	/** Characters of base64 in all. */
@@ -32,8 +32,8 @@ export interface LaterPayload {
 	what: string;
 }
 
-/** What an engine's reply says of its turn, apart from ids and logprobs. */
-export interface ReplyFacts {
+/** What the engine's `meta_info` says of a turn, apart from ids and logprobs. */
+export interface ReplyMeta {
 	/** As the engine spelled it; undefined when it sent none. */
 	weightVersion: JsonValue | undefined;
 	cachedTokens: number;
@@ -64,15 +64,15 @@ export interface PathTurn {
 	requestedAt: number | null;
 	/** Rows that the routed-experts payload starts at (`--r3 incremental`), else null. */
 	routedExpertsStartLen: number | null;
-	facts: ReplyFacts;
+	meta: ReplyMeta;
 }
 
 /** Rows of int32, `[rows, layers, topk]`. */
 export interface ReplayTensor {
-	/** Null when there are too many to hold: then they are read while they are sent. */
+	/** Null when there are too many to hold. */
 	values: Int32Array | null;
-	/** Where they are then. */
-	later?: readonly LaterPayload[];
+	/** The payloads to read them from then. */
+	deferred?: readonly DeferredPayload[];
 	shape: readonly [number, number, number];
 }
 
@@ -86,7 +86,7 @@ export interface SamplingMask {
 export interface Sample {
 	/** Prompt and everything after it. */
 	tokens: Int32Array;
-	/** Ids behind the first prompt; the length of `lossMask` and `logprobs`. */
+	/** Ids after the first prompt; the length of `lossMask` and `logprobs`. */
 	responseLength: number;
 	lossMask: Uint8Array;
 	logprobs: Float64Array;
@@ -97,7 +97,7 @@ export interface Sample {
 	metadata: JsonObject;
 	routedExperts: ReplayTensor | null;
 	indexerTopk: ReplayTensor | null;
-	/** What each token behind the first prompt was sampled from; null without sampling replay. */
+	/** What each token after the first prompt was sampled from; null without sampling replay. */
 	samplingMask: SamplingMask | null;
 	/** Tree mode: set by the postprocessor; undefined in linear mode, where the reply has no such key. */
 	reward?: JsonValue;

@@ -1,4 +1,4 @@
-// Sampling masks: the ids that each token was sampled from, of all turns of a sample, as rows behind each other (CSR).
+// Sampling masks: the ids that each token was sampled from, of all turns of a sample, as rows one after the other (CSR).
 import type { MergedTurns } from "./merge.js";
 import type { ReadPayload } from "./replay.js";
 import { type PayloadRef, SampleError, type SamplingMask } from "./sample.js";
@@ -7,7 +7,7 @@ import type { KeptTurn } from "./truncate.js";
 const MAX_INT32 = 2 ** 31 - 1;
 
 /**
- * The mask of a whole sample: one row for each token behind the first prompt. A sampled token has the ids it was sampled
+ * The mask of a whole sample: one row for each token after the first prompt. A sampled token has the ids it was sampled
  * from; one that a client or the template put could only be itself. Null when no turn has one.
  * @throws SampleError when only some of the turns have one, or a turn's is not one row of ids for each sampled id
  */
@@ -19,8 +19,8 @@ export async function readSamplingMask(
 	const used = turns.slice(0, merged.count);
 	// Nothing was sampled in an aborted turn without ids: there is nothing to say of it.
 	const sampled = used.filter(({ source }) => source.completionIds.length > 0);
-	const without = sampled.find(({ source }) => source.facts.samplingMask === null);
-	if (sampled.length === 0 || sampled.every(({ source }) => source.facts.samplingMask === null)) return null;
+	const without = sampled.find(({ source }) => source.meta.samplingMask === null);
+	if (sampled.length === 0 || sampled.every(({ source }) => source.meta.samplingMask === null)) return null;
 	if (without !== undefined)
 		throw new SampleError(
 			`output_token_sampling_mask: turn ${without.number} has none, but other turns of the sample have; start every engine with sampling replay, or none`,
@@ -37,7 +37,7 @@ export async function readSamplingMask(
 	};
 	for (const turn of used) {
 		forced(turn.promptLength);
-		const ref = turn.source.facts.samplingMask;
+		const ref = turn.source.meta.samplingMask;
 		if (ref === null) continue;
 		const what = `output_token_sampling_mask of turn ${turn.number}`;
 		const rows = await readRows(read, turn.source.turn, ref, what);
@@ -85,9 +85,9 @@ async function readRows(read: ReadPayload, turn: number, ref: PayloadRef, what: 
 		item = true;
 		comma = false;
 	};
-	let taken = 0;
+	let bytesRead = 0;
 	await read(turn, ref.index, (piece) => {
-		taken += piece.length;
+		bytesRead += piece.length;
 		for (const byte of piece) {
 			if (byte >= ZERO && byte <= NINE) {
 				if (!inside || (item && value < 0)) throw wrong();
@@ -112,7 +112,7 @@ async function readRows(read: ReadPayload, turn: number, ref: PayloadRef, what: 
 			} else if (!SPACES.has(byte)) throw wrong();
 		}
 	});
-	if (inside || comma || taken !== ref.length) throw wrong();
+	if (inside || comma || bytesRead !== ref.length) throw wrong();
 	return rows;
 }
 

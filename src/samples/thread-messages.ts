@@ -1,7 +1,7 @@
 // What the event loop and the assembly thread say to each other. Types only.
 
+import type { ContainerPiece } from "./deferred-payloads.js";
 import type { SampleJob } from "./job.js";
-import type { ContainerPiece } from "./later.js";
 
 /** `workerData` of the thread. */
 export interface ThreadSettings {

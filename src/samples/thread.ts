@@ -1,9 +1,9 @@
 // Entry of the assembly thread: runs jobs, asks the event loop for payloads and texts. Opens nothing itself.
 import { parentPort, workerData } from "node:worker_threads";
 import { ConfigError } from "../base/errors.js";
+import type { ContainerPiece } from "./deferred-payloads.js";
 import { type Hooks, loadHooks } from "./hooks.js";
 import { runJob, type SampleJob } from "./job.js";
-import type { ContainerPiece } from "./later.js";
 import { SampleError } from "./sample.js";
 import type { FromThread, ThreadSettings, ToThread } from "./thread-messages.js";
 

@@ -6,7 +6,7 @@ export interface KeptTurn extends AlignedTurn {
 	status: SampleStatus;
 }
 
-/** From the engine's finish_reason (reference section 13.4). */
+/** From the engine's finish_reason (docs/samples.md). */
 function statusOf(finishReason: string | null): SampleStatus {
 	if (finishReason === "stop" || finishReason === "tool_calls") return "completed";
 	if (finishReason === "length") return "truncated";

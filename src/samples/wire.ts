@@ -1,6 +1,6 @@
-// What of a sample crosses to a trainer, field by field, and since which version of the wire. Facts only.
+// The fields of a sample that a trainer gets, and since which version of the wire each is there. A table only.
 import { JsonNumber, type JsonValue } from "../json/value.js";
-import type { ContainerPiece } from "./later.js";
+import type { ContainerPiece } from "./deferred-payloads.js";
 import { numberOf } from "./merge.js";
 import type { Dtype } from "./safetensors.js";
 import type { ReplayTensor, Sample } from "./sample.js";
@@ -50,13 +50,13 @@ export const TENSOR_FIELDS: readonly TensorField[] = [
 		name: "rollout_routed_experts",
 		dtype: "I32",
 		since: "2026-08",
-		value: ({ routedExperts }) => replay(routedExperts),
+		value: ({ routedExperts }) => tensorValue(routedExperts),
 	},
 	{
 		name: "rollout_indexer_topk",
 		dtype: "I32",
 		since: "2026-08",
-		value: ({ indexerTopk }) => replay(indexerTopk),
+		value: ({ indexerTopk }) => tensorValue(indexerTopk),
 	},
 	{
 		name: "rollout_sampling_mask_ids",
@@ -102,11 +102,11 @@ export function isOn(wire: SamplesWire, since: SamplesWire): boolean {
 	return SAMPLES_WIRES.indexOf(since) <= SAMPLES_WIRES.indexOf(wire);
 }
 
-function replay(tensor: ReplayTensor | null): TensorValue | null {
+function tensorValue(tensor: ReplayTensor | null): TensorValue | null {
 	if (tensor === null) return null;
-	const { later = [], shape, values } = tensor;
-	const byteLength = later.reduce((sum, payload) => sum + payload.byteLength, 0);
-	return { shape, bytes: values === null ? { byteLength, payloads: later } : bytesOf(values) };
+	const { deferred = [], shape, values } = tensor;
+	const byteLength = deferred.reduce((sum, payload) => sum + payload.byteLength, 0);
+	return { shape, bytes: values === null ? { byteLength, payloads: deferred } : bytesOf(values) };
 }
 
 function list(values: Int32Array | undefined): TensorValue | null {

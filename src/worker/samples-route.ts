@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { SessionId } from "../base/ids.js";
 import { gatherJob, jobReads } from "../reads/samples-job.js";
-import { containerBytes } from "../samples/later.js";
+import { containerBytes } from "../samples/deferred-payloads.js";
 import { SampleError } from "../samples/sample.js";
 import { ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";

@@ -139,13 +139,13 @@ describe("a path of turns", () => {
 	});
 
 	it("tells of each turn's life, an object for one and a list for several", async () => {
-		const facts = { e2eLatencyS: 4.5, weightVersion: new JsonNumber("7"), cachedTokens: 3, promptTokens: 5 };
-		const one = await assemble([{ prompt: [1], out: [2], facts }]);
+		const meta = { e2eLatencyS: 4.5, weightVersion: new JsonNumber("7"), cachedTokens: 3, promptTokens: 5 };
+		const one = await assemble([{ prompt: [1], out: [2], meta }]);
 		expect(JSON.parse(writeJson(one?.metadata ?? null))).toEqual({
 			lifecycle: { t0: 95.5, t1: 100, turn: 1, req_ts: 90 },
 		});
 		const two = await assemble([
-			{ prompt: [1], out: [2], facts },
+			{ prompt: [1], out: [2], meta },
 			{ prompt: [3], out: [4] },
 		]);
 		expect(JSON.parse(writeJson(two?.metadata ?? null))).toEqual({
@@ -200,8 +200,8 @@ const ref = (index: number, values: number) => ({
 
 describe("full replay payloads", () => {
 	const two: Given[] = [
-		{ prompt: [1, 2], out: [3], facts: { routedExperts: ref(0, 4) } },
-		{ prompt: [4], out: [5], facts: { routedExperts: ref(1, 8) } },
+		{ prompt: [1, 2], out: [3], meta: { routedExperts: ref(0, 4) } },
+		{ prompt: [4], out: [5], meta: { routedExperts: ref(1, 8) } },
 	];
 	const payloads = { 0: [1, 2, 3, 4], 1: [1, 2, 3, 4, 5, 6, 7, 8] };
 
@@ -213,7 +213,7 @@ describe("full replay payloads", () => {
 	});
 
 	it("lose the rows of ids that max_seq_len cuts", async () => {
-		const turns: Given[] = [{ prompt: [1], out: [2, 3, 4], facts: { routedExperts: ref(0, 6) } }];
+		const turns: Given[] = [{ prompt: [1], out: [2, 3, 4], meta: { routedExperts: ref(0, 6) } }];
 		const sample = await assemble(turns, { r3: "full", maxSeqLen: 3, payloads: { 0: [1, 2, 3, 4, 5, 6] } });
 		expect(sample?.routedExperts?.shape).toEqual([2, 1, 2]);
 		expect([...(sample?.routedExperts?.values ?? [])]).toEqual([1, 2, 3, 4]);
@@ -227,16 +227,16 @@ describe("full replay payloads", () => {
 	});
 
 	it("of no rows are an empty tensor, not null", async () => {
-		const facts = { routedExperts: { index: 0, length: 0 } };
-		const sample = await assemble([{ prompt: [1], out: [], facts }], { r3: "full", numLayers: 3 });
+		const meta = { routedExperts: { index: 0, length: 0 } };
+		const sample = await assemble([{ prompt: [1], out: [], meta }], { r3: "full", numLayers: 3 });
 		expect(sample?.routedExperts?.shape).toEqual([0, 3, 0]);
 	});
 
 	it("of the indexer have their own number of layers", async () => {
-		const facts = { indexerTopk: ref(0, 4), indexerLayers: 2 };
-		const sample = await assemble([{ prompt: [1, 2], out: [3], facts }], { payloads });
+		const meta = { indexerTopk: ref(0, 4), indexerLayers: 2 };
+		const sample = await assemble([{ prompt: [1, 2], out: [3], meta }], { payloads });
 		expect(sample?.indexerTopk?.shape).toEqual([2, 2, 1]);
-		const without = [{ prompt: [1, 2], out: [3], facts: { indexerTopk: ref(0, 4) } }];
+		const without = [{ prompt: [1, 2], out: [3], meta: { indexerTopk: ref(0, 4) } }];
 		await expect(assemble(without, { payloads })).rejects.toThrow(/number of layers is not known/);
 	});
 
@@ -245,12 +245,12 @@ describe("full replay payloads", () => {
 		["that are no base64 of int32", { index: 0, length: 7 }, /not base64 of int32/],
 		["that are empty", { index: 0, length: 0 }, /0 bytes/],
 	])("%s are refused", async (_, routedExperts, reason) => {
-		const turns = [{ prompt: [1, 2], out: [3], facts: { routedExperts } }];
+		const turns = [{ prompt: [1, 2], out: [3], meta: { routedExperts } }];
 		await expect(assemble(turns, { r3: "full" })).rejects.toThrow(reason);
 	});
 
 	const read = (text: string, length: number, pieceLength: number) => {
-		const turns = path({ prompt: [1, 2], out: [3], facts: { routedExperts: { index: 0, length } } });
+		const turns = path({ prompt: [1, 2], out: [3], meta: { routedExperts: { index: 0, length } } });
 		return assemblePath(
 			turns,
 			{ ...OPTIONS, r3: "full" },
@@ -295,7 +295,7 @@ describe("incremental routed experts", () => {
 		prompt: [1, 2],
 		out: [3, 4],
 		start,
-		facts: { routedExperts: ref(index, values) },
+		meta: { routedExperts: ref(index, values) },
 	});
 	const payloads = { 0: [1, 2, 3], 1: [4, 5, 6, 7], 2: [8] };
 	const run = (turns: Given[], maxSeqLen: number | null = null) =>
@@ -336,8 +336,8 @@ describe("sampling masks", () => {
 	const FIRST = "[4, 3],[100200, 5,4]";
 	const SECOND = "[6]";
 	const turns = (first: object = mask(0, FIRST), second: object = mask(1, SECOND)): Given[] => [
-		{ prompt: [1, 2], out: [3, 4], facts: first },
-		{ prompt: [8, 9], out: [6], facts: second },
+		{ prompt: [1, 2], out: [3, 4], meta: first },
+		{ prompt: [8, 9], out: [6], meta: second },
 	];
 	const withMasks = (given: Given[], more: Extra = {}) =>
 		assemble(given, { samplingMask: true, masks: { 0: FIRST, 1: SECOND }, ...more });
@@ -379,7 +379,7 @@ describe("sampling masks", () => {
 		["a row is empty", turns(), "[3],[]", /row 1 lacks the id 4/],
 	])("are a 422 where %s", async (_, given, text, reason) => {
 		const [first] = given;
-		if (first?.facts?.samplingMask) first.facts.samplingMask.length = text.length;
+		if (first?.meta?.samplingMask) first.meta.samplingMask.length = text.length;
 		const refused = withMasks(given, { masks: { 0: text, 1: SECOND } });
 		await expect(refused).rejects.toThrow(SampleError);
 		await expect(refused).rejects.toThrow(reason);

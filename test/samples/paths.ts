@@ -1,7 +1,7 @@
 // Paths of turns for table tests: short ids, one logprob an id.
-import type { PathTurn, ReplyFacts } from "../../src/samples/sample.js";
+import type { PathTurn, ReplyMeta } from "../../src/samples/sample.js";
 
-const NO_FACTS: ReplyFacts = {
+const NO_META: ReplyMeta = {
 	weightVersion: undefined,
 	cachedTokens: 0,
 	promptTokens: 0,
@@ -17,13 +17,13 @@ export interface Given {
 	out: number[];
 	trim?: number;
 	finish?: string | null;
-	facts?: Partial<ReplyFacts>;
+	meta?: Partial<ReplyMeta>;
 	start?: number | null;
 }
 
 /** Turns 0, 1, ... committed at second 100, 200, ...; logprobs are -0, -1, -2, ... in each. */
 export function path(...turns: Given[]): PathTurn[] {
-	return turns.map(({ prompt, out, trim = 0, finish = "stop", facts = {}, start = null }, index) => ({
+	return turns.map(({ prompt, out, trim = 0, finish = "stop", meta = {}, start = null }, index) => ({
 		turn: index,
 		trimCount: trim,
 		promptIds: Int32Array.from(prompt),
@@ -33,7 +33,7 @@ export function path(...turns: Given[]): PathTurn[] {
 		committedAt: (index + 1) * 100,
 		requestedAt: (index + 1) * 100 - 10,
 		routedExpertsStartLen: start,
-		facts: { ...NO_FACTS, ...facts },
+		meta: { ...NO_META, ...meta },
 	}));
 }
 

@@ -48,7 +48,7 @@ describe("a safetensors file", () => {
 		["shorter than its length", Buffer.alloc(3), /8 bytes/],
 		["cut in the header", fileOf(entry(0, 1), Buffer.alloc(0)).subarray(0, 20), /past the end/],
 		["cut in the data", fileOf(entry(0, 4), Buffer.alloc(3)), /outside/],
-		["with bytes behind the last tensor", fileOf(entry(0, 4), Buffer.alloc(5)), /1 bytes behind/],
+		["with bytes after the last tensor", fileOf(entry(0, 4), Buffer.alloc(5)), /1 bytes after/],
 		["with a gap", fileOf(entry(1, 4), Buffer.alloc(4)), /gap/],
 		[
 			"with an unknown type",

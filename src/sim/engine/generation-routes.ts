@@ -77,8 +77,8 @@ async function answerChat(
 		tools: fields.tool_choice === "none" ? [] : toolsOf(fields),
 		scripted,
 	};
-	const facts = await generate(state, run, input);
-	return facts && chatReply(facts, state.model.release, state.model.vocabulary);
+	const reply = await generate(state, run, input);
+	return reply && chatReply(reply, state.model.release, state.model.vocabulary);
 }
 
 /** `/generate` (SGLang's own) and `/v1/completions` (OpenAI's older one), as far as the pass-through needs them. */
@@ -98,23 +98,23 @@ async function answerText(
 	};
 	const promptIds = parsed.inputIds ?? (await promptOf(state, fields[native ? "text" : "prompt"]));
 	checkPrompt(state, promptIds);
-	const facts = await generate(state, run, { fields, promptIds, promptIdsText: null, tools: [], scripted });
-	if (!facts) return null;
-	const text = JSON.stringify(facts.message.content);
+	const reply = await generate(state, run, { fields, promptIds, promptIdsText: null, tools: [], scripted });
+	if (!reply) return null;
+	const text = JSON.stringify(reply.message.content);
 	if (native) {
 		const texts = fields.return_text_in_logprobs === true ? state.model.vocabulary : null;
-		const ids = facts.completionIds.join(",");
+		const ids = reply.completionIds.join(",");
 		return toSegments([
 			`{"text":${text},"output_ids":[${ids}],"meta_info":`,
-			...metaInfoSegments(facts, state.model.release, texts),
+			...metaInfoSegments(reply, state.model.release, texts),
 			"}",
 		]);
 	}
 	return toSegments([
-		`{"id":${JSON.stringify(facts.id)},"object":"text_completion","created":${facts.createdS},` +
-			`"model":${JSON.stringify(facts.model)},"choices":[{"index":0,"text":${text},"logprobs":null,` +
-			`"finish_reason":${JSON.stringify(facts.finishReason)},"matched_stop":${JSON.stringify(facts.matched)}}],` +
-			`${replyEnd(facts, state.model.release)}}`,
+		`{"id":${JSON.stringify(reply.id)},"object":"text_completion","created":${reply.createdS},` +
+			`"model":${JSON.stringify(reply.model)},"choices":[{"index":0,"text":${text},"logprobs":null,` +
+			`"finish_reason":${JSON.stringify(reply.finishReason)},"matched_stop":${JSON.stringify(reply.matched)}}],` +
+			`${replyEnd(reply, state.model.release)}}`,
 	]);
 }
 

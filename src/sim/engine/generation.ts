@@ -11,11 +11,11 @@ import {
 	readMessage,
 	readText,
 } from "./composition.js";
+import type { GeneratedReply } from "./generated-reply.js";
 import { Random } from "./hash.js";
 import { spellLogprobs } from "./logprobs.js";
 import { logprobTriples } from "./meta-info.js";
 import type { PrefixCache } from "./prefix-cache.js";
-import type { ReplyFacts } from "./reply-facts.js";
 import { delay, type Run } from "./scheduler.js";
 import type { ScriptedAnswer } from "./script.js";
 import type { SimState } from "./state.js";
@@ -43,7 +43,7 @@ export async function generate(
 	state: SimState,
 	run: Run,
 	input: GenerationInput,
-): Promise<ReplyFacts | null> {
+): Promise<GeneratedReply | null> {
 	const startLength = integerField(input.fields, "routed_experts_start_len", 0) ?? 0;
 	const admitted = await state.scheduler.admit(run);
 	let composition: Composition = {
@@ -160,7 +160,7 @@ interface Made {
 	admitted: boolean;
 }
 
-function describe(state: SimState, run: Run, input: GenerationInput, made: Made): ReplyFacts {
+function describe(state: SimState, run: Run, input: GenerationInput, made: Made): GeneratedReply {
 	const { fields, scripted, promptIds } = input;
 	const { composition, sequence } = made;
 	const { vocabulary } = state.model;

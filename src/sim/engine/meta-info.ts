@@ -1,13 +1,13 @@
 // Writes `meta_info` as SGLang orders it. Numbers keep Python's spelling, payloads stay streams.
 import type { EngineRelease } from "./engine-release.js";
+import type { GeneratedReply } from "./generated-reply.js";
 import { pythonFloat } from "./python-number.js";
 import type { Payload } from "./replay-payload.js";
-import type { ReplyFacts } from "./reply-facts.js";
 import type { Vocabulary } from "./vocabulary.js";
 
 /** `[{"version","start","end"}]`: one span, since the simulator's weights change between generations only. */
-export function weightVersionSpans(facts: ReplyFacts): string {
-	return `[{"version":${JSON.stringify(facts.weightVersion)},"start":0,"end":${facts.completionIds.length}}]`;
+export function weightVersionSpans(reply: GeneratedReply): string {
+	return `[{"version":${JSON.stringify(reply.weightVersion)},"start":0,"end":${reply.completionIds.length}}]`;
 }
 
 /** `[logprob, id, text]` each; text is null where the route does not say it. */
@@ -24,17 +24,17 @@ export function logprobTriples(
 	return `[${triples.join(",")}]`;
 }
 
-function finishObject(facts: ReplyFacts): string {
-	const type = JSON.stringify(facts.finishReason);
-	switch (facts.finishReason) {
+function finishObject(reply: GeneratedReply): string {
+	const type = JSON.stringify(reply.finishReason);
+	switch (reply.finishReason) {
 		case "length":
-			return `{"type":${type},"length":${facts.completionIds.length}}`;
+			return `{"type":${type},"length":${reply.completionIds.length}}`;
 		case "abort":
-			return facts.neverRan
+			return reply.neverRan
 				? `{"type":${type},"message":"Abort in waiting queue"}`
 				: `{"type":${type},"message":"Aborted","status_code":null,"err_type":null}`;
 		default:
-			return `{"type":${type},"matched":${JSON.stringify(facts.matched)}}`;
+			return `{"type":${type},"matched":${JSON.stringify(reply.matched)}}`;
 	}
 }
 
@@ -44,45 +44,45 @@ function finishObject(facts: ReplyFacts): string {
  * @param textVocabulary writes each sampled token's text beside its logprob; null: no text, as on `/generate`
  */
 export function metaInfoSegments(
-	facts: ReplyFacts,
+	reply: GeneratedReply,
 	release: EngineRelease,
 	textVocabulary: Vocabulary | null,
 ): Array<string | Payload> {
-	const { neverRan } = facts;
-	const count = facts.completionIds.length;
+	const { neverRan } = reply;
+	const count = reply.completionIds.length;
 	const fields = new Map<string, string | Array<string | Payload>>();
 	const set = (name: string, json: string | Array<string | Payload>): void => {
-		fields.set(name, facts.extraMetaInfo.get(name) ?? json);
+		fields.set(name, reply.extraMetaInfo.get(name) ?? json);
 	};
-	set("id", JSON.stringify(facts.id));
-	set("finish_reason", finishObject(facts));
-	if (!neverRan) set("prompt_tokens", String(facts.promptTokens));
-	set("weight_version", JSON.stringify(facts.weightVersion));
+	set("id", JSON.stringify(reply.id));
+	set("finish_reason", finishObject(reply));
+	if (!neverRan) set("prompt_tokens", String(reply.promptTokens));
+	set("weight_version", JSON.stringify(reply.weightVersion));
 	if (!neverRan) set("num_retractions", "0");
-	if (facts.returnLogprobs) {
-		set("input_token_logprobs", facts.inputLogprobsText);
-		set("output_token_logprobs", logprobTriples(facts.completionIds, facts.logprobs, textVocabulary));
+	if (reply.returnLogprobs) {
+		set("input_token_logprobs", reply.inputLogprobsText);
+		set("output_token_logprobs", logprobTriples(reply.completionIds, reply.logprobs, textVocabulary));
 		set("output_token_logprobs_length", String(count));
 	}
-	if (!neverRan) set("reasoning_tokens", String(facts.reasoningTokens));
+	if (!neverRan) set("reasoning_tokens", String(reply.reasoningTokens));
 	set("completion_tokens", String(count));
-	if (!neverRan) set("cached_tokens", String(facts.cachedTokens));
-	if (release.weightVersions) set("weight_versions", weightVersionSpans(facts));
+	if (!neverRan) set("cached_tokens", String(reply.cachedTokens));
+	if (release.weightVersions) set("weight_versions", weightVersionSpans(reply));
 	if (!neverRan) {
 		set(
 			"cached_tokens_details",
-			facts.cachedTokens === 0 ? "null" : `{"device":${facts.cachedTokens},"host":0}`,
+			reply.cachedTokens === 0 ? "null" : `{"device":${reply.cachedTokens},"host":0}`,
 		);
-		if (facts.routedExperts) set("routed_experts", ['"', facts.routedExperts, '"']);
-		if (facts.indexer) {
-			set("indexer_topk_num_layers", String(facts.indexer.layers));
-			set("indexer_topk", ['"', facts.indexer.payload, '"']);
+		if (reply.routedExperts) set("routed_experts", ['"', reply.routedExperts, '"']);
+		if (reply.indexer) {
+			set("indexer_topk_num_layers", String(reply.indexer.layers));
+			set("indexer_topk", ['"', reply.indexer.payload, '"']);
 		}
 		set("dp_rank", "null");
 	}
-	set("e2e_latency", pythonFloat(facts.e2eLatencyS));
-	set("response_sent_to_client_ts", pythonFloat(facts.sentAtS));
-	for (const [name, json] of facts.extraMetaInfo) fields.set(name, json);
+	set("e2e_latency", pythonFloat(reply.e2eLatencyS));
+	set("response_sent_to_client_ts", pythonFloat(reply.sentAtS));
+	for (const [name, json] of reply.extraMetaInfo) fields.set(name, json);
 	const segments: Array<string | Payload> = [];
 	for (const [name, json] of fields) {
 		segments.push(`${segments.length === 0 ? "{" : ","}${JSON.stringify(name)}:`);

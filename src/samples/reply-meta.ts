@@ -1,6 +1,6 @@
-// Reads from a stored engine reply what a sample needs of it. Pure; payloads are only located, never looked into.
+// Reads from a stored engine reply what a sample needs of its `meta_info`. Pure; payloads are only located, never looked into.
 import { JsonNumber, type JsonValue } from "../json/value.js";
-import { type PayloadRef, type ReplyFacts, SampleError } from "./sample.js";
+import { type PayloadRef, type ReplyMeta, SampleError } from "./sample.js";
 
 export interface StoredReply {
 	/** The engine's reply without what was cut out of it. */
@@ -15,7 +15,7 @@ type Plain = Readonly<Record<string, unknown>>;
 const MARK = "rollpin-payload:";
 
 /** @throws SampleError when a routing payload is no base64 string, or a sampling mask no list */
-export function readReplyFacts(stored: StoredReply): ReplyFacts {
+export function readReplyMeta(stored: StoredReply): ReplyMeta {
 	const choices = member(JSON.parse(marked(stored)), "choices");
 	const meta = member(Array.isArray(choices) ? choices[0] : undefined, "meta_info");
 	const payload = (field: string, kind: string, markIn: (value: unknown) => unknown) => {
@@ -52,7 +52,7 @@ function marked({ reply, payloads }: StoredReply): string {
 	return text + bytes.toString("utf8", at);
 }
 
-/** A number or literal is no payload that is read piece by piece: it stands behind its place. */
+/** Nothing for a number or literal: that is no payload, and the value follows its place. */
 function mark(next: number | undefined, text: string): string {
 	if (next === 0x22) return text;
 	if (next === 0x5d) return `"${text}"`;
@@ -73,7 +73,7 @@ function count(value: unknown): number {
 	return Number.isSafeInteger(value) ? (value as number) : 0;
 }
 
-/** Versions are names or counters; anything else is told as its JSON text. */
+/** Versions are names or counters; anything else is given as its JSON text. */
 function jsonOf(value: unknown): JsonValue {
 	if (typeof value === "string" || typeof value === "boolean") return value;
 	if (typeof value === "number") return new JsonNumber(JSON.stringify(value));

@@ -2,7 +2,7 @@
 import type { ReplyMessage } from "./composition.js";
 import type { Payload } from "./replay-payload.js";
 
-export interface ReplyFacts {
+export interface GeneratedReply {
 	/** 32 hex digits, or the request's rid. */
 	id: string;
 	createdS: number;

@@ -1,13 +1,13 @@
-// Replay payloads that are too large to hold: decoded from base64 while a container is sent. Knows no store.
-import { type LaterPayload, SampleError } from "./sample.js";
+// Deferred payloads, too large to hold: decoded from base64 while a container is sent. Knows no store.
+import { type DeferredPayload, SampleError } from "./sample.js";
 
 /** A tensor's bytes that are still to be read. */
-export interface LaterBytes {
+export interface DeferredBytes {
 	byteLength: number;
-	payloads: readonly LaterPayload[];
+	payloads: readonly DeferredPayload[];
 }
 
-export type ContainerPiece = Uint8Array | LaterBytes;
+export type ContainerPiece = Uint8Array | DeferredBytes;
 
 /** Base64 text of one payload, in pieces; each is used up before the next one is asked for. */
 export type StreamPayload = (turn: number, index: number) => AsyncIterable<Uint8Array>;
@@ -35,28 +35,28 @@ export async function* containerBytes(
 	}
 }
 
-async function* decoded(payload: LaterPayload, text: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+async function* decoded(payload: DeferredPayload, text: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
 	const buffers = [Buffer.allocUnsafeSlow(TEXT_BYTES), Buffer.allocUnsafeSlow(TEXT_BYTES)];
 	let turn = 0;
-	let taken = 0;
+	let charactersRead = 0;
 	let left = payload.byteLength;
 	for await (const quads of inQuads(text)) {
-		taken += quads.length;
-		const isLast = taken === payload.base64Length;
+		charactersRead += quads.length;
+		const isLast = charactersRead === payload.base64Length;
 		const buffer = buffers[turn++ % buffers.length] as Buffer;
 		const bytes = buffer.write(quads, 0, "base64");
-		// A character that is none of base64's is left out, and gives fewer bytes.
+		// A character that is not base64 is skipped by the decoder, and gives fewer bytes.
 		if (bytes !== decodedBytes(quads, isLast)) throw notBase64(payload);
 		const wanted = Math.min(left, bytes);
 		left -= wanted;
 		if (wanted > 0) yield buffer.subarray(0, wanted);
 	}
-	if (left !== 0 || taken !== payload.base64Length) throw notBase64(payload);
+	if (left !== 0 || charactersRead !== payload.base64Length) throw notBase64(payload);
 }
 
 /**
- * Bytes that so many characters of base64 stand for when every one of them is base64's; NaN when they are no whole groups
- * of four.
+ * Bytes that the characters decode to when every one of them is a base64 character; NaN when they are not whole groups of
+ * four.
  * @param mayBePadded only a payload's last four characters may be
  */
 export function decodedBytes(quads: string, mayBePadded: boolean): number {
@@ -81,6 +81,6 @@ async function* inQuads(text: AsyncIterable<Uint8Array>): AsyncGenerator<string>
 	if (carried !== "") yield carried;
 }
 
-function notBase64({ what }: LaterPayload): SampleError {
+function notBase64({ what }: DeferredPayload): SampleError {
 	return new SampleError(`${what} is not base64 of int32 values`);
 }

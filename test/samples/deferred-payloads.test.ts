@@ -1,8 +1,8 @@
 // Payloads that are decoded while they are sent: whatever the pieces, the bytes are those of decoding all at once.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { containerBytes } from "../../src/samples/later.js";
-import { type LaterPayload, SampleError } from "../../src/samples/sample.js";
+import { containerBytes } from "../../src/samples/deferred-payloads.js";
+import { type DeferredPayload, SampleError } from "../../src/samples/sample.js";
 
 /** Hands the text over in pieces through one buffer, as a store does. */
 async function* through(text: string, sizes: () => number): AsyncGenerator<Uint8Array> {
@@ -16,7 +16,7 @@ async function* through(text: string, sizes: () => number): AsyncGenerator<Uint8
 	}
 }
 
-const later = (text: string, byteLength: number, index = 0): LaterPayload => ({
+const deferred = (text: string, byteLength: number, index = 0): DeferredPayload => ({
 	turn: 1,
 	index,
 	base64Length: text.length,
@@ -24,7 +24,7 @@ const later = (text: string, byteLength: number, index = 0): LaterPayload => ({
 	what: "routed_experts of turn 1",
 });
 
-async function collect(payloads: LaterPayload[], texts: string[], sizes: () => number): Promise<Buffer> {
+async function collect(payloads: DeferredPayload[], texts: string[], sizes: () => number): Promise<Buffer> {
 	const head = new Uint8Array([1, 2, 3]);
 	const byteLength = payloads.reduce((sum, payload) => sum + payload.byteLength, 0);
 	const all: Buffer[] = [];
@@ -37,7 +37,7 @@ async function collect(payloads: LaterPayload[], texts: string[], sizes: () => n
 	return bytes.subarray(3, -3);
 }
 
-describe("a container with payloads that come later", () => {
+describe("a container with deferred payloads", () => {
 	it("has their bytes, whatever the pieces, the padding and how many of them are wanted", async () => {
 		await fc.assert(
 			fc.asyncProperty(
@@ -48,7 +48,7 @@ describe("a container with payloads that come later", () => {
 				async (one, two, share, sizes) => {
 					const texts = [one, two].map((bytes) => Buffer.from(bytes).toString("base64"));
 					const wanted = Math.floor(two.length * share);
-					const payloads = [later(texts[0] ?? "", one.length), later(texts[1] ?? "", wanted, 1)];
+					const payloads = [deferred(texts[0] ?? "", one.length), deferred(texts[1] ?? "", wanted, 1)];
 					const bytes = await collect(payloads, texts, () => sizes.next().value as number);
 					expect(bytes.equals(Buffer.concat([one, two.subarray(0, wanted)]))).toBe(true);
 				},
@@ -62,8 +62,9 @@ describe("a container with payloads that come later", () => {
 		const text = bytes.toString("base64");
 		let largest = 0;
 		const all: Buffer[] = [];
-		const pieces = containerBytes([{ byteLength: bytes.length, payloads: [later(text, bytes.length)] }], () =>
-			through(text, () => 300_001),
+		const pieces = containerBytes(
+			[{ byteLength: bytes.length, payloads: [deferred(text, bytes.length)] }],
+			() => through(text, () => 300_001),
 		);
 		for await (const piece of pieces) {
 			largest = Math.max(largest, piece.length);
@@ -82,7 +83,7 @@ describe("a container with payloads that come later", () => {
 	])("ends with an error on %s", async (_what, spoil) => {
 		const bytes = Buffer.alloc(120, "xyz");
 		const text = bytes.toString("base64");
-		const reading = collect([later(text, bytes.length)], [spoil(text)], () => 7);
+		const reading = collect([deferred(text, bytes.length)], [spoil(text)], () => 7);
 		await expect(reading).rejects.toBeInstanceOf(SampleError);
 	});
 
@@ -92,7 +93,7 @@ describe("a container with payloads that come later", () => {
 			const text = Buffer.alloc(119, "xyz").toString("base64");
 			expect(text.endsWith("=")).toBe(true);
 			const spoilt = `${text.slice(0, -back - 1)}!${text.slice(text.length - back)}`;
-			const reading = collect([later(text, 100)], [spoilt], () => 300);
+			const reading = collect([deferred(text, 100)], [spoilt], () => 300);
 			await expect(reading).rejects.toBeInstanceOf(SampleError);
 		},
 	);
