@@ -114,6 +114,20 @@ export interface Tombstone {
 	at: number;
 }
 
+/**
+ * Something outside the store that a session has made or may have made, and that must be closed before this is settled.
+ * It outlives the session. A session has one of each resource at a time.
+ */
+export interface Obligation {
+	session: SessionId;
+	/** Which kind of thing: printable ASCII. */
+	resource: string;
+	/** What closing it takes, small JSON text, chosen before it is made. */
+	handleJson: string;
+	/** Its session was buried. */
+	ended: boolean;
+}
+
 /** A part that another one is likely to begin as. */
 export interface PartBase {
 	turn: TurnId;
@@ -160,7 +174,14 @@ export type StoreOp =
 	| { op: "drop_part"; session: SessionId; turn: TurnId; part: PartName }
 	/** Removes a turn that is there, with all its parts; refused while another turn's part begins with one of them. */
 	| { op: "drop_turn"; session: SessionId; turn: TurnId }
-	/** Removes the session and all its turns, if it is there, and leaves the tombstone as the newest. */
+	/** Needs the session, and no obligation for the same resource, not even an ended session's. */
+	| { op: "put_obligation"; session: SessionId; resource: string; handleJson: string }
+	/** Removes the obligation, if it is there; the session need not be. */
+	| { op: "settle_obligation"; session: SessionId; resource: string }
+	/**
+	 * Removes the session and all its turns, if it is there, and leaves the tombstone as the newest. Obligations that were
+	 * stored before this commit stay, marked `ended`; those that it put itself go, since nothing was made for them yet.
+	 */
 	| { op: "bury"; tombstone: Tombstone };
 
 /**
@@ -209,5 +230,9 @@ export interface ReadableStore {
  * nothing of that commit is kept; `internal` when a commit names two sessions
  */
 export interface Store extends ReadableStore {
+	/** Every obligation, in no order; used at start. */
+	obligations(): AsyncIterable<Obligation>;
+	/** Those of one session, live or not. */
+	obligationsOf(id: SessionId): Promise<Obligation[]>;
 	commit(ops: readonly StoreOp[]): Promise<void>;
 }

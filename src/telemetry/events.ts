@@ -102,6 +102,7 @@ export interface EventFields {
 	session_deleted: { session_id: string; turns: number; cancelled: number };
 	session_reaped: { session_id: string; reason: string; turns: number; overdue_ms: number };
 	session_extended: { session_id: string; expires_at: number };
+	resource_failed: { session_id: string; resource: string; failures: number; err: unknown };
 	reaper_sweep: { sweep_ms: number; reaped: number; overdue: number };
 	request_error: { x_request_id: string; method: string; path: string; err: unknown };
 	worker_spawn: { worker: number; worker_pid: number; epoch: number; attempt: number; after_ms: number };
@@ -166,6 +167,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	session_deleted: "info",
 	session_reaped: "info",
 	session_extended: "info",
+	resource_failed: "warn",
 	reaper_sweep: "debug",
 	request_error: "error",
 	worker_spawn: "info",

@@ -2,12 +2,14 @@
 import type { Server } from "node:http";
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
+import { ownerOf, partitionOf } from "../base/partitions.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import { dumpSession } from "../reads/evict-dump.js";
 import type { ReadContext } from "../reads/read-context.js";
 import { SampleAssembler } from "../samples/assembler.js";
 import { readNumLayers } from "../samples/model-layers.js";
 import { SessionRegistry } from "../session/life/registry.js";
+import type { SessionResource } from "../session/life/resource.js";
 import { linearPolicy } from "../session/place/linear.js";
 import { allMatchers } from "../session/place/matchers.js";
 import { treePolicy } from "../session/place/tree.js";
@@ -37,6 +39,8 @@ export interface WorkerParts {
 	clock: Clock;
 	/** By default the config's engine, taken as it is. Closed with the worker. */
 	engines?: EngineDirectory;
+	/** What sessions may have outside the store. */
+	resources?: readonly SessionResource[];
 	/** Entry of the assembly thread; by default the one in the build. */
 	samplesThread?: string;
 }
@@ -109,7 +113,10 @@ async function createAssembler({ config, samplesThread }: WorkerParts): Promise<
 	return assembler;
 }
 
-function createRegistry({ clock, config, logger, store }: WorkerParts, reads: ReadContext): SessionRegistry {
+function createRegistry(
+	{ clock, config, index, logger, resources, store }: WorkerParts,
+	reads: ReadContext,
+): SessionRegistry {
 	const { limits } = config;
 	return new SessionRegistry(
 		store,
@@ -134,6 +141,8 @@ function createRegistry({ clock, config, logger, store }: WorkerParts, reads: Re
 				}),
 			swept: (sweepMs, reaped, overdue) =>
 				logger.event("reaper_sweep", { sweep_ms: Math.round(sweepMs * 100) / 100, reaped, overdue }),
+			resourceFailed: ({ session, resource, failures, error }) =>
+				logger.event("resource_failed", { session_id: session ?? "", resource, failures, err: error }),
 			failed: (id, error) =>
 				logger.event("request_error", {
 					x_request_id: "",
@@ -143,8 +152,12 @@ function createRegistry({ clock, config, logger, store }: WorkerParts, reads: Re
 				}),
 		},
 		clock,
-		async (session) => {
-			if (config.evictDumpDir !== null) await dumpSession(config.evictDumpDir, reads, session);
+		{
+			async beforeExpiry(session) {
+				if (config.evictDumpDir !== null) await dumpSession(config.evictDumpDir, reads, session);
+			},
+			resources: resources ?? [],
+			owns: (id) => ownerOf(partitionOf(id), config.backends) === index,
 		},
 	);
 }

@@ -1,37 +1,12 @@
 // What the registry does when a teardown cannot be finished at once.
 import { describe, expect, it } from "vitest";
 import type { SessionId } from "../../src/base/ids.js";
-import { type BeforeExpiry, SessionRegistry } from "../../src/session/life/registry.js";
-import { createMemoryStore } from "../../src/store/memory/memory-store.js";
+import type { BeforeExpiry } from "../../src/session/life/teardown.js";
+import { registryRoom } from "../support/registry-room.js";
 
 const id = "s" as SessionId;
 
-function room(beforeExpiry: BeforeExpiry) {
-	let nowMs = 0;
-	const store = createMemoryStore({ tombstones: 10 });
-	const log: string[] = [];
-	const registry = new SessionRegistry(
-		store,
-		{
-			sessionTtlS: 10,
-			maxSessionTtlS: 100,
-			idleTtlS: 0,
-			maxSessions: 10,
-			maxQueuePerSession: 10,
-			hotBytesBudget: 0,
-		},
-		{
-			created: () => log.push("created"),
-			deleted: () => log.push("deleted"),
-			reaped: (_meta, reason, overdueMs) => log.push(`reaped ${reason} ${overdueMs}`),
-			swept: (_ms, reaped, overdue) => log.push(`swept ${reaped}/${overdue}`),
-			failed: (_id, error) => log.push(`failed ${(error as Error).message}`),
-		},
-		{ nowS: () => nowMs / 1000, monotonicMs: () => nowMs },
-		beforeExpiry,
-	);
-	return { store, registry, log, advance: (ms: number) => (nowMs += ms) };
-}
+const room = (beforeExpiry: BeforeExpiry) => registryRoom({ beforeExpiry });
 
 describe("an expired session that cannot be dumped", () => {
 	it("stays in the store, closed, and every sweep tries again until it works", async () => {

@@ -1,6 +1,7 @@
 // What every store must do, whatever its medium. Called by one test file per implementation.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Store, StoreOp } from "../../src/store/store.js";
+import type { SessionId } from "../../src/base/ids.js";
+import type { Obligation, Store, StoreOp } from "../../src/store/store.js";
 import { TurnGone } from "../../src/store/store-errors.js";
 import {
 	append,
@@ -483,6 +484,98 @@ export function describeStore(
 			await store.commit([bury(sid("t8"), 1)]);
 			await store.commit([bury(sid("t9"), 1)]);
 			expect(await kept()).toEqual(["t3", "t6", "t7", "t8", "t9"]);
+		});
+
+		describe("an obligation", () => {
+			const owe = (session: SessionId, resource: string, handleJson = "{}"): StoreOp => ({
+				op: "put_obligation",
+				session,
+				resource,
+				handleJson,
+			});
+			const settle = (session: SessionId, resource: string): StoreOp => ({
+				op: "settle_obligation",
+				session,
+				resource,
+			});
+			const stale = { code: "session_state_conflict", status: 409 };
+			const all = async () => {
+				const found: Obligation[] = [];
+				for await (const obligation of store.obligations()) found.push(obligation);
+				return found.sort((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
+			};
+			const keyOf = ({ session, resource }: Obligation) => `${session} ${resource}`;
+
+			it("stays as it was put, beside others, until it is settled, which may be said twice", async () => {
+				expect(await all()).toEqual([]);
+				await store.commit([putSession(s), owe(s, "box", '{"é": 1}'), owe(s, "bag")]);
+				await store.commit([putSession(sid("one.more")), owe(sid("one.more"), "box", "2")]);
+				const box = { session: s, resource: "box", handleJson: '{"é": 1}', ended: false };
+				const bag = { session: s, resource: "bag", handleJson: "{}", ended: false };
+				const others = { session: sid("one.more"), resource: "box", handleJson: "2", ended: false };
+				expect(await all()).toEqual([bag, box, others]);
+				expect(await store.obligationsOf(sid("one.more"))).toEqual([others]);
+				await store.commit([putSession(s, { tokenCount: 3 }), append(s, 0)]);
+				await store.commit([settle(s, "bag"), settle(s, "bag")]);
+				await store.commit([settle(s, "bag")]);
+				expect(await store.obligationsOf(s)).toEqual([box]);
+				expect(await store.headers(s)).toEqual([header(0)]);
+				await store.commit([settle(s, "box"), owe(s, "box", "again")]);
+				expect(await store.obligationsOf(s)).toEqual([{ ...box, handleJson: "again" }]);
+			});
+
+			it("outlives its session's burial, marked as ended, and is settled without one", async () => {
+				await store.commit([putSession(s), owe(s, "box", "1"), owe(s, "bag", "2")]);
+				await store.commit([bury(s)]);
+				expect(await all()).toEqual([
+					{ session: s, resource: "bag", handleJson: "2", ended: true },
+					{ session: s, resource: "box", handleJson: "1", ended: true },
+				]);
+				await store.commit([settle(s, "bag")]);
+				expect((await store.obligationsOf(s)).map(({ resource }) => resource)).toEqual(["box"]);
+				expect(await store.tombstone(s)).toEqual({ id: s, reason: "deleted", at: 9.5 });
+				expect(await store.session(s)).toBeUndefined();
+			});
+
+			it("of a buried session keeps its place when the id is put again, and a new one out of it", async () => {
+				await store.commit([putSession(s), owe(s, "box", "old")]);
+				await store.commit([bury(s), putSession(s)]);
+				const old = [{ session: s, resource: "box", handleJson: "old", ended: true }];
+				expect(await store.obligationsOf(s)).toEqual(old);
+				await expect(store.commit([owe(s, "box", "new")])).rejects.toMatchObject(stale);
+				expect(await store.obligationsOf(s)).toEqual(old);
+				await store.commit([settle(s, "box"), owe(s, "box", "new")]);
+				expect(await store.obligationsOf(s)).toEqual([
+					{ session: s, resource: "box", handleJson: "new", ended: false },
+				]);
+			});
+
+			it("is refused with its whole commit where there is no session, or one of that resource already", async () => {
+				await expect(store.commit([owe(s, "box")])).rejects.toMatchObject(stale);
+				await store.commit([putSession(s), owe(s, "box", "first")]);
+				const twice = store.commit([
+					putSession(s, { tokenCount: 9 }),
+					owe(s, "bag"),
+					owe(s, "box", "second"),
+				]);
+				await expect(twice).rejects.toMatchObject(stale);
+				expect((await store.session(s))?.tokenCount).toBe(0);
+				expect(await all()).toEqual([{ session: s, resource: "box", handleJson: "first", ended: false }]);
+			});
+
+			it("that the burying commit itself has put or settled is gone, and one that it only found is not", async () => {
+				await store.commit([putSession(s), owe(s, "found"), owe(s, "settled"), owe(s, "replaced", "1")]);
+				await store.commit([
+					owe(s, "put"),
+					settle(s, "settled"),
+					settle(s, "replaced"),
+					owe(s, "replaced", "2"),
+					bury(s),
+				]);
+				expect(await all()).toEqual([{ session: s, resource: "found", handleJson: "{}", ended: true }]);
+				await store.commit([bury(s)]);
+				expect((await all()).length).toBe(1);
+			});
 		});
 
 		it("takes a tombstone away when its id is put again", async () => {

@@ -1,6 +1,7 @@
 // Named points inside a turn at which a test holds it: decorators of the real store and tokenizer. Changes no result.
 import type { SessionId, TurnId } from "../../src/base/ids.js";
 import type {
+	Obligation,
 	PartCursor,
 	PartName,
 	SessionMeta,
@@ -108,6 +109,12 @@ export class HeldStore implements Store {
 		else if (put?.op === "put_session") await this.#points.pass(`${put.meta.id} put`);
 		await this.#store.commit(ops);
 		if (id !== null) await this.#points.pass(`${id} after commit`);
+	}
+	obligations(): AsyncIterable<Obligation> {
+		return this.#store.obligations();
+	}
+	obligationsOf(id: SessionId): Promise<Obligation[]> {
+		return this.#store.obligationsOf(id);
 	}
 	sizeBytes(): Promise<number> {
 		return this.#store.sizeBytes();

@@ -13,6 +13,7 @@ import { type TakeTurnDeps, takeTurn } from "../../src/session/turn/take-turn.js
 import { emptyReport } from "../../src/session/turn/turn-report.js";
 import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 import type {
+	Obligation,
 	PartCursor,
 	PartName,
 	SessionMeta,
@@ -101,6 +102,9 @@ export class Interleaving {
 				},
 				swept: () => {},
 				failed: (_id, error) => {
+					throw error;
+				},
+				resourceFailed: ({ error }) => {
 					throw error;
 				},
 			},
@@ -426,6 +430,12 @@ class SteppedStore implements Store {
 		await this.#step();
 		await this.#store.commit(ops);
 		await this.#step();
+	}
+	obligations(): AsyncIterable<Obligation> {
+		return this.#store.obligations();
+	}
+	obligationsOf(id: SessionId): Promise<Obligation[]> {
+		return this.#store.obligationsOf(id);
 	}
 	sizeBytes(): Promise<number> {
 		return this.#store.sizeBytes();

@@ -4,10 +4,10 @@ import type { BlobFiles } from "../files/blob-files.js";
 import type { FreeSpace } from "../files/free-space.js";
 import { type CommitPlan, planCommit } from "../plan/commit-plan.js";
 import { MIN_SHARED_BYTES } from "../plan/commit-rules.js";
-import { BLOBS, nameOf, TOMBSTONES, tombstoneKey } from "../plan/keys.js";
+import { BLOBS, nameOf, OBLIGATIONS, obligationRange, TOMBSTONES, tombstoneKey } from "../plan/keys.js";
 import { byteLength, PrefixMatch } from "../plan/pieces.js";
 import { decodeRecord, type TombstoneRecord } from "../plan/records.js";
-import type { PartBase, StoreOp } from "../store.js";
+import type { Obligation, PartBase, StoreOp } from "../store.js";
 import { isFull, isOutOfDescriptors, noDescriptors, storeFull, TurnGone } from "../store-errors.js";
 import type { LmdbEnvironment } from "./environment.js";
 import { PartitionReader } from "./partition-reader.js";
@@ -45,6 +45,16 @@ export class PartitionStore extends PartitionReader {
 		const records: TombstoneRecord[] = [];
 		this.#environment.scan(TOMBSTONES, (_key, value) => records.push(decodeRecord("tombstone", value)));
 		return records;
+	}
+
+	/** Of one session; without one, of all. */
+	obligations(id?: SessionId): Obligation[] {
+		const found: Obligation[] = [];
+		this.#environment.scan(id === undefined ? OBLIGATIONS : obligationRange(id), (_key, value) => {
+			const { session, resource, handleJson, ended } = decodeRecord("obligation", value);
+			found.push({ session, resource, handleJson, ended });
+		});
+		return found;
 	}
 
 	/** Forgets a stored tombstone, with the next commit or, failing that, at the next start. */

@@ -16,7 +16,16 @@ import { OpenFiles } from "../files/open-files.js";
 import { checkCommit } from "../plan/commit-rules.js";
 import type { TombstoneRecord } from "../plan/records.js";
 import { TombstoneRing } from "../plan/tombstone-ring.js";
-import type { PartCursor, PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "../store.js";
+import type {
+	Obligation,
+	PartCursor,
+	PartName,
+	SessionMeta,
+	Store,
+	StoreOp,
+	Tombstone,
+	TurnHeader,
+} from "../store.js";
 import { isOutOfDescriptors, partitionRefuses } from "../store-errors.js";
 import { checkDescriptors, outOfDescriptors, packsKeptOpen } from "./descriptors.js";
 import { type Durability, openEnvironment } from "./environment.js";
@@ -136,6 +145,17 @@ class LmdbStore implements Store {
 		// An id is never-seen only to a partition that can tell.
 		this.#partition(id).checkServing();
 		return this.#tombstones.get(id);
+	}
+
+	async *obligations(): AsyncIterable<Obligation> {
+		this.#checkOpen();
+		for (const partition of this.#partitions.values()) {
+			yield* (await whileServing(() => partition.obligations())) ?? [];
+		}
+	}
+
+	async obligationsOf(id: SessionId): Promise<Obligation[]> {
+		return this.#partition(id).obligations(id);
 	}
 
 	async commit(ops: readonly StoreOp[]): Promise<void> {

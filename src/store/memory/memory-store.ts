@@ -1,10 +1,26 @@
 // Sessions on the heap of one process, for tests and throw-away runs. Keeps nothing across a restart.
 import { RollpinError } from "../../base/errors.js";
 import type { SessionId, TurnId } from "../../base/ids.js";
-import { BASE_GONE, checkCommit, LENT, MIN_SHARED_BYTES, staleCommit } from "../plan/commit-rules.js";
+import {
+	BASE_GONE,
+	checkCommit,
+	LENT,
+	MIN_SHARED_BYTES,
+	OWED_ALREADY,
+	staleCommit,
+} from "../plan/commit-rules.js";
 import { byteLength, PrefixMatch, sliceOf } from "../plan/pieces.js";
 import { TombstoneRing } from "../plan/tombstone-ring.js";
-import type { PartCursor, PartName, SessionMeta, Store, StoreOp, Tombstone, TurnHeader } from "../store.js";
+import type {
+	Obligation,
+	PartCursor,
+	PartName,
+	SessionMeta,
+	Store,
+	StoreOp,
+	Tombstone,
+	TurnHeader,
+} from "../store.js";
 import { TurnGone } from "../store-errors.js";
 
 export interface MemoryStoreOptions {
@@ -35,6 +51,8 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
 class MemoryStore implements Store {
 	readonly #sessions = new Map<SessionId, KeptSession>();
 	readonly #tombstones: TombstoneRing;
+	/** By session and resource. */
+	readonly #obligations = new Map<SessionId, ReadonlyMap<string, Obligation>>();
 	#closed = false;
 
 	constructor(options: MemoryStoreOptions) {
@@ -103,6 +121,16 @@ class MemoryStore implements Store {
 		return this.#tombstones.get(id);
 	}
 
+	async *obligations(): AsyncIterable<Obligation> {
+		this.#checkOpen();
+		for (const id of [...this.#obligations.keys()]) yield* await this.obligationsOf(id);
+	}
+
+	async obligationsOf(id: SessionId): Promise<Obligation[]> {
+		this.#checkOpen();
+		return Array.from(this.#obligations.get(id)?.values() ?? [], (obligation) => ({ ...obligation }));
+	}
+
 	async commit(ops: readonly StoreOp[]): Promise<void> {
 		this.#checkOpen();
 		const id = checkCommit(ops);
@@ -111,6 +139,9 @@ class MemoryStore implements Store {
 		// Changes are made on a copy, which takes the session's place only when every op has held.
 		let staged = kept === undefined ? undefined : { meta: kept.meta, turns: new Map(kept.turns) };
 		let tombstone = this.#tombstones.get(id);
+		const owedBefore = this.#obligations.get(id) ?? new Map<string, Obligation>();
+		let obligations = new Map(owedBefore);
+		const settled = new Set<string>();
 		for (const op of ops) {
 			if (op.op === "put_session") {
 				staged = { meta: JSON.stringify(op.meta), turns: staged?.turns ?? new Map() };
@@ -118,14 +149,28 @@ class MemoryStore implements Store {
 			} else if (op.op === "bury") {
 				staged = undefined;
 				tombstone = { ...op.tombstone };
+				obligations = new Map(
+					[...owedBefore]
+						.filter(([resource]) => !settled.has(resource))
+						.map(([resource, obligation]) => [resource, { ...obligation, ended: true }]),
+				);
+			} else if (op.op === "settle_obligation") {
+				settled.add(op.resource);
+				obligations.delete(op.resource);
 			} else if (staged === undefined) {
 				throw staleCommit(op, "the store has no such session");
+			} else if (op.op === "put_obligation") {
+				const { session, resource, handleJson } = op;
+				if (obligations.has(resource)) throw staleCommit(op, OWED_ALREADY);
+				obligations.set(resource, { session, resource, handleJson, ended: false });
 			} else {
 				applyToTurns(staged.turns, op);
 			}
 		}
 		if (staged === undefined) this.#sessions.delete(id);
 		else this.#sessions.set(id, staged);
+		if (obligations.size === 0) this.#obligations.delete(id);
+		else this.#obligations.set(id, obligations);
 		if (tombstone === undefined) this.#tombstones.delete(id);
 		else if (ops.some((op) => op.op === "bury")) this.#tombstones.add(tombstone);
 	}

@@ -1,10 +1,20 @@
 // What a commit changes, key by key, worked out against what is stored. Pure but for the reads it is handed.
 import type { SessionId, TurnId } from "../../base/ids.js";
 
-import type { PartName, StoreOp, Tombstone } from "../store.js";
-import { BASE_GONE, LENT, staleCommit } from "./commit-rules.js";
+import type { Obligation, PartName, StoreOp, Tombstone } from "../store.js";
+import { BASE_GONE, LENT, OWED_ALREADY, staleCommit } from "./commit-rules.js";
 import type { KeyRange } from "./keys.js";
-import { blobKey, partKey, partRange, sessionKey, tombstoneKey, turnKey, turnRange } from "./keys.js";
+import {
+	blobKey,
+	obligationKey,
+	obligationRange,
+	partKey,
+	partRange,
+	sessionKey,
+	tombstoneKey,
+	turnKey,
+	turnRange,
+} from "./keys.js";
 import { PackPlan } from "./pack-plan.js";
 import { byteLength, sliceOf } from "./pieces.js";
 import { placesOf } from "./placement.js";
@@ -62,6 +72,10 @@ class Planner {
 	readonly #context: PlanContext;
 	/** Turns as this commit leaves them so far; null for one that it dropped. */
 	readonly #turns = new Map<TurnId, TurnRecord | null>();
+	/** By resource, as this commit leaves them so far; null for one that it settled. */
+	readonly #obligations = new Map<string, Obligation | null>();
+	/** Resources that it settled, whatever came after that. */
+	readonly #settled = new Set<string>();
 	#packs: PackPlan;
 	#exists: boolean;
 	#buried = false;
@@ -81,8 +95,15 @@ class Planner {
 			this.#exists = true;
 		} else if (op.op === "bury") {
 			this.#bury(op.tombstone);
+		} else if (op.op === "settle_obligation") {
+			this.#settled.add(op.resource);
+			this.#settle(op.resource);
 		} else if (!this.#exists) {
 			throw staleCommit(op, "the store has no such session");
+		} else if (op.op === "put_obligation") {
+			if (this.#obligation(op.resource) !== null) throw staleCommit(op, OWED_ALREADY);
+			const { resource, handleJson } = op;
+			this.#putObligation({ session: this.#id, resource, handleJson, ended: false });
 		} else if (op.op === "append_turn") {
 			if (this.#turn(op.header.id) !== undefined) throw staleCommit(op, "the turn is already there");
 			this.#append(op);
@@ -205,10 +226,39 @@ class Planner {
 		for (const key of stored.keys(turnRange(this.#id))) this.#change(key, null);
 		for (const key of stored.keys(partRange(this.#id))) this.#change(key, null);
 		this.#change(sessionKey(this.#id), null);
+		this.#endObligations();
 		const order = this.#context.tombstoneOrder;
 		this.#change(tombstoneKey(this.#id), encodeRecord("tombstone", { tombstone, order }));
 		this.#exists = false;
 		this.#buried = true;
+	}
+
+	/** Those that are stored and not settled stay. */
+	#endObligations(): void {
+		this.#obligations.clear();
+		for (const resource of this.#settled) this.#settle(resource);
+		this.#context.stored.scan(obligationRange(this.#id), (_key, value) => {
+			const { session, resource, handleJson } = decodeRecord("obligation", value);
+			if (this.#settled.has(resource)) return;
+			this.#putObligation({ session, resource, handleJson, ended: true });
+		});
+	}
+
+	#settle(resource: string): void {
+		this.#change(obligationKey(this.#id, resource), null);
+		this.#obligations.set(resource, null);
+	}
+
+	#putObligation(obligation: Obligation): void {
+		this.#change(obligationKey(this.#id, obligation.resource), encodeRecord("obligation", obligation));
+		this.#obligations.set(obligation.resource, obligation);
+	}
+
+	#obligation(resource: string): Obligation | null {
+		const planned = this.#obligations.get(resource);
+		if (planned !== undefined) return planned;
+		const value = this.#context.stored.get(obligationKey(this.#id, resource));
+		return value === undefined ? null : decodeRecord("obligation", value);
 	}
 
 	#dropBlob(record: TurnRecord): void {

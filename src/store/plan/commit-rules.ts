@@ -12,6 +12,9 @@ export const BASE_GONE = "the turn it begins with is gone";
 /** Why a turn that lends bytes is not dropped. */
 export const LENT = "another turn begins with its bytes";
 
+/** Why an obligation is not put. */
+export const OWED_ALREADY = "it owes one of this resource already";
+
 /** The session an op is about. */
 function sessionOf(op: StoreOp): SessionId {
 	switch (op.op) {

@@ -6,6 +6,7 @@
 // | 00 `epoch` u64                         | owner of the environment                |
 // | 10 id                                  | session record                          |
 // | 11 id                                  | pack record: file it appends to         |
+// | 12 id 00 resource                      | obligation record                       |
 // | 20 id 00 turn:u32                      | turn record: header, places of parts    |
 // | 21 id 00 turn:u32 part                 | bytes of a small part                   |
 // | 30 file name                           | length of a blob file or pack, as JSON  |
@@ -22,6 +23,7 @@ export interface KeyRange {
 const EPOCH_TAG = Buffer.concat([Buffer.of(0x00), Buffer.from("epoch")]);
 const SESSION = 0x10;
 const PACK = 0x11;
+const OBLIGATION = 0x12;
 const TURN = 0x20;
 const PART = 0x21;
 const BLOB = 0x30;
@@ -29,6 +31,7 @@ const TOMBSTONE = 0x40;
 
 export const EPOCHS: KeyRange = { start: EPOCH_TAG, end: Buffer.of(0x01) };
 export const SESSIONS: KeyRange = tagRange(SESSION);
+export const OBLIGATIONS: KeyRange = tagRange(OBLIGATION);
 export const BLOBS: KeyRange = tagRange(BLOB);
 export const TOMBSTONES: KeyRange = tagRange(TOMBSTONE);
 
@@ -48,6 +51,15 @@ export function sessionKey(id: SessionId): Buffer {
 
 export function packKey(id: SessionId): Buffer {
 	return tagged(PACK, id);
+}
+
+export function obligationKey(id: SessionId, resource: string): Buffer {
+	return Buffer.concat([tagged(OBLIGATION, id), Buffer.of(0), Buffer.from(resource, "latin1")]);
+}
+
+/** Every obligation of a session. */
+export function obligationRange(id: SessionId): KeyRange {
+	return ofSession(OBLIGATION, id);
 }
 
 export function turnKey(id: SessionId, turn: TurnId): Buffer {

@@ -1,7 +1,7 @@
 // Values of one partition's environment: JSON text under a version number. Refuses what it doesn't know.
 import { RollpinError } from "../../base/errors.js";
 import type { SessionId, TurnId } from "../../base/ids.js";
-import type { PartBase, PartName, SessionMeta, Tombstone, TurnHeader } from "../store.js";
+import type { Obligation, PartBase, PartName, SessionMeta, Tombstone, TurnHeader } from "../store.js";
 import { UnreadableRecord } from "../store-errors.js";
 
 /** Version 1 knew no packs. */
@@ -57,6 +57,7 @@ export interface TombstoneRecord {
 interface Records {
 	session: { meta: SessionMeta };
 	pack: { name: string };
+	obligation: Obligation;
 	turn: TurnRecord;
 	tombstone: TombstoneRecord;
 	blob: FileRecord;
@@ -95,6 +96,8 @@ const HOLDS: { [Kind in keyof Records]: (record: Partial<Records[Kind]>) => bool
 		typeof meta?.id === "string" &&
 		[meta.createdAt, meta.expiresAt, meta.lastUsedAt, meta.nextTurn].every(Number.isFinite),
 	pack: ({ name }) => typeof name === "string",
+	obligation: ({ session, resource, handleJson }) =>
+		[session, resource, handleJson].every((text) => typeof text === "string"),
 	turn: ({ header, parts, blob }) =>
 		Number.isInteger(header?.id) && typeof parts === "object" && parts !== null && blob !== undefined,
 	tombstone: ({ tombstone, order }) => typeof tombstone?.id === "string" && Number.isFinite(order),
