@@ -101,6 +101,15 @@ export function errorType(status: number): string {
 	return "server_error";
 }
 
+/** The headers of an error reply beside those of its body, names and values in turn. */
+export function errorHeaders(error: RollpinError): string[] {
+	return [
+		...(error.retryAfterS === undefined ? [] : ["retry-after", String(error.retryAfterS)]),
+		...(error.allow === undefined ? [] : ["allow", error.allow]),
+		...(error.status === 401 ? ["www-authenticate", "Bearer"] : []),
+	];
+}
+
 /** The OpenAI-shaped body of an error reply: `{"error":{"message","type","code"}}`. */
 export function errorBody(error: {
 	code: string;

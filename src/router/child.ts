@@ -5,7 +5,7 @@ import { Socket } from "node:net";
 import { dirname } from "node:path";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import { createLogger } from "../telemetry/logger.js";
-import { createAdmission } from "./connection-limit.js";
+import { createConnectionLimit } from "./connection-limit.js";
 import { createFront } from "./front.js";
 import { Router } from "./router.js";
 
@@ -31,7 +31,7 @@ primary.on("start_router", (start) => {
 		void primary.send({ type: "quiet", worker, epoch });
 	});
 	server = createFront(router);
-	admit = createAdmission(server, log);
+	admit = createConnectionLimit(server, log);
 	server.once("error", (error) => {
 		void primary.fail(`the router cannot listen on ${start.socketPath}: ${error.message}`, 1);
 	});

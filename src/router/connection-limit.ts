@@ -17,7 +17,7 @@ function connectionBound(openFiles: number): number {
 }
 
 /** Gives handed-over connections to the server, or turns them away when there are too many. */
-export function createAdmission(server: Server, log: Logger): (connection: Socket) => void {
+export function createConnectionLimit(server: Server, log: Logger): (connection: Socket) => void {
 	const bound = connectionBound(openFilesLimit());
 	let open = 0;
 	let refused = 0;

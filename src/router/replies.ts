@@ -1,7 +1,7 @@
 // The router's own replies: errors, health, cluster state. Every one carries the request id and its exact length.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { errorBody, type RollpinError } from "../base/errors.js";
+import { errorBody, errorHeaders, type RollpinError } from "../base/errors.js";
 import type { ClusterSnapshot } from "../ipc/messages.js";
 
 /** After an early refusal the rest of the client's body is read and dropped for so long: a close would reset the reply. */
@@ -151,13 +151,5 @@ function bodyHeaders(
 		"x-request-id",
 		requestId,
 		...extra,
-	];
-}
-
-function errorHeaders(error: RollpinError): string[] {
-	return [
-		...(error.retryAfterS === undefined ? [] : ["retry-after", String(error.retryAfterS)]),
-		...(error.allow === undefined ? [] : ["allow", error.allow]),
-		...(error.status === 401 ? ["www-authenticate", "Bearer"] : []),
 	];
 }

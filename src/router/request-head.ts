@@ -3,17 +3,21 @@ import { randomFillSync } from "node:crypto";
 import type { ErrorCode } from "../base/errors.js";
 import { connectionOptions, HOP_BY_HOP } from "../base/http-headers.js";
 
-export interface HeadFacts {
+export type BodyFraming = "none" | "length" | "chunked";
+
+export interface RequestHead {
 	/** Values of every `authorization` header. */
 	authorizations: string[];
 	/** The client's `x-request-id` if it is sane, else a fresh one: 32 hex digits. */
 	requestId: string;
-	framing: "none" | "length" | "chunked";
+	framing: BodyFraming;
 	/** Declared length; 0 unless framing is `length`. */
 	contentLength: number;
 	contentEncoding: string | null;
 	/** `name: value\r\n` of every header that travels on to the worker. */
 	forwarded: string;
+	/** HTTP/1.0 may come without one. */
+	hasHost: boolean;
 	fault: { code: ErrorCode; message: string } | null;
 }
 
@@ -33,14 +37,15 @@ const INTERNAL_PREFIX = "x-rollpin-";
  * @param raw names and values in turn, as node:http gives them
  * @param httpVersion "1.0" or "1.1"
  */
-export function readRequestHead(raw: readonly string[], httpVersion: string): HeadFacts {
-	const facts: HeadFacts = {
+export function readRequestHead(raw: readonly string[], httpVersion: string): RequestHead {
+	const head: RequestHead = {
 		authorizations: [],
 		requestId: "",
 		framing: "none",
 		contentLength: 0,
 		contentEncoding: null,
 		forwarded: "",
+		hasHost: false,
 		fault: null,
 	};
 	let bytes = 0;
@@ -59,41 +64,60 @@ export function readRequestHead(raw: readonly string[], httpVersion: string): He
 				emptyHost = value === "";
 				break;
 			case "authorization":
-				facts.authorizations.push(value);
+				head.authorizations.push(value);
 				break;
 			case "x-request-id":
 				requestIds.push(value);
 				break;
 			case "content-length":
-				facts.framing = "length";
-				facts.contentLength = Number(value);
+				head.framing = "length";
+				head.contentLength = Number(value);
 				break;
 			case "transfer-encoding":
-				if (httpVersion === "1.0" || value.toLowerCase() !== "chunked" || facts.framing === "chunked") {
-					facts.fault ??= invalid("transfer-encoding must be exactly `chunked`, once, on HTTP/1.1");
+				if (httpVersion === "1.0" || value.toLowerCase() !== "chunked" || head.framing === "chunked") {
+					head.fault ??= invalid("transfer-encoding must be exactly `chunked`, once, on HTTP/1.1");
 				}
-				facts.framing = "chunked";
+				head.framing = "chunked";
 				break;
 			case "content-encoding":
-				facts.contentEncoding = value;
+				head.contentEncoding = value;
 				break;
 		}
 		if (HOP_BY_HOP.has(key) || REWRITTEN.has(key) || key.startsWith(INTERNAL_PREFIX)) continue;
 		if (dropped?.has(key) === true && !NEVER_DROPPED.has(key)) continue;
-		facts.forwarded += `${name}: ${value}\r\n`;
+		head.forwarded += `${name}: ${value}\r\n`;
 	}
+	head.hasHost = hosts > 0;
 	const [requestId] = requestIds;
 	const sane = requestIds.length === 1 && requestId !== undefined && SANE_REQUEST_ID.test(requestId);
-	facts.requestId = sane ? requestId : newRequestId();
+	head.requestId = sane ? requestId : newRequestId();
 	if (bytes > MAX_HEADER_BYTES || raw.length > 2 * MAX_HEADERS) {
-		facts.fault = {
+		head.fault = {
 			code: "headers_too_large",
 			message: `a request may carry ${MAX_HEADERS} headers of ${MAX_HEADER_BYTES} bytes in all`,
 		};
 	} else if (hosts > 1 || emptyHost || (hosts === 0 && httpVersion !== "1.0")) {
-		facts.fault ??= invalid("a request must carry exactly one Host header, and not an empty one");
+		head.fault ??= invalid("a request must carry exactly one Host header, and not an empty one");
 	}
-	return facts;
+	return head;
+}
+
+/**
+ * The head of the same request to its worker, with the empty line that ends it.
+ * @param internalHeaders `name: value\r\n` each
+ */
+export function workerHead(
+	method: string,
+	target: string,
+	head: RequestHead,
+	internalHeaders: string,
+): string {
+	let text = `${method} ${target} HTTP/1.1\r\n${head.forwarded}x-request-id: ${head.requestId}\r\n${internalHeaders}`;
+	if (head.framing === "length") text += `content-length: ${head.contentLength}\r\n`;
+	else if (head.framing === "chunked") text += "transfer-encoding: chunked\r\n";
+	// HTTP/1.1, which the worker is spoken to in, may not come without one.
+	if (!head.hasHost) text += "host: rollpin\r\n";
+	return `${text}\r\n`;
 }
 
 /** 32 hex digits; random bytes are drawn for many at once, a draw costs more than all the rest of a request's head. */

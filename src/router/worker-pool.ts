@@ -1,13 +1,13 @@
-// Kept-alive connections to the workers' unix sockets, one exchange at a time on each. Knows no request's meaning.
+// Kept-alive connections to the workers' unix sockets, one request at a time on each. Knows no request's meaning.
 import { connect, type Socket } from "node:net";
 import { type ReplyHead, ReplyParser } from "./reply-parser.js";
 
 /** What one request hears of its reply. `failed` or `end` comes last, exactly once. */
-export interface Exchange {
+export interface ReplyListener {
 	head(head: ReplyHead): void;
-	body(piece: Buffer): void;
-	/** All that had arrived was given; more is to come. */
-	pieceEnd(): void;
+	body(bytes: Buffer): void;
+	/** All that one read of the socket brought was given; more is to come. */
+	readEnd(): void;
 	/** @returns true when the request was sent whole, so that the connection can carry the next one */
 	end(): boolean;
 	/** @param untouched the worker never accepted the connection: not a byte of the request reached it */
@@ -24,7 +24,7 @@ export class WorkerConnection {
 	idleSinceMs = 0;
 	readonly #socket: Socket;
 	readonly #release: (connection: WorkerConnection) => void;
-	#exchange: Exchange | null = null;
+	#listener: ReplyListener | null = null;
 	#parser: ReplyParser | null = null;
 	#closes = false;
 	#connected = false;
@@ -37,31 +37,31 @@ export class WorkerConnection {
 			this.#connected = true;
 		});
 		this.#socket.on("data", (bytes) => this.#received(bytes));
-		this.#socket.on("drain", () => this.#exchange?.drained());
+		this.#socket.on("drain", () => this.#listener?.drained());
 		this.#socket.on("error", (error) => {
 			this.#error = error;
 		});
 		this.#socket.on("close", () => {
 			closed();
-			const exchange = this.#exchange;
-			this.#exchange = null;
+			const listener = this.#listener;
+			this.#listener = null;
 			const error =
 				this.#error ?? Object.assign(new Error("the worker closed the connection"), { code: "EPIPE" });
-			exchange?.failed(error, !this.#connected);
+			listener?.failed(error, !this.#connected);
 		});
 	}
 
-	/** The next bytes written are a request of this exchange's. */
-	begin(exchange: Exchange, headOnly: boolean): void {
-		this.#exchange = exchange;
+	/** The next bytes written are a request; this listener hears of its reply. */
+	begin(listener: ReplyListener, headOnly: boolean): void {
+		this.#listener = listener;
 		this.#closes = false;
 		this.#parser = new ReplyParser(
 			{
 				head: (reply) => {
 					this.#closes = reply.closes;
-					this.#exchange?.head(reply);
+					this.#listener?.head(reply);
 				},
-				body: (piece) => this.#exchange?.body(piece),
+				body: (bytes) => this.#listener?.body(bytes),
 				end: () => this.#ended(),
 			},
 			headOnly,
@@ -88,14 +88,14 @@ export class WorkerConnection {
 		this.#socket.resume();
 	}
 
-	/** Ends the exchange for this side: the worker sees its request closed, the exchange hears nothing more. */
+	/** Gives the request up: the worker sees it closed, its listener hears nothing more. */
 	destroy(): void {
-		this.#exchange = null;
+		this.#listener = null;
 		this.#socket.destroy();
 	}
 
 	#received(bytes: Buffer): void {
-		if (this.#exchange === null || this.#parser === null) {
+		if (this.#listener === null || this.#parser === null) {
 			// Nobody asked: nothing on this connection can be trusted to belong to a request any more.
 			this.#socket.destroy();
 			return;
@@ -103,19 +103,19 @@ export class WorkerConnection {
 		try {
 			this.#parser.feed(bytes);
 		} catch (error) {
-			const exchange = this.#exchange;
+			const listener = this.#listener;
 			this.destroy();
-			exchange?.failed(Object.assign(error as Error, { code: "EPROTO" }), false);
+			listener?.failed(Object.assign(error as Error, { code: "EPROTO" }), false);
 			return;
 		}
-		this.#exchange?.pieceEnd();
+		this.#listener?.readEnd();
 	}
 
 	#ended(): void {
-		const exchange = this.#exchange;
-		this.#exchange = null;
+		const listener = this.#listener;
+		this.#listener = null;
 		this.#parser = null;
-		const reusable = exchange?.end() === true && !this.#closes && !this.#socket.destroyed;
+		const reusable = listener?.end() === true && !this.#closes && !this.#socket.destroyed;
 		if (!reusable) return void this.#socket.destroy();
 		// The reader may have paused it.
 		this.#socket.resume();

@@ -1,6 +1,6 @@
 // Writes answers and maps errors to them. Anything that is not a RollpinError is a 500 without detail, and is logged.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { errorBody, RollpinError } from "../base/errors.js";
+import { errorBody, errorHeaders, RollpinError } from "../base/errors.js";
 import { JsonSyntaxError } from "../json/parse.js";
 import type { Logger } from "../telemetry/logger.js";
 import { ClientGone } from "./client-gone.js";
@@ -60,8 +60,9 @@ export function sendError(
 		response.destroy();
 		return shown;
 	}
-	if (shown.retryAfterS !== undefined) response.setHeader("retry-after", shown.retryAfterS);
-	if (shown.allow !== undefined) response.setHeader("allow", shown.allow);
+	const headers = errorHeaders(shown);
+	for (let at = 0; at < headers.length; at += 2)
+		response.setHeader(headers[at] as string, headers[at + 1] as string);
 	// Unread rest of a refused body: the connection can't be used again.
 	if (!request.readableEnded && shown.status === 413) response.setHeader("connection", "close");
 	sendJson(response, shown.status, encode(shown));

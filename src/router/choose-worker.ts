@@ -1,0 +1,81 @@
+// Decides which worker a request goes to as things stand: to it now, later when it is back, or nowhere. Pure.
+import { RollpinError } from "../base/errors.js";
+import type { WorkerIndex } from "../base/ids.js";
+import { mintSessionId, ownerOf } from "../base/partitions.js";
+import type { WorkerStatus } from "../ipc/messages.js";
+import type { RelayTarget } from "./relay.js";
+import type { Route } from "./route.js";
+
+export type WorkerRoute = Extract<Route, { kind: "create" | "list" | "session" }>;
+
+/** The worker to relay to, the one to wait for, or the refusal. */
+export type Destination = RelayTarget | { waitsFor: number } | RollpinError;
+
+export interface WorkerLoad {
+	/** By index. */
+	workers: readonly WorkerStatus[];
+	backends: number;
+	/** Requests relayed to each worker and not answered yet. */
+	inflight: readonly number[];
+	/** Beyond it a worker is taken for stuck, and gets no more. */
+	maxInflight: number;
+}
+
+const RETRY_AFTER_S = 1;
+
+/** @param random gives [0, 1): which of the ready workers a new session goes to */
+export function chooseWorker(
+	route: WorkerRoute,
+	load: WorkerLoad,
+	random: () => number = Math.random,
+): Destination {
+	const { workers, backends } = load;
+	switch (route.kind) {
+		case "create": {
+			const ready = workers.filter(({ state }) => state === "ready");
+			const worker = ready[Math.floor(random() * ready.length)];
+			if (worker === undefined) {
+				const next = workers.find(({ replacing }) => replacing);
+				return next === undefined ? unavailable("no worker is ready") : { waitsFor: next.index };
+			}
+			const id = mintSessionId(worker.index as WorkerIndex, backends);
+			return targetOf(worker, load, `x-rollpin-session-id: ${id}\r\n`);
+		}
+		case "list": {
+			if (route.worker >= backends) {
+				return new RollpinError(
+					"invalid_request",
+					"cursor is not one of ours; use next_cursor of the page before",
+				);
+			}
+			const worker = workers.find(
+				(each) => each.index >= route.worker && (each.state === "ready" || each.replacing),
+			);
+			if (worker === undefined) return unavailable("no worker that could list is ready");
+			return worker.replacing ? { waitsFor: worker.index } : targetOf(worker, load);
+		}
+		case "session": {
+			const owner = ownerOf(route.partition, backends);
+			const worker = workers[owner];
+			if (worker?.replacing === true) return { waitsFor: owner };
+			if (worker === undefined || worker.state !== "ready") {
+				return unavailable(`worker ${owner}, which owns this session, is not ready`);
+			}
+			return targetOf(worker, load);
+		}
+	}
+}
+
+/** 503 that may be tried again at once. */
+export function unavailable(message: string): RollpinError {
+	return new RollpinError("worker_unavailable", `${message}; try again`, { retryAfterS: RETRY_AFTER_S });
+}
+
+function targetOf(worker: WorkerStatus, load: WorkerLoad, internalHeaders = ""): RelayTarget | RollpinError {
+	const { index, socketPath } = worker;
+	if (socketPath === null) return unavailable(`worker ${index} is not ready`);
+	if ((load.inflight[index] ?? 0) >= load.maxInflight) {
+		return unavailable(`worker ${index} has too many requests running`);
+	}
+	return { worker: index, socketPath, internalHeaders };
+}

@@ -1,0 +1,31 @@
+// What a request is refused for before anything looks at its path's meaning: token, coding, size. Pure.
+import { RollpinError } from "../base/errors.js";
+import type { Authorize } from "./auth.js";
+import type { RequestHead } from "./request-head.js";
+
+/**
+ * @param target the request target as sent
+ * @returns why the request goes no further, or null
+ */
+export function checkRequest(
+	target: string,
+	head: RequestHead,
+	authorize: Authorize,
+	maxBodyBytes: number,
+): RollpinError | null {
+	if (head.fault !== null) return new RollpinError(head.fault.code, head.fault.message);
+	const open = target === "/health" || target.startsWith("/health?");
+	if (!open && !authorize(head.authorizations)) {
+		return new RollpinError("unauthorized", "a valid bearer token is required");
+	}
+	if (head.contentEncoding !== null && head.contentEncoding.toLowerCase() !== "identity") {
+		return new RollpinError(
+			"unsupported_media_type",
+			"a request body must not have a content-encoding; send it plain",
+		);
+	}
+	if (head.contentLength > maxBodyBytes) {
+		return new RollpinError("body_too_large", `a body may have ${maxBodyBytes} bytes`);
+	}
+	return null;
+}

@@ -1,0 +1,95 @@
+// Which worker a request goes to, as a table: the state of the workers in, target, wait or refusal out.
+import { describe, expect, test } from "vitest";
+import type { Partition, SessionId } from "../../src/base/ids.js";
+import { ownerOf, partitionOf } from "../../src/base/partitions.js";
+import type { WorkerStatus } from "../../src/ipc/messages.js";
+import { chooseWorker, type WorkerRoute } from "../../src/router/choose-worker.js";
+
+type State = WorkerStatus["state"] | "replacing" | "no socket";
+
+function status(index: number, state: State): WorkerStatus {
+	return {
+		index,
+		state: state === "replacing" ? "draining" : state === "no socket" ? "ready" : state,
+		pid: 1,
+		epoch: 1,
+		replacing: state === "replacing",
+		socketPath: state === "ready" ? `/w${index}` : null,
+		heartbeat: null,
+	};
+}
+
+/** `w<n>`: goes there; `waits <n>`; else the code of the refusal and the beginning of its message. */
+function chosen(
+	route: WorkerRoute,
+	states: readonly State[],
+	inflight: readonly number[],
+	random = 0,
+): string {
+	const load = {
+		workers: states.map((state, index) => status(index, state)),
+		backends: states.length,
+		inflight,
+		maxInflight: 4,
+	};
+	const destination = chooseWorker(route, load, () => random);
+	if (destination instanceof Error) return `${destination.code}: ${destination.message}`;
+	if ("waitsFor" in destination) return `waits ${destination.waitsFor}`;
+	return `w${destination.worker} ${destination.internalHeaders}`.trim();
+}
+
+const ON_1: WorkerRoute = { kind: "session", id: "a" as SessionId, partition: 1 as Partition };
+
+describe("a session's request", () => {
+	test.each<[State, number, string]>([
+		["ready", 0, "w1"],
+		["ready", 3, "w1"],
+		["ready", 4, "worker_unavailable: worker 1 has too many requests running; try again"],
+		["replacing", 0, "waits 1"],
+		["replacing", 99, "waits 1"],
+		["starting", 0, "worker_unavailable: worker 1, which owns this session, is not ready; try again"],
+		["draining", 0, "worker_unavailable: worker 1, which owns this session, is not ready; try again"],
+		["down", 0, "worker_unavailable: worker 1, which owns this session, is not ready; try again"],
+		["quarantined", 0, "worker_unavailable: worker 1, which owns this session, is not ready; try again"],
+		["no socket", 0, "worker_unavailable: worker 1 is not ready; try again"],
+	])("whose owner is %s with %i running: %s", (state, running, outcome) => {
+		expect(chosen(ON_1, ["ready", state], [0, running])).toBe(outcome);
+	});
+});
+
+describe("a new session", () => {
+	test.each([
+		[0, 0],
+		[0.49, 0],
+		[0.5, 2],
+		[0.99, 2],
+	])(
+		"goes to one of the ready workers: at %f to worker %i, with an id that this worker owns",
+		(random, index) => {
+			const outcome = chosen({ kind: "create" }, ["ready", "down", "ready"], [], random);
+			const id = /^w(\d) x-rollpin-session-id: (\w{32})$/.exec(outcome);
+			expect(Number(id?.[1])).toBe(index);
+			expect(ownerOf(partitionOf(id?.[2] as SessionId), 3)).toBe(index);
+		},
+	);
+
+	test("waits for the first that is replaced when none is ready, and is refused when none comes", () => {
+		expect(chosen({ kind: "create" }, ["down", "replacing", "replacing"], [])).toBe("waits 1");
+		expect(chosen({ kind: "create" }, ["down", "starting"], [])).toBe(
+			"worker_unavailable: no worker is ready; try again",
+		);
+	});
+});
+
+describe("a list", () => {
+	test.each<[number, State[], string]>([
+		[0, ["ready", "ready"], "w0"],
+		[1, ["ready", "ready"], "w1"],
+		[0, ["down", "ready"], "w1"],
+		[0, ["replacing", "ready"], "waits 0"],
+		[1, ["ready", "down"], "worker_unavailable: no worker that could list is ready; try again"],
+		[2, ["ready", "ready"], "invalid_request: cursor is not one of ours; use next_cursor of the page before"],
+	])("from worker %i with %j: %s", (worker, states, outcome) => {
+		expect(chosen({ kind: "list", worker }, states, [])).toBe(outcome);
+	});
+});
