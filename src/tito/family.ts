@@ -54,6 +54,4 @@ export interface Family extends FamilyFacts {
 	segmentTokens?: { only: readonly string[] } | { except: readonly string[] };
 	/** How an assistant's text begins in the template, boundary token included; without it none is told apart. */
 	assistantStart?: string;
-	/** What the engine must be started with so that its messages are those the template writes. */
-	parsers: { reasoning: string | null; toolCall: string | null };
 }

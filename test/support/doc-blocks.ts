@@ -107,7 +107,6 @@ export function heartbeatTable(): string {
 export function familyTable(): string {
 	const rows = allFamilies().map((family) => {
 		const pins = Object.entries(family.pinnedKwargs).map(([name, value]) => `\`${name}=${value}\``);
-		const { reasoning, toolCall } = family.parsers;
 		const cells = [
 			`\`${family.name}\``,
 			PROMPTS[family.prompts.kind],
@@ -115,13 +114,11 @@ export function familyTable(): string {
 			family.appendRoles.length === 4 ? "all" : family.appendRoles.join(", "),
 			boundaryText(family),
 			String(family.maxTrimTokens),
-			reasoning === null ? "-" : `\`${reasoning}\``,
-			toolCall === null ? "-" : `\`${toolCall}\``,
 		];
 		return `| ${cells.map(cell).join(" | ")} |`;
 	});
 	const head =
-		"| family | prompts | pinned kwargs | may be appended | behind the stored end | max trim | `--reasoning-parser` | `--tool-call-parser` |\n|---|---|---|---|---|---|---|---|";
+		"| family | prompts | pinned kwargs | may be appended | behind the stored end | max trim |\n|---|---|---|---|---|---|";
 	return `${head}\n${rows.join("\n")}`;
 }
 

@@ -25,7 +25,6 @@ interface Row {
 	/** Special tokens that do not part segments, or the only ones that do. */
 	notBoundaries?: string[];
 	onlyBoundaries?: string[];
-	parsers: [reasoning: string | null, toolCall: string | null];
 }
 
 const KEEP = { clear_thinking: false };
@@ -36,21 +35,21 @@ const ROLE_TOKENS = ["<|message_user|>", "<|message_model|>", "<|message_system|
 
 // biome-ignore format: a table
 const ROWS: Row[] = [
-	{ titoModel: "default", template: "checkpoint", pins: {}, roles: ALL, maxTrim: 0, assistantStart: null, parsers: [null, null] },
-	{ titoModel: "qwen3", template: "template", pins: KEEP, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen25"] },
-	{ titoModel: "qwen35", template: "template", pins: PRESERVE, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen3_coder"] },
-	{ titoModel: "qwen36", template: "template", pins: PRESERVE, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen3_coder"] },
-	{ titoModel: "qwen38small", template: "template", pins: XHIGH, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen3_coder"] },
-	{ titoModel: "qwen4exp", template: "template", pins: XHIGH, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen3_coder"] },
-	{ titoModel: "qwennext", template: "template", pins: KEEP, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM, parsers: ["qwen3", "qwen25"] },
-	{ titoModel: "glm47", template: "checkpoint", pins: KEEP, roles: ALL, drops: ["<|user|>", "<|observation|>"], maxTrim: 1, assistantStart: "<|assistant|>", parsers: ["glm45", "glm47"] },
-	{ titoModel: "glm53", template: "checkpoint", pins: { ...KEEP, enable_thinking: true }, roles: ALL, drops: ["<|user|>", "<|observation|>"], maxTrim: 1, assistantStart: "<|assistant|>", parsers: ["glm45", "glm47"] },
-	{ titoModel: "nemotron3", template: "checkpoint", pins: { truncate_history_thinking: false }, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: `${IM}\n`, parsers: ["nemotron_3", "qwen3_coder"] },
-	{ titoModel: "kimi25", template: "template", pins: { preserve_thinking: true }, roles: ALL, maxTrim: 0, assistantStart: "<|im_assistant|>", notBoundaries: ["<|im_middle|>"], parsers: [null, null] },
-	{ titoModel: "kimi26", template: "checkpoint", pins: { preserve_thinking: true }, roles: ALL, maxTrim: 0, assistantStart: "<|im_assistant|>", notBoundaries: ["<|im_middle|>"], parsers: ["kimi_k2", "kimi_k2_raw_id"] },
-	{ titoModel: "minimax_m25", template: "template", pins: KEEP, roles: NO_SYSTEM, newlineAfter: "[e~[", maxTrim: 0, assistantStart: "]~b]ai", parsers: ["minimax-append-think", "minimax-m2"] },
-	{ titoModel: "minimax_m27", template: "template", pins: KEEP, roles: NO_SYSTEM, newlineAfter: "[e~[", maxTrim: 0, assistantStart: "]~b]ai", parsers: ["minimax-append-think", "minimax-m2"] },
-	{ titoModel: "inkling", template: "template", pins: {}, roles: ALL, maxTrim: 0, assistantStart: "<|message_model|>", onlyBoundaries: ROLE_TOKENS, parsers: ["inkling", "inkling"] },
+	{ titoModel: "default", template: "checkpoint", pins: {}, roles: ALL, maxTrim: 0, assistantStart: null },
+	{ titoModel: "qwen3", template: "template", pins: KEEP, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM },
+	{ titoModel: "qwen35", template: "template", pins: PRESERVE, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM },
+	{ titoModel: "qwen36", template: "template", pins: PRESERVE, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM },
+	{ titoModel: "qwen38small", template: "template", pins: XHIGH, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM },
+	{ titoModel: "qwen4exp", template: "template", pins: XHIGH, roles: NO_SYSTEM, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM },
+	{ titoModel: "qwennext", template: "template", pins: KEEP, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: IM },
+	{ titoModel: "glm47", template: "checkpoint", pins: KEEP, roles: ALL, drops: ["<|user|>", "<|observation|>"], maxTrim: 1, assistantStart: "<|assistant|>" },
+	{ titoModel: "glm53", template: "checkpoint", pins: { ...KEEP, enable_thinking: true }, roles: ALL, drops: ["<|user|>", "<|observation|>"], maxTrim: 1, assistantStart: "<|assistant|>" },
+	{ titoModel: "nemotron3", template: "checkpoint", pins: { truncate_history_thinking: false }, roles: ALL, newlineAfter: "<|im_end|>", maxTrim: 0, assistantStart: `${IM}\n` },
+	{ titoModel: "kimi25", template: "template", pins: { preserve_thinking: true }, roles: ALL, maxTrim: 0, assistantStart: "<|im_assistant|>", notBoundaries: ["<|im_middle|>"] },
+	{ titoModel: "kimi26", template: "checkpoint", pins: { preserve_thinking: true }, roles: ALL, maxTrim: 0, assistantStart: "<|im_assistant|>", notBoundaries: ["<|im_middle|>"] },
+	{ titoModel: "minimax_m25", template: "template", pins: KEEP, roles: NO_SYSTEM, newlineAfter: "[e~[", maxTrim: 0, assistantStart: "]~b]ai" },
+	{ titoModel: "minimax_m27", template: "template", pins: KEEP, roles: NO_SYSTEM, newlineAfter: "[e~[", maxTrim: 0, assistantStart: "]~b]ai" },
+	{ titoModel: "inkling", template: "template", pins: {}, roles: ALL, maxTrim: 0, assistantStart: "<|message_model|>", onlyBoundaries: ROLE_TOKENS },
 ];
 
 function rowOf(titoModel: string): Row {
@@ -60,13 +59,12 @@ function rowOf(titoModel: string): Row {
 }
 
 describe("a family's facts", () => {
-	it.each(ROWS)("$titoModel", ({ titoModel, template, pins, roles, maxTrim, parsers }) => {
+	it.each(ROWS)("$titoModel", ({ titoModel, template, pins, roles, maxTrim }) => {
 		const family = familyNamed(titoModel);
 		expect(family.prompts.kind).toBe(template);
 		expect(family.pinnedKwargs).toEqual(pins);
 		expect(new Set(family.appendRoles)).toEqual(new Set(roles));
 		expect(family.maxTrimTokens).toBe(maxTrim);
-		expect(family.parsers).toEqual({ reasoning: parsers[0], toolCall: parsers[1] });
 	});
 });
 

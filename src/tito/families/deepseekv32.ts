@@ -14,5 +14,4 @@ export const deepseekv32: Family = {
 	endOfTurn: ["<｜end▁of▁sentence｜>"],
 	segmentTokens: { only: ["<｜User｜>", "<｜Assistant｜>"] },
 	assistantStart: "<｜Assistant｜>",
-	parsers: { reasoning: "deepseek-v3", toolCall: "deepseekv32" },
 };

@@ -15,5 +15,4 @@ export const deepseekv4: Family = {
 	trailing: ["<｜Assistant｜>", "<think>", "</think>"],
 	segmentTokens: { only: ["<｜User｜>", "<｜Assistant｜>"] },
 	assistantStart: "<｜Assistant｜>",
-	parsers: { reasoning: "deepseek-v4", toolCall: "deepseekv4" },
 };

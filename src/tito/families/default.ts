@@ -8,5 +8,4 @@ export const defaultFamily: Family = {
 	maxTrimTokens: 0,
 	prompts: { kind: "checkpoint" },
 	boundary: { kind: "none" },
-	parsers: { reasoning: null, toolCall: null },
 };

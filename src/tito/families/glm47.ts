@@ -9,5 +9,4 @@ export const glm47: Family = {
 	prompts: { kind: "checkpoint" },
 	boundary: { kind: "drop", tokens: ["<|user|>", "<|observation|>"] },
 	assistantStart: "<|assistant|>",
-	parsers: { reasoning: "glm45", toolCall: "glm47" },
 };

@@ -14,5 +14,4 @@ export const inkling: Family = {
 		only: ["<|message_user|>", "<|message_model|>", "<|message_system|>", "<|message_tool|>"],
 	},
 	assistantStart: "<|message_model|>",
-	parsers: { reasoning: "inkling", toolCall: "inkling" },
 };

@@ -12,5 +12,4 @@ export const kimi25: Family = {
 	endOfTurn: ["<|im_end|>"],
 	segmentTokens: { except: ["<|im_middle|>"] },
 	assistantStart: "<|im_assistant|>",
-	parsers: { reasoning: null, toolCall: null },
 };

@@ -11,5 +11,4 @@ export const kimi26: Family = {
 	endOfTurn: ["<|im_end|>"],
 	segmentTokens: { except: ["<|im_middle|>"] },
 	assistantStart: "<|im_assistant|>",
-	parsers: { reasoning: "kimi_k2", toolCall: "kimi_k2_raw_id" },
 };

@@ -8,7 +8,6 @@ const shared = {
 	maxTrimTokens: 0,
 	boundary: { kind: "newline", after: "[e~[" },
 	assistantStart: "]~b]ai",
-	parsers: { reasoning: "minimax-append-think", toolCall: "minimax-m2" },
 } as const satisfies Omit<Family, "name" | "prompts">;
 
 export const minimaxM25: Family = {

@@ -9,5 +9,4 @@ export const nemotron3: Family = {
 	prompts: { kind: "checkpoint" },
 	boundary: { kind: "newline", after: "<|im_end|>" },
 	assistantStart: "<|im_start|>assistant\n",
-	parsers: { reasoning: "nemotron_3", toolCall: "qwen3_coder" },
 };

@@ -9,7 +9,6 @@ export const QWEN35_FACTS = {
 	maxTrimTokens: 0,
 	boundary: { kind: "newline", after: "<|im_end|>" },
 	assistantStart: "<|im_start|>assistant",
-	parsers: { reasoning: "qwen3", toolCall: "qwen3_coder" },
 } as const satisfies Omit<Family, "name" | "prompts">;
 
 export const qwen35: Family = {

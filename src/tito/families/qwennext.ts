@@ -10,5 +10,4 @@ export const qwennext: Family = {
 	prompts: { kind: "template", template: QWEN3_THINKING_TEMPLATE },
 	boundary: { kind: "newline", after: "<|im_end|>" },
 	assistantStart: "<|im_start|>assistant",
-	parsers: { reasoning: "qwen3", toolCall: "qwen25" },
 };
