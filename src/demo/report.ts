@@ -23,3 +23,13 @@ export function table(rows: ReadonlyArray<ReadonlyArray<string | number>>): stri
 		)
 		.join("\n");
 }
+
+/** What the demo says of the session that it leaves: lines that can be pasted. The token itself is never shown. */
+export function lookAtText(url: string, id: string, withToken: boolean): string {
+	const auth = withToken ? ' -H "authorization: Bearer $ROLLPIN_AUTH_TOKEN"' : "";
+	return [
+		`session ${id} is still there to look at; its last turn, and the end of it:`,
+		`  curl -s${auth} ${url}/sessions/${id} | jq '.records[-1] | .request.messages[-1], .response.choices[0].message'`,
+		`  curl -s${auth} -X DELETE ${url}/sessions/${id}`,
+	].join("\n");
+}

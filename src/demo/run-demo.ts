@@ -14,7 +14,7 @@ export interface DemoOptions {
 	/** Every n-th session asks for streamed replies; 0: none. */
 	streamEvery: number;
 	authToken: string | null;
-	/** Leave the sessions on the cluster instead of deleting them. */
+	/** Leave all sessions on the cluster, not only the one to look at. */
 	keep: boolean;
 }
 
@@ -22,6 +22,8 @@ export interface DemoResult {
 	turns: number;
 	problems: string[];
 	report: string;
+	/** The first agent's session, which stays on the cluster to be looked at. */
+	lookAt: string;
 }
 
 interface SessionRun {
@@ -43,6 +45,7 @@ export async function runDemo(options: DemoOptions, progress: (line: string) => 
 		options.authToken === null ? {} : { authorization: `Bearer ${options.authToken}` };
 	await checkHealth(options.url);
 	const runs: SessionRun[] = [];
+	let lookAt = "";
 	let done = 0;
 	const total = options.sessions * options.turns;
 	const startedMs = performance.now();
@@ -56,6 +59,7 @@ export async function runDemo(options: DemoOptions, progress: (line: string) => 
 				});
 				const run: SessionRun = { id: created.session_id, worker: created.worker, turns: [] };
 				runs.push(run);
+				if (session === 0) lookAt = run.id;
 				const client = new OpenAIClient({
 					baseURL: `${options.url}/sessions/${run.id}/v1`,
 					apiKey: options.authToken ?? "none",
@@ -85,12 +89,12 @@ export async function runDemo(options: DemoOptions, progress: (line: string) => 
 			tokens.prompt += record.request.input_ids.length;
 			tokens.completion += record.response.choices[0]?.meta_info.output_token_logprobs.length ?? 0;
 		}
-		if (!options.keep) {
+		if (!options.keep && run.id !== lookAt) {
 			const deleted = await fetch(`${options.url}/sessions/${run.id}`, { method: "DELETE", headers });
 			if (deleted.status !== 204) problems.push(`${run.id}: DELETE answered ${deleted.status}`);
 		}
 	}
-	return { turns: done, problems, report: report(runs, elapsedS, tokens) };
+	return { turns: done, problems, report: report(runs, elapsedS, tokens), lookAt };
 }
 
 function report(

@@ -63,11 +63,14 @@ describe.each([
 	});
 });
 
-test("the demo leaves no session behind unless it is told to", async () => {
+test("the demo leaves one whole session to look at, and no other unless it is told to", async () => {
 	const result = await demo({ streamEvery: 3, keep: false });
 	expect(result.problems).toEqual([]);
 	expect(result.report).toMatch(/^all +12 +60 /m);
-	expect(await list()).toEqual([]);
+	const left = await list();
+	expect(left.map(({ session_id: id }) => id)).toEqual([result.lookAt]);
+	const read = await fetch(`${at.url}/sessions/${result.lookAt}`);
+	expect(((await read.json()) as { records: unknown[] }).records).toHaveLength(TURNS);
 });
 
 test("the demo sees a token that is not what was sampled", async () => {

@@ -26,7 +26,11 @@ const OPTIONS = {
 		max: 100_000,
 		fallback: 4,
 	}),
-	keep: onOff({ group: LOAD, description: "leave the sessions on the cluster", fallback: false }),
+	keep: onOff({
+		group: LOAD,
+		description: "leave all sessions on the cluster, not only the first",
+		fallback: false,
+	}),
 };
 
 export const demo = plainCommand({
@@ -40,6 +44,7 @@ export const demo = plainCommand({
 		const options = { ...values, ...readClient(values, clientSurroundings()) };
 		const terminal = process.stderr.isTTY === true;
 		const { runDemo } = await import("../../demo/run-demo.js");
+		const { lookAtText } = await import("../../demo/report.js");
 		const result = await runDemo(options, (line) => {
 			if (terminal) process.stderr.write(`\r\x1b[K${line}`);
 		});
@@ -47,7 +52,8 @@ export const demo = plainCommand({
 		process.stdout.write(`${result.report}\n`);
 		if (result.problems.length === 0) {
 			process.stdout.write(
-				`checked ${options.sessions} sessions: every recorded token is exactly what was sent and sampled\n`,
+				`checked ${options.sessions} sessions: every recorded token is exactly what was sent and sampled\n` +
+					`${lookAtText(options.url, result.lookAt, options.authToken !== null)}\n`,
 			);
 			return EXIT_OK;
 		}
