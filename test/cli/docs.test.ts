@@ -17,12 +17,12 @@ import {
 import { REPOSITORY, runRollpin } from "../support/run-rollpin.js";
 
 describe("generated docs", () => {
-	it("README.md shows the help of rollpin serve as it is", async () => {
+	it("docs/configuration.md shows the help of rollpin serve as it is", async () => {
 		const { stdout, code } = await runRollpin(["serve", "--help"]);
 		expect(code).toBe(0);
 		const block = `\`\`\`text\n${stdout.trimEnd()}\n\`\`\``;
-		updateBlock("README.md", "serve-help", block);
-		expect(readBlock("README.md", "serve-help")).toBe(block);
+		updateBlock("docs/configuration.md", "serve-help", block);
+		expect(readBlock("docs/configuration.md", "serve-help")).toBe(block);
 	});
 
 	it("docs/configuration.md lists every setting with its names, rule and default", () => {
@@ -53,8 +53,8 @@ describe("generated docs", () => {
 		expect(sections).toEqual(expect.arrayContaining(allFamilies().map(({ name }) => `\`${name}\``)));
 	});
 
-	it("README.md explains only events that are logged", () => {
-		const text = readFileSync(join(REPOSITORY, "README.md"), "utf8");
+	it("docs/operating.md explains only events that are logged", () => {
+		const text = readFileSync(join(REPOSITORY, "docs/operating.md"), "utf8");
 		const table = text.slice(text.indexOf("| event | when |"), text.indexOf("The buckets of `chat_done`"));
 		const events = [...table.matchAll(/^\| `(\w+)`/gm)].map((match) => match[1]);
 		expect(events.length).toBeGreaterThan(3);
