@@ -5,7 +5,7 @@ import type { GeneratedReply } from "../session/turn/generation.js";
 import type { TurnOutcome } from "../session/turn/run-turn.js";
 import type { ChatBody } from "./chat-body.js";
 
-type Headers = ReadonlyArray<readonly [name: string, value: string]>;
+export type Headers = ReadonlyArray<readonly [name: string, value: string]>;
 
 /** What the engine generated, with those of its headers that may reach a client. */
 export interface WireGeneration extends GeneratedReply {
@@ -56,7 +56,7 @@ export interface DecodedRequest {
 
 export interface AnswerForm {
 	stream: boolean;
-	/** The whole answer, streamed or not: it is sent once the turn is committed. */
+	/** The whole answer, streamed or not: it is sent once the turn is committed. `wire/answer.ts` reads the outcome. */
 	encode(outcome: WireOutcome): WireReply;
 }
 

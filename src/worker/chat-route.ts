@@ -4,8 +4,9 @@ import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { writeJson } from "../json/parse.js";
 import { type TakeTurnDeps, takeTurn } from "../session/turn/take-turn.js";
+import { markHeaders } from "../wire/answer.js";
 import { type ChatBody, parseChatBody } from "../wire/chat-body.js";
-import type { AnswerForm, FrontEnd, WireOutcome, WireReply } from "../wire/front-end.js";
+import type { AnswerForm, FrontEnd, Headers, WireOutcome, WireReply } from "../wire/front-end.js";
 import { refuseFields } from "../wire/refused-fields.js";
 import { StreamKeepalive } from "../wire/stream-keepalive.js";
 import type { ChatTicket } from "./admission.js";
@@ -85,7 +86,7 @@ export async function chat(
 		describe(log, outcome);
 		if (config.log.content && outcome.kind === "turn") log.answered = writeJson(outcome.generation.message);
 		if (outcome.kind === "refused" && signs.keepalive?.begun) signs.keepalive.refuse(outcome.refusal);
-		else await send(response, content.form.encode(outcome), log);
+		else await send(response, content.form.encode(outcome), markHeaders(outcome), log);
 	} catch (error) {
 		signs.keepalive?.stop();
 		if (error instanceof ClientGone || gone.signal.aborted) {
@@ -137,12 +138,17 @@ function describe({ end }: ChatLog, outcome: WireOutcome): void {
 	end.turn = outcome.header.id;
 }
 
-async function send(response: ServerResponse, reply: WireReply, { end }: ChatLog): Promise<void> {
+async function send(
+	response: ServerResponse,
+	reply: WireReply,
+	marks: Headers,
+	{ end }: ChatLog,
+): Promise<void> {
 	end.status = reply.status;
 	end.replyBytes = reply.byteLength;
 	if (!response.headersSent) {
 		response.statusCode = reply.status;
-		for (const [name, value] of reply.headers) response.setHeader(name, value);
+		for (const [name, value] of [...reply.headers, ...marks]) response.setHeader(name, value);
 		response.setHeader("content-length", reply.byteLength);
 	}
 	await sendPieces(response, reply.pieces);

@@ -109,7 +109,7 @@ export function describeFrontEnd(name: string, frontEnd: FrontEnd, client: WireC
 			return {
 				told: told.map(({ message, finishReason, usage }) => ({ ...plain(message), finishReason, usage })),
 				records: records.map(({ request, response: { choices } }) => ({
-					messages: request.messages.map((message) => (message as Message).role),
+					messages: request.messages.map((message) => plain(message as Message)),
 					ids: request.input_ids,
 					sampled: choices[0]?.meta_info.output_token_logprobs,
 					message: choices[0]?.message,
@@ -263,9 +263,10 @@ export function describeFrontEnd(name: string, frontEnd: FrontEnd, client: WireC
 }
 
 /** A message without what wires spell in different ways. */
-function plain({ role, content, reasoning_content, tool_calls }: Message) {
+function plain({ role, content, reasoning_content, tool_call_id, tool_calls }: Message) {
 	return {
 		role,
+		answers: tool_call_id,
 		content: content ?? "",
 		reasoning: reasoning_content ?? "",
 		calls: (tool_calls ?? []).map(({ id, function: { name, arguments: args } }) => ({ id, name, args })),

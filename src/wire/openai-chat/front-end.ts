@@ -1,10 +1,10 @@
 // OpenAI chat completions as a front end. The client's bytes are the chat: nothing is copied on the way in.
 import { errorBody, RollpinError } from "../../base/errors.js";
 import { JsonNumber } from "../../json/value.js";
+import { engineError } from "../answer.js";
 import type { ChatBody } from "../chat-body.js";
 import type { AnswerForm, FrontEnd } from "../front-end.js";
-import { refusalEvent } from "./refusal-event.js";
-import { refusedReply, repeatedReply, turnReply } from "./replies.js";
+import { refusedReply, repeatedReply, streamedReply, turnReply } from "./replies.js";
 import { SSE_HEADERS, type StreamContent } from "./sse.js";
 
 export const openaiChat: FrontEnd = {
@@ -15,7 +15,7 @@ export const openaiChat: FrontEnd = {
 		keepalive: ": waiting\n\n",
 		// As OpenAI's clients understand it: an event with an `error`, and no `[DONE]` after it.
 		errorEvent: (error) => `data: ${errorBody(error)}\n\n`,
-		refusalEvent: ({ status, body }) => refusalEvent(status, body),
+		refusalEvent: (refusal) => `data: ${JSON.stringify({ error: engineError(refusal) })}\n\n`,
 	},
 };
 
@@ -24,9 +24,9 @@ function answerForm(chat: ChatBody): AnswerForm {
 	return {
 		stream: content !== null,
 		encode(outcome) {
-			if (outcome.kind === "turn") return turnReply(outcome, content);
-			if (outcome.kind === "repeat") return repeatedReply(outcome, content);
-			return refusedReply(outcome.refusal);
+			if (outcome.kind === "refused") return refusedReply(outcome.refusal);
+			if (content !== null) return streamedReply(outcome, content);
+			return outcome.kind === "turn" ? turnReply(outcome) : repeatedReply(outcome);
 		},
 	};
 }

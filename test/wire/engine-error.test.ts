@@ -1,9 +1,9 @@
-// What a client reads of an engine's refusal that came when its stream had begun.
+// What of an engine's refusal reaches a client whose stream had begun.
 import { expect, it } from "vitest";
-import { refusalEvent } from "../../../src/wire/openai-chat/refusal-event.js";
+import { openaiChat } from "../../src/wire/openai-chat/front-end.js";
 
 const error = (status: number, body: string) => {
-	const event = refusalEvent(status, Buffer.from(body));
+	const event = openaiChat.stream.refusalEvent({ status, headers: [], body: Buffer.from(body) });
 	expect(event).toMatch(/^data: \{"error":.*\}\n\n$/);
 	return (JSON.parse(event.slice(6)) as { error: Record<string, unknown> }).error;
 };
