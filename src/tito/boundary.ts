@@ -1,4 +1,4 @@
-// How stored tokens continue: which id goes, which come. Resolved to ids once; a lookup per turn.
+// How stored tokens continue: which id is dropped, which are added. Resolved to ids once; a lookup per turn.
 import { ConfigError } from "../base/errors.js";
 import type { Encoder } from "./encoder.js";
 import type { Family } from "./family.js";
@@ -19,10 +19,10 @@ export type JoinBoundary = (lastTokenId: number | undefined, finishReason?: stri
 const AS_IS: Join = { trimCount: 0, insert: [] };
 const DROP: Join = { trimCount: 1, insert: [] };
 
-/** What a checkpoint's template puts behind an answer: its end-of-sequence token, and what follows that. */
+/** What a checkpoint's template puts after an answer: its end-of-sequence token, and what follows that. */
 export interface AnswerEnd {
 	id: number;
-	behind: readonly number[];
+	following: readonly number[];
 }
 
 /** How a generation ends that the model, or a stop string, ended. */
@@ -49,13 +49,17 @@ export async function resolveBoundary(
 				: AS_IS;
 	const ends = closingIds(family, encoder) ?? (found === null ? [] : [found.id]);
 	const end = ends.at(-1);
-	const behind =
-		boundary.kind === "newline" ? join.insert : family.endOfTurn === undefined ? (found?.behind ?? []) : [];
+	const following =
+		boundary.kind === "newline"
+			? join.insert
+			: family.endOfTurn === undefined
+				? (found?.following ?? [])
+				: [];
 	return (last, finishReason) => {
 		if (last !== undefined && ids.has(last)) return join;
 		if (last === undefined || end === undefined || last === end || !ENDED.has(finishReason)) return AS_IS;
 		const missing = last === ends.at(-2) ? [end] : ends;
-		return { trimCount: 0, insert: [...missing, ...behind], closes: true };
+		return { trimCount: 0, insert: [...missing, ...following], closes: true };
 	};
 }
 

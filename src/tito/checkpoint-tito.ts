@@ -8,7 +8,7 @@ import type { ConversationRenderer, Family, RendererFor } from "./family.js";
 import { requestKwargs } from "./kwargs.js";
 import type { MessageProbe } from "./message-probe.js";
 import type { Segmentation } from "./mismatch.js";
-import type { FamilyFacts, PromptInput, SuffixInput, TemplateKwargs, Tito } from "./tito.js";
+import type { FamilyTraits, PromptInput, SuffixInput, TemplateKwargs, Tito } from "./tito.js";
 import type { ToolSchemaVersion } from "./tools.js";
 
 export interface TitoParts {
@@ -29,7 +29,7 @@ export interface TitoParts {
 }
 
 export class CheckpointTito implements Tito {
-	readonly family: FamilyFacts;
+	readonly family: FamilyTraits;
 	readonly joinBoundary: JoinBoundary;
 	readonly segmentation: Segmentation;
 	readonly differsFromCheckpoint: boolean;
@@ -72,7 +72,7 @@ export class CheckpointTito implements Tito {
 
 	async encodeSuffix(input: SuffixInput): Promise<Int32Array> {
 		this.#refuseControl(input.appended, (index) => `appended message ${index}`);
-		return this.#parts.encoder.encodeBehind(this.#renderer.suffix(input));
+		return this.#parts.encoder.encodeContinuation(this.#renderer.suffix(input));
 	}
 
 	controlText(messages: readonly JsonObject[]): ControlText | null {

@@ -89,7 +89,7 @@ function fieldNames({ prompts }: Family, { chatTemplate }: Checkpoint): Set<stri
 	return wordsOf((prompts.kind === "template" ? prompts.template : chatTemplate) ?? "");
 }
 
-/** Of the tokens that end a sequence the one that the template puts behind an answer; null where it puts none of them. */
+/** Of the tokens that end a sequence the one that the template puts after an answer; null where it puts none of them. */
 async function endOfAnswer(
 	renderer: ConversationRenderer,
 	kwargs: TemplateKwargs,
@@ -107,7 +107,7 @@ async function endOfAnswer(
 		const tokens = await encoder.decodeMany(ids.map((id) => Int32Array.of(id)));
 		const at = tokens.findIndex((token) => token !== "" && ended.endsWith(token));
 		const id = ids[at];
-		return id === undefined ? null : { id, behind: [...(await encoder.encode(text.slice(ended.length)))] };
+		return id === undefined ? null : { id, following: [...(await encoder.encode(text.slice(ended.length)))] };
 	} catch (error) {
 		if (error instanceof RollpinError) return null;
 		throw error;

@@ -17,7 +17,7 @@ export class Encoder {
 
 	/**
 	 * Reads and builds the tokenizer, which blocks for up to a second.
-	 * @param specialTokens texts of tokens that `encodeBehind` may put before a text
+	 * @param specialTokens texts of tokens that `encodeContinuation` may put before a text
 	 * @throws ConfigError
 	 */
 	constructor(
@@ -57,14 +57,14 @@ export class Encoder {
 	 * Ids of a text as they are where other ids stand before it: without the mark that SentencePiece-like tokenizers put
 	 * before the first text only. @throws RollpinError as `encode`
 	 */
-	async encodeBehind(text: string): Promise<Int32Array> {
+	async encodeContinuation(text: string): Promise<Int32Array> {
 		if (text === "") return new Int32Array(0);
 		this.#anchor ??= this.#findAnchor();
 		const anchor = await this.#anchor;
 		return anchor === null ? this.encode(text) : (await this.encode(anchor + text)).subarray(1);
 	}
 
-	/** A token behind which a text reads otherwise than alone; null where that makes no difference. */
+	/** A token after which a text has other ids than alone; null where that makes no difference. */
 	async #findAnchor(): Promise<string | null> {
 		const alone = await this.encode(PROBE);
 		for (const token of this.#specialTokens) {

@@ -75,20 +75,20 @@ const ANSWERED = [
 export function chooseFamily(checkpointDir: string): FamilyChoice {
 	const checkpoint = loadCheckpoint(checkpointDir, { chatTemplateFile: null });
 	const { chatTemplate, modelType } = checkpoint;
-	const facts = `model_type ${modelType ?? "unknown"}, ${
+	const seen = `model_type ${modelType ?? "unknown"}, ${
 		chatTemplate === null ? "no chat template" : `template sha256 ${sha256(chatTemplate).slice(0, 8)}`
 	}`;
 	const own = checkpointRenderer(checkpoint)?.(1) ?? null;
 	const candidates = candidatesOf(checkpoint);
 	const fitting = candidates.find((name) => fits(familyNamed(name), checkpoint, own));
-	if (fitting !== undefined) return { family: fitting, why: facts, doubtful: false };
+	if (fitting !== undefined) return { family: fitting, why: seen, doubtful: false };
 	const mended = own === null ? undefined : allFamilies().find((family) => mends(family, checkpoint, own));
 	if (mended !== undefined)
 		throw new ConfigError(
-			`--checkpoint ${checkpointDir}: its chat template (${facts}) leaves earlier reasoning out of later prompts, which ` +
+			`--checkpoint ${checkpointDir}: its chat template (${seen}) leaves earlier reasoning out of later prompts, which ` +
 				`family ${mended.name} mends; give --tito-model ${mended.name}, or --tito-model default to go without`,
 		);
-	return { family: "default", why: `${facts}: no family is known for it`, doubtful: true };
+	return { family: "default", why: `${seen}: no family is known for it`, doubtful: true };
 }
 
 function candidatesOf({ chatTemplate, modelType }: Checkpoint): readonly string[] {

@@ -1,11 +1,11 @@
-// The shape of what a model family says of itself. Facts only: no family file runs code but an encoder of its own.
-import type { FamilyFacts, PromptInput, SuffixInput } from "./tito.js";
+// The shape of what a model family says of itself. Values only: no family file runs code but an encoder of its own.
+import type { FamilyTraits, PromptInput, SuffixInput } from "./tito.js";
 import type { ToolSchemaVersion } from "./tools.js";
 
 /** What happens between stored tokens and appended ones, decided by the last stored id alone. */
 type Boundary =
 	| { kind: "none" }
-	/** Behind this token the template puts a newline that the engine never sampled. */
+	/** After this token the template puts a newline that the engine never sampled. */
 	| { kind: "newline"; after: string }
 	/** These tokens end a turn and start the next one: the stored one goes. */
 	| { kind: "drop"; tokens: readonly string[] };
@@ -43,15 +43,15 @@ type PromptSource =
 	/** A model whose prompt format is published as code, without a template. */
 	| { kind: "encoder"; encoder: ConversationEncoder };
 
-export interface Family extends FamilyFacts {
+export interface Family extends FamilyTraits {
 	prompts: PromptSource;
 	boundary: Boundary;
-	/** What the template puts behind an answer, where `boundary` does not say; without it the checkpoint's template is asked. */
+	/** What the template puts after an answer, where `boundary` does not say; without it the checkpoint's template is asked. */
 	endOfTurn?: readonly string[];
 	/** Tokens that count for nothing at the end of a sequence; without it those that `boundary` adds or drops. */
 	trailing?: readonly string[];
 	/** Which special tokens part segments; without it all. */
 	segmentTokens?: { only: readonly string[] } | { except: readonly string[] };
-	/** How an assistant's text begins in the template, boundary token included; without it none is told apart. */
+	/** How an assistant's text begins in the template, boundary token included; without it no segment counts as an assistant's. */
 	assistantStart?: string;
 }

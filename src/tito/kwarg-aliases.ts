@@ -3,7 +3,7 @@ import { writeJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import type { KwargAliases, TemplateKwargs } from "./tito.js";
 
-/** A value that an alias does not take: what to tell whoever sent it. */
+/** A value that an alias does not take; the message is for whoever sent it. */
 export interface AliasFault {
 	name: string;
 	/** States the value and the ones allowed; the sender's label goes before it. */
@@ -11,7 +11,7 @@ export interface AliasFault {
 }
 
 /**
- * Puts one layer's say over the kwargs beneath. A layer that has any name of the group, even with null, speaks for the
+ * Lays one layer of kwargs over those beneath. A layer that has any name of the group, even with null, speaks for the
  * whole group: what lower layers said of it is dropped first. The effective boolean stands as `aliases.flag`.
  * `merged` is changed in place.
  */

@@ -3,13 +3,13 @@ import { ConfigError, RollpinError } from "../base/errors.js";
 import { writeJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
 import { resolveAliases } from "./kwarg-aliases.js";
-import type { FamilyFacts, TemplateKwargs } from "./tito.js";
+import type { FamilyTraits, TemplateKwargs } from "./tito.js";
 
 /** Variables that the renderer sets itself, and what the request has a field for. */
 const RESERVED = new Set(["messages", "tools", "add_generation_prompt", "continue_final_message"]);
 
 /** Launch kwargs under the family's pins, aliases resolved. @throws ConfigError on a conflict or an alias's value */
-export function launchKwargs(launch: JsonObject, family: FamilyFacts): TemplateKwargs {
+export function launchKwargs(launch: JsonObject, family: FamilyTraits): TemplateKwargs {
 	const merged: TemplateKwargs = new Map(launch);
 	for (const name of launch.keys()) {
 		if (RESERVED.has(name))
@@ -32,7 +32,7 @@ export function launchKwargs(launch: JsonObject, family: FamilyFacts): TemplateK
 export function requestKwargs(
 	base: TemplateKwargs,
 	request: JsonObject | undefined,
-	family: FamilyFacts,
+	family: FamilyTraits,
 ): TemplateKwargs {
 	if (request === undefined || request.size === 0) return base;
 	const merged: TemplateKwargs = new Map(base);

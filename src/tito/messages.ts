@@ -10,7 +10,7 @@ import { notRendered } from "./not-rendered.js";
 export interface MessageForm {
 	/** Whether a list of text parts is written as their text, in a message of that role. */
 	readsLists(role: string, calling: boolean): boolean;
-	/** Whether messages of that role are told apart from those of a role that nobody knows. */
+	/** Whether messages of that role are written otherwise than those of a role that does not exist. */
 	knowsRole(role: string): boolean;
 	/** Whether an assistant's reasoning is written at all. */
 	readonly showsReasoning: boolean;

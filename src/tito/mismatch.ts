@@ -1,4 +1,4 @@
-// Compares stored token ids with a canonical render of the same conversation, segment by segment (reference section 12).
+// Compares stored token ids with a canonical render of the same conversation, segment by segment (docs/tito.md).
 
 export type MismatchType =
 	| "special_token_count"
@@ -23,7 +23,7 @@ export interface Segmentation {
 	boundaries: ReadonlySet<number>;
 	/** Ids that count for nothing at the end of a sequence. */
 	trailing: ReadonlySet<number>;
-	/** How an assistant's text begins, boundary included; null: no segment is told apart as the assistant's. */
+	/** How an assistant's text begins, boundary included; null: no segment counts as the assistant's. */
 	assistantStart: string | null;
 }
 
@@ -34,7 +34,7 @@ interface Segment {
 
 type Decode = (lists: readonly Int32Array[]) => Promise<string[]>;
 
-/** Ids behind a boundary that may belong to the assistant start text. */
+/** Ids after a boundary that may belong to the assistant start text. */
 const START_IDS = 20;
 
 /** Every difference; an empty list when stored and rendered ids say the same. */

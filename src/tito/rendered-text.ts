@@ -5,7 +5,7 @@ import { fromJson } from "../jinja/values.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
 import { notRendered } from "./not-rendered.js";
 
-/** What a template is known to do with texts, so that it is not taken for leaving them out. */
+/** What a template is known to do with texts, so that a text written otherwise does not count as left out. */
 export interface Spelling {
 	/** Other characters than ASCII's are escaped. */
 	asciiOnly: boolean;
@@ -41,8 +41,8 @@ const THOUGHT_BEGINS = /<(?:\w{1,20}:)?think(?:ing)?>|\[THINK\]/;
 
 /**
  * Contents, names of called tools and values of their arguments, each kind in its order: a template may put system
- * messages first, or a call's name behind its arguments. A text that is cut into pieces is there when all pieces are, one
- * behind the other; the leftmost place is taken for each, so one pass finds them if they are there. Takes time in
+ * messages first, or a call's name after its arguments. A text that is cut into pieces is there when all pieces are, one
+ * after the other; each is found at its leftmost place, so one pass finds them if they are there. Takes time in
  * proportion to the prompt, whatever the texts are.
  * @param leads whether the first of `messages` begins the conversation
  * @throws RollpinError `not_rendered` naming the first message, call or argument that is not there
@@ -143,7 +143,7 @@ function* leaves(value: JsonValue, order: Spelling["calls"], depth: number): Gen
 	}
 }
 
-/** The messages as the template puts them: results behind a reply in the order of its calls, where it does that. */
+/** The messages as the template puts them: results after a reply in the order of its calls, where it does that. */
 function inWrittenOrder(
 	messages: readonly Sought[],
 	{ resultsInCallOrder }: Spelling,

@@ -86,9 +86,9 @@ export class PromptRenderer implements ConversationRenderer {
 		return roleAs(role, this.#form);
 	}
 
-	#sought(messages: readonly JsonObject[], before: string, behind: string): Sought[] {
+	#sought(messages: readonly JsonObject[], before: string, after: string): Sought[] {
 		return messages.map((message, at) => {
-			const where = `${before}${at}${behind}`;
+			const where = `${before}${at}${after}`;
 			return { message: this.#shown(message, where, false), where };
 		});
 	}

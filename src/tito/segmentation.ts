@@ -1,4 +1,4 @@
-// Which ids part a conversation into segments, from a family's facts and a tokenizer's special tokens. Resolved once.
+// Which ids part a conversation into segments, from a family's values and a tokenizer's special tokens. Resolved once.
 import { readFileSync } from "node:fs";
 import { requiredTokenId } from "./boundary.js";
 import type { Checkpoint } from "./checkpoint.js";

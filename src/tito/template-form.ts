@@ -162,9 +162,9 @@ interface Place {
 function places(role: string, calls: boolean, content: string): Place[] {
 	const message = role === "tool" ? result(content) : spoken(role, content);
 	if (calls) message.set("tool_calls", [call()]);
-	const first = (...behind: JsonObject[]) => ({ messages: [message, ...behind], at: 0, leading: true });
-	const later = (before: JsonObject[], ...behind: JsonObject[]) => ({
-		messages: [...before, message, ...behind],
+	const first = (...after: JsonObject[]) => ({ messages: [message, ...after], at: 0, leading: true });
+	const within = (before: JsonObject[], ...after: JsonObject[]) => ({
+		messages: [...before, message, ...after],
 		at: before.length,
 		leading: false,
 	});
@@ -172,13 +172,13 @@ function places(role: string, calls: boolean, content: string): Place[] {
 	switch (role) {
 		case "system":
 		case "developer":
-			return [first(user("first")), later(answered, user("third"))];
+			return [first(user("first")), within(answered, user("third"))];
 		case "user":
-			return [first(), later(answered)];
+			return [first(), within(answered)];
 		case "assistant":
-			return calls ? [later([user("first")], result("done"))] : [later([user("first")], user("third"))];
+			return calls ? [within([user("first")], result("done"))] : [within([user("first")], user("third"))];
 		default:
-			return [later([user("first"), callMessage(call())])];
+			return [within([user("first"), callMessage(call())])];
 	}
 }
 

@@ -15,8 +15,8 @@ export interface KwargAliases {
 	absent: boolean;
 }
 
-/** What a model family says of itself; facts only (reference section 11.3). */
-export interface FamilyFacts {
+/** What a model family says of itself (docs/families.md). */
+export interface FamilyTraits {
 	name: string;
 	/** Template kwargs that may not be contradicted. */
 	pinnedKwargs: Readonly<Record<string, boolean | string>>;
@@ -54,7 +54,7 @@ export interface SuffixInput {
  * (template refusal, unparsable tool-call arguments a template needs parsed, lone surrogates).
  */
 export interface Tito {
-	readonly family: FamilyFacts;
+	readonly family: FamilyTraits;
 	/** Renders tools as that schema of the engine's spells them, from the next call on. */
 	useToolSchema(version: ToolSchemaVersion): void;
 	/** Launch kwargs and pins under the request's. Throws RollpinError `invalid_request` on a pin conflict. */
@@ -67,7 +67,7 @@ export interface Tito {
 	encodeSuffix(input: SuffixInput): Promise<Int32Array>;
 	/**
 	 * How stored tokens ending in `lastTokenId` continue: how many ids to drop from their end, and which to put
-	 * before the suffix (for example the newline that the template puts behind `<|im_end|>`). With a `finishReason` of
+	 * before the suffix (for example the newline that the template puts after `<|im_end|>`). With a `finishReason` of
 	 * "stop" or "tool_calls", an end that is not the family's (a stop string) is closed first: `closes`.
 	 */
 	joinBoundary(

@@ -8,8 +8,8 @@ import { asEngineReads } from "./engine-numbers.js";
  * How the engine's release hands a tool to the chat template (`Tool` and `Function` in sgl-project/sglang,
  * python/sglang/srt/entrypoints/openai/protocol.py; test/tito/golden has what those classes print).
  * 1: before 0.5.13, `{type, function: {description, name, parameters, strict}}` with the defaults filled in.
- * 2: 0.5.13 to 0.5.22, the same with `defer_loading` behind `function`, null when it is missing, and in the function
- * too when it is set. 3: from 0.5.23 on, the function's keys in the client's order, what is missing behind them,
+ * 2: 0.5.13 to 0.5.22, the same with `defer_loading` after `function`, null when it is missing, and in the function
+ * too when it is set. 3: from 0.5.23 on, the function's keys in the client's order, what is missing after them,
  * `strict` only when it was sent.
  */
 export type ToolSchemaVersion = 1 | 2 | 3;

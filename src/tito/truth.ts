@@ -62,7 +62,7 @@ const GATEWAY_KEYS = ["name", "description", "parameters", "strict"];
 
 /**
  * The functions' keys in the order in which a gateway that reads requests into structs writes them again (smg does). A
- * chat through it tells nothing of any other order; chats with ids are not touched by it.
+ * chat through it shows nothing of any other order; chats with ids are not touched by it.
  */
 export function inGatewayOrder(tools: readonly JsonValue[]): JsonValue[] {
 	return tools.map((tool) => {
@@ -81,7 +81,7 @@ export function firstDifference(a: ArrayLike<number>, b: ArrayLike<number>): num
 	return a.length === b.length ? null : shorter;
 }
 
-/** A think block of an earlier answer with the space behind it; the opening tag may stand in the generation prompt. */
+/** A think block of an earlier answer with the space after it; the opening tag may stand in the generation prompt. */
 const THINK_BLOCK = /(?:<think>(?:(?!<\/?think>)[\s\S])*)?<\/think>\s*/g;
 
 /**

@@ -346,7 +346,7 @@ describe("sampling masks", () => {
 		return Array.from(offsets.subarray(1), (end, row) => [...ids.subarray(offsets[row], end)]);
 	};
 
-	it("are one row for each token behind the first prompt; one that was put there could only be itself", async () => {
+	it("are one row for each token after the first prompt; one that was put there could only be itself", async () => {
 		const sample = await withMasks(turns());
 		expect(rows(sample)).toEqual([[4, 3], [100200, 5, 4], [8], [9], [6]]);
 		expect(sample?.samplingMask?.offsets[0]).toBe(0);

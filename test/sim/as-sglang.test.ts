@@ -268,7 +268,7 @@ describe("scoring", () => {
 });
 
 describe("a client that leaves", () => {
-	it("is noticed late when told so, and its run ends at once by its rid", async () => {
+	it("is noticed late when configured so, and its run ends at once by its rid", async () => {
 		const slow = await start({ lostClientMs: 600_000, latencyMs: 600_000 });
 		const control = new SimControl(slow.controlUrl);
 		const gone = new AbortController();

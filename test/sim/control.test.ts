@@ -18,7 +18,7 @@ afterEach(() => engine.close());
 const PROMPT = { ...ASKED, input_ids: [1, 2, 3] };
 
 describe("scripted answers", () => {
-	it("give status, headers and body as told, once, in order", async () => {
+	it("give status, headers and body as scripted, once, in order", async () => {
 		await control.script(
 			{ status: 429, headers: [["retry-after", "3"]], body: '{"busy":1.0}' },
 			{ status: 500, bodyBase64: Buffer.from([0xff, 0x00]).toString("base64") },
@@ -102,7 +102,7 @@ describe("scripted answers", () => {
 		expect((await fetch(`${engine.url}/health`)).status).toBe(200);
 	});
 
-	it("answer as many requests as told, until cleared", async () => {
+	it("answer as many requests as scripted, until cleared", async () => {
 		await control.script({ times: 2, status: 500, body: "" }, { times: 9, status: 501, body: "" });
 		const statuses: number[] = [];
 		for (let at = 0; at < 3; at++) statuses.push((await postJson(engine.url + CHAT, PROMPT)).status);
@@ -115,7 +115,7 @@ describe("scripted answers", () => {
 		await expect(control.script({ fault: "melt" as "silence" })).rejects.toThrow(/unknown fault melt/);
 	});
 
-	it("take the time they are told", async () => {
+	it("take the time that the script says", async () => {
 		await control.script({ latencyMs: 80 });
 		const began = performance.now();
 		await chat(engine, PROMPT);

@@ -103,7 +103,7 @@ describe("sampling", () => {
 });
 
 describe("the reply", () => {
-	it("spells the logprob behind a line's end -0.0 and counts what it lists", async () => {
+	it("spells the logprob after a line's end -0.0 and counts what it lists", async () => {
 		const prompt = [...(await vocabulary.encode("a\n"))];
 		const response = await postJson(engine.url + CHAT, { ...ASKED, input_ids: prompt });
 		const text = await response.text();

@@ -49,7 +49,7 @@ const CLOSED: Record<string, { closing: string; same: boolean }> = {
 const CHOOSES = new Set(["qwen3", "qwen35", "qwen36", "qwen38small", "qwen4exp"]);
 
 function spelling(titoModel: string, template: string, rigOf: () => FamilyRig, numRuns: number): void {
-	// Without an assistant start no segment is told apart as the assistant's.
+	// Without an assistant start no segment counts as the assistant's.
 	const soft = titoModel === "default" ? "non_assistant_text" : "assistant_text";
 
 	it("says so once for each answer, when every answer has a word more than its message", async () => {
@@ -145,7 +145,7 @@ describe("on the models' own tokenizers", () => {
 		spelling(real.titoModel, real.template ?? "", () => rig, 15);
 	});
 
-	it("a template that forgets reasoning, under kimi26, is told by soft differences; stored tokens stay", async () => {
+	it("a template that forgets reasoning, under kimi26, shows in soft differences; stored tokens stay", async () => {
 		const template = sharedCheckpoint("kimi-k2/chat_template.thinking.jinja");
 		const rig = await familyRig("kimi26", sharedCheckpoint("kimi-k2"), template);
 		const { tito } = rig;

@@ -59,7 +59,7 @@ function messageOf(fields: object): JsonObject {
 }
 
 /**
- * Turns as a session sees them: tool results right behind calls, one for each, then what else the agent says.
+ * Turns as a session sees them: tool results right after calls, one for each, then what else the agent says.
  * The first message is a system message or a question.
  */
 export function conversations(options: {

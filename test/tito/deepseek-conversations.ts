@@ -22,7 +22,7 @@ interface Round {
 	calls: Record<string, unknown>[];
 	/** In which order the calls are answered: the results with the lowest go first. */
 	ranks: number[];
-	/** Messages behind the results. */
+	/** Messages after the results. */
 	rest: { role: "user" | "system" | "assistant"; content: string }[];
 }
 
@@ -43,7 +43,7 @@ const round = (roles: readonly AppendRole[]): fc.Arbitrary<Round> =>
 		),
 	});
 
-/** A reply as the engine stored it, and the messages that a client sent behind it. */
+/** A reply as the engine stored it, and the messages that a client sent after it. */
 export interface Step {
 	reply: JsonObject;
 	appended: JsonObject[];

@@ -18,7 +18,7 @@ const cases = list(readJson(import.meta.dirname, "deepseek-prompts.json").get("c
 function wanted(family: string, golden: JsonObject): string {
 	const prompt = text(golden.get("prompt"));
 	const last = list(golden.get("messages")).map(object).at(-1)?.get("role");
-	// It opens no reply behind a reply or a system message: whoever asks there wants another one.
+	// It opens no reply after a reply or a system message: whoever asks there wants another one.
 	const opened = last === "user" || last === "tool" || last === "developer";
 	const thinking = object(golden.get("kwargs")).get("thinking") !== false;
 	const opener = opened ? "" : `<｜Assistant｜>${thinking ? "<think>" : "</think>"}`;

@@ -124,7 +124,7 @@ describe("DeepSeek-V3.2", () => {
 			[user, calls, ...["1", "2", "3"].map((id) => result(id, "x"))],
 			"that no call asked for",
 		],
-		["a result behind a user", [user, calls, user, result("c1", "x")], "no reply before it"],
+		["a result after a user", [user, calls, user, result("c1", "x")], "no reply before it"],
 		["a result at the beginning", [result("c1", "x")], "no reply before it"],
 		["arguments that are not JSON", [user, { ...calls, tool_calls: [call("c", "f", "{")] }], "is not JSON"],
 		[
@@ -211,7 +211,7 @@ describe("DeepSeek-V4", () => {
 		expect(suffix(deepseekV4Encoder, last, appended)).toBe(expected);
 	});
 
-	test("results behind a reply without calls keep their order, whatever an earlier reply called", () => {
+	test("results after a reply without calls keep their order, whatever an earlier reply called", () => {
 		const late = [result("c2", "noon"), result("c1", "21")];
 		const text = prompt(deepseekV4Encoder, [user, calls, answer, ...late]);
 		expect(text.endsWith(suffix(deepseekV4Encoder, answer, late))).toBe(true);
@@ -240,14 +240,14 @@ describe.each([
 	const written =
 		'\n{"description": null, "name": "get", "parameters": {"type": "object"}, "strict": false}\n';
 
-	test("tools stand behind the system message, as the engine's schema spells them", () => {
+	test("tools stand after the system message, as the engine's schema spells them", () => {
 		const text = prompt(encoder, [system, user], on, [described]);
 		expect(text.startsWith(`<｜begin▁of▁sentence｜>Be brief.\n\n${sectionStart}`)).toBe(true);
 		expect(text).toContain(written);
 		expect(text.endsWith(`${sectionEnd}<｜User｜>Weather?<｜Assistant｜><think>`)).toBe(true);
 	});
 
-	test("without a system message they stand behind an empty one", () => {
+	test("without a system message they stand after an empty one", () => {
 		const text = prompt(encoder, [user], on, [described]);
 		expect(text).toBe(prompt(encoder, [{ role: "system", content: "" }, user], on, [described]));
 		expect(text.startsWith("<｜begin▁of▁sentence｜>\n\n## Tools\n")).toBe(true);

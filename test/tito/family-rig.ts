@@ -35,7 +35,7 @@ function encoderOf(checkpointDir: string): Encoder {
 	return made;
 }
 
-/** What an engine stops at, where the template does not write it behind the answer. */
+/** What an engine stops at, where the template does not write it after the answer. */
 function stopOf(titoModel: string, answer: JsonObject | undefined): string | null {
 	if (titoModel !== "glm47" && titoModel !== "glm53") return null;
 	return answer?.has("tool_calls") === true ? "<|observation|>" : "<|user|>";

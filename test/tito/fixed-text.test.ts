@@ -66,7 +66,7 @@ describe("every fixed template", () => {
 		expect(text).toContain("why");
 	});
 
-	it.each(FIXED)("%s takes a tool result behind an answer without calls", (titoModel) => {
+	it.each(FIXED)("%s takes a tool result after an answer without calls", (titoModel) => {
 		const suffix = rendererOf(titoModel).suffix({
 			lastAssistant: objectOf({ role: "assistant", content: "ok" }),
 			appended: [objectOf({ role: "tool", tool_call_id: "c1", content: "found it" })],

@@ -218,7 +218,7 @@ describe("The search", () => {
 		expect(param("the first text", [user(parts)])).toBe("messages[0].content[1]");
 	});
 
-	it("leaves an assistant's reasoning to the template, and asks for what stands behind it", () => {
+	it("leaves an assistant's reasoning to the template, and asks for what stands after it", () => {
 		const spoken = (content: string) => [{ role: "assistant", content }];
 		expect(param("the answer itself", spoken("<think>a thought</think>the answer itself"))).toBeUndefined();
 		expect(param("a thought", spoken("<think>a thought</think>the answer itself"))).toBe(

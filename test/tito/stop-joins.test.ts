@@ -55,7 +55,7 @@ describe.each(TOY_RIGS)("family $titoModel", ({ titoModel, tokens, template }) =
 	});
 	afterAll(() => removeToy(dir));
 
-	test("puts in its end of a turn behind a stop string, and nothing behind a cut or aborted answer", async () => {
+	test("puts in its end of a turn after a stop string, and nothing after a cut or aborted answer", async () => {
 		const [last] = await rig.encode("x");
 		for (const reason of ["stop", "tool_calls"]) {
 			const { insert, trimCount, closes } = rig.tito.joinBoundary(last, reason);

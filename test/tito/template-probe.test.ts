@@ -1,4 +1,4 @@
-// A family that writes another prompt than the checkpoint's template is told at the start, one that fits is not.
+// A family that writes another prompt than the checkpoint's template is reported at the start, one that fits is not.
 import { describe, expect, test } from "vitest";
 import { createTito } from "../../src/tito/create.js";
 import { isShared, LOADING_MS, sharedCheckpoint } from "./shared.js";

@@ -76,7 +76,7 @@ describe("a first prompt", () => {
 		expect(error.param).toBe("messages[1].tool_calls[0].function.arguments");
 	});
 
-	test("goes on behind a sampled tool call whose arguments are not JSON, as behind one whose are", async () => {
+	test("goes on after a sampled tool call whose arguments are not JSON, as after one whose are", async () => {
 		const called = (args: string) =>
 			message(
 				`{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f","arguments":${JSON.stringify(args)}}}]}`,
@@ -207,7 +207,7 @@ describe("a suffix", () => {
 					kwargs: tito.effectiveKwargs(kwargs),
 				}),
 			);
-		// The mood stands behind the messages, so only an unchanged rendering has nothing to add.
+		// The mood stands after the messages, so only an unchanged rendering has nothing to add.
 		expect(await suffix(undefined)).toBe("");
 		expect(tito.effectiveKwargs(new Map([["mood", "wild"]])).get("mood")).toBe("wild");
 	});
@@ -279,7 +279,7 @@ describe("settings", () => {
 	});
 });
 
-test("qwen3 puts the newline that the template writes behind a sampled <|im_end|>, and nothing else", async () => {
+test("qwen3 puts the newline that the template writes after a sampled <|im_end|>, and nothing else", async () => {
 	const tito = await toyTito({ titoModel: "qwen3" });
 	const ids = await tito.encodePrompt({ messages: [message("user", "hi")], tools: undefined, kwargs: NONE });
 	const end = ids.find((_, at) => at > 0 && ids[at + 2] === ids[0]) ?? -1;

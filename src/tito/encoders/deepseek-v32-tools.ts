@@ -1,7 +1,7 @@
-// How DeepSeek-V3.2 is told of its tools. Text only.
+// The text in which DeepSeek-V3.2 is given its tools. Text only.
 
 /**
- * The section that stands behind the system message; `schemas` has one JSON object a line. The words are the format's
+ * The section that follows the system message; `schemas` has one JSON object a line. The words are the format's
  * own and may not be changed (deepseek-ai/DeepSeek-V3.2, encoding/encoding_dsv32.py), but for the blank lines between
  * its paragraphs: SGLang's and vLLM's copies have none of them, and an engine renders a prompt of its own with its copy.
  */

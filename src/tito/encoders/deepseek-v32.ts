@@ -17,12 +17,12 @@ import { EncodedConversation, type PromptFormat, type TurnOptions } from "./form
 /**
  * The format of deepseek-ai/DeepSeek-V3.2, encoding/encoding_dsv32.py, with two differences. With `drop_thinking` off
  * the published code still leaves reasoning out before the last user message; here it stays everywhere, so that a
- * prompt only ever grows. And a reply with neither reasoning nor calls behind the last user message has an empty
+ * prompt only ever grows. And a reply with neither reasoning nor calls after the last user message has an empty
  * reasoning, where the published code gives up.
  */
 const FORMAT: PromptFormat = {
 	toolSection: toolSectionV32,
-	// The engine takes it, and tells the model nothing of it but whether to think.
+	// The engine accepts it, and uses of it only whether to think.
 	kwargs: new Map([["reasoning_effort", [null, "none", "minimal", "low", "medium", "high", "xhigh", "max"]]]),
 	preamble: () => "",
 	texts: (messages, options, tools) =>
@@ -79,7 +79,7 @@ function resultPlace(at: number, messages: readonly Placed[]): { order: number; 
 	const answered = messages[before];
 	const { where } = messages[at] as Placed;
 	if (answered?.message.get("role") !== "assistant")
-		throw refused(where, "is a tool result with no reply before it", "send it behind the reply that called");
+		throw refused(where, "is a tool result with no reply before it", "send it after the reply that called");
 	const calls = answered.message.get("tool_calls");
 	const of = Array.isArray(calls) ? calls.length : 0;
 	const order = at - before;

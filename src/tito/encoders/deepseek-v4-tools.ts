@@ -1,7 +1,7 @@
 // The fixed texts of DeepSeek-V4's prompts: its tools and its highest effort. Text only.
 
 /**
- * The section that stands behind the system message; `schemas` has one JSON object a line. The words are the format's
+ * The section that follows the system message; `schemas` has one JSON object a line. The words are the format's
  * own and may not be changed (deepseek-ai/DeepSeek-V4-Pro, encoding/encoding_dsv4.py).
  */
 export function toolSectionV4(schemas: string): string {

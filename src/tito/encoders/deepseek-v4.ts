@@ -17,7 +17,7 @@ import { EncodedConversation, type PromptFormat, type TurnOptions } from "./form
 
 /**
  * The format of deepseek-ai/DeepSeek-V4-Pro, encoding/encoding_dsv4.py, with `drop_thinking` off. One difference: the
- * published code orders tool results behind a reply without calls by the calls of an earlier one; here they keep
+ * published code orders tool results after a reply without calls by the calls of an earlier one; here they keep
  * their order, since a suffix may not depend on history.
  */
 const FORMAT: PromptFormat = {

@@ -27,7 +27,7 @@ function parameters(values: ReadonlyMap<string, JsonValue>): string {
 }
 
 /**
- * The block of tool calls behind a reply's text; "" without calls. `block` is the name of its tag, `parse` makes the
+ * The block of tool calls after a reply's text; "" without calls. `block` is the name of its tag, `parse` makes the
  * parameters of one call.
  */
 export function toolCallBlock(

@@ -19,18 +19,18 @@ export interface TurnOptions {
 
 /** One version of the prompt format. */
 export interface PromptFormat {
-	/** The section that tells of the tools, from one JSON object a line. */
+	/** The section that lists the tools, from one JSON object a line. */
 	toolSection(schemas: string): string;
 	/** Template kwargs beside `thinking`, with every value each may have. */
 	kwargs: ReadonlyMap<string, readonly JsonValue[]>;
 	/** What stands between the first token and the first message. */
 	preamble(kwargs: TemplateKwargs, thinking: boolean): string;
 	/**
-	 * Texts of the messages, in order, that make the conversation when joined. `tools` is the section behind the
+	 * Texts of the messages, in order, that make the conversation when joined. `tools` is the section after the
 	 * first message, which is then a system message.
 	 */
 	texts(messages: readonly Placed[], options: TurnOptions, tools: string): string[];
-	/** Roles behind whose message the format itself opens the reply. */
+	/** Roles after whose message the format itself opens the reply. */
 	opensReply: ReadonlySet<string>;
 	/** The messages in the order in which `texts` puts their contents. */
 	inWrittenOrder(messages: readonly Placed[]): readonly Placed[];
@@ -131,7 +131,7 @@ export class EncodedConversation implements ConversationEncoder {
 		return { message: shownMessage(message, where, this.#form, lenient), where };
 	}
 
-	/** The published code opens a reply behind a user or a result only: whoever asks behind something else gets one too. */
+	/** The published code opens a reply after a user or a result only: after any other message it is opened here. */
 	#opener(last: Placed | undefined, thinking: boolean): string {
 		const role = last?.message.get("role");
 		return typeof role !== "string" || this.#format.opensReply.has(role)

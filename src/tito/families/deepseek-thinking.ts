@@ -1,4 +1,4 @@
-// The three names under which DeepSeek models are told to think or not. Facts only.
+// The three names that switch thinking of DeepSeek models on or off. Values only.
 import type { KwargAliases } from "../tito.js";
 
 export const DEEPSEEK_THINKING: KwargAliases = {

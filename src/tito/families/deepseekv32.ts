@@ -1,4 +1,4 @@
-// Family `deepseekv32`: DeepSeek-V3.2, whose prompts are published as code; reasoning is kept. Facts only.
+// Family `deepseekv32`: DeepSeek-V3.2, whose prompts are published as code; reasoning is kept. Values only.
 import { deepseekV32Encoder } from "../encoders/deepseek-v32.js";
 import type { Family } from "../family.js";
 import { DEEPSEEK_THINKING } from "./deepseek-thinking.js";

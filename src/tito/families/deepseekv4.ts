@@ -1,4 +1,4 @@
-// Family `deepseekv4`: DeepSeek-V4, whose prompts are published as code; reasoning is kept. Facts only.
+// Family `deepseekv4`: DeepSeek-V4, whose prompts are published as code; reasoning is kept. Values only.
 import { deepseekV4Encoder } from "../encoders/deepseek-v4.js";
 import type { Family } from "../family.js";
 import { DEEPSEEK_THINKING } from "./deepseek-thinking.js";

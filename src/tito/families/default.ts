@@ -1,4 +1,4 @@
-// Family `default`: any checkpoint with a template that keeps history as it was sampled. Facts only.
+// Family `default`: any checkpoint with a template that keeps history as it was sampled. Values only.
 import type { Family } from "../family.js";
 
 export const defaultFamily: Family = {

@@ -1,4 +1,4 @@
-// Family `glm47`: GLM-4.7, whose own template keeps reasoning when told to. Facts only.
+// Family `glm47`: GLM-4.7, whose own template keeps reasoning when an argument says so. Values only.
 import type { Family } from "../family.js";
 
 export const glm47: Family = {

@@ -1,4 +1,4 @@
-// Family `glm53`: GLM-5.3, whose template opens a think block whatever `enable_thinking` says. Facts only.
+// Family `glm53`: GLM-5.3, whose template opens a think block whatever `enable_thinking` says. Values only.
 import type { Family } from "../family.js";
 import { glm47 } from "./glm47.js";
 

@@ -1,4 +1,4 @@
-// Family `inkling`: every message has a role token of its own, and one turn of the model may be several. Facts only.
+// Family `inkling`: every message has a role token of its own, and one turn of the model may be several. Values only.
 import type { Family } from "../family.js";
 import { INKLING_TEMPLATE } from "./inkling-template.js";
 

@@ -6,7 +6,7 @@ import { TEXT_OF } from "./text-parts.js";
  * think block (`thinking: false` closes it at once), and tools are written as `tools_ts_str` where the request's template
  * kwargs give that, else as JSON without spaces. K2.5's own template file was not compared. Its tokenizer makes
  * `tools_ts_str` in Python from the tools; nothing here does. Differences from K2 Thinking beside these: reasoning is
- * shown in every turn, not only behind the last answer; images are refused. String.raw: the backslashes are Jinja's.
+ * shown in every turn, not only after the last answer; images are refused. String.raw: the backslashes are Jinja's.
  */
 export const KIMI25_TEMPLATE = String.raw`${TEXT_OF}
 {%- if tools -%}

@@ -1,4 +1,4 @@
-// Family `kimi25`: Kimi K2.5, whose own template forgets earlier reasoning. Facts only.
+// Family `kimi25`: Kimi K2.5, whose own template forgets earlier reasoning. Values only.
 import type { Family } from "../family.js";
 import { KIMI25_TEMPLATE } from "./kimi25-template.js";
 

@@ -1,4 +1,4 @@
-// Family `kimi26`: Kimi K2.6, whose own template keeps reasoning when told to. Facts only.
+// Family `kimi26`: Kimi K2.6, whose own template keeps reasoning when an argument says so. Values only.
 import type { Family } from "../family.js";
 
 export const kimi26: Family = {

@@ -4,7 +4,7 @@ import { TEXT_OF } from "./text-parts.js";
 /**
  * Written after the published template of MiniMax M2, whose form the two later models keep with a default system text
  * of their own (as their model cards give it); their own template files were not compared. Renders as M2's does, with
- * these differences: an assistant message that has reasoning shows it wherever it stands, not only behind the last user
+ * these differences: an assistant message that has reasoning shows it wherever it stands, not only after the last user
  * question; a tool result needs no tool call before it; a system message that is not the first is refused, where M2's
  * leaves it out in silence. String.raw: the backslashes are Jinja's.
  */

@@ -1,8 +1,8 @@
-// Families `minimax_m25` and `minimax_m27`, whose own templates forget earlier reasoning. Facts only.
+// Families `minimax_m25` and `minimax_m27`, whose own templates forget earlier reasoning. Values only.
 import type { Family } from "../family.js";
 import { MINIMAX_M25_TEMPLATE, MINIMAX_M27_TEMPLATE } from "./minimax-template.js";
 
-const shared = {
+const common = {
 	pinnedKwargs: { clear_thinking: false },
 	appendRoles: ["tool", "user", "assistant"],
 	maxTrimTokens: 0,
@@ -12,12 +12,12 @@ const shared = {
 
 export const minimaxM25: Family = {
 	name: "minimax_m25",
-	...shared,
+	...common,
 	prompts: { kind: "template", template: MINIMAX_M25_TEMPLATE },
 };
 
 export const minimaxM27: Family = {
 	name: "minimax_m27",
-	...shared,
+	...common,
 	prompts: { kind: "template", template: MINIMAX_M27_TEMPLATE },
 };

@@ -1,4 +1,4 @@
-// Family `nemotron3`: Nemotron 3, whose own template keeps reasoning when told to. Facts only.
+// Family `nemotron3`: Nemotron 3, whose own template keeps reasoning when an argument says so. Values only.
 import type { Family } from "../family.js";
 
 export const nemotron3: Family = {

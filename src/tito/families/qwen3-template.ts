@@ -2,7 +2,7 @@
 
 /**
  * Renders as the checkpoint's own template does, with one difference: every assistant message has its think block, not
- * only those behind the last user question; an empty one where it has no reasoning, as a model that did not think
+ * only those after the last user question; an empty one where it has no reasoning, as a model that did not think
  * samples it and as a prompt with `enable_thinking: false` closes it. String.raw: the backslashes are Jinja's.
  */
 const CONVERSATION = String.raw`{%- macro turn(role, text) -%}

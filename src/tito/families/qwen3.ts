@@ -1,4 +1,4 @@
-// Family `qwen3`: thinking Qwen3 models, whose own template forgets earlier reasoning. Facts only.
+// Family `qwen3`: thinking Qwen3 models, whose own template forgets earlier reasoning. Values only.
 import type { Family } from "../family.js";
 import { QWEN3_TEMPLATE } from "./qwen3-template.js";
 

@@ -15,7 +15,7 @@ interface Release {
 
 /**
  * Renders as the checkpoint's own template does, with these differences: every assistant message has its think block,
- * not only those behind the last user question (an empty one where it has no reasoning: the prompt it was sampled from
+ * not only those after the last user question (an empty one where it has no reasoning: the prompt it was sampled from
  * opened one); a conversation without a user message is rendered, not refused; images are refused, not counted.
  * String.raw: the backslashes are Jinja's.
  */
@@ -102,7 +102,7 @@ export const QWEN36_TEMPLATE = qwenTemplate({
 });
 
 /**
- * Qwen3.8 (27B) and Flash-Next: a model that thinks is told its effort first, also where nobody wrote a system message;
+ * Qwen3.8 (27B) and Flash-Next: a model that thinks gets its effort first, also where nobody wrote a system message;
  * an empty system message is none; reasoning is read from its own field only. The effort is the families' pinned `xhigh`;
  * the words are the template's own (Qwen/Qwen3.8-27B, tokenizer_config.json) and may not be changed.
  */

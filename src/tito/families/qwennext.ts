@@ -1,4 +1,4 @@
-// Family `qwennext`: Qwen3-Next and Qwen3 Thinking-2507, whose own template forgets earlier reasoning. Facts only.
+// Family `qwennext`: Qwen3-Next and Qwen3 Thinking-2507, whose own template forgets earlier reasoning. Values only.
 import type { Family } from "../family.js";
 import { QWEN3_THINKING_TEMPLATE } from "./qwen3-template.js";
 

@@ -1,4 +1,4 @@
-// The facts of each family as a table, and what they come to on a tokenizer. DeepSeek's are tested beside their encoders.
+// The values of each family as a table, and what they come to on a tokenizer. DeepSeek's are tested beside their encoders.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -58,7 +58,7 @@ function rowOf(titoModel: string): Row {
 	return row;
 }
 
-describe("a family's facts", () => {
+describe("a family's values", () => {
 	it.each(ROWS)("$titoModel", ({ titoModel, template, pins, roles, maxTrim }) => {
 		const family = familyNamed(titoModel);
 		expect(family.prompts.kind).toBe(template);
@@ -86,7 +86,7 @@ function specialIds(dir: string): Set<number> {
 function onTokenizer(titoModel: string, rigOf: () => FamilyRig, dirOf: () => string): void {
 	const { newlineAfter, drops = [], assistantStart, notBoundaries = [], onlyBoundaries } = rowOf(titoModel);
 
-	it("puts a newline behind its end of turn, drops its stop tokens, and leaves every other end as it is", async () => {
+	it("puts a newline after its end of turn, drops its stop tokens, and leaves every other end as it is", async () => {
 		const { tito, id } = rigOf();
 		const ends = new Set([newlineAfter, ...drops].filter((token) => token !== undefined).map(id));
 		if (newlineAfter !== undefined) {
