@@ -1,7 +1,7 @@
 // What became of every token of a session, turn by turn, worked out from its records alone. Pure.
 import type { SessionRecords } from "./verify.js";
 
-/** A run of ids of one turn. Positions are those in the sequence behind that turn. */
+/** A run of ids of one turn. Positions are those in the sequence after that turn. */
 export interface Span {
 	turn: number;
 	/**
@@ -35,7 +35,7 @@ export function ledger(session: SessionRecords): Span[] {
 	return spans;
 }
 
-/** Mask of a training sample: 1 for each sampled id behind the first prompt, 0 for what was put there. */
+/** Mask of a training sample: 1 for each sampled id after the first prompt, 0 for what was appended. */
 export function lossMask(spans: readonly Span[]): number[] {
 	const mask: number[] = [];
 	const start = spans.find(({ kind }) => kind === "sampled")?.from ?? 0;

@@ -28,7 +28,7 @@ export const TOOLS: OpenAI.Chat.Completions.ChatCompletionFunctionTool[] = [
 	},
 ];
 
-/** The result text of one tool call; unknown tools and bad arguments are told to the model, not thrown. */
+/** The result text of one tool call; for unknown tools and bad arguments it is a text for the model, nothing is thrown. */
 export function runTool(name: string, args: string): string {
 	let input: unknown;
 	try {

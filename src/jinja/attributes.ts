@@ -134,8 +134,8 @@ export function slice(value: Value, start: Value, stop: Value, step: Value): Val
 	const place = (at: number) => Math.min(high, Math.max(low, at < 0 ? at + items.length : at));
 	const first = start === null ? (forward ? low : high) : place(intArgument(start, 0));
 	const last = stop === null ? (forward ? high : low) : place(intArgument(stop, 0));
-	const taken: Value[] = [];
-	for (let at = first; forward ? at < last : at > last; at += stride) taken.push(items[at] as Value);
-	if (typeof value === "string") return taken.join("");
-	return value instanceof Tuple ? tuple(...taken) : taken;
+	const sliced: Value[] = [];
+	for (let at = first; forward ? at < last : at > last; at += stride) sliced.push(items[at] as Value);
+	if (typeof value === "string") return sliced.join("");
+	return value instanceof Tuple ? tuple(...sliced) : sliced;
 }

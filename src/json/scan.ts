@@ -25,7 +25,7 @@ export interface MessagesRange {
 	contentEnd: number;
 	/** Leading bytes of the content that are the shared prefix's; 0 when it did not match. */
 	sharedBytes: number;
-	/** The elements behind the shared bytes, in order. */
+	/** The elements after the shared bytes, in order. */
 	elements: ByteRange[];
 }
 

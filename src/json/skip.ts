@@ -5,7 +5,7 @@ import { plainStringEnd } from "./string-bytes.js";
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Offset of the first byte at or behind `at` that is no JSON white space. */
+/** Offset of the first byte at or after `at` that is not JSON white space. */
 export function skipSpace(bytes: Buffer, at: number): number {
 	let next = at;
 	for (;;) {
@@ -36,7 +36,7 @@ export function skipValue(bytes: Buffer, at: number, depth: number, maxDepth: nu
 	return skipNumber(bytes, at);
 }
 
-/** End (behind the closing quote) of the string whose opening quote is at `at`. */
+/** End (after the closing quote) of the string whose opening quote is at `at`. */
 export function skipString(bytes: Buffer, at: number): number {
 	if (bytes[at] !== QUOTE) syntaxError(bytes, "expected a string", at);
 	let next = at + 1;

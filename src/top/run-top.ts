@@ -1,4 +1,4 @@
-// Asks a cluster again and again and shows what it says, until told to stop. Changes nothing on the cluster.
+// Asks a cluster at intervals and shows what it says, until it is stopped. Changes nothing on the cluster.
 import { ConfigError } from "../base/errors.js";
 import { type Beats, type ClusterStatus, view, withBeats } from "./view.js";
 

@@ -29,7 +29,7 @@ export type JsonRecord = Readonly<Record<string, unknown>>;
 export interface ParsedBody {
 	/** As it came. */
 	bytes: Buffer;
-	/** The body's fields; `input_ids` is taken out when it was a list. */
+	/** The body's fields, without `input_ids` when that was a list. */
 	fields: JsonRecord;
 	/** `input_ids`, when it was given as a flat list of integers. */
 	inputIds: Int32Array | null;
@@ -53,7 +53,7 @@ function isSpace(byte: number | undefined): boolean {
 interface Cut {
 	/** Offset of `[`. */
 	open: number;
-	/** Offset behind `]`. */
+	/** Offset after `]`. */
 	end: number;
 	ids: Int32Array;
 }
@@ -77,7 +77,7 @@ function cutIds(body: Buffer): Cut | null {
 	for (let index = at + 1; index <= close; index++) {
 		const byte = body[index] as number;
 		if (byte >= 0x30 && byte <= 0x39) {
-			// A second digit behind a leading zero is not JSON: the full parse will say so.
+			// A second digit after a leading zero is not JSON: the full parse will say so.
 			if (ended || value === 0) return null;
 			value = (value < 0 ? 0 : value * 10) + (byte - 0x30);
 			if (value > 0x7fffffff) return null;

@@ -152,7 +152,7 @@ async function reasoningOpening(
 	return concatenate([open, thought, await model.vocabulary.encode(`\n${THINK_CLOSE}\n\n`)]);
 }
 
-/** The end of a prompt, long enough for a think marker and the white space behind it. */
+/** The end of a prompt, long enough for a think marker and the white space after it. */
 function tailOf(model: Model, promptIds: Int32Array): string {
 	return model.vocabulary.decode(promptIds.subarray(-4)).trimEnd();
 }
@@ -164,7 +164,7 @@ export function abortedAfter(composition: Composition, count: number): Compositi
 
 /**
  * What the ids read as: stop text or stop id trimmed as the engine does (kept with `no_stop_trim`), special tokens
- * skipped unless `skip_special_tokens` is false, reasoning and tool calls taken apart.
+ * skipped unless `skip_special_tokens` is false, reasoning and tool calls separated.
  * @param promptOpens the prompt ends in an open think block, so the ids begin inside it
  */
 export function readMessage(
@@ -186,7 +186,7 @@ export function readMessage(
 	return readText(model, text, tools, promptOpens);
 }
 
-/** Reasoning and tool calls of a text, taken apart as SGLang's qwen3 and qwen25 parsers do: white space stays. */
+/** Reasoning and tool calls of a text, separated as SGLang's qwen3 and qwen25 parsers do: white space stays. */
 export function readText(
 	{ tunables, release }: Model,
 	text: string,

@@ -1,4 +1,4 @@
-// Named gates that hold answers until a test lets them go, and tell when one has arrived.
+// Named gates that hold answers until a test lets them go, and report when one has arrived.
 
 interface Gate {
 	arrived: number;

@@ -51,10 +51,10 @@ export class LanguageModel {
 		}
 		this.#units = units;
 		this.#starts = Int32Array.from(starts);
-		const shared = new Map<number[], Int32Array>();
+		const interned = new Map<number[], Int32Array>();
 		const freeze = (list: number[]): Int32Array => {
-			const known = shared.get(list) ?? Int32Array.from(list);
-			shared.set(list, known);
+			const known = interned.get(list) ?? Int32Array.from(list);
+			interned.set(list, known);
 			return known;
 		};
 		this.#bigrams = units.map((_, at) => freeze(byLast.get(key(at)) as number[]));

@@ -27,7 +27,7 @@ const NEWLINE = 0x0a;
 
 /**
  * Spelled logprobs of `ids[from..]`, a pure function of the seed, each id and the few before it: so a prompt that is
- * scored later gets what its ids got when they were sampled. Behind an id that ends a line, where an answer begins in
+ * scored later gets what its ids got when they were sampled. After an id that ends a line, where an answer begins in
  * most templates, it is `-0.0`, the number that careless readers lose.
  */
 export function spellLogprobs(vocabulary: Vocabulary, seed: number, ids: Int32Array, from: number): string[] {

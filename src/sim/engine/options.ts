@@ -127,7 +127,7 @@ export const SIM_OPTIONS: readonly SimOption[] = [
 		min: 0,
 		max: MAX,
 		description:
-			"one tool call in so many is sampled in another JSON spelling than the message gives its arguments in; 0: none",
+			"n: one tool call in n is sampled in another JSON spelling than the message has it in; 0: none",
 	},
 	{ name: "reasoning", unit: "", default: false, description: "replies open with a <think> block" },
 	{
@@ -226,7 +226,7 @@ export const SIM_OPTIONS: readonly SimOption[] = [
 		default: 8_000_000,
 		min: 0,
 		max: MAX,
-		description: "size of the prefix cache behind cached_tokens; 0: off",
+		description: "size of the prefix cache that cached_tokens comes from; 0: off",
 	},
 	{
 		name: "keepAliveTimeoutMs",
@@ -243,7 +243,7 @@ export const SIM_OPTIONS: readonly SimOption[] = [
 		min: 0,
 		max: MAX,
 		description:
-			"a generation whose client left runs on for so long, unless /abort_request ends it; SGLang looks every 2 s",
+			"how long a generation runs on when its client has left, unless /abort_request ends it; SGLang looks every 2 s",
 	},
 	{
 		name: "requestLogEntries",

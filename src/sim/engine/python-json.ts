@@ -2,7 +2,7 @@
 import { JsonNumber, type JsonValue } from "../../json/value.js";
 import { pythonFloat } from "./python-number.js";
 
-/** A space behind colon and comma; floats by repr, integers of any size digit by digit, text unescaped beyond ASCII. */
+/** A space after colon and comma; floats by repr, integers of any size digit by digit, text unescaped beyond ASCII. */
 export function pythonJson(value: JsonValue): string {
 	if (value === null || typeof value === "boolean") return String(value);
 	if (typeof value === "string") return JSON.stringify(value);

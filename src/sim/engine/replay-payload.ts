@@ -26,7 +26,7 @@ export class PayloadMaker {
 	readonly #seed: number;
 	readonly #bound: number;
 	readonly #rowBytes: number;
-	/** All patterns behind each other, little-endian int32. */
+	/** All patterns one after the other, little-endian int32. */
 	readonly #patterns: Buffer;
 
 	constructor(seed: number, shape: PayloadShape) {

@@ -1,4 +1,4 @@
-// Whether a chat template reads contents as lists of parts, found as SGLang finds it: by what its loops go over. Pure.
+// Whether a chat template reads contents as lists of parts, found as SGLang finds it: by what its loops iterate over. Pure.
 import type { Node } from "../../jinja/ast.js";
 import { parseTemplate } from "../../jinja/parse.js";
 import type { ContentFormat } from "./engine-messages.js";
@@ -21,7 +21,7 @@ function loopsOverContent(value: unknown): boolean {
 	return Object.values(node).some(loopsOverContent);
 }
 
-/** `message.content`, `message['content']`, and these behind filters, tests and slices. */
+/** `message.content`, `message['content']`, and these with filters, tests and slices. */
 function isContent(node: Node): boolean {
 	switch (node.type) {
 		case "FilterExpression":

@@ -25,7 +25,7 @@ const CLOSE = "\n</tool_call>";
 /** Python's parser has no such bound but its stack; a call deeper than this is not made by any test. */
 const MAX_DEPTH = 200;
 
-/** The request's tools: full ones or bare functions; entries without a name are left out but keep their place. */
+/** The request's tools: full ones or bare functions. Entries without a name are left out; the others keep their index. */
 export function toolsOf(fields: JsonRecord): ToolChoice[] {
 	const list = fields.tools;
 	if (!Array.isArray(list)) return [];
@@ -70,7 +70,7 @@ function assistantTurns(fields: JsonRecord): number {
 
 /**
  * What the model writes to call a tool (the Hermes / Qwen form).
- * @param respellOneIn one call in so many is spelled otherwise than the parser will spell it; 0: none
+ * @param respellOneIn n: one call in n is spelled otherwise than the parser will spell it; 0: none
  */
 export function toolMarkup(tool: ToolChoice, random: Random, respellOneIn: number): string {
 	const spelled = argumentsFor(tool.parameters, random);
@@ -88,7 +88,7 @@ function oddly(argumentsText: string, random: Random): string {
 }
 
 /**
- * Splits generated text into content and calls. Text before the first call is content, trimmed; what stands behind it is
+ * Splits generated text into content and calls. Text before the first call is content, trimmed; what follows it is
  * lost, and so is markup that is no JSON or names no tool of the request: SGLang's parser drops them all.
  * @returns null for `calls` when the message has none
  */

@@ -108,7 +108,7 @@ export class Vocabulary {
 	}
 }
 
-interface TokenizerFacts {
+interface TokenizerFile {
 	added_tokens?: Array<{ id: number; content: string; special: boolean }>;
 	decoder?: unknown;
 }
@@ -120,8 +120,8 @@ interface TokenizerFacts {
  */
 export async function loadVocabulary(checkpointDir: string, endOfTurnToken: string): Promise<Vocabulary> {
 	const text = await readCheckpointFile(checkpointDir, "tokenizer.json");
-	const facts = JSON.parse(text) as TokenizerFacts;
-	if (!JSON.stringify(facts.decoder ?? null).includes('"ByteLevel"')) {
+	const file = JSON.parse(text) as TokenizerFile;
+	if (!JSON.stringify(file.decoder ?? null).includes('"ByteLevel"')) {
 		throw new ConfigError(
 			`the tokenizer in ${checkpointDir} is not byte-level; the simulated engine needs one that is`,
 		);
@@ -140,7 +140,7 @@ export async function loadVocabulary(checkpointDir: string, endOfTurnToken: stri
 	}
 	const added = new Map<number, string>();
 	const special = new Set<number>();
-	for (const token of facts.added_tokens ?? []) {
+	for (const token of file.added_tokens ?? []) {
 		added.set(token.id, token.content);
 		if (token.special) special.add(token.id);
 	}

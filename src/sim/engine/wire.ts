@@ -95,7 +95,7 @@ function headText(answer: Answer, extra: readonly string[], length: number | nul
 
 const RESET_AFTER_MS = 20;
 
-/** Breaks an answer as told. `afterBytes` of the body are sent first where the fault has a body (default half); then `hold`. */
+/** Breaks an answer as its script says. `afterBytes` of the body are sent first where the fault has a body (default half); then `hold`. */
 export async function sendFault(
 	response: ServerResponse,
 	kind: Exclude<FaultKind, "silence">,
