@@ -200,7 +200,7 @@ describe("supervision", () => {
 		const it = start({ limits: { ...limits, maxInflightPerWorker: 2 } });
 		const { url, workerPids } = await it.ready();
 		void fetch(`${url}/sessions/${ON_0}/block`).catch(() => undefined);
-		await new Promise((resolve) => setTimeout(resolve, 200));
+		await it.event("fixture_request");
 		// The router lets twice the worker's bound run towards it: three more beside the one that blocks.
 		const waiting = [1, 2, 3].map(() => fetch(`${url}/sessions/${ON_0}`));
 		const refused = await until("a refusal", 2_000, async () => {
@@ -281,7 +281,7 @@ describe("the end", () => {
 			const it = start();
 			const { url, port } = await it.ready();
 			const running = fetch(`${url}/sessions/${ON_0}/slow500`);
-			await new Promise((resolve) => setTimeout(resolve, 150));
+			await it.event("fixture_request");
 			it.signal(signal);
 			await it.event("draining");
 			await until("the port to refuse", 2_000, () => refuses(port));
@@ -299,7 +299,7 @@ describe("the end", () => {
 			(reply) => reply.status,
 			() => "closed",
 		);
-		await new Promise((resolve) => setTimeout(resolve, 150));
+		await it.event("fixture_request");
 		it.signal("SIGTERM");
 		expect(await within("the exit", 3_000, it.exited)).toEqual({ code: 0, signal: null });
 		expect(["closed", 502]).toContain(await running);
@@ -309,7 +309,7 @@ describe("the end", () => {
 		const it = start({ drainTimeoutMs: 20_000 });
 		const { url, workerPids, routerPid } = await it.ready();
 		void fetch(`${url}/sessions/${ON_0}/hang`).catch(() => undefined);
-		await new Promise((resolve) => setTimeout(resolve, 150));
+		await it.event("fixture_request");
 		it.signal("SIGINT");
 		const drainingMs = Date.parse(String((await it.event("draining"))["time"]));
 		// Sooner it would count as npm's echo of the first.
@@ -330,7 +330,7 @@ describe("the end", () => {
 		const it = start();
 		const { url, workerPids, routerPid } = await it.ready();
 		const running = fetch(`${url}/sessions/${ON_0}/slow400`);
-		await new Promise((resolve) => setTimeout(resolve, 100));
+		await it.event("fixture_request");
 		for (const pid of [...workerPids, routerPid, it.child.pid as number]) process.kill(pid, "SIGINT");
 		expect((await running).status).toBe(200);
 		expect(await within("the exit", 5_000, it.exited)).toEqual({ code: 0, signal: null });

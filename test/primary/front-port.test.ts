@@ -113,10 +113,11 @@ test("connections over the bound are turned away at once", async () => {
 });
 
 test("closing turns away who still waits and refuses who comes", async () => {
-	const front = await open();
+	const front = await open({ maxWaiting: 1 });
 	const waiting = client(front);
 	await new Promise((resolve) => waiting.socket.once("connect", resolve));
-	await new Promise((resolve) => setTimeout(resolve, 50));
+	// One more is turned away once the first is held.
+	await within("the second to be turned away", 2_000, client(front).closed);
 	const url = front.url;
 	front.close();
 	await within("the 503", 2_000, waiting.closed);

@@ -215,14 +215,17 @@ test.each([
 	["with a length", { "content-length": "1000" }],
 	["in chunks", {}],
 ])("a reply that is cut %s is cut for the client too", async (_how, headers) => {
+	let cut: (() => void) | undefined;
 	const { url } = await start([
 		(_req, res) => {
 			res.writeHead(200, headers);
-			res.write("half", () => setTimeout(() => res.socket?.destroy(), 50));
+			res.write("half");
+			cut = () => res.socket?.destroy();
 		},
 	]);
 	const reply = await fetch(`${url}/sessions/${ON_0}`);
 	expect(reply.status).toBe(200);
+	cut?.();
 	await expect(reply.text()).rejects.toThrow();
 });
 
