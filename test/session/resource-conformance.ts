@@ -5,6 +5,7 @@ import type { SessionResource } from "../../src/session/life/resource.js";
 import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 import type { Obligation, Store } from "../../src/store/store.js";
 import { type RegistryRoom, registryRoom } from "../support/registry-room.js";
+import { RESOURCE_STEPS, stopAt } from "../support/resource-steps.js";
 import { within } from "../support/wait.js";
 
 /** One backend, empty at first. */
@@ -23,12 +24,6 @@ export interface ResourceBackend {
 const a = "session.a" as SessionId;
 const b = "b" as SessionId;
 const never = new AbortController().signal;
-
-/** Where a worker can die between a resource's beginning and its end: before and after each of its steps. */
-const STEPS = ["put_obligation", "open", "bury", "close", "settle_obligation"].flatMap((step) => [
-	`before ${step}`,
-	`after ${step}`,
-]);
 
 export function describeSessionResource(name: string, make: () => Promise<ResourceBackend>): void {
 	describe(`${name} keeps the rules of a session's resource`, () => {
@@ -167,17 +162,21 @@ export function describeSessionResource(name: string, make: () => Promise<Resour
 			expect(log.length).toBe(4);
 		});
 
-		for (const step of STEPS) {
+		for (const step of RESOURCE_STEPS) {
 			it(`is not lost by a worker that dies ${step}`, async () => {
 				const store = createMemoryStore({ tombstones: 10 });
-				const dying = dyingAt(step, store, resource);
+				let die = () => {};
+				const died = new Promise<void>((resolve) => {
+					die = resolve;
+				});
+				const dying = stopAt(step, store, resource, die);
 				const first = room(dying.resource, dying.store);
 				const run = async (): Promise<void> => {
 					const session = await first.registry.create(a);
 					await first.registry.resources.open(session, resource.name, backend.handle());
 					await first.registry.delete(a);
 				};
-				await within(`its death ${step}`, 10_000, Promise.race([dying.died, run()]));
+				await within(`its death ${step}`, 10_000, Promise.race([died, run()]));
 				first.registry.stop();
 
 				const { registry } = room(backend.start(), store);
@@ -201,48 +200,4 @@ async function owed(store: Store): Promise<Obligation[]> {
 	const all: Obligation[] = [];
 	for await (const obligation of store.obligations()) all.push(obligation);
 	return all;
-}
-
-/** Store and resource that stop at one step for good: what was called before or after it never comes back. */
-function dyingAt(
-	step: string,
-	store: Store,
-	resource: SessionResource,
-): { store: Store; resource: SessionResource; died: Promise<void> } {
-	let die = () => {};
-	const died = new Promise<void>((resolve) => {
-		die = resolve;
-	});
-	const at = async (point: string): Promise<void> => {
-		if (point !== step) return;
-		die();
-		await new Promise(() => {});
-	};
-	const around = async (names: readonly string[], run: () => Promise<void>): Promise<void> => {
-		for (const name of names) await at(`before ${name}`);
-		await run();
-		for (const name of names) await at(`after ${name}`);
-	};
-	const dyingStore = Object.create(store, {
-		commit: {
-			value: (ops: Parameters<Store["commit"]>[0]) =>
-				around(
-					ops.map(({ op }) => op),
-					() => store.commit(ops),
-				),
-		},
-	}) as Store;
-	for (const name of ["sessions", "session", "tombstone", "obligations", "obligationsOf"] as const) {
-		Object.defineProperty(dyingStore, name, { value: store[name].bind(store) });
-	}
-	return {
-		store: dyingStore,
-		resource: {
-			name: resource.name,
-			open: (...args) => around(["open"], () => resource.open(...args)),
-			close: (...args) => around(["close"], () => resource.close(...args)),
-			reconcile: (isOwed) => resource.reconcile(isOwed),
-		},
-		died,
-	};
 }
