@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Partition, SessionId, WorkerIndex } from "./ids.js";
 
-/** Fixed for the life of a data dir (contract section 4). */
+/** Fixed for the life of a data dir. */
 export const PARTITION_COUNT = 64;
 
 const MINTED = /^[0-3][0-9a-f][0-9a-f]{30}$/;
@@ -31,22 +31,42 @@ export function partitionOf(id: SessionId): Partition {
 	return Number(fnv1a64(id) % BigInt(PARTITION_COUNT)) as Partition;
 }
 
-/** The worker slot that owns a partition in a launch with `workerCount` workers. */
-export function ownerOf(partition: Partition, workerCount: number): WorkerIndex {
-	return (partition % workerCount) as WorkerIndex;
-}
+/** Who owns which partition in a launch, worked out once from its number of workers. */
+export class PartitionMap {
+	readonly workerCount: number;
+	readonly #partitions: ReadonlyArray<readonly Partition[]>;
 
-/**
- * A new id on one of `worker`'s partitions: 32 lower-case hex digits, the first two the partition,
- * 120 random bits behind them.
- * @param pick a random integer in [0, n); the seam for deterministic tests
- */
-export function mintSessionId(
-	worker: WorkerIndex,
-	workerCount: number,
-	pick: (n: number) => number = (n) => Math.floor(Math.random() * n),
-): SessionId {
-	const owned = Math.ceil((PARTITION_COUNT - worker) / workerCount);
-	const partition = worker + workerCount * pick(owned);
-	return (partition.toString(16).padStart(2, "0") + randomBytes(15).toString("hex")) as SessionId;
+	constructor(workerCount: number) {
+		this.workerCount = workerCount;
+		const all = Array.from({ length: PARTITION_COUNT }, (_, partition) => partition as Partition);
+		this.#partitions = Array.from({ length: workerCount }, (_, worker) =>
+			all.filter((partition) => this.ownerOf(partition) === worker),
+		);
+	}
+
+	/** The worker slot that owns a partition. */
+	ownerOf(partition: Partition): WorkerIndex {
+		return (partition % this.workerCount) as WorkerIndex;
+	}
+
+	/** The worker slot that owns a session. */
+	workerOf(id: SessionId): WorkerIndex {
+		return this.ownerOf(partitionOf(id));
+	}
+
+	/** In ascending order. */
+	partitionsOf(worker: WorkerIndex): readonly Partition[] {
+		return this.#partitions[worker] ?? [];
+	}
+
+	/**
+	 * A new id on one of `worker`'s partitions: 32 lower-case hex digits, the first two the partition,
+	 * 120 random bits after them.
+	 * @param pick a random integer in [0, n); the seam for deterministic tests
+	 */
+	mint(worker: WorkerIndex, pick: (n: number) => number = (n) => Math.floor(Math.random() * n)): SessionId {
+		const owned = this.partitionsOf(worker);
+		const partition = owned[pick(owned.length)] as Partition;
+		return (partition.toString(16).padStart(2, "0") + randomBytes(15).toString("hex")) as SessionId;
+	}
 }

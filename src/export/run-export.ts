@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { ConfigError, RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
+import { PartitionMap } from "../base/partitions.js";
 import { type Launch, readLaunch } from "../data-dir/launch.js";
 import { parseJson } from "../json/parse.js";
 import type { ReadContext, ReadListener } from "../reads/read-context.js";
@@ -156,7 +157,14 @@ async function producer(
 		toolSchemaVersion: launch.toolSchemaVersion === "auto" ? NEWEST_TOOL_SCHEMA : launch.toolSchemaVersion,
 	});
 	const numLayers = readNumLayers(launch.checkpointDir);
-	const context: ReadContext = { store, tito, config: launch, numLayers, listener: readNotes(listener) };
+	const context: ReadContext = {
+		store,
+		tito,
+		partitions: new PartitionMap(launch.backends),
+		config: launch,
+		numLayers,
+		listener: readNotes(listener),
+	};
 	if (options.format === "records") return { produce: recordsFormat(context, options), close: nothing };
 	const { produce, assembler } = samplesFormat(context, launch, options.maxSeqLen);
 	return { produce, close: () => assembler.close() };

@@ -1,5 +1,6 @@
 // What a read of stored sessions works with, in a worker or in a process that only opens a data dir. Holds no state.
 import type { SessionId, TurnId } from "../base/ids.js";
+import type { PartitionMap } from "../base/partitions.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { Session } from "../session/life/session.js";
 import type { ReadableStore } from "../store/store.js";
@@ -8,9 +9,11 @@ import type { Tito } from "../tito/tito.js";
 
 export interface ReadContext {
 	store: ReadableStore;
+	/** Of the launch that served the sessions. */
+	partitions: PartitionMap;
 	tito: Tito;
 	/** What decides the answer of a read for sessions that were not created with settings of their own. */
-	config: Pick<ClusterConfig, "backends" | "mode" | "messageMatcher" | "samplePicker" | "r3">;
+	config: Pick<ClusterConfig, "mode" | "messageMatcher" | "samplePicker" | "r3">;
 	/** Of the model, for replay payloads; null when the checkpoint does not say. */
 	numLayers: number | null;
 	listener: ReadListener;

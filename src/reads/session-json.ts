@@ -1,5 +1,4 @@
 // The JSON of one session, piece by piece: what GET answers and what a dump keeps. Never builds the whole.
-import { ownerOf, partitionOf } from "../base/partitions.js";
 import type { Session } from "../session/life/session.js";
 import type { TurnHeader } from "../store/store.js";
 import { mismatchJson } from "./mismatch.js";
@@ -36,7 +35,7 @@ export async function* sessionPieces(
 	const described = {
 		created_at: meta.createdAt,
 		expires_at: meta.expiresAt,
-		worker: ownerOf(partitionOf(meta.id), context.config.backends),
+		worker: context.partitions.workerOf(meta.id),
 		turns: meta.turnCount,
 		in_flight: inFlight,
 		mode,

@@ -1,7 +1,7 @@
 // Decides which worker a request goes to as things stand: to it now, later when it is back, or nowhere. Pure.
 import { RollpinError } from "../base/errors.js";
 import type { WorkerIndex } from "../base/ids.js";
-import { mintSessionId, ownerOf } from "../base/partitions.js";
+import type { PartitionMap } from "../base/partitions.js";
 import type { WorkerStatus } from "../ipc/messages.js";
 import type { RelayTarget } from "./relay.js";
 import type { Route } from "./route.js";
@@ -14,7 +14,7 @@ export type Destination = RelayTarget | { waitsFor: number } | RollpinError;
 export interface WorkerLoad {
 	/** By index. */
 	workers: readonly WorkerStatus[];
-	backends: number;
+	partitions: PartitionMap;
 	/** Requests relayed to each worker and not answered yet. */
 	inflight: readonly number[];
 	/** Beyond it a worker is taken for stuck, and gets no more. */
@@ -29,7 +29,7 @@ export function chooseWorker(
 	load: WorkerLoad,
 	random: () => number = Math.random,
 ): Destination {
-	const { workers, backends } = load;
+	const { workers, partitions } = load;
 	switch (route.kind) {
 		case "create": {
 			const ready = workers.filter(({ state }) => state === "ready");
@@ -38,11 +38,11 @@ export function chooseWorker(
 				const next = workers.find(({ replacing }) => replacing);
 				return next === undefined ? unavailable("no worker is ready") : { waitsFor: next.index };
 			}
-			const id = mintSessionId(worker.index as WorkerIndex, backends);
+			const id = partitions.mint(worker.index as WorkerIndex);
 			return targetOf(worker, load, `x-rollpin-session-id: ${id}\r\n`);
 		}
 		case "list": {
-			if (route.worker >= backends) {
+			if (route.worker >= partitions.workerCount) {
 				return new RollpinError(
 					"invalid_request",
 					"cursor is not one of ours; use next_cursor of the page before",
@@ -55,7 +55,7 @@ export function chooseWorker(
 			return worker.replacing ? { waitsFor: worker.index } : targetOf(worker, load);
 		}
 		case "session": {
-			const owner = ownerOf(route.partition, backends);
+			const owner = partitions.ownerOf(route.partition);
 			const worker = workers[owner];
 			if (worker?.replacing === true) return { waitsFor: owner };
 			if (worker === undefined || worker.state !== "ready") {

@@ -1,6 +1,7 @@
 // One request's way through the router: checks, decision, relay. Holds the primary's last word on the workers.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
+import { PartitionMap } from "../base/partitions.js";
 import type { PathOf } from "../base/paths.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
@@ -33,6 +34,7 @@ export class Router {
 	readonly #quiet: (worker: number, epoch: number) => void;
 	readonly #watch: RelayWatch;
 	readonly #uploadTimer: NodeJS.Timeout;
+	readonly #partitions: PartitionMap;
 	#snapshot: ClusterSnapshot;
 	#draining = false;
 	/** Requests that were accepted and are not answered yet, relayed or not. */
@@ -52,6 +54,7 @@ export class Router {
 		this.#quiet = quiet;
 		this.#held = new HeldRequests(config.limits.maxInflightPerWorker, config.drainTimeoutMs + HOLD_GRACE_MS);
 		this.#authorize = createAuthorize(config.authToken);
+		this.#partitions = new PartitionMap(config.backends);
 		this.#inflight = new Array<number>(config.backends).fill(0);
 		this.#uploadTimer = setInterval(() => {
 			const now = performance.now();
@@ -145,7 +148,7 @@ export class Router {
 			? new RollpinError("draining", "the cluster is shutting down", { retryAfterS: 5 })
 			: chooseWorker(decision, {
 					workers: this.#snapshot.workers,
-					backends: this.#config.backends,
+					partitions: this.#partitions,
 					inflight: this.#inflight,
 					maxInflight: this.#config.limits.maxInflightPerWorker * INFLIGHT_FACTOR,
 				});

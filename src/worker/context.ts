@@ -1,6 +1,7 @@
 // What every route of a worker works with. Made once by the entry; holds no decisions.
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
+import type { PartitionMap } from "../base/partitions.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ReadContext } from "../reads/read-context.js";
 import type { SampleAssembler } from "../samples/assembler.js";
@@ -17,6 +18,7 @@ import type { EngineDirectory } from "./engines.js";
 export interface WorkerContext {
 	index: WorkerIndex;
 	config: ClusterConfig;
+	partitions: PartitionMap;
 	registry: SessionRegistry;
 	store: Store;
 	tito: Tito;

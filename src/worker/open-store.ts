@@ -1,5 +1,6 @@
 // Opens the store that the configuration names.
 import type { Partition, WorkerIndex } from "../base/ids.js";
+import { PartitionMap } from "../base/partitions.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import { openLmdbStore } from "../store/lmdb/store.js";
 import { createMemoryStore } from "../store/memory/memory-store.js";
@@ -21,7 +22,7 @@ export async function openStore(
 	return openLmdbStore({
 		dataDir: config.dataDir,
 		workerIndex: index,
-		workerCount: config.backends,
+		partitions: new PartitionMap(config.backends),
 		durability: config.durability,
 		tombstones: config.tombstones,
 		epoch,

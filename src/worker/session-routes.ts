@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
-import { isSessionId, ownerOf, partitionOf } from "../base/partitions.js";
+import { isSessionId } from "../base/partitions.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
 import type { PayloadChoice } from "../reads/records.js";
@@ -29,7 +29,7 @@ export function ownedId(context: WorkerContext, text: string): SessionId {
 			"a session id has 1 to 128 characters of A-Z a-z 0-9 . _ - and does not start with a dot",
 		);
 	}
-	const owner = ownerOf(partitionOf(text), context.config.backends);
+	const owner = context.partitions.workerOf(text);
 	if (owner !== context.index) {
 		context.logger.event("misrouted", { session_id: text, worker: context.index, owner });
 		throw new RollpinError("internal", `session ${text} belongs to worker ${owner}, not to ${context.index}`);
@@ -150,7 +150,7 @@ export function listSessions(context: WorkerContext, query: URLSearchParams, res
 	const next =
 		sessions.length > limit
 			? `${context.index}:${page.at(-1)?.meta.id ?? ""}`
-			: context.index + 1 < context.config.backends
+			: context.index + 1 < context.partitions.workerCount
 				? `${context.index + 1}:`
 				: null;
 	sendJson(

@@ -2,7 +2,7 @@
 import type { Server } from "node:http";
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
-import { ownerOf, partitionOf } from "../base/partitions.js";
+import { PartitionMap } from "../base/partitions.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import { dumpSession } from "../reads/evict-dump.js";
 import type { ReadContext } from "../reads/read-context.js";
@@ -63,8 +63,10 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		parts.engines ?? oneEngine({ client: connectEngine(config, logger, () => undefined), gate: null });
 	const counters = zeroCounters();
 	const matchers = allMatchers(parts.tito);
+	const partitions = new PartitionMap(config.backends);
 	const reads: ReadContext = {
 		store,
+		partitions,
 		tito: parts.tito,
 		config,
 		numLayers: readNumLayers(config.checkpointDir),
@@ -76,6 +78,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 	const context: WorkerContext = {
 		index: parts.index,
 		config,
+		partitions,
 		registry,
 		store,
 		tito: parts.tito,
@@ -157,7 +160,7 @@ function createRegistry(
 				if (config.evictDumpDir !== null) await dumpSession(config.evictDumpDir, reads, session);
 			},
 			resources: resources ?? [],
-			owns: (id) => ownerOf(partitionOf(id), config.backends) === index,
+			owns: (id) => reads.partitions.workerOf(id) === index,
 		},
 	);
 }

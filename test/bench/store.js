@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const { prepareDataDir } = await import("../../dist/data-dir/data-dir.js");
+const { PartitionMap } = await import("../../dist/base/partitions.js");
 const { openLmdbStore } = await import("../../dist/store/lmdb/store.js");
 const parent = process.argv[2] ?? tmpdir();
 const MIB = 1024 * 1024;
@@ -26,7 +27,14 @@ const dataDir = await prepareDataDir(path);
 async function open(workerCount, durability = "process") {
 	const startMs = performance.now();
 	const epoch = await dataDir.nextEpoch();
-	const base = { dataDir: path, workerIndex: 0, workerCount, durability, tombstones: 10_000, epoch };
+	const base = {
+		dataDir: path,
+		workerIndex: 0,
+		partitions: new PartitionMap(workerCount),
+		durability,
+		tombstones: 10_000,
+		epoch,
+	};
 	const store = await openLmdbStore(base);
 	return { store, openMs: performance.now() - startMs };
 }

@@ -1,7 +1,7 @@
 // Three times as many chats as the workers may carry: what is over the bound is refused at once, the rest is served.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { SessionId } from "../../src/base/ids.js";
-import { ownerOf, partitionOf } from "../../src/base/partitions.js";
+import { PartitionMap } from "../../src/base/partitions.js";
 import { ServedCluster } from "../support/served-cluster.js";
 
 /** As ServedCluster starts them. */
@@ -26,10 +26,11 @@ afterAll(() => cluster.stop());
 /** As many ids for each worker. */
 function idsPerWorker(count: number): string[] {
 	const ids: string[] = [];
+	const partitions = new PartitionMap(BACKENDS);
 	for (let worker = 0; worker < BACKENDS; worker++) {
 		for (let number = 0, found = 0; found < count; number++) {
 			const id = `overload-${number}`;
-			if (ownerOf(partitionOf(id as SessionId), BACKENDS) !== worker) continue;
+			if (partitions.workerOf(id as SessionId) !== worker) continue;
 			ids.push(id);
 			found++;
 		}

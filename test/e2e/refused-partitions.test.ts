@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { Partition } from "../../src/base/ids.js";
-import { ownerOf } from "../../src/base/partitions.js";
+import { PartitionMap } from "../../src/base/partitions.js";
 import { partitionStem } from "../../src/data-dir/data-dir.js";
 import { ServedCluster } from "../support/served-cluster.js";
 import { until, within } from "../support/wait.js";
@@ -36,7 +36,7 @@ test("refused partitions are counted in the heartbeat, /health and /metrics, and
 	cluster = new ServedCluster(flags, { bare: true });
 	const { url } = await cluster.ready();
 	const refused = [0, 1].map(
-		(worker) => CUT.filter((partition) => ownerOf(partition, BACKENDS) === worker).length,
+		(worker) => CUT.filter((partition) => new PartitionMap(BACKENDS).ownerOf(partition) === worker).length,
 	);
 	expect(refused).toEqual([2, 1]);
 	for (const [worker, count] of refused.entries()) {

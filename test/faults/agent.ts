@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { type Dispatcher, request } from "undici";
 import type { SessionId } from "../../src/base/ids.js";
-import { ownerOf, partitionOf } from "../../src/base/partitions.js";
+import { PartitionMap } from "../../src/base/partitions.js";
 import { runTool, TOOLS, userMessage } from "../../src/demo/tools.js";
 import type { FailedAttempt, SessionLedger } from "./ledger.js";
 import type { Chance } from "./random.js";
@@ -49,7 +49,7 @@ export class FaultSession {
 	constructor(world: AgentWorld, id: string, number: number) {
 		this.#world = world;
 		this.#number = number;
-		const worker = ownerOf(partitionOf(id as SessionId), world.backends);
+		const worker = new PartitionMap(world.backends).workerOf(id as SessionId);
 		this.ledger = { id, worker, acks: [], deleted: false };
 		this.#messages = [
 			{

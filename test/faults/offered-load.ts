@@ -1,7 +1,7 @@
 // Chats at a given rate, whatever comes back, on sessions of a fixed size. Records every answer, repeats nothing by itself.
 import { Agent, type Dispatcher, request } from "undici";
 import type { SessionId } from "../../src/base/ids.js";
-import { ownerOf, partitionOf } from "../../src/base/partitions.js";
+import { PartitionMap } from "../../src/base/partitions.js";
 import { until, within } from "../support/wait.js";
 
 /** Then the conversation begins anew in a new session, so that a turn costs the same all the time. */
@@ -107,9 +107,10 @@ export function createConversations(url: string, count: number, backends: number
 }
 
 function* idsOf(agent: number, worker: number, backends: number): Generator<string> {
+	const partitions = new PartitionMap(backends);
 	for (let number = 0; ; number++) {
 		const id = `overload-${agent}-${number}`;
-		if (ownerOf(partitionOf(id as SessionId), backends) === worker) yield id;
+		if (partitions.workerOf(id as SessionId) === worker) yield id;
 	}
 }
 

@@ -1,7 +1,7 @@
 // Which worker a request goes to, as a table: the state of the workers in, target, wait or refusal out.
 import { describe, expect, test } from "vitest";
 import type { Partition, SessionId } from "../../src/base/ids.js";
-import { ownerOf, partitionOf } from "../../src/base/partitions.js";
+import { PartitionMap } from "../../src/base/partitions.js";
 import type { WorkerStatus } from "../../src/ipc/messages.js";
 import { chooseWorker, type WorkerRoute } from "../../src/router/choose-worker.js";
 
@@ -28,7 +28,7 @@ function chosen(
 ): string {
 	const load = {
 		workers: states.map((state, index) => status(index, state)),
-		backends: states.length,
+		partitions: new PartitionMap(states.length),
 		inflight,
 		maxInflight: 4,
 	};
@@ -69,7 +69,7 @@ describe("a new session", () => {
 			const outcome = chosen({ kind: "create" }, ["ready", "down", "ready"], [], random);
 			const id = /^w(\d) x-rollpin-session-id: (\w{32})$/.exec(outcome);
 			expect(Number(id?.[1])).toBe(index);
-			expect(ownerOf(partitionOf(id?.[2] as SessionId), 3)).toBe(index);
+			expect(new PartitionMap(3).workerOf(id?.[2] as SessionId)).toBe(index);
 		},
 	);
 

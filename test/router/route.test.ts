@@ -1,7 +1,7 @@
 // The routing decision as a table: method and target in, route out.
 import { describe, expect, test } from "vitest";
 import type { SessionId } from "../../src/base/ids.js";
-import { ownerOf, PARTITION_COUNT, partitionOf } from "../../src/base/partitions.js";
+import { PARTITION_COUNT, PartitionMap, partitionOf } from "../../src/base/partitions.js";
 import { route as decide } from "../../src/router/route.js";
 
 const ID = "1f0123456789abcdef0123456789abcd";
@@ -46,7 +46,7 @@ describe("where a request goes", () => {
 		const decision = route("GET", "/sessions/my-id");
 		expect(decision).toMatchObject({ kind: "session", partition: partitionOf("my-id" as SessionId) });
 		expect(partitionOf("my-id" as SessionId)).toBeLessThan(PARTITION_COUNT);
-		expect(ownerOf(partitionOf("my-id" as SessionId), 3)).toBeLessThan(3);
+		expect(new PartitionMap(3).workerOf("my-id" as SessionId)).toBeLessThan(3);
 	});
 
 	test.each([

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { SessionId, WorkerIndex } from "../../src/base/ids.js";
+import { PartitionMap } from "../../src/base/partitions.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
 import { openLmdbStore } from "../../src/store/lmdb/store.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
@@ -55,7 +56,7 @@ it.each(RESOURCE_STEPS)(
 		const store = await openLmdbStore({
 			dataDir,
 			workerIndex: 0 as WorkerIndex,
-			workerCount: 1,
+			partitions: new PartitionMap(1),
 			durability: "process",
 			tombstones: 100,
 			epoch: ++epoch,

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
-import { ownerOf, partitionOf } from "../../src/base/partitions.js";
+import { PartitionMap, partitionOf } from "../../src/base/partitions.js";
 import { type DataDir, prepareDataDir } from "../../src/data-dir/data-dir.js";
 import { openLmdbStore } from "../../src/store/lmdb/store.js";
 import type { Store } from "../../src/store/store.js";
@@ -104,7 +104,7 @@ async function reopen(durability: "process" | "power" = "process"): Promise<Stor
 	return openLmdbStore({
 		dataDir: dataDir.path,
 		workerIndex: 0 as WorkerIndex,
-		workerCount: 1,
+		partitions: new PartitionMap(1),
 		durability,
 		tombstones: 10,
 		epoch: await dataDir.nextEpoch(),
@@ -210,14 +210,14 @@ describe("A process that is stopped while it writes", () => {
 				openLmdbStore({
 					dataDir: dataDir.path,
 					workerIndex: 1 as WorkerIndex,
-					workerCount: 2,
+					partitions: new PartitionMap(2),
 					durability: "process",
 					tombstones: 10,
 					epoch: await dataDir.nextEpoch(),
 				}),
 			);
 			const own = Array.from({ length: 64 }, (_, index) => sid(`s${index}`)).filter(
-				(other) => ownerOf(partitionOf(other), 2) === 1,
+				(other) => new PartitionMap(2).workerOf(other) === 1,
 			);
 			expect(own.length).toBeGreaterThan(10);
 			const commits = Promise.all(own.map((other) => store.commit([putSession(other)])));

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
+import { PartitionMap } from "../../src/base/partitions.js";
 import { type DataDir, prepareDataDir } from "../../src/data-dir/data-dir.js";
 import { openLmdbStore } from "../../src/store/lmdb/store.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
@@ -28,7 +29,7 @@ async function open() {
 	return openLmdbStore({
 		dataDir: dataDir.path,
 		workerIndex: 0 as WorkerIndex,
-		workerCount: 1,
+		partitions: new PartitionMap(1),
 		durability: "process",
 		tombstones: 10,
 		epoch: await dataDir.nextEpoch(),

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
-import { ownerOf, partitionOf } from "../../src/base/partitions.js";
+import { PartitionMap } from "../../src/base/partitions.js";
 import { type DataDir, prepareDataDir } from "../../src/data-dir/data-dir.js";
 import { type LmdbStoreOptions, openLmdbStore } from "../../src/store/lmdb/store.js";
 import type { Store } from "../../src/store/store.js";
@@ -26,7 +26,7 @@ async function openStore(changes: Partial<LmdbStoreOptions> = {}): Promise<Store
 	const store = await openLmdbStore({
 		dataDir: dataDir.path,
 		workerIndex: 0 as WorkerIndex,
-		workerCount: 1,
+		partitions: new PartitionMap(1),
 		durability: "process",
 		tombstones: 5,
 		epoch: await dataDir.nextEpoch(),
@@ -48,9 +48,10 @@ describe("A new owner of a data dir", () => {
 		}
 		await first.close();
 		for (const workerCount of [3, 64, 1]) {
+			const partitions = new PartitionMap(workerCount);
 			for (let worker = 0; worker < workerCount; worker++) {
-				const store = await openStore({ workerIndex: worker as WorkerIndex, workerCount });
-				const own = ids.filter((id) => ownerOf(partitionOf(id), workerCount) === worker);
+				const store = await openStore({ workerIndex: worker as WorkerIndex, partitions });
+				const own = ids.filter((id) => partitions.workerOf(id) === worker);
 				expect(await liveIds(store)).toEqual([...own].sort());
 				for (const id of own) {
 					const index = ids.indexOf(id);
@@ -63,7 +64,7 @@ describe("A new owner of a data dir", () => {
 	});
 
 	it("refuses ids that belong to another worker", async () => {
-		const store = await openStore({ workerCount: 2 });
+		const store = await openStore({ partitions: new PartitionMap(2) });
 		const foreign = sid(`01${"0".repeat(30)}`);
 		await expect(store.session(foreign)).rejects.toMatchObject({ code: "internal" });
 		await expect(store.commit([putSession(foreign)])).rejects.toThrow(/belongs to worker 1/);

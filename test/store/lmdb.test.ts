@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
+import { PartitionMap } from "../../src/base/partitions.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
 import { openLmdbStore } from "../../src/store/lmdb/store.js";
 import { describeStore } from "./conformance.js";
@@ -22,7 +23,7 @@ for (const durability of ["process", "power"] as const) {
 		return openLmdbStore({
 			dataDir: path,
 			workerIndex: 0 as WorkerIndex,
-			workerCount: 1,
+			partitions: new PartitionMap(1),
 			durability,
 			tombstones,
 			epoch,

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
-import { PARTITION_COUNT } from "../../src/base/partitions.js";
+import { PARTITION_COUNT, PartitionMap } from "../../src/base/partitions.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
 import { openLmdbStore } from "../../src/store/lmdb/store.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
@@ -87,7 +87,7 @@ async function turnsLeft(dir: string, durability: Durability): Promise<number> {
 	const store = await openLmdbStore({
 		dataDir: dir,
 		workerIndex: 0 as WorkerIndex,
-		workerCount: PARTITION_COUNT,
+		partitions: new PartitionMap(PARTITION_COUNT),
 		durability,
 		tombstones: 10,
 		epoch: await dataDir.nextEpoch(),

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { WorkerIndex } from "../../src/base/ids.js";
+import { PartitionMap } from "../../src/base/partitions.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
 import { openLmdbStore } from "../../src/store/lmdb/store.js";
 import type { Store } from "../../src/store/store.js";
@@ -24,7 +25,7 @@ export async function createLmdbDir(tombstones = 100): Promise<LmdbDir> {
 			return openLmdbStore({
 				dataDir: path,
 				workerIndex: 0 as WorkerIndex,
-				workerCount: 1,
+				partitions: new PartitionMap(1),
 				durability: "process",
 				tombstones,
 				epoch: await dataDir.nextEpoch(),

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Client } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
+import { PartitionMap } from "../../src/base/partitions.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
 import { openLmdbStore } from "../../src/store/lmdb/store.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
@@ -27,7 +28,7 @@ beforeAll(async () => {
 		return openLmdbStore({
 			dataDir: join(dir, "data"),
 			workerIndex: 0 as WorkerIndex,
-			workerCount: 1,
+			partitions: new PartitionMap(1),
 			durability: "process",
 			tombstones: 100,
 			epoch,

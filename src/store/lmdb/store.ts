@@ -1,7 +1,7 @@
 // The durable store of one worker: finds the partition of an id. Opens what this worker owns and nothing else.
 import { RollpinError } from "../../base/errors.js";
 import type { Partition, SessionId, TurnId, WorkerIndex } from "../../base/ids.js";
-import { ownerOf, PARTITION_COUNT, partitionOf } from "../../base/partitions.js";
+import { type PartitionMap, partitionOf } from "../../base/partitions.js";
 import {
 	blobDirectory,
 	blobsDirectory,
@@ -38,7 +38,7 @@ export interface LmdbStoreOptions {
 	/** A directory that `prepareDataDir` has prepared. */
 	dataDir: string;
 	workerIndex: WorkerIndex;
-	workerCount: number;
+	partitions: PartitionMap;
 	/**
 	 * `process`: an acknowledged commit survives the death of any process; a power loss takes at most the last
 	 * moments, never a half commit. `power`: it is flushed before it is acknowledged.
@@ -83,8 +83,8 @@ class LmdbStore implements Store {
 	}
 
 	async open(): Promise<void> {
-		const { dataDir } = this.#options;
-		const own = this.#ownPartitions();
+		const { dataDir, partitions, workerIndex } = this.#options;
+		const own = partitions.partitionsOf(workerIndex);
 		const limit = checkDescriptors(own.length);
 		this.#packs = new OpenFiles(packsKeptOpen(own.length, limit));
 		try {
@@ -179,13 +179,6 @@ class LmdbStore implements Store {
 		await this.#packs.close();
 	}
 
-	#ownPartitions(): Partition[] {
-		const { workerIndex, workerCount } = this.#options;
-		return Array.from({ length: PARTITION_COUNT }, (_, index) => index as Partition).filter(
-			(partition) => ownerOf(partition, workerCount) === workerIndex,
-		);
-	}
-
 	async #openPartition(partition: Partition): Promise<void> {
 		const { dataDir, durability, epoch } = this.#options;
 		const refuse = (reason: string) => this.#options.onPartitionRefused?.(partition, reason);
@@ -222,7 +215,7 @@ class LmdbStore implements Store {
 		const partition = partitionOf(id);
 		const store = this.#partitions.get(partition);
 		if (store !== undefined) return store;
-		const owner = ownerOf(partition, this.#options.workerCount);
+		const owner = this.#options.partitions.ownerOf(partition);
 		if (owner === this.#options.workerIndex) throw partitionRefuses(partition);
 		throw new RollpinError(
 			"internal",
