@@ -1,6 +1,6 @@
 // The one error hierarchy: a stable code, its HTTP status, a message that names thing, rule and remedy.
 
-/** Every code a client can see, with the HTTP status it travels under (contract section 3). */
+/** Every code a client can see, with the HTTP status it travels under (docs/errors.md). */
 export const ERROR_STATUS = {
 	invalid_request: 400,
 	invalid_json: 400,

@@ -2,7 +2,7 @@
 declare const brand: unique symbol;
 type Branded<T, Name extends string> = T & { readonly [brand]: Name };
 
-/** 1-128 characters of `A-Z a-z 0-9 . _ -`, not starting with a dot (contract section 3). */
+/** 1-128 characters of `A-Z a-z 0-9 . _ -`, not starting with a dot. */
 export type SessionId = Branded<string, "SessionId">;
 /** 0-based sequence number of a turn inside its session, in commit order. Never reused. */
 export type TurnId = Branded<number, "TurnId">;

@@ -21,7 +21,7 @@ export interface Limits {
 	maxQueuePerSession: number;
 	maxInflightPerWorker: number;
 	maxInflightBytesPerWorker: number;
-	/** Turns of one tree-mode session (reference section 9.1: 1024). */
+	/** Turns of one tree-mode session (docs/reference.md, Trees: 1024). */
 	maxTreeNodes: number;
 }
 

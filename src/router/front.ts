@@ -9,7 +9,7 @@ import { MAX_HEADER_BYTES, newRequestId, readRequestHead } from "./request-head.
 import { MAX_TARGET_LENGTH } from "./route.js";
 import type { Router } from "./router.js";
 
-/** A head must be there by then (bad-input.md); the check runs each second, not at node's 30. */
+/** A head must be there by then (docs/api.md, Limits); the check runs each second, not at node's 30. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const CHECK_INTERVAL_MS = 1_000;
 /** Longer than what HTTP clients keep idle connections for (5 to 60 s): they must be the first to let go. */

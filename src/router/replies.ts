@@ -86,7 +86,7 @@ export function refuseRaw(socket: Socket, error: RollpinError, requestId: string
 	socket.once("close", () => clearTimeout(timer));
 }
 
-/** GET /health: from what the primary said last (contract section 3). */
+/** GET /health: from what the primary said last (docs/api.md). */
 export function healthOf(snapshot: ClusterSnapshot): { status: number; body: string } {
 	const ready = snapshot.workers.filter(({ state }) => state === "ready").length;
 	// While the only worker is replaced requests wait, they do not fail.

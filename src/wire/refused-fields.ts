@@ -95,6 +95,11 @@ export function refuseOverrides(overrides: JsonObject, rules: FieldRules): void 
 	}
 }
 
+/** Every field that some setting refuses, with the rule in words, for the docs. */
+export function refusedFieldRules(): Array<readonly [field: string, why: string]> {
+	return rulesFor({ r3: "off", samplingReplay: true }).map(([field, { why }]) => [field, why]);
+}
+
 function rulesFor({ r3, samplingReplay }: FieldRules): Array<readonly [string, Rule]> {
 	return [
 		...RULES,

@@ -24,10 +24,10 @@ type Shape =
 	| "object";
 
 /**
- * Fields a session may pin for all its turns (reference section 19, and the model). Nothing that changes what the
+ * Fields a session may pin for all its turns (docs/reference.md, Session overrides; and the model). Nothing that changes what the
  * conversation is: not messages, n, tools or stream.
  */
-const OVERRIDES: Readonly<Record<string, Shape>> = Object.assign(
+export const OVERRIDES: Readonly<Record<string, Shape>> = Object.assign(
 	Object.create(null) as Record<string, Shape>,
 	{
 		model: "string",

@@ -16,7 +16,7 @@ import { SessionLock } from "./lock.js";
 
 export type CloseReason = "deleted" | "expired";
 
-/** Text of the 404 for an id that was never seen, or is gone; pinned by clients (reference section 3). */
+/** Text of the 404 for an id that was never seen, or is gone; pinned by clients (docs/reference.md, Session errors). */
 export function goneError(id: string, reason: CloseReason | null, atS?: number): RollpinError {
 	const text = `session not found: session_id=${id}`;
 	if (reason === null) return new RollpinError("session_not_found", text);

@@ -54,7 +54,7 @@ export interface AttachDeps {
 	maxTreeNodes: number;
 }
 
-/** One way of relating requests to the forest of turns (contract section 5). */
+/** One way of relating requests to the forest of turns. */
 export interface PositionPolicy {
 	/** Whether the session's lock is held while the engine works. */
 	readonly exclusive: boolean;
@@ -69,7 +69,7 @@ export function headerOf(headers: ReadonlyMap<TurnId, TurnHeader>, turn: TurnId)
 }
 
 /**
- * Throws unless the family's template can append every one of these roles (reference section 8.1, 6). `developer` is
+ * Throws unless the family's template can append every one of these roles (docs/reference.md, Linear history). `developer` is
  * appended wherever `system` is, and wherever the template has its own place for it.
  */
 export function checkAppended(messages: RequestMessages, from: number, tito: Tito): void {

@@ -137,7 +137,7 @@ function childrenOf(turns: readonly TurnHeader[]): Map<TurnId | null, TurnId[]> 
 	return children;
 }
 
-/** `metadata.tree` of a read: every committed turn, and every leaf's path (reference section 9.5). */
+/** `metadata.tree` of a read: every committed turn, and every leaf's path (docs/reference.md, Trees). */
 export function describeTree(headers: Iterable<TurnHeader>): object {
 	const committed = [...headers]
 		.filter((header) => header.status === "committed")

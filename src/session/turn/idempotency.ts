@@ -1,4 +1,4 @@
-// Exactly-once turns: a repeated request is recognised by its key and the hash of its body (contract section 5).
+// Exactly-once turns: a repeated request is recognised by its key and the hash of its body (docs/api.md).
 import { createHash } from "node:crypto";
 import { RollpinError } from "../../base/errors.js";
 import type { TurnHeader } from "../../store/store.js";

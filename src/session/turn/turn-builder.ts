@@ -148,7 +148,7 @@ export function commitOps(
 		...drops,
 		{ op: "put_session", meta: next },
 	];
-	// At most one provisional record, always the last one (contract section 5).
+	// At most one provisional record, always the last one.
 	if (meta.provisional !== null) ops.push({ op: "drop_turn", session: meta.id, turn: meta.provisional });
 	return { ops, meta: next, headers: [...headers, built.header], dropped: meta.provisional };
 }
