@@ -132,6 +132,8 @@ function expectHonestEndings(room: Interleaving): void {
 				: /^(400 (history_mismatch|rollback_limit)|502 upstream_invalid|refused|client left|4(04|10) session_(deleted|expired|closed))$/,
 		);
 	}
+	// A session that closes takes no more turns, however long they waited for their write.
+	expect(room.turnWrites.late).toBe(0);
 	// A key stands for one answer among those that were given and stand.
 	for (const { ending, key } of room.chats) {
 		if (ending?.kind !== "repeat") continue;
@@ -221,4 +223,20 @@ describe("any order of chats, retries, repeats, disconnects, DELETE and deadline
 		);
 		expect(together).toBeGreaterThan(1);
 	}, 60_000);
+});
+
+it("writes no turn that waited for another one's write while its session was deleted (tree)", async () => {
+	const room = new Interleaving(treePolicy, 1_000_000);
+	for (const text of ["one", "two"]) room.begin([user(text)], "stop", null);
+	for (let left = 1_000; room.turnWrites.begun !== 1 || room.atEngine !== 0; left--) {
+		if (left === 0) throw new Error("the second chat never waited for the first one's write");
+		await room.settle();
+		if (room.turnWrites.begun !== 1 || room.atEngine !== 0) room.take(0);
+	}
+	room.delete();
+	await room.finish();
+	expect(room.maxAtEngine).toBe(2);
+	expect(room.turnWrites).toEqual({ begun: 1, late: 0 });
+	const closed = { kind: "none", why: "410 session_closed" };
+	expect(room.chats.map(({ ending }) => ending)).toEqual([closed, closed]);
 });

@@ -68,9 +68,12 @@ export class Interleaving {
 	readonly positioned: Chat[] = [];
 	/** Most requests that were at the engine together. */
 	maxAtEngine = 0;
+	/** Requests that are at the engine now. */
+	atEngine = 0;
+	/** Writes of turns that have begun, and those among them whose session was closing by then. */
+	turnWrites = { begun: 0, late: 0 };
 	/** Deletes and sweeps that have ended. */
 	closed: "deleted" | "expired" | null = null;
-	#atEngine = 0;
 	#nowMs = 0;
 	readonly #steps: Array<() => void> = [];
 	readonly #open = new Set<Promise<unknown>>();
@@ -80,7 +83,11 @@ export class Interleaving {
 
 	constructor(policy: PositionPolicy, hotBytesBudget: number) {
 		this.#policy = policy;
-		this.store = new SteppedStore(createMemoryStore({ tombstones: 10 }), () => this.step());
+		this.store = new SteppedStore(
+			createMemoryStore({ tombstones: 10 }),
+			() => this.step(),
+			(id) => this.#countTurnWrite(id),
+		);
 		const clock = this.#clock();
 		this.registry = new SessionRegistry(
 			this.store,
@@ -214,6 +221,13 @@ export class Interleaving {
 		return records && describeRecords(records);
 	}
 
+	#countTurnWrite(id: SessionId): void {
+		this.turnWrites.begun++;
+		for (const session of this.registry.values()) {
+			if (session.meta.id === id && session.closing !== null) this.turnWrites.late++;
+		}
+	}
+
 	#track(work: Promise<unknown>): void {
 		const tracked = work.finally(() => this.#open.delete(tracked));
 		this.#open.add(tracked);
@@ -270,14 +284,14 @@ export class Interleaving {
 	/** As a real engine client: it ends at once when it is cancelled. */
 	#engine(chat: Chat): Generate<GeneratedReply, string> {
 		return async (_prompt, signal) => {
-			this.maxAtEngine = Math.max(this.maxAtEngine, ++this.#atEngine);
+			this.maxAtEngine = Math.max(this.maxAtEngine, ++this.atEngine);
 			try {
 				await new Promise<void>((resolve, reject) => {
 					signal.addEventListener("abort", () => reject(signal.reason), { once: true });
 					void this.step().then(resolve);
 				});
 			} finally {
-				this.#atEngine--;
+				this.atEngine--;
 			}
 			if (chat.engine === "fail") throw new RollpinError("upstream_invalid", "unusable");
 			if (chat.engine === "refuse") return { kind: "refused", refusal: "no" };
@@ -386,10 +400,12 @@ function byteTito(step: () => Promise<void>): Tito {
 class SteppedStore implements Store {
 	readonly #store: Store;
 	readonly #step: () => Promise<void>;
+	readonly #onTurnWrite: (id: SessionId) => void;
 
-	constructor(store: Store, step: () => Promise<void>) {
+	constructor(store: Store, step: () => Promise<void>, onTurnWrite: (id: SessionId) => void) {
 		this.#store = store;
 		this.#step = step;
+		this.#onTurnWrite = onTurnWrite;
 	}
 
 	sessions(): AsyncIterable<SessionMeta> {
@@ -427,6 +443,7 @@ class SteppedStore implements Store {
 		return found;
 	}
 	async commit(ops: readonly StoreOp[]): Promise<void> {
+		for (const op of ops) if (op.op === "append_turn") this.#onTurnWrite(op.session);
 		await this.#step();
 		await this.#store.commit(ops);
 		await this.#step();
