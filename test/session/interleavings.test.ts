@@ -132,6 +132,8 @@ function expectHonestEndings(room: Interleaving): void {
 				: /^(400 (history_mismatch|rollback_limit)|502 upstream_invalid|refused|client left|4(04|10) session_(deleted|expired|closed))$/,
 		);
 	}
+	// Or no idle limit would ever run out, and no idle session's memory would be given back.
+	for (const session of room.registry.values()) expect(session.inflight).toBe(0);
 	// A session that closes takes no more turns, however long they waited for their write.
 	expect(room.turnWrites.late).toBe(0);
 	// A key stands for one answer among those that were given and stand.
@@ -239,4 +241,14 @@ it("writes no turn that waited for another one's write while its session was del
 	expect(room.turnWrites).toEqual({ begun: 1, late: 0 });
 	const closed = { kind: "none", why: "410 session_closed" };
 	expect(room.chats.map(({ ending }) => ending)).toEqual([closed, closed]);
+});
+
+it("makes no session for a first chat whose client left before there was one", async () => {
+	const room = new Interleaving(linearPolicy, 1_000_000);
+	room.begin([user("one")], "stop", null);
+	await room.settle();
+	room.chats[0]?.leave();
+	await room.finish();
+	expect(room.chats[0]?.ending).toEqual({ kind: "none", why: "client left" });
+	expect(await room.store.session(SESSION)).toBeUndefined();
 });
