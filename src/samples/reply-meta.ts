@@ -1,4 +1,5 @@
 // Reads from a stored engine reply what a sample needs of its `meta_info`. Pure; payloads are only located, never looked into.
+import { ownMember } from "../base/own-member.js";
 import { JsonNumber, type JsonValue } from "../json/value.js";
 import { type PayloadRef, type ReplyMeta, SampleError } from "./sample.js";
 
@@ -9,17 +10,15 @@ export interface StoredReply {
 	payloads: ReadonlyArray<PayloadRef & { offset: number }>;
 }
 
-type Plain = Readonly<Record<string, unknown>>;
-
 /** Stands in an emptied string, list or object, so that after parsing it tells which payload belongs there. */
 const MARK = "rollpin-payload:";
 
 /** @throws SampleError when a routing payload is no base64 string, or a sampling mask no list */
 export function readReplyMeta(stored: StoredReply): ReplyMeta {
-	const choices = member(JSON.parse(marked(stored)), "choices");
-	const meta = member(Array.isArray(choices) ? choices[0] : undefined, "meta_info");
+	const choices = ownMember(JSON.parse(marked(stored)), "choices");
+	const meta = ownMember(Array.isArray(choices) ? choices[0] : undefined, "meta_info");
 	const payload = (field: string, kind: string, markIn: (value: unknown) => unknown) => {
-		const value = member(meta, field);
+		const value = ownMember(meta, field);
 		if (value === undefined || value === null) return null;
 		const found = stored.payloads.find(({ index }) => markIn(value) === `${MARK}${index}`);
 		if (found === undefined) throw new SampleError(`meta_info.${field} is not a ${kind}`);
@@ -28,16 +27,16 @@ export function readReplyMeta(stored: StoredReply): ReplyMeta {
 	const text = (field: string) => payload(field, "base64 string", (value) => value);
 	const list = (field: string) =>
 		payload(field, "list", (value) => (Array.isArray(value) ? value[0] : undefined));
-	const version = member(meta, "weight_version");
+	const version = ownMember(meta, "weight_version");
 	return {
 		weightVersion: version === undefined || version === null ? undefined : jsonOf(version),
-		cachedTokens: count(member(meta, "cached_tokens")),
-		promptTokens: count(member(meta, "prompt_tokens")),
-		e2eLatencyS: finite(member(meta, "e2e_latency")),
+		cachedTokens: count(ownMember(meta, "cached_tokens")),
+		promptTokens: count(ownMember(meta, "prompt_tokens")),
+		e2eLatencyS: finite(ownMember(meta, "e2e_latency")),
 		routedExperts: text("routed_experts"),
 		indexerTopk: text("indexer_topk"),
 		samplingMask: list("output_token_sampling_mask"),
-		indexerLayers: finite(member(meta, "indexer_topk_num_layers")),
+		indexerLayers: finite(ownMember(meta, "indexer_topk_num_layers")),
 	};
 }
 
@@ -57,12 +56,6 @@ function mark(next: number | undefined, text: string): string {
 	if (next === 0x22) return text;
 	if (next === 0x5d) return `"${text}"`;
 	return next === 0x7d ? `"${text}":0` : "";
-}
-
-/** An own member only: a missing key must not be found on a prototype. */
-function member(value: unknown, key: string): unknown {
-	if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-	return (value as Plain)[key];
 }
 
 function finite(value: unknown): number | null {

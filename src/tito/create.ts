@@ -14,7 +14,7 @@ import { launchKwargs } from "./kwargs.js";
 import { MessageProbe, wordsOf } from "./message-probe.js";
 import { PromptRenderer } from "./renderer.js";
 import { resolveSegmentation, specialTokenTexts } from "./segmentation.js";
-import { writesOtherwise } from "./template-probe.js";
+import { INSTRUCTED_QUESTION, writeAlike } from "./template-probe.js";
 import type { TemplateKwargs, Tito } from "./tito.js";
 import type { ToolSchemaVersion } from "./tools.js";
 
@@ -80,7 +80,7 @@ function differsFromCheckpoint(
 	kwargs: TemplateKwargs,
 ): boolean {
 	if (family.prompts.kind === "checkpoint" || byTemplate === null) return false;
-	return writesOtherwise(renderer, byTemplate, kwargs);
+	return writeAlike(renderer, byTemplate, INSTRUCTED_QUESTION, kwargs) === false;
 }
 
 /** Names that the prompt format may ask a message for. */

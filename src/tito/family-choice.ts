@@ -1,14 +1,15 @@
 // Chooses the family of a checkpoint when nobody names one: by model type, checked against the template's own text.
 import { createHash } from "node:crypto";
-import { ConfigError, RollpinError } from "../base/errors.js";
+import { ConfigError } from "../base/errors.js";
 import { ChatTemplate } from "../jinja/template.js";
 import { parseJson } from "../json/parse.js";
-import type { JsonObject, JsonValue } from "../json/value.js";
+import type { JsonObject } from "../json/value.js";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.js";
 import { checkpointRenderer } from "./checkpoint-renderer.js";
 import { allFamilies, familyNamed } from "./families/registry.js";
 import type { Family } from "./family.js";
 import { PromptRenderer } from "./renderer.js";
+import { INSTRUCTED_QUESTION, promptOrNull, QUESTION, writeAlike } from "./template-probe.js";
 
 export interface FamilyChoice {
 	family: string;
@@ -52,19 +53,12 @@ const BY_TEMPLATE: Readonly<Record<string, string>> = {
 	"575fb74f54ed264df9047d0ecce3c98938aae953fb4f50356675706264cbb68a": "nemotron3",
 };
 
-const json = <T extends JsonValue>(text: string): T => parseJson(text) as T;
-/** No answer in them: what families write otherwise on purpose is the reasoning of answers. */
-const PLAIN = json<JsonObject[]>('[{"role":"user","content":"What is the weather in Graz?"}]');
-const INSTRUCTED = [...json<JsonObject[]>('[{"role":"system","content":"Be brief."}]'), ...PLAIN];
-const TOOLS = json<JsonValue[]>(
-	'[{"type":"function","function":{"name":"weather","description":"Of a city.","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}]',
-);
 const REASONING = "the-earlier-reasoning";
 const ANSWERED = [
-	...PLAIN,
-	...json<JsonObject[]>(
+	...QUESTION.messages,
+	...(parseJson(
 		`[{"role":"assistant","content":"Rain.","reasoning_content":"${REASONING}"},{"role":"user","content":"And in Linz?"}]`,
-	),
+	) as JsonObject[]),
 ];
 
 /**
@@ -122,29 +116,15 @@ function agrees(
 	if (prompts.kind !== "template") return false;
 	const family = new PromptRenderer(new ChatTemplate(prompts.template), specialTokens);
 	const kwargs: JsonObject = new Map(Object.entries(pinnedKwargs));
-	return [
-		{ messages: PLAIN, tools: undefined },
-		{ messages: INSTRUCTED, tools: TOOLS },
-	].every((conversation) => {
-		const input = { ...conversation, kwargs };
-		const written = rendered(() => family.prompt(input));
-		return written !== null && written === rendered(() => own.prompt(input));
-	});
+	return [QUESTION, INSTRUCTED_QUESTION].every((conversation) =>
+		writeAlike(family, own, conversation, kwargs),
+	);
 }
 
 /** The template forgets the reasoning of earlier answers, and the family's keeps it. */
 function mends(family: Family, checkpoint: Checkpoint, own: PromptRenderer): boolean {
 	if (checkpoint.chatTemplate?.includes("reasoning_content") !== true) return false;
 	const kwargs: JsonObject = new Map(Object.entries(family.pinnedKwargs));
-	const text = rendered(() => own.prompt({ messages: ANSWERED, tools: undefined, kwargs }));
+	const text = promptOrNull(own, { messages: ANSWERED, tools: undefined, kwargs });
 	return text !== null && !text.includes(REASONING) && agrees(family, checkpoint, own);
-}
-
-function rendered(render: () => string): string | null {
-	try {
-		return render();
-	} catch (error) {
-		if (error instanceof RollpinError) return null;
-		throw error;
-	}
 }

@@ -1,29 +1,47 @@
-// Whether a family's own template writes a plain conversation as the checkpoint's does. Renders two prompts, once.
+// Whether two prompt formats write plain conversations alike. Renders small conversations; keeps nothing.
 import { RollpinError } from "../base/errors.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import type { ConversationRenderer } from "./family.js";
-import type { TemplateKwargs } from "./tito.js";
+import type { PromptInput, TemplateKwargs } from "./tito.js";
+
+type Conversation = Pick<PromptInput, "messages" | "tools">;
+
+const json = <T extends JsonValue>(text: string): T => parseJson(text) as T;
 
 /** No answer in it: what families write otherwise on purpose is the reasoning of answers. */
-const MESSAGES = parseJson(
-	'[{"role":"system","content":"Be brief."},{"role":"user","content":"What is the weather in Graz?"}]',
-) as JsonObject[];
-const TOOLS = parseJson(
-	'[{"type":"function","function":{"name":"weather","description":"Of a city.","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}]',
-) as JsonValue[];
+export const QUESTION: Conversation = {
+	messages: json<JsonObject[]>('[{"role":"user","content":"What is the weather in Graz?"}]'),
+	tools: undefined,
+};
+/** The same with a system message and a tool. */
+export const INSTRUCTED_QUESTION: Conversation = {
+	messages: [...json<JsonObject[]>('[{"role":"system","content":"Be brief."}]'), ...QUESTION.messages],
+	tools: json<JsonValue[]>(
+		'[{"type":"function","function":{"name":"weather","description":"Of a city.","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}]',
+	),
+};
 
-/** False too when the checkpoint's template cannot render it. */
-export function writesOtherwise(
-	own: ConversationRenderer,
-	checkpoints: ConversationRenderer,
+/** Null when one of them cannot render it. */
+export function writeAlike(
+	one: Pick<ConversationRenderer, "prompt">,
+	other: Pick<ConversationRenderer, "prompt">,
+	conversation: Conversation,
 	kwargs: TemplateKwargs,
-): boolean {
-	const input = { messages: MESSAGES, tools: TOOLS, kwargs };
+): boolean | null {
+	const texts = [one, other].map((renderer) => promptOrNull(renderer, { ...conversation, kwargs }));
+	return texts.includes(null) ? null : texts[0] === texts[1];
+}
+
+/** The text of a first prompt; null when it is refused. */
+export function promptOrNull(
+	renderer: Pick<ConversationRenderer, "prompt">,
+	input: PromptInput,
+): string | null {
 	try {
-		return checkpoints.prompt(input) !== own.prompt(input);
+		return renderer.prompt(input);
 	} catch (error) {
-		if (error instanceof RollpinError) return false;
+		if (error instanceof RollpinError) return null;
 		throw error;
 	}
 }
