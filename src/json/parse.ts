@@ -1,5 +1,6 @@
 // Strict JSON text to lossless values and back. Number spelling and key order survive; NaN, BOM and bad UTF-8 don't pass.
 import { isUtf8 } from "node:buffer";
+import { isSpace } from "./characters.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "./value.js";
 
 /** What is wrong with a JSON text, and where. */
@@ -171,11 +172,7 @@ class Parser {
 	}
 
 	#space(): void {
-		for (;;) {
-			const code = this.#text.charCodeAt(this.#at);
-			if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
-			this.#at++;
-		}
+		while (isSpace(this.#text.charCodeAt(this.#at))) this.#at++;
 	}
 
 	#error(message: string): JsonSyntaxError {

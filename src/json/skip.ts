@@ -1,4 +1,5 @@
 // Owns walking over one strict RFC 8259 value in a buffer by offsets. Builds no value; UTF-8 is the caller's to check.
+import { isDigit, isHexDigit, isSimpleEscape, isSpace } from "./characters.js";
 import { JsonSyntaxError } from "./parse.js";
 import { plainStringEnd } from "./string-bytes.js";
 
@@ -10,7 +11,7 @@ export function skipSpace(bytes: Buffer, at: number): number {
 	let next = at;
 	for (;;) {
 		const byte = bytes[next];
-		if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return next;
+		if (!isSpace(byte)) return next;
 		next++;
 	}
 }
@@ -54,31 +55,6 @@ export function skipString(bytes: Buffer, at: number): number {
 		} else if (escaped !== undefined && isSimpleEscape(escaped)) next += 2;
 		else syntaxError(bytes, "bad escape in the string", next + 1);
 	}
-}
-
-export function isHexDigit(byte: number | undefined): boolean {
-	return (
-		byte !== undefined &&
-		((byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66))
-	);
-}
-
-/** One of `" \ / b f n r t`. */
-export function isSimpleEscape(byte: number): boolean {
-	return (
-		byte === QUOTE ||
-		byte === BACKSLASH ||
-		byte === 0x2f ||
-		byte === 0x62 ||
-		byte === 0x66 ||
-		byte === 0x6e ||
-		byte === 0x72 ||
-		byte === 0x74
-	);
-}
-
-function isDigit(byte: number | undefined): boolean {
-	return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
 /** The string whose quotes stand at `start` and `end - 1`, unescaped. */

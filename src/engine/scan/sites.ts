@@ -49,16 +49,15 @@ export function siteTable(parts: {
 
 /** The open containers of a document that is being walked, and what was found at known sites. */
 export class SiteStack {
-	/** Open containers. */
-	depth = 0;
 	/** Index of the choice that is or was walked last; -1 before the first. */
 	choice = -1;
 	/** Values of the root and of choice 0. */
 	readonly ranges = new Map<Site, ByteRange>();
 	/** A known key stood twice in one object. */
 	hasDuplicateKey = false;
-	// By depth: whether the container is a list, its site, and site and start of the value walked in it.
-	readonly #isArray: boolean[] = [];
+	/** Open containers. */
+	#depth = 0;
+	// By depth: the container's site, and site and start of the value walked in it.
 	readonly #containerSite: Site[] = [];
 	readonly #valueSite: Site[] = [ROOT];
 	readonly #valueStart: number[] = [0];
@@ -70,51 +69,51 @@ export class SiteStack {
 		this.#table = table;
 	}
 
-	get inArray(): boolean {
-		return this.#isArray[this.depth] === true;
-	}
-
 	/** Whether the next value stands at no site. */
 	get isPlain(): boolean {
-		return this.#valueSite[this.depth] === OTHER;
+		return this.#valueSite[this.#depth] === OTHER;
 	}
 
 	/** Whether the next key must be told to `endKey`. */
 	get wantsKey(): boolean {
-		return this.#table.members[this.#containerSite[this.depth] as Site] !== undefined;
+		return this.#table.members[this.#containerSite[this.#depth] as Site] !== undefined;
 	}
 
 	/** A value begins at this offset; returns its site. */
 	beginValue(offset: number): Site {
-		const site = this.#valueSite[this.depth] as Site;
+		const site = this.#valueSite[this.#depth] as Site;
 		if (site === OTHER) return site;
 		if (site === CHOICE) this.choice++;
-		this.#valueStart[this.depth] = offset;
+		this.#valueStart[this.#depth] = offset;
 		return site;
 	}
 
 	/** The value that began last on this depth ends before this offset. */
 	endValue(offset: number): void {
-		const site = this.#valueSite[this.depth] as Site;
-		if (site === OTHER || (this.choice > 0 && this.depth > 1)) return;
-		this.ranges.set(site, { start: this.#valueStart[this.depth] as number, end: offset });
+		const site = this.#valueSite[this.#depth] as Site;
+		if (site === OTHER || (this.choice > 0 && this.#depth > 1)) return;
+		this.ranges.set(site, { start: this.#valueStart[this.#depth] as number, end: offset });
 	}
 
 	/** The value of this site is a container and opens. */
-	open(site: Site, isArray: boolean): void {
-		const opened = this.#opened(site, isArray);
-		this.depth++;
-		this.#isArray[this.depth] = isArray;
-		this.#containerSite[this.depth] = opened;
-		this.#valueSite[this.depth] = opened === CHOICES ? CHOICE : OTHER;
+	open(site: Site, isList: boolean): void {
+		const opened = this.#opened(site, isList);
+		this.#depth++;
+		this.#containerSite[this.#depth] = opened;
+		this.#valueSite[this.#depth] = opened === CHOICES ? CHOICE : OTHER;
 		if (opened !== OTHER) this.#seen[opened] = 0;
+	}
+
+	/** The container that opened last closes. */
+	close(): void {
+		this.#depth--;
 	}
 
 	/** @param key the key's bytes between its quotes, as they are spelled */
 	endKey(key: Buffer): void {
-		const container = this.#containerSite[this.depth] as Site;
+		const container = this.#containerSite[this.#depth] as Site;
 		const site = key.length <= this.#table.longestRawKey ? this.#member(container, key) : OTHER;
-		this.#valueSite[this.depth] = site;
+		this.#valueSite[this.#depth] = site;
 		if (site === OTHER) return;
 		const bit = 1 << site;
 		const seen = this.#seen[container] as number;
@@ -123,9 +122,9 @@ export class SiteStack {
 	}
 
 	/** The site whose inside is walked: a container of the wrong kind (`choices` as an object) is like any other. */
-	#opened(site: Site, isArray: boolean): Site {
-		if (site === CHOICES) return isArray ? site : OTHER;
-		return !isArray && this.#table.members[site] !== undefined ? site : OTHER;
+	#opened(site: Site, isList: boolean): Site {
+		if (site === CHOICES) return isList ? site : OTHER;
+		return !isList && this.#table.members[site] !== undefined ? site : OTHER;
 	}
 
 	#member(container: Site, key: Buffer): Site {

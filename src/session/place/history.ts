@@ -1,4 +1,5 @@
 // How far a request repeats the stored messages. Compares bytes first, values only where bytes differ.
+import { isSpace } from "../../json/characters.js";
 import type { JsonObject } from "../../json/value.js";
 import { ownCopy, type PathState, type StoredMessage, valueOnce } from "../path/path-state.js";
 import type { RequestMessages } from "../path/request-messages.js";
@@ -46,10 +47,6 @@ function repeatedMessages(state: PathState, request: RequestMessages): number {
 	let at = last.content.length;
 	while (at < content.length && isSpace(content[at])) at++;
 	return at === content.length || content[at] === COMMA ? last.count : 0;
-}
-
-function isSpace(byte: number | undefined): boolean {
-	return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 /** Whether a message of the request from `index` on is an assistant's. */

@@ -1,4 +1,5 @@
 // Reads a request body: one JSON parse of the small part, a byte scan of the ids. Keeps unknown fields out of the way.
+import { isSpace } from "../../json/characters.js";
 import { JsonSyntaxError, parseJson } from "../../json/parse.js";
 import type { JsonObject } from "../../json/value.js";
 
@@ -45,10 +46,6 @@ const COMMA = 0x2c;
 /** Stands for the cut-out list while the rest is parsed; if it does not come back at top level, the cut was wrong. */
 const MARKER = "\u0001input_ids-cut\u0001";
 const MARKER_JSON = Buffer.from(JSON.stringify(MARKER));
-
-function isSpace(byte: number | undefined): boolean {
-	return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
 
 interface Cut {
 	/** Offset of `[`. */

@@ -1,5 +1,6 @@
 // The client's view of an engine reply: its bytes, the replay payloads' members taken out, the prompt ids put in. Pure.
 
+import { isSpace } from "../../json/characters.js";
 import { skipValue } from "../../json/skip.js";
 
 export interface ReplyPart {
@@ -117,8 +118,4 @@ function skipSpaceBack(bytes: Buffer, at: number): number {
 	let end = at;
 	while (isSpace(bytes[end - 1])) end--;
 	return end;
-}
-
-function isSpace(byte: number | undefined): boolean {
-	return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
