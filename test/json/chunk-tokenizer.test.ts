@@ -90,7 +90,8 @@ describe("ChunkTokenizer", () => {
 			fc.json({ maxDepth: 2 }).map((json) => ` ${json.replaceAll(",", " ,\n")}\t`),
 			fc.constantFrom(
 				'"\\u12',
-				'"\\u00g0"', '"\\u004"',
+				'"\\u00g0"',
+				'"\\u004"',
 				'"\\x"',
 				'"\\ud83d\\/\\b"',
 				"-",
