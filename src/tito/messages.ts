@@ -6,6 +6,12 @@ import { type Parts, partsOf } from "./content-parts.js";
 import { reasoningInFields } from "./message-texts.js";
 import { notRendered } from "./not-rendered.js";
 
+/** A message and what to call it in an error, such as `messages[3]`. */
+export interface NamedMessage {
+	message: JsonObject;
+	where: string;
+}
+
 /** What has to be known of a prompt format to write a message for it. */
 export interface MessageForm {
 	/** Whether a list of text parts is written as their text, in a message of that role. */

@@ -3,6 +3,7 @@
 import { compareText, str } from "../jinja/spelling.js";
 import { fromJson } from "../jinja/values.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";
+import type { NamedMessage } from "./messages.js";
 import { notRendered } from "./not-rendered.js";
 
 /** What a template is known to do with texts, so that a text written otherwise does not count as left out. */
@@ -18,12 +19,6 @@ export interface Spelling {
 	resultsInCallOrder: boolean;
 	/** Whether a message in that place is written: what a text of a few letters in the prompt does not prove. */
 	writes(role: string, calling: boolean, leading: boolean): boolean;
-}
-
-export interface Sought {
-	message: JsonObject;
-	/** What to call it in an error, such as `messages[3]`. */
-	where: string;
 }
 
 /** Longest text that is looked for in one piece: no comparison costs more than this for each character. */
@@ -49,7 +44,7 @@ const THOUGHT_BEGINS = /<(?:\w{1,20}:)?think(?:ing)?>|\[THINK\]/;
  */
 export function checkRendered(
 	text: string,
-	messages: readonly Sought[],
+	messages: readonly NamedMessage[],
 	spelling: Spelling,
 	leads: boolean,
 	lastCalls: JsonValue | undefined,
@@ -145,27 +140,27 @@ function* leaves(value: JsonValue, order: Spelling["calls"], depth: number): Gen
 
 /** The messages as the template puts them: results after a reply in the order of its calls, where it does that. */
 function inWrittenOrder(
-	messages: readonly Sought[],
+	messages: readonly NamedMessage[],
 	{ resultsInCallOrder }: Spelling,
 	lastCalls: JsonValue | undefined,
-): readonly Sought[] {
+): readonly NamedMessage[] {
 	if (!resultsInCallOrder) return messages;
-	const ordered: Sought[] = [];
-	let group: Sought[] = [];
+	const ordered: NamedMessage[] = [];
+	let group: NamedMessage[] = [];
 	let places = placesOf(lastCalls);
-	const place = ({ message }: Sought) => places.get(message.get("tool_call_id") ?? null) ?? places.size;
+	const place = ({ message }: NamedMessage) => places.get(message.get("tool_call_id") ?? null) ?? places.size;
 	const close = () => {
 		ordered.push(...group.sort((a, b) => place(a) - place(b)));
 		group = [];
 	};
-	for (const sought of messages) {
-		if (sought.message.get("role") === "tool") {
-			group.push(sought);
+	for (const named of messages) {
+		if (named.message.get("role") === "tool") {
+			group.push(named);
 			continue;
 		}
 		close();
-		ordered.push(sought);
-		if (sought.message.get("role") === "assistant") places = placesOf(sought.message.get("tool_calls"));
+		ordered.push(named);
+		if (named.message.get("role") === "assistant") places = placesOf(named.message.get("tool_calls"));
 	}
 	close();
 	return ordered;

@@ -7,8 +7,8 @@ import { fromJson, TemplateError, type Value } from "../jinja/values.js";
 import { writeJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
 import type { ConversationRenderer } from "./family.js";
-import { roleAs, shownMessage, stubToolCalls } from "./messages.js";
-import { checkRendered, type Sought } from "./rendered-text.js";
+import { type NamedMessage, roleAs, shownMessage, stubToolCalls } from "./messages.js";
+import { checkRendered } from "./rendered-text.js";
 import { TemplateForm } from "./template-form.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "./tito.js";
 import { type CanonicalTools, canonicalTools, type ToolSchemaVersion } from "./tools.js";
@@ -46,10 +46,10 @@ export class PromptRenderer implements ConversationRenderer {
 
 	/** Text of a whole conversation. @throws RollpinError `invalid_messages`, `not_rendered`, `invalid_request` */
 	prompt(input: PromptInput, addGenerationPrompt = true): string {
-		const sought = this.#sought(input.messages, "messages[", "]");
+		const named = this.#named(input.messages, "messages[", "]");
 		const { tools } = this.#tools(input.tools);
-		const text = this.#render(sought.map(asValue), tools, input.kwargs, addGenerationPrompt);
-		checkRendered(wellFormed(text, sought), sought, this.#form, true, undefined);
+		const text = this.#render(named.map(asValue), tools, input.kwargs, addGenerationPrompt);
+		checkRendered(wellFormed(text, named), named, this.#form, true, undefined);
 		return text;
 	}
 
@@ -70,7 +70,7 @@ export class PromptRenderer implements ConversationRenderer {
 		const base = dummyConversation(toolCalls);
 		const baseKey = `${key}\n${writeJson(input.kwargs)}\n${writeJson(toolCalls)}`;
 		const before = this.#bases.getOrMake(baseKey, () => this.#render(base, tools, input.kwargs, false));
-		const appended = this.#sought(input.appended, "appended message ", "");
+		const appended = this.#named(input.appended, "appended message ", "");
 		const after = this.#render([...base, ...appended.map(asValue)], tools, input.kwargs, true);
 		if (!after.startsWith(before))
 			throw new RollpinError(
@@ -86,7 +86,7 @@ export class PromptRenderer implements ConversationRenderer {
 		return roleAs(role, this.#form);
 	}
 
-	#sought(messages: readonly JsonObject[], before: string, after: string): Sought[] {
+	#named(messages: readonly JsonObject[], before: string, after: string): NamedMessage[] {
 		return messages.map((message, at) => {
 			const where = `${before}${at}${after}`;
 			return { message: this.#shown(message, where, false), where };
@@ -184,6 +184,6 @@ function dummyConversation(toolCalls: JsonValue[]): Value[] {
 	return [fromJson(system), fromJson(assistant)];
 }
 
-function asValue({ message }: Sought): Value {
+function asValue({ message }: NamedMessage): Value {
 	return fromJson(message);
 }

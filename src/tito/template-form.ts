@@ -73,7 +73,7 @@ export class TemplateForm implements MessageForm, Spelling {
 
 	get asciiOnly(): boolean {
 		return this.#once("ascii", () => {
-			const [shown] = places("tool", false, `${FIRST}é`);
+			const [shown] = probeConversations("tool", false, `${FIRST}é`);
 			const text = shown === undefined ? null : this.#renderWith(shown.messages, FIRST);
 			return text?.includes(`${FIRST}\\u00e9`) ?? false;
 		});
@@ -94,7 +94,7 @@ export class TemplateForm implements MessageForm, Spelling {
 	 */
 	writes(role: string, calling: boolean, leading: boolean): boolean {
 		return this.#once(`writes ${role} ${calling} ${leading}`, () => {
-			const [shown] = places(role, calling, FIRST).filter((place) => place.leading === leading);
+			const [shown] = probeConversations(role, calling, FIRST).filter((place) => place.leading === leading);
 			const text = shown === undefined ? null : this.#renderWith(shown.messages, FIRST);
 			// What is refused here is refused, with the template's own words, where it stands.
 			return text?.includes(FIRST) ?? true;
@@ -103,7 +103,7 @@ export class TemplateForm implements MessageForm, Spelling {
 
 	#probedLists(role: string, calling: boolean): boolean {
 		let reads = false;
-		for (const { messages, at } of places(role, calling, FIRST)) {
+		for (const { messages, at } of probeConversations(role, calling, FIRST)) {
 			const asText = this.#render(messages);
 			if (asText?.includes(FIRST) !== true) continue;
 			const list = (...texts: string[]) =>
@@ -121,14 +121,14 @@ export class TemplateForm implements MessageForm, Spelling {
 	 * for somebody else's.
 	 */
 	#probedRole(role: string): boolean {
-		const [first, ...others] = places(role, false, FIRST);
+		const [first, ...others] = probeConversations(role, false, FIRST);
 		if (first === undefined || this.#knownIn(first, role) !== true) return false;
 		// What the template refuses elsewhere is refused, with its own words, where it stands.
 		return others.every((place) => this.#knownIn(place, role) !== false);
 	}
 
 	/** Null when the template refuses it there. */
-	#knownIn({ messages, at }: Place, role: string): boolean | null {
+	#knownIn({ messages, at }: ProbeConversation, role: string): boolean | null {
 		const asked = (name: string) => this.#render(messages.with(at, new Map(messages[at]).set("role", name)));
 		const shown = asked(role);
 		if (shown === null) return null;
@@ -151,7 +151,7 @@ export class TemplateForm implements MessageForm, Spelling {
 	}
 }
 
-interface Place {
+interface ProbeConversation {
 	messages: JsonObject[];
 	/** Index of the message that is asked about. */
 	at: number;
@@ -159,7 +159,7 @@ interface Place {
 }
 
 /** Small conversations with a message of that role in every place where it can stand. */
-function places(role: string, calls: boolean, content: string): Place[] {
+function probeConversations(role: string, calls: boolean, content: string): ProbeConversation[] {
 	const message = role === "tool" ? result(content) : spoken(role, content);
 	if (calls) message.set("tool_calls", [call()]);
 	const first = (...after: JsonObject[]) => ({ messages: [message, ...after], at: 0, leading: true });

@@ -1,18 +1,16 @@
 // Refuses prompt text that has no UTF-8 form. Changes nothing.
 import { RollpinError } from "../base/errors.js";
-import type { JsonObject, JsonValue } from "../json/value.js";
+import type { JsonValue } from "../json/value.js";
+import type { NamedMessage } from "./messages.js";
 
 const LONE_SURROGATE = /\p{Cs}/u;
 
 /**
  * The text itself.
- * @param messages those it was rendered from, with what to call them in an error
+ * @param messages those it was rendered from
  * @throws RollpinError `invalid_messages` when it holds half of a surrogate pair, naming the message that has it
  */
-export function wellFormed(
-	text: string,
-	messages: readonly { message: JsonObject; where: string }[] = [],
-): string {
+export function wellFormed(text: string, messages: readonly NamedMessage[] = []): string {
 	if (!LONE_SURROGATE.test(text)) return text;
 	const holder = messages.find(({ message }) => holdsHalf(message));
 	throw new RollpinError(

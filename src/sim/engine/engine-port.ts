@@ -31,7 +31,7 @@ function refusal(error: unknown): Answer {
 }
 
 /** One request from its arrival to the end of its answer. */
-class Exchange {
+class ServedRequest {
 	readonly #state: SimState;
 	readonly #request: IncomingMessage;
 	readonly #response: ServerResponse;
@@ -190,6 +190,6 @@ export function engineListener(
 	state: SimState,
 ): (request: IncomingMessage, response: ServerResponse) => void {
 	return (request, response) => {
-		void new Exchange(state, request, response).serve();
+		void new ServedRequest(state, request, response).serve();
 	};
 }

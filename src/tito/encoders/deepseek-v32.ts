@@ -1,10 +1,10 @@
 // DeepSeek-V3.2's prompts, which its makers publish as code and not as a template. Pure text.
 import type { JsonObject } from "../../json/value.js";
+import type { NamedMessage } from "../messages.js";
 import { toolSectionV32 } from "./deepseek-v32-tools.js";
 import { ASSISTANT, END, THOUGHT, thinkingOpener, toolCallBlock, USER } from "./dsml.js";
 import {
 	optionalText,
-	type Placed,
 	refused,
 	requiredText,
 	roleOf,
@@ -26,7 +26,7 @@ const FORMAT: PromptFormat = {
 	kwargs: new Map([["reasoning_effort", [null, "none", "minimal", "low", "medium", "high", "xhigh", "max"]]]),
 	preamble: () => "",
 	texts: (messages, options, tools) =>
-		messages.map((placed, at) => text(placed, at, messages, options) + (at === 0 ? tools : "")),
+		messages.map((named, at) => text(named, at, messages, options) + (at === 0 ? tools : "")),
 	inWrittenOrder: (messages) => messages,
 	opensReply: new Set(["user", "developer", "tool"]),
 	separator: () => " ",
@@ -35,49 +35,54 @@ const FORMAT: PromptFormat = {
 
 export const deepseekV32Encoder = new EncodedConversation(FORMAT);
 
-function text(placed: Placed, at: number, messages: readonly Placed[], options: TurnOptions): string {
-	const role = roleOf(placed);
+function text(
+	named: NamedMessage,
+	at: number,
+	messages: readonly NamedMessage[],
+	options: TurnOptions,
+): string {
+	const role = roleOf(named);
 	const opener = at < messages.length - 1 || options.addGenerationPrompt;
 	const thinking = thinkingOpener(options.thinking);
 	switch (role) {
 		case "system":
-			return optionalText(placed, "content");
+			return optionalText(named, "content");
 		case "user":
-			return USER + requiredText(placed, "content") + (opener ? ASSISTANT + thinking : "");
+			return USER + requiredText(named, "content") + (opener ? ASSISTANT + thinking : "");
 		case "developer":
-			return USER + developerText(placed) + (opener ? ASSISTANT + thinking : "");
+			return USER + developerText(named) + (opener ? ASSISTANT + thinking : "");
 		case "assistant":
-			return reply(placed, options.thinking);
+			return reply(named, options.thinking);
 		case "tool": {
 			const { order, of } = resultPlace(at, messages);
 			const start = order === 1 ? "\n\n<function_results>" : "";
-			const result = `${start}\n<result>${requiredText(placed, "content")}</result>`;
+			const result = `${start}\n<result>${requiredText(named, "content")}</result>`;
 			if (order < of) return result;
 			return `${result}\n</function_results>${opener ? `\n\n${thinking}` : ""}`;
 		}
 		default:
-			throw unknownRole(placed, role, "DeepSeek-V3.2");
+			throw unknownRole(named, role, "DeepSeek-V3.2");
 	}
 }
 
-function developerText(placed: Placed): string {
-	const content = requiredText(placed, "content");
-	if (content === "") throw refused(`${placed.where}.content`, "is empty", "leave the message out");
+function developerText(named: NamedMessage): string {
+	const content = requiredText(named, "content");
+	if (content === "") throw refused(`${named.where}.content`, "is empty", "leave the message out");
 	return `\n\n# The user's message is: ${content}`;
 }
 
-function reply(placed: Placed, thinking: boolean): string {
-	const reasoning = optionalText(placed, "reasoning_content");
-	const calls = toolCallBlock(toolCallsOf(placed), "function_calls", parsedArguments);
-	return (thinking ? reasoning + THOUGHT : "") + optionalText(placed, "content") + calls + END;
+function reply(named: NamedMessage, thinking: boolean): string {
+	const reasoning = optionalText(named, "reasoning_content");
+	const calls = toolCallBlock(toolCallsOf(named), "function_calls", parsedArguments);
+	return (thinking ? reasoning + THOUGHT : "") + optionalText(named, "content") + calls + END;
 }
 
 /** Which of its reply's results a tool message is, from 1, and how many calls the reply made. */
-function resultPlace(at: number, messages: readonly Placed[]): { order: number; of: number } {
+function resultPlace(at: number, messages: readonly NamedMessage[]): { order: number; of: number } {
 	let before = at - 1;
 	while (messages[before]?.message.get("role") === "tool") before--;
 	const answered = messages[before];
-	const { where } = messages[at] as Placed;
+	const { where } = messages[at] as NamedMessage;
 	if (answered?.message.get("role") !== "assistant")
 		throw refused(where, "is a tool result with no reply before it", "send it after the reply that called");
 	const calls = answered.message.get("tool_calls");

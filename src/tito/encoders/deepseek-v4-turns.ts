@@ -1,19 +1,20 @@
 // DeepSeek-V4 knows no tool role: tool results and user texts beside each other make one user turn. Pure.
-import { type Placed, requiredText, roleOf, toolCallsOf } from "./fields.js";
+import type { NamedMessage } from "../messages.js";
+import { requiredText, roleOf, toolCallsOf } from "./fields.js";
 
 /** A message that stands for itself, or what a user and tools said between two other messages. */
-export type Turn = { placed: Placed } | { parts: Part[] };
+export type Turn = { named: NamedMessage } | { parts: Part[] };
 
 /** Result of a tool, or text of a user. */
 interface Part {
-	placed: Placed;
+	named: NamedMessage;
 	text: string;
 	/** The call that a result answers; null for a user's text. */
 	callId: string | null;
 }
 
 /** Folds neighbouring inputs; the results among them take their places in the order in which they were called. */
-export function foldInputs(messages: readonly Placed[]): Turn[] {
+export function foldInputs(messages: readonly NamedMessage[]): Turn[] {
 	const turns: Turn[] = [];
 	let open: Part[] = [];
 	let callOrder: ReadonlyMap<string, number> = new Map();
@@ -21,15 +22,15 @@ export function foldInputs(messages: readonly Placed[]): Turn[] {
 		if (open.length > 0) turns.push({ parts: inCallOrder(open, callOrder) });
 		open = [];
 	};
-	for (const placed of messages) {
-		const role = roleOf(placed);
-		if (role === "user") open.push({ placed, text: requiredText(placed, "content"), callId: null });
-		else if (role === "tool") open.push(resultPart(placed));
+	for (const named of messages) {
+		const role = roleOf(named);
+		if (role === "user") open.push({ named, text: requiredText(named, "content"), callId: null });
+		else if (role === "tool") open.push(resultPart(named));
 		else {
 			close();
 			if (role === "assistant")
-				callOrder = new Map(toolCallsOf(placed).flatMap(({ id }, at) => (id === "" ? [] : [[id, at]])));
-			turns.push({ placed });
+				callOrder = new Map(toolCallsOf(named).flatMap(({ id }, at) => (id === "" ? [] : [[id, at]])));
+			turns.push({ named });
 		}
 	}
 	close();
@@ -44,11 +45,11 @@ function inCallOrder(parts: readonly Part[], callOrder: ReadonlyMap<string, numb
 	return parts.map((part) => (part.callId === null ? part : (results[at++] as Part)));
 }
 
-function resultPart(placed: Placed): Part {
-	const callId = placed.message.get("tool_call_id");
-	const text = requiredText(placed, "content");
+function resultPart(named: NamedMessage): Part {
+	const callId = named.message.get("tool_call_id");
+	const text = requiredText(named, "content");
 	return {
-		placed,
+		named,
 		text: `<tool_result>${text}</tool_result>`,
 		callId: typeof callId === "string" ? callId : "",
 	};

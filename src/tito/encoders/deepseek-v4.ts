@@ -1,11 +1,11 @@
 // DeepSeek-V4's prompts, which its makers publish as code and not as a template. Pure text.
 import type { JsonObject, JsonValue } from "../../json/value.js";
+import type { NamedMessage } from "../messages.js";
 import { HIGHEST_EFFORT_V4, toolSectionV4 } from "./deepseek-v4-tools.js";
 import { foldInputs, type Turn } from "./deepseek-v4-turns.js";
 import { ASSISTANT, END, THOUGHT, thinkingOpener, toolCallBlock, USER } from "./dsml.js";
 import {
 	optionalText,
-	type Placed,
 	refused,
 	requiredText,
 	roleOf,
@@ -31,7 +31,7 @@ const FORMAT: PromptFormat = {
 	},
 	inWrittenOrder: (messages) =>
 		foldInputs(messages).flatMap((turn) =>
-			"parts" in turn ? turn.parts.map(({ placed }) => placed) : turn.placed,
+			"parts" in turn ? turn.parts.map(({ named }) => named) : turn.named,
 		),
 	opensReply: new Set(["user", "developer", "tool"]),
 	separator: (role) => (role === "tool" ? "\n\n" : " "),
@@ -45,32 +45,32 @@ const REPLIES = new Set(["assistant", "latest_reminder"]);
 
 function text(turn: Turn, next: Turn | undefined, { thinking, addGenerationPrompt }: TurnOptions): string {
 	const answered =
-		next === undefined ? addGenerationPrompt : "placed" in next && REPLIES.has(roleOf(next.placed));
+		next === undefined ? addGenerationPrompt : "named" in next && REPLIES.has(roleOf(next.named));
 	const opener = answered ? ASSISTANT + thinkingOpener(thinking) : "";
 	if ("parts" in turn) return USER + turn.parts.map((part) => part.text).join("\n\n") + opener;
-	const { placed } = turn;
-	const role = roleOf(placed);
+	const { named } = turn;
+	const role = roleOf(named);
 	switch (role) {
 		case "system":
-			return optionalText(placed, "content");
+			return optionalText(named, "content");
 		case "developer": {
-			const content = requiredText(placed, "content");
-			if (content === "") throw refused(`${placed.where}.content`, "is empty", "leave the message out");
+			const content = requiredText(named, "content");
+			if (content === "") throw refused(`${named.where}.content`, "is empty", "leave the message out");
 			return USER + content + opener;
 		}
 		case "latest_reminder":
-			return `<｜latest_reminder｜>${requiredText(placed, "content")}`;
+			return `<｜latest_reminder｜>${requiredText(named, "content")}`;
 		case "assistant":
-			return reply(placed, thinking);
+			return reply(named, thinking);
 		default:
-			throw unknownRole(placed, role, "DeepSeek-V4");
+			throw unknownRole(named, role, "DeepSeek-V4");
 	}
 }
 
-function reply(placed: Placed, thinking: boolean): string {
-	const reasoning = optionalText(placed, "reasoning_content");
-	const calls = toolCallBlock(toolCallsOf(placed), "tool_calls", parsedArguments);
-	return (thinking ? reasoning + THOUGHT : "") + optionalText(placed, "content") + calls + END;
+function reply(named: NamedMessage, thinking: boolean): string {
+	const reasoning = optionalText(named, "reasoning_content");
+	const calls = toolCallBlock(toolCallsOf(named), "tool_calls", parsedArguments);
+	return (thinking ? reasoning + THOUGHT : "") + optionalText(named, "content") + calls + END;
 }
 
 /** Text that is not JSON becomes one parameter as it is: the format's own way with what a model may sample. */

@@ -1,13 +1,8 @@
 // Reads the fields of a message for an encoder and refuses what its format has no text for. Never edits a message.
 import { RollpinError } from "../../base/errors.js";
-import type { JsonObject, JsonValue } from "../../json/value.js";
+import type { JsonValue } from "../../json/value.js";
+import type { NamedMessage } from "../messages.js";
 import { notRendered } from "../not-rendered.js";
-
-/** A message and what to call it in an error, such as `messages[3]`. */
-export interface Placed {
-	message: JsonObject;
-	where: string;
-}
 
 /** Fields of the published formats that no chat client sends; rendering as if they were absent would be untrue. */
 const UNSUPPORTED = ["tools", "response_format", "task", "wo_eos"];
@@ -23,7 +18,7 @@ export const MESSAGE_FIELDS = [
 ] as const;
 
 /** The role. @throws RollpinError `invalid_messages` for fields that only the model's maker uses */
-export function roleOf({ message, where }: Placed): string {
+export function roleOf({ message, where }: NamedMessage): string {
 	for (const name of UNSUPPORTED) {
 		const value = message.get(name) ?? null;
 		if (value !== null && value !== false)
@@ -35,15 +30,15 @@ export function roleOf({ message, where }: Placed): string {
 }
 
 /** @throws RollpinError `invalid_messages` for anything but a string */
-export function requiredText({ message, where }: Placed, name: string): string {
+export function requiredText({ message, where }: NamedMessage, name: string): string {
 	const value = message.get(name);
 	if (typeof value === "string") return value;
 	throw refused(`${where}.${name}`, "is not a string", "send the whole text as one string");
 }
 
 /** "" where the field is null or missing. @throws RollpinError `invalid_messages` for anything else but a string */
-export function optionalText(placed: Placed, name: string): string {
-	return (placed.message.get(name) ?? null) === null ? "" : requiredText(placed, name);
+export function optionalText(named: NamedMessage, name: string): string {
+	return (named.message.get(name) ?? null) === null ? "" : requiredText(named, name);
 }
 
 export interface ToolCall {
@@ -56,7 +51,7 @@ export interface ToolCall {
 }
 
 /** @throws RollpinError `invalid_messages` for calls that lack a name or arguments */
-export function toolCallsOf({ message, where }: Placed): ToolCall[] {
+export function toolCallsOf({ message, where }: NamedMessage): ToolCall[] {
 	const calls = message.get("tool_calls") ?? null;
 	if (calls === null) return [];
 	if (!Array.isArray(calls))
@@ -82,7 +77,7 @@ export function refused(param: string, what: string, remedy: string, cause?: unk
 	return new RollpinError("invalid_messages", `${param} ${what}; ${remedy}`, { param, cause });
 }
 
-export function unknownRole({ where }: Placed, role: string, model: string): RollpinError {
+export function unknownRole({ where }: NamedMessage, role: string, model: string): RollpinError {
 	return notRendered(
 		`${where}.role`,
 		`is ${JSON.stringify(role)}, which ${model} has no text for; send a role the model knows`,

@@ -4,13 +4,13 @@ import { jsonText } from "../../jinja/spelling.js";
 import { writeJson } from "../../json/parse.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
 import type { ConversationEncoder, ConversationRenderer } from "../family.js";
-import { type MessageForm, roleAs, shownMessage } from "../messages.js";
+import { type MessageForm, type NamedMessage, roleAs, shownMessage } from "../messages.js";
 import { checkRendered, type Spelling } from "../rendered-text.js";
 import type { PromptInput, SuffixInput, TemplateKwargs } from "../tito.js";
 import { canonicalTools, type ToolSchemaVersion } from "../tools.js";
 import { wellFormed } from "../well-formed.js";
 import { ASSISTANT, BEGIN, thinkingOpener } from "./dsml.js";
-import { MESSAGE_FIELDS, type Placed } from "./fields.js";
+import { MESSAGE_FIELDS } from "./fields.js";
 
 export interface TurnOptions {
 	thinking: boolean;
@@ -29,11 +29,11 @@ export interface PromptFormat {
 	 * Texts of the messages, in order, that make the conversation when joined. `tools` is the section after the
 	 * first message, which is then a system message.
 	 */
-	texts(messages: readonly Placed[], options: TurnOptions, tools: string): string[];
+	texts(messages: readonly NamedMessage[], options: TurnOptions, tools: string): string[];
 	/** Roles after whose message the format itself opens the reply. */
 	opensReply: ReadonlySet<string>;
 	/** The messages in the order in which `texts` puts their contents. */
-	inWrittenOrder(messages: readonly Placed[]): readonly Placed[];
+	inWrittenOrder(messages: readonly NamedMessage[]): readonly NamedMessage[];
 	/** What stands between the texts of parts of one message. */
 	separator(role: string): string;
 	/** Arguments of a call that are not JSON. */
@@ -81,8 +81,8 @@ export class EncodedConversation implements ConversationEncoder {
 	}
 
 	prompt(input: PromptInput, addGenerationPrompt = true): string {
-		const { text, placed } = this.#conversation(input, addGenerationPrompt, false);
-		checkRendered(text, this.#format.inWrittenOrder(placed), SPELLING, true, undefined);
+		const { text, named } = this.#conversation(input, addGenerationPrompt, false);
+		checkRendered(text, this.#format.inWrittenOrder(named), SPELLING, true, undefined);
 		return text;
 	}
 
@@ -94,17 +94,17 @@ export class EncodedConversation implements ConversationEncoder {
 		{ messages, tools, kwargs }: PromptInput,
 		addGenerationPrompt: boolean,
 		lenient: boolean,
-	): { text: string; placed: readonly Placed[] } {
+	): { text: string; named: readonly NamedMessage[] } {
 		const thinking = this.#thinking(kwargs);
-		const placed = messages.map((message, at) => this.#placed(message, `messages[${at}]`, lenient));
+		const named = messages.map((message, at) => this.#named(message, `messages[${at}]`, lenient));
 		const schemas = toolSchemas(tools, this.#toolSchemaVersion);
-		if (schemas.length > 0 && messages[0]?.get("role") !== "system") placed.unshift(emptySystem());
+		if (schemas.length > 0 && messages[0]?.get("role") !== "system") named.unshift(emptySystem());
 		const section = schemas.length > 0 ? `\n\n${this.#format.toolSection(schemas.join("\n"))}` : "";
-		const texts = this.#format.texts(placed, { thinking, addGenerationPrompt }, section);
+		const texts = this.#format.texts(named, { thinking, addGenerationPrompt }, section);
 		const begin = kwargs.get("add_default_bos_token") === false ? "" : BEGIN;
-		const opener = addGenerationPrompt ? this.#opener(placed.at(-1), thinking) : "";
+		const opener = addGenerationPrompt ? this.#opener(named.at(-1), thinking) : "";
 		const text = begin + this.#format.preamble(kwargs, thinking) + texts.join("") + opener;
-		return { text: wellFormed(text, placed), placed };
+		return { text: wellFormed(text, named), named };
 	}
 
 	/**
@@ -114,10 +114,10 @@ export class EncodedConversation implements ConversationEncoder {
 	suffix({ lastAssistant, appended, tools, kwargs }: SuffixInput): string {
 		const thinking = this.#thinking(kwargs);
 		toolSchemas(tools, this.#toolSchemaVersion);
-		const placed = appended.map((message, at) => this.#placed(message, `appended message ${at}`, false));
-		const conversation = [standIn(lastAssistant), ...placed];
+		const named = appended.map((message, at) => this.#named(message, `appended message ${at}`, false));
+		const conversation = [standIn(lastAssistant), ...named];
 		const [, ...texts] = this.#format.texts(conversation, { thinking, addGenerationPrompt: true }, "");
-		const text = wellFormed(texts.join("") + this.#opener(conversation.at(-1), thinking), placed);
+		const text = wellFormed(texts.join("") + this.#opener(conversation.at(-1), thinking), named);
 		const [, ...written] = this.#format.inWrittenOrder(conversation);
 		checkRendered(text, written, SPELLING, false, undefined);
 		return text;
@@ -127,12 +127,12 @@ export class EncodedConversation implements ConversationEncoder {
 		return roleAs(role, this.#form);
 	}
 
-	#placed(message: JsonObject, where: string, lenient: boolean): Placed {
+	#named(message: JsonObject, where: string, lenient: boolean): NamedMessage {
 		return { message: shownMessage(message, where, this.#form, lenient), where };
 	}
 
 	/** The published code opens a reply after a user or a result only: after any other message it is opened here. */
-	#opener(last: Placed | undefined, thinking: boolean): string {
+	#opener(last: NamedMessage | undefined, thinking: boolean): string {
 		const role = last?.message.get("role");
 		return typeof role !== "string" || this.#format.opensReply.has(role)
 			? ""
@@ -170,7 +170,7 @@ function toolSchemas(tools: readonly JsonValue[] | undefined, version: ToolSchem
 	return (canonicalTools(tools, version)?.bare ?? []).map((described) => jsonText(described));
 }
 
-function emptySystem(): Placed {
+function emptySystem(): NamedMessage {
 	return { message: systemMessage(), where: "the system message" };
 }
 
@@ -182,7 +182,7 @@ function systemMessage(): JsonObject {
 }
 
 /** The stored reply without its texts and arguments, which may be anything a model samples. */
-function standIn(stored: JsonObject): Placed {
+function standIn(stored: JsonObject): NamedMessage {
 	const calls = stored.get("tool_calls");
 	const message: JsonObject = new Map<string, JsonValue>([
 		["role", "assistant"],
