@@ -78,3 +78,11 @@ it("the block reader tells language, mark, reason and line", () => {
 		{ line: 12, language: "python", mark: "", reason: "", text: "2" },
 	]);
 });
+
+it("CONTRIBUTING.md names only files that are there", () => {
+	const named = [...page("CONTRIBUTING.md").matchAll(/`((?:src|test|docs)\/[\w./-]+\.\w+)`/g)].map(
+		([, path = ""]) => path,
+	);
+	expect(named.length).toBeGreaterThan(30);
+	expect(named.filter((path) => !existsSync(join(REPOSITORY, path)))).toEqual([]);
+});
