@@ -1,7 +1,9 @@
 // Every message between the primary and its children. docs/internals.md carries the same table.
+
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { Heartbeat } from "../telemetry/heartbeat.js";
 import type { WorkerFigures } from "../telemetry/heartbeat-fields.js";
+import type { WorkerAddress } from "./worker-address.js";
 
 export type ChildRole = "router" | "worker" | "sim";
 
@@ -14,7 +16,8 @@ export interface WorkerStatus {
 	/** A planned successor is on its way: requests for it wait instead of failing. */
 	replacing: boolean;
 	/** Unix socket path the router relays to; null until ready. */
-	socketPath: string | null;
+	/** Null unless it takes requests. */
+	address: WorkerAddress | null;
 	/** The last heartbeat as it was logged, or null. */
 	heartbeat: Heartbeat | null;
 }
@@ -39,8 +42,8 @@ export interface ClusterSnapshot {
 export type FromChild =
 	/** The child listens for messages; the primary answers with `start`. */
 	| { type: "hello"; role: ChildRole }
-	/** It can do its work now. Workers give their socket path, the simulated engine its URL. */
-	| { type: "ready"; socketPath?: string; url?: string; controlUrl?: string }
+	/** It can do its work now. Workers give their address, the simulated engine its URL. */
+	| { type: "ready"; address?: WorkerAddress; url?: string; controlUrl?: string }
 	/** It cannot start; `message` is one line for the operator. The child exits right after. */
 	| { type: "failed"; message: string; exitCode: 1 | 2 }
 	| { type: "stats"; stats: WorkerFigures }
@@ -64,7 +67,8 @@ export type ToChild =
 			index: number;
 			epoch: number;
 			storeEpoch: number;
-			socketPath: string;
+			/** It listens there. */
+			address: WorkerAddress;
 			config: ClusterConfig;
 	  }
 	/** `socketPath`: the router listens there too, so that its HTTP server is a listening one; clients come by handle. */

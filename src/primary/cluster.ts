@@ -74,7 +74,7 @@ export class Cluster {
 						index,
 						epoch,
 						storeEpoch: await parts.nextStoreEpoch(),
-						socketPath: sockets.path("w", index, epoch),
+						address: { kind: "socket", path: sockets.path("w", index, epoch) },
 						config: this.#childConfig(),
 					}),
 				}),
@@ -193,7 +193,7 @@ export class Cluster {
 			pid: slot.pid,
 			epoch: slot.epoch,
 			replacing: slot.replacing,
-			socketPath: ready ? this.#parts.sockets.path("w", slot.index, slot.epoch) : null,
+			address: ready ? { kind: "socket", path: this.#parts.sockets.path("w", slot.index, slot.epoch) } : null,
 			heartbeat: heartbeat === null ? null : { ...heartbeat },
 		};
 	}

@@ -72,10 +72,10 @@ export function unavailable(message: string): RollpinError {
 }
 
 function targetOf(worker: WorkerStatus, load: WorkerLoad, internalHeaders = ""): RelayTarget | RollpinError {
-	const { index, socketPath } = worker;
-	if (socketPath === null) return unavailable(`worker ${index} is not ready`);
+	const { index, address } = worker;
+	if (address === null) return unavailable(`worker ${index} is not ready`);
 	if ((load.inflight[index] ?? 0) >= load.maxInflight) {
 		return unavailable(`worker ${index} has too many requests running`);
 	}
-	return { worker: index, socketPath, internalHeaders };
+	return { worker: index, address, internalHeaders };
 }

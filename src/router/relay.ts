@@ -1,6 +1,8 @@
 // One relayed request: its bytes to a worker, the reply's bytes back, and what the client is told when either side fails.
+
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
+import type { WorkerAddress } from "../ipc/worker-address.js";
 import { refuse } from "./replies.js";
 import type { ReplyHead } from "./reply-parser.js";
 import { ReplyWriter } from "./reply-writer.js";
@@ -10,7 +12,7 @@ import type { ReplyListener, WorkerConnection, WorkerPool } from "./worker-pool.
 
 export interface RelayTarget {
 	worker: number;
-	socketPath: string;
+	address: WorkerAddress;
 	/** Internal headers for the worker, `name: value\r\n` each. */
 	internalHeaders: string;
 }
@@ -48,7 +50,7 @@ export class Relay implements ReplyListener, UploadOwner {
 		this.#target = target;
 		this.#watch = watch;
 		this.#reply = new ReplyWriter(res);
-		this.#connection = pool.acquire(target.socketPath);
+		this.#connection = pool.acquire(target.address);
 		this.#connection.begin(this, req.method === "HEAD");
 		res.on("close", () => this.#clientClosed());
 		res.on("drain", () => {

@@ -5,6 +5,7 @@ import { PartitionMap } from "../base/partitions.js";
 import type { PathOf } from "../base/paths.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
+import { addressKey } from "../ipc/worker-address.js";
 import type { Logger } from "../telemetry/logger.js";
 import { type Authorize, createAuthorize } from "./auth.js";
 import { chooseWorker, unavailable, type WorkerRoute } from "./choose-worker.js";
@@ -72,7 +73,9 @@ export class Router {
 		this.#snapshot = snapshot;
 		// A worker that drains waits for its connections to close.
 		const serving = snapshot.workers.filter(({ state }) => state === "ready" && !this.#draining);
-		this.#pool.retain(new Set(serving.flatMap(({ socketPath }) => socketPath ?? [])));
+		this.#pool.retain(
+			new Set(serving.flatMap(({ address }) => (address === null ? [] : addressKey(address)))),
+		);
 		for (const worker of snapshot.workers) {
 			this.#tellQuiet(worker);
 			if (!worker.replacing) this.#held.release(worker.index);

@@ -1,5 +1,7 @@
-// Kept-alive connections to the workers' unix sockets, one request at a time on each. Knows no request's meaning.
+// Kept-alive connections to the workers, one request at a time on each. Knows no request's meaning.
+
 import { connect, type Socket } from "node:net";
+import { addressKey, netOptions, type WorkerAddress } from "../ipc/worker-address.js";
 import { type ReplyHead, ReplyParser } from "./reply-parser.js";
 
 /** What one request hears of its reply. `failed` or `end` comes last, exactly once. */
@@ -30,9 +32,9 @@ export class WorkerConnection {
 	#connected = false;
 	#error: NodeJS.ErrnoException | null = null;
 
-	constructor(socketPath: string, release: (connection: WorkerConnection) => void, closed: () => void) {
+	constructor(address: WorkerAddress, release: (connection: WorkerConnection) => void, closed: () => void) {
 		this.#release = release;
-		this.#socket = connect({ path: socketPath });
+		this.#socket = connect(netOptions(address));
 		this.#socket.on("connect", () => {
 			this.#connected = true;
 		});
@@ -124,38 +126,40 @@ export class WorkerConnection {
 }
 
 export class WorkerPool {
+	/** By the address's key. */
 	readonly #idle = new Map<string, WorkerConnection[]>();
-	/** Sockets whose connections are worth keeping; null until the first `retain`. */
+	/** Keys of addresses whose connections are worth keeping; null until the first `retain`. */
 	#wanted: ReadonlySet<string> | null = null;
 	readonly #sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
 
-	/** A connection to a worker's socket, the most recently used idle one first. */
-	acquire(socketPath: string): WorkerConnection {
-		const idle = this.#idle.get(socketPath)?.pop();
+	/** A connection to a worker, the most recently used idle one first. */
+	acquire(address: WorkerAddress): WorkerConnection {
+		const key = addressKey(address);
+		const idle = this.#idle.get(key)?.pop();
 		if (idle !== undefined) return idle;
 		const connection: WorkerConnection = new WorkerConnection(
-			socketPath,
+			address,
 			(released) => {
-				if (this.#wanted?.has(socketPath) === false) {
+				if (this.#wanted?.has(key) === false) {
 					released.destroy();
 					return;
 				}
 				released.idleSinceMs = performance.now();
-				const list = this.#idle.get(socketPath);
-				if (list === undefined) this.#idle.set(socketPath, [released]);
+				const list = this.#idle.get(key);
+				if (list === undefined) this.#idle.set(key, [released]);
 				else list.push(released);
 			},
-			() => this.#forget(socketPath, connection),
+			() => this.#forget(key, connection),
 		);
 		return connection;
 	}
 
-	/** From now on keeps connections to these sockets only; those of the others close as soon as they are idle. */
-	retain(socketPaths: ReadonlySet<string>): void {
-		this.#wanted = socketPaths;
-		for (const [path, connections] of this.#idle) {
-			if (socketPaths.has(path)) continue;
-			this.#idle.delete(path);
+	/** From now on keeps connections to these addresses only, told by their keys; those of the others close as soon as they are idle. */
+	retain(addresses: ReadonlySet<string>): void {
+		this.#wanted = addresses;
+		for (const [key, connections] of this.#idle) {
+			if (addresses.has(key)) continue;
+			this.#idle.delete(key);
 			for (const connection of connections) connection.destroy();
 		}
 	}
@@ -165,8 +169,8 @@ export class WorkerPool {
 		this.retain(new Set());
 	}
 
-	#forget(socketPath: string, connection: WorkerConnection): void {
-		const list = this.#idle.get(socketPath);
+	#forget(key: string, connection: WorkerConnection): void {
+		const list = this.#idle.get(key);
 		const index = list?.indexOf(connection) ?? -1;
 		if (index >= 0) list?.splice(index, 1);
 	}

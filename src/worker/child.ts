@@ -62,7 +62,7 @@ function tellStats(): void {
 channel.on("drain", ({ timeoutMs }) => drain(timeoutMs));
 
 async function start(message: Extract<ToChild, { type: "start_worker" }>): Promise<void> {
-	const { config, socketPath } = message;
+	const { config, address } = message;
 	const index = message.index as WorkerIndex;
 	drainTimeoutMs = config.drainTimeoutMs;
 	const { level, format } = config.log;
@@ -100,14 +100,14 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 	worker = await startWorker({
 		index,
 		config,
-		socketPath,
+		address,
 		store,
 		tito,
 		logger,
 		clock: systemClock,
 		engines: opened.engines,
 	});
-	await channel.send({ type: "ready", socketPath });
+	await channel.send({ type: "ready", address });
 }
 
 function drain(timeoutMs: number): void {

@@ -1,6 +1,8 @@
 // The worker's HTTP server on its own Unix socket. Only the router talks to it; it trusts nothing all the same.
+
 import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
+import { netOptions, type WorkerAddress } from "../ipc/worker-address.js";
 import { createApp } from "./app.js";
 import type { WorkerContext } from "./context.js";
 
@@ -8,7 +10,7 @@ import type { WorkerContext } from "./context.js";
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
 /** Resolves when the server listens. */
-export function listen(context: WorkerContext, socketPath: string): Promise<Server> {
+export function listen(context: WorkerContext, address: WorkerAddress): Promise<Server> {
 	const app = createApp(context);
 	const server = createServer(
 		{
@@ -25,6 +27,6 @@ export function listen(context: WorkerContext, socketPath: string): Promise<Serv
 	return new Promise((resolve, reject) => {
 		server.once("error", reject);
 		// Exclusive: otherwise node:cluster shares the socket through the primary.
-		server.listen({ path: socketPath, exclusive: true }, () => resolve(server));
+		server.listen({ ...netOptions(address), exclusive: true }, () => resolve(server));
 	});
 }

@@ -1,9 +1,11 @@
 // One worker's rooms, wired together: store, registry, tokens, engine, routes. Knows nothing of processes or IPC.
+
 import type { Server } from "node:http";
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";
 import { PartitionMap } from "../base/partitions.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
+import type { WorkerAddress } from "../ipc/worker-address.js";
 import { dumpSession } from "../reads/evict-dump.js";
 import type { ReadContext } from "../reads/read-context.js";
 import { SampleAssembler } from "../samples/assembler.js";
@@ -32,7 +34,7 @@ export interface WorkerParts {
 	index: WorkerIndex;
 	/** With an `upstream`. */
 	config: ClusterConfig;
-	socketPath: string;
+	address: WorkerAddress;
 	store: Store;
 	tito: Tito;
 	logger: Logger;
@@ -55,7 +57,7 @@ export interface Worker {
 	drain(timeoutMs: number): Promise<void>;
 }
 
-/** Serves on `socketPath` from when this resolves. Throws when the path can't be listened on. */
+/** Serves at its address from when this resolves. Throws when it can't be listened on. */
 export async function startWorker(parts: WorkerParts): Promise<Worker> {
 	const { config, logger, store } = parts;
 	const { limits } = config;
@@ -94,7 +96,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		logger,
 		clock: parts.clock,
 	};
-	const server: Server = await listen(context, parts.socketPath);
+	const server: Server = await listen(context, parts.address);
 	return {
 		figures: (ofProcess) => readFigures({ ...context, ...ofProcess }, counters),
 		async drain(timeoutMs) {

@@ -8,5 +8,6 @@ export interface RouterAlone {
 }
 
 const rig = await startRouter([null]);
-const message: RouterAlone = { port: rig.port, socketPath: rig.snapshot.workers[0]?.socketPath ?? "" };
+const address = rig.snapshot.workers[0]?.address;
+const message: RouterAlone = { port: rig.port, socketPath: address?.kind === "socket" ? address.path : "" };
 ready(message, () => rig.close());

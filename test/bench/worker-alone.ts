@@ -69,7 +69,7 @@ const dataDir = await prepareDataDir(config.dataDir);
 const worker = await startWorker({
 	index: 0 as WorkerIndex,
 	config,
-	socketPath,
+	address: { kind: "socket", path: socketPath },
 	store: await openStore(config, 0 as WorkerIndex, await dataDir.nextEpoch(), logger, () => undefined),
 	tito: await createTito({
 		checkpointDir: TOY_CHECKPOINT,

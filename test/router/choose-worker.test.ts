@@ -14,7 +14,7 @@ function status(index: number, state: State): WorkerStatus {
 		pid: 1,
 		epoch: 1,
 		replacing: state === "replacing",
-		socketPath: state === "ready" ? `/w${index}` : null,
+		address: state === "ready" ? { kind: "socket", path: `/w${index}` } : null,
 		heartbeat: null,
 	};
 }

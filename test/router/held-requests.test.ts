@@ -44,8 +44,8 @@ test("a request waits for the successor and is then answered by it; other worker
 	say({ state: "draining", replacing: true });
 	const waiting = get(ON_0);
 	expect(await (await get(ON_1)).text()).toBe("1");
-	say({ state: "down", replacing: true, socketPath: null });
-	say({ state: "starting", replacing: true, epoch: 2, socketPath: null });
+	say({ state: "down", replacing: true, address: null });
+	say({ state: "starting", replacing: true, epoch: 2, address: null });
 	expect(await (await get(ON_1)).text()).toBe("1");
 	expect(seen.filter((line) => line.startsWith("0"))).toEqual([]);
 	say({ state: "ready", replacing: false, epoch: 2 });
@@ -68,7 +68,7 @@ test("when the successor dies the waiting requests are told so", async () => {
 	say({ state: "draining", replacing: true });
 	const waiting = get(ON_0);
 	expect((await get(ON_1)).status).toBe(200);
-	say({ state: "down", replacing: false, socketPath: null });
+	say({ state: "down", replacing: false, address: null });
 	const reply = await within("the refusal", 2_000, waiting);
 	expect(reply.status).toBe(503);
 	expect(reply.headers.get("retry-after")).toBe("1");

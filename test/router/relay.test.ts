@@ -1,7 +1,7 @@
 // The relay against stand-in workers: bytes, framing, backpressure and every way a side can go away.
 import { createHash, randomBytes } from "node:crypto";
-import { type IncomingMessage, type RequestListener, request } from "node:http";
-import { connect } from "node:net";
+import { createServer, type IncomingMessage, type RequestListener, request } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { rawRequest } from "../support/raw-client.js";
 import { type RouterRig, startRouter } from "../support/router-rig.js";
@@ -189,7 +189,7 @@ test("a worker that nobody serves is 503 with Retry-After, and not a byte is los
 
 test("a worker that is not ready is 503 without being tried", async () => {
 	const { url, router, snapshot } = await start([tell]);
-	const workers = snapshot.workers.map((worker) => ({ ...worker, state: "down" as const, socketPath: null }));
+	const workers = snapshot.workers.map((worker) => ({ ...worker, state: "down" as const, address: null }));
 	router.update({ ...snapshot, phase: "degraded", workers });
 	for (const [method, path] of [
 		["GET", `/sessions/${ON_0}`],
@@ -202,6 +202,35 @@ test("a worker that is not ready is 503 without being tried", async () => {
 	const health = await fetch(`${url}/health`);
 	expect(health.status).toBe(503);
 	expect(await health.json()).toMatchObject({ status: "degraded", workers: { ready: 0, total: 1 } });
+});
+
+test("a worker is reached at a port as at a socket, its connection is kept, and closes when it is not ready", async () => {
+	const { url, router, snapshot } = await start([null, tell]);
+	const connections = new Set<Socket>();
+	const server = createServer({ keepAliveTimeout: 60_000 }, echo).on("connection", (socket: Socket) => {
+		connections.add(socket);
+		socket.on("close", () => connections.delete(socket));
+	});
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	try {
+		const { port } = server.address() as AddressInfo;
+		const address = { kind: "tcp" as const, host: "127.0.0.1", port };
+		const workers = snapshot.workers.map((worker) => (worker.index === 0 ? { ...worker, address } : worker));
+		router.update({ ...snapshot, workers });
+		const body = randomBytes(300_000);
+		for (let round = 0; round < 2; round++) {
+			const reply = await fetch(`${url}/sessions/${ON_0}/echo`, { method: "POST", body });
+			expect(Buffer.from(await reply.arrayBuffer()).equals(body)).toBe(true);
+			expect((await fetch(`${url}/sessions/${ON_1}`)).status).toBe(200);
+		}
+		expect(connections.size).toBe(1);
+		const gone = workers.map((worker) => ({ ...worker, state: "down" as const, address: null }));
+		router.update({ ...snapshot, workers: gone });
+		await until("the connection's end", 2_000, () => connections.size === 0);
+	} finally {
+		server.closeAllConnections();
+		server.close();
+	}
 });
 
 test("a worker that drops the connection before a reply is 502 at once", async () => {

@@ -53,7 +53,7 @@ export async function startRouter(
 			pid: 1000 + index,
 			epoch: 1,
 			replacing: false,
-			socketPath,
+			address: { kind: "socket", path: socketPath },
 			heartbeat: null,
 		});
 	}

@@ -127,7 +127,7 @@ export async function startRig(
 		return startWorker({
 			index: 0 as WorkerIndex,
 			config,
-			socketPath,
+			address: { kind: "socket", path: socketPath },
 			store,
 			tito,
 			logger: {
