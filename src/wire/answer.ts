@@ -1,4 +1,4 @@
-// What every wire tells of a turn's outcome: the answer itself, the marks beside it, the text of an engine's error. Pure.
+// A turn's outcome as every wire needs it: the answer, the marks beside it, the text of an engine's error. Pure.
 import { errorType } from "../base/errors.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";

@@ -4,7 +4,7 @@ import { parseJson } from "../json/parse.js";
 import { type ObjectScan, scanObject } from "../json/scan.js";
 import { JsonNumber, type JsonValue } from "../json/value.js";
 import { elementRanges } from "../session/path/request-elements.js";
-import { RequestMessages, type SharedMessages } from "../session/path/request-messages.js";
+import { type EarlierMessages, RequestMessages } from "../session/path/request-messages.js";
 import type { TemplateInput } from "../session/turn/generation.js";
 import { templateInput } from "../session/turn/template-input.js";
 import { toolsHash } from "./tools-hash.js";
@@ -29,14 +29,18 @@ export interface ChatBodyLimits {
 }
 
 /**
- * @param shared messages of the session's last request; when this one repeats them, they are not read again
+ * @param earlier the session's last request; when this one repeats its messages, those are not read again
  * @throws RollpinError `invalid_json`, `invalid_messages`, `invalid_request`, `body_too_large`
  */
-export function parseChatBody(body: Buffer, shared: SharedMessages | null, limits: ChatBodyLimits): ChatBody {
+export function parseChatBody(
+	body: Buffer,
+	earlier: EarlierMessages | null,
+	limits: ChatBodyLimits,
+): ChatBody {
 	const { maxDepth } = limits;
 	const scan = scanObject(body, {
 		maxDepth,
-		...(shared === null ? {} : { sharedPrefix: { content: shared.content, elementCount: shared.count } }),
+		...(earlier === null ? {} : { sharedPrefix: { content: earlier.content, elementCount: earlier.count } }),
 	});
 	const list = scan.messages;
 	if (list === null)
@@ -49,7 +53,7 @@ export function parseChatBody(body: Buffer, shared: SharedMessages | null, limit
 			start: start - list.contentStart,
 			end: end - list.contentStart,
 		})),
-		shared: list.sharedBytes > 0 ? shared : null,
+		earlier: list.sharedBytes > 0 ? earlier : null,
 		rescan: () => elementRanges(content),
 		maxDepth,
 		budget,

@@ -1,5 +1,5 @@
 // Which fields of a chat are refused because the record could not tell the truth with them, or the client would get less
-// than it asked for. Pure; reads only so much of a value as tells whether it asks for anything.
+// than it asked for. Pure; reads no more of a value than shows whether it asks for anything.
 import { RollpinError } from "../base/errors.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonObject, JsonValue } from "../json/value.js";

@@ -1,5 +1,5 @@
-// Signs of life on a streamed reply that is long in coming. From the first one on the status is 200: a later failure can
-// only be told inside the stream.
+// Signs of life on a stream whose reply takes long. From the first one on the status is 200: a later failure can only be
+// reported inside the stream.
 import type { ServerResponse } from "node:http";
 import type { RollpinError } from "../base/errors.js";
 import type { StreamForm, WireRefusal } from "./front-end.js";

@@ -55,9 +55,9 @@ export async function chat(
 				idempotency: key === null ? null : { key, body },
 				client: gone.signal,
 				cancelWhenGone: config.onDisconnect === "cancel",
-				async read(resent) {
+				async read(earlier) {
 					const decoded = frontEnd.decode(body);
-					const read = parseChatBody(decoded.chat, resent, {
+					const read = parseChatBody(decoded.chat, earlier, {
 						maxMessages: config.limits.maxMessages,
 						maxDepth: config.limits.maxJsonDepth,
 					});

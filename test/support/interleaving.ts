@@ -243,8 +243,8 @@ export class Interleaving {
 				client,
 				cancelWhenGone: true,
 				// A step of its own: what the route waits for here is whether the engine can be used.
-				read: async (resent) => {
-					const parsed = parseChatBody(body, resent, { maxMessages: 1000, maxDepth: 64 });
+				read: async (earlier) => {
+					const parsed = parseChatBody(body, earlier, { maxMessages: 1000, maxDepth: 64 });
 					await this.step();
 					return parsed;
 				},

@@ -1,5 +1,5 @@
-// What every front end must do, whatever its wire: the same agent ends in the same records and samples, an error is told
-// in the wire's own shape and records nothing. One line in a test file runs it all: `describeFrontEnd(...)`.
+// What every front end must do, whatever its wire: the same agent ends in the same records and samples, an error has
+// the wire's own shape and records nothing. One line in a test file runs it all: `describeFrontEnd(...)`.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { SimControl } from "../../src/sim/control/control-client.js";
 import { parseChatBody } from "../../src/wire/chat-body.js";
@@ -31,12 +31,12 @@ export interface Ask {
 }
 
 /** What a client of the wire has read, in chat terms. */
-export interface Told {
+export interface ClientAnswer {
 	/** With `content`, `reasoning_content` and `tool_calls`; arguments are the text that came, every digit of it. */
 	message: Message;
 	/** OpenAI's word for it. */
 	finishReason: string;
-	/** Tokens; null when the wire told none. */
+	/** Tokens; null when the wire has no such figures. */
 	usage: { prompt: number; completion: number } | null;
 }
 
@@ -47,14 +47,14 @@ export interface WireClient {
 	/** The request in this wire's words. Equal asks give equal bytes. */
 	body(ask: Ask): Buffer;
 	/** Reads a whole answer, a JSON body or an event stream. @throws Error where an SDK would */
-	told(reply: Reply): Told;
+	answer(reply: Reply): ClientAnswer;
 	/** The message of the error in a JSON body, or at the end of an event stream. @throws Error when there is none */
 	error(reply: Reply): string;
 }
 
 interface Conversation {
 	id: string;
-	told: Told[];
+	answers: ClientAnswer[];
 	replies: Reply[];
 }
 
@@ -88,26 +88,30 @@ export function describeFrontEnd(name: string, frontEnd: FrontEnd, client: WireC
 			const id = await rig.create();
 			await scriptAnswers(rig.control as SimControl, id);
 			const replies: Reply[] = [];
-			const told: Told[] = [];
+			const answers: ClientAnswer[] = [];
 			let messages: Message[] = [...START];
 			for (let n = 0; n < CHATS; n++) {
 				const by = clients[n % clients.length] as WireClient;
 				const reply = await post(id, by.body({ messages, tools: TOOLS, stream }), {}, rig, by);
 				expect([reply.status, reply.status === 200 ? "" : reply.text]).toEqual([200, ""]);
-				const heard = by.told(reply);
+				const answer = by.answer(reply);
 				replies.push(reply);
-				told.push(heard);
-				messages = afterAnswer(messages, heard.message, n);
+				answers.push(answer);
+				messages = afterAnswer(messages, answer.message, n);
 			}
-			return { id, told, replies };
+			return { id, answers, replies };
 		}
 
 		/** All that must not depend on the wire. */
-		async function outcome({ id, told }: Conversation) {
+		async function outcome({ id, answers }: Conversation) {
 			const { records, metadata } = await read(id);
 			const samples = readSamples(await rig.request("POST", `/sessions/${id}/samples`, {}));
 			return {
-				told: told.map(({ message, finishReason, usage }) => ({ ...plain(message), finishReason, usage })),
+				answers: answers.map(({ message, finishReason, usage }) => ({
+					...plain(message),
+					finishReason,
+					usage,
+				})),
 				records: records.map(({ request, response: { choices } }) => ({
 					messages: request.messages.map((message) => plain(message as Message)),
 					ids: request.input_ids,
@@ -216,7 +220,7 @@ export function describeFrontEnd(name: string, frontEnd: FrontEnd, client: WireC
 				const first = await post(id, ask(stream, "one"), { headers });
 				const again = await post(id, ask(stream, "one"), { headers });
 				expect([first.status, again.status]).toEqual([200, 200]);
-				expect(client.told(again)).toEqual(client.told(first));
+				expect(client.answer(again)).toEqual(client.answer(first));
 				expect(again.headers["idempotent-replayed"]).toBe("true");
 				expect(await chatsSeen(rig.control)).toHaveLength(1);
 				const other = await post(id, ask(stream, "two"), { headers });
@@ -244,7 +248,7 @@ export function describeFrontEnd(name: string, frontEnd: FrontEnd, client: WireC
 			expect([slow.status, quick.status]).toEqual([200, 200]);
 			const sign = frontEnd.stream.keepalive;
 			expect(slow.text.startsWith(sign)).toBe(true);
-			expect(plain(client.told(slow).message)).toEqual(plain(client.told(quick).message));
+			expect(plain(client.answer(slow).message)).toEqual(plain(client.answer(quick).message));
 		});
 
 		it.each([
@@ -256,7 +260,7 @@ export function describeFrontEnd(name: string, frontEnd: FrontEnd, client: WireC
 			expect(late.status).toBe(200);
 			expect(late.text.startsWith(frontEnd.stream.keepalive)).toBe(true);
 			expect(client.error(late)).toMatch(message);
-			expect(() => client.told(late)).toThrow();
+			expect(() => client.answer(late)).toThrow();
 			expect((await read(what, patient)).records).toEqual([]);
 		});
 	});

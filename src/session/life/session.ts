@@ -10,7 +10,7 @@ import {
 	type PathState,
 	type StoredMessage,
 } from "../path/path-state.js";
-import type { SharedMessages } from "../path/request-messages.js";
+import type { EarlierMessages } from "../path/request-messages.js";
 import { EMPTY_HISTORY, type SessionHistory } from "../path/session-history.js";
 import { SessionLock } from "./lock.js";
 
@@ -101,7 +101,7 @@ export class Session {
 	}
 
 	/** What a new request may repeat byte for byte; null when nothing is in memory. */
-	get sharedMessages(): SharedMessages | null {
+	get lastRequest(): EarlierMessages | null {
 		return this.#state?.request ?? null;
 	}
 

@@ -8,7 +8,7 @@ import type { JsonObject } from "../../json/value.js";
 import type { ReadableStore, TurnHeader } from "../../store/store.js";
 import { type AnswerForm, formBytes, type PromptForm } from "./canonical.js";
 import { elementRanges } from "./request-elements.js";
-import type { SharedMessages } from "./request-messages.js";
+import type { EarlierMessages } from "./request-messages.js";
 
 /** A generated turn on the active path, oldest first. */
 export interface Checkpoint {
@@ -52,7 +52,7 @@ export class PathState {
 	readonly checkpoints: Checkpoint[] = [];
 	readonly tokens = new TokenText();
 	/** Messages of the head's request, for the byte-wise comparison with the next one. */
-	request: SharedMessages | null = null;
+	request: EarlierMessages | null = null;
 
 	/**
 	 * Takes in one turn behind the present head.

@@ -9,7 +9,7 @@ export interface ByteRange {
 }
 
 /** An earlier request's messages, byte for byte, that a new request may repeat at its beginning. */
-export interface SharedMessages {
+export interface EarlierMessages {
 	/** The bytes between the brackets of `messages`. */
 	content: Buffer;
 	count: number;
@@ -18,15 +18,15 @@ export interface SharedMessages {
 const KNOWN_ROLES = new Set(["system", "user", "assistant", "tool", "developer", "function"]);
 
 /**
- * `messages` of one request. When it repeats `shared` byte for byte, only the elements behind it have
- * ranges at first: that is what keeps a turn's cost from growing with its history.
+ * `messages` of one request. When it repeats `earlier` byte for byte, only the elements after those have
+ * ranges at first: that keeps a turn's cost from growing with its history.
  */
 export class RequestMessages {
 	/** The bytes between the brackets. */
 	readonly content: Buffer;
 	readonly count: number;
 	/** What it repeats, or null. */
-	readonly shared: SharedMessages | null;
+	readonly earlier: EarlierMessages | null;
 	readonly #tail: readonly ByteRange[];
 	readonly #rescan: () => readonly ByteRange[];
 	readonly #maxDepth: number;
@@ -35,31 +35,31 @@ export class RequestMessages {
 	readonly #values = new Map<number, JsonObject>();
 
 	/**
-	 * @param tail ranges in `content` of the elements behind `shared` (of all elements without one)
+	 * @param tail ranges in `content` of the elements after `earlier` (of all elements without one)
 	 * @param rescan finds the ranges of all elements; called at most once, and only off the fast path
 	 */
 	constructor(options: {
 		content: Buffer;
 		tail: readonly ByteRange[];
-		shared: SharedMessages | null;
+		earlier: EarlierMessages | null;
 		rescan: () => readonly ByteRange[];
 		maxDepth: number;
 		budget: ValueBudget;
 	}) {
 		this.content = options.content;
-		this.shared = options.shared;
+		this.earlier = options.earlier;
 		this.#tail = options.tail;
 		this.#rescan = options.rescan;
 		this.#maxDepth = options.maxDepth;
 		this.#budget = options.budget;
-		this.count = (options.shared?.count ?? 0) + options.tail.length;
+		this.count = (options.earlier?.count ?? 0) + options.tail.length;
 	}
 
 	/** Byte range of message `index` in `content`. */
 	range(index: number): ByteRange {
-		const shared = this.shared?.count ?? 0;
-		let range = index >= shared ? this.#tail[index - shared] : undefined;
-		if (range === undefined && index < shared) {
+		const known = this.earlier?.count ?? 0;
+		let range = index >= known ? this.#tail[index - known] : undefined;
+		if (range === undefined && index < known) {
 			this.#all ??= this.#rescan();
 			range = this.#all[index];
 		}
@@ -86,9 +86,9 @@ export class RequestMessages {
 		return value;
 	}
 
-	/** Checks every message that `shared` does not cover; those it covers were checked when they first came. */
+	/** Checks every message after `earlier`; those before were checked when they first came. */
 	validate(): void {
-		for (let index = this.shared?.count ?? 0; index < this.count; index++) this.value(index);
+		for (let index = this.earlier?.count ?? 0; index < this.count; index++) this.value(index);
 	}
 }
 

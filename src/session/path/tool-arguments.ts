@@ -1,4 +1,4 @@
-// The loose comparison of tool-call arguments: equal as JSON documents with exact decimals (docs/reference.md, Message equality).
+// The loose comparison of tool-call arguments: equal as JSON documents with exact decimals.
 import { parseJson } from "../../json/parse.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../../json/value.js";
 import { isBlankArguments, MAX_ARGUMENTS_DEPTH } from "../../tito/call-arguments.js";

@@ -40,7 +40,7 @@ export function sameMessage(
 function repeatedMessages(state: PathState, request: RequestMessages): number {
 	const last = state.request;
 	if (last === null) return 0;
-	if (request.shared === last) return last.count;
+	if (request.earlier === last) return last.count;
 	const { content } = request;
 	if (content.length < last.content.length) return 0;
 	if (content.compare(last.content, 0, last.content.length, 0, last.content.length) !== 0) return 0;

@@ -3,7 +3,7 @@ import type { ReadableStore, TurnHeader } from "../../store/store.js";
 import type { Session } from "../life/session.js";
 import { type Fingerprint, isRepeat } from "./idempotency.js";
 
-/** A stored turn's answer, as it was before its holes were filled. */
+/** A stored turn's answer, without its excerpts. */
 export interface CommittedReply {
 	header: TurnHeader;
 	reply: Buffer;

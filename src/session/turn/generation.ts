@@ -15,7 +15,7 @@ export interface EnginePrompt {
 
 /** Reads a stored payload from its beginning, into the caller's memory. */
 export interface StoredPayload {
-	/** Fills `buffer` from its start; fewer bytes only at the end, 0 behind it. */
+	/** Fills `buffer` from its start; fewer bytes only at the end, 0 after it. */
 	read(buffer: Buffer): Promise<number>;
 	close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// Exactly-once turns: a repeated request is recognised by its key and the hash of its body (docs/api.md).
+// Exactly-once turns: a repeated request is recognised by its Idempotency-Key and the hash of its body. Stores nothing.
 import { createHash } from "node:crypto";
 import { RollpinError } from "../../base/errors.js";
 import type { TurnHeader } from "../../store/store.js";

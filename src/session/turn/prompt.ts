@@ -8,7 +8,7 @@ import type { EnginePrompt, TemplateInput } from "./generation.js";
 import { refuseOtherKwargs } from "./kwargs-pin.js";
 
 export interface Prompt {
-	/** Ids behind the parent's tokens, the boundary's insertion included. */
+	/** Ids after the parent's tokens, the boundary's insertion included. */
 	ids: Int32Array;
 	/** Ids dropped from the end of the parent's tokens first. */
 	trimCount: number;

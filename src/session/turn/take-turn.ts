@@ -5,7 +5,7 @@ import type { SessionId } from "../../base/ids.js";
 import type { SessionMeta } from "../../store/store.js";
 import type { SessionRegistry } from "../life/registry.js";
 import type { Session } from "../life/session.js";
-import type { SharedMessages } from "../path/request-messages.js";
+import type { EarlierMessages } from "../path/request-messages.js";
 import type { Generate, GeneratedReply } from "./generation.js";
 import type { IdempotentRequest } from "./idempotency.js";
 import { encodeFirstPrompt } from "./prompt.js";
@@ -24,9 +24,9 @@ export interface TurnCall<Content extends RequestContent, Generated extends Gene
 	cancelWhenGone: boolean;
 	/**
 	 * Reads the request, once. Nothing is rendered, created or changed before it resolves; what it throws ends the call.
-	 * @param resent the session's last request, which this one may repeat byte for byte: known bytes are not read again
+	 * @param earlier the session's last request; where this one repeats it byte for byte, nothing is read again
 	 */
-	read(resent: SharedMessages | null): Promise<Content>;
+	read(earlier: EarlierMessages | null): Promise<Content>;
 	/** How the prompt reaches the engine. Called after `read`, at most once. */
 	generateFor(session: Session, content: Content): Generate<Generated, Refused>;
 }
@@ -51,7 +51,7 @@ export async function takeTurn<Content extends RequestContent, Generated extends
 	const { client, id } = call;
 	const { registry } = deps;
 	const known = await registry.find(id);
-	const content = await call.read(known?.sharedMessages ?? null);
+	const content = await call.read(known?.lastRequest ?? null);
 	// A request that is refused must not create a session, and the template may be the one to refuse it.
 	const firstPrompt = known === undefined ? await firstPromptOf(content, deps, report) : null;
 	client.throwIfAborted();

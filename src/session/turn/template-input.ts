@@ -35,7 +35,7 @@ export function templateInput(fields: TemplateFields): TemplateInput {
 	return { tools: chosenTools(fields.tools, fields.toolChoice), kwargs: kwargsWithEffort(fields) };
 }
 
-/** The tools that the model is told of. @throws RollpinError `invalid_request` for a choice that names none of them */
+/** The tools that reach the prompt. @throws RollpinError `invalid_request` for a choice that names none of them */
 export function chosenTools(
 	tools: readonly JsonValue[] | undefined,
 	toolChoice: JsonValue | undefined = null,

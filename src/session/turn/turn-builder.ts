@@ -103,7 +103,7 @@ export function payloadParts({ replyHoles, payloadsDropped }: TurnHeader): Array
 }
 
 /**
- * The one atomic change that a finished generation makes: the turn, what it supersedes, and the session's new facts.
+ * The one atomic change that a finished generation makes: the turn, what it supersedes, and the session's new state.
  * @param discarded turns that a rollback throws away; they stay stored as superseded
  * @param depth committed turns on the path up to the parent
  * @param outdated turns whose payloads are given up

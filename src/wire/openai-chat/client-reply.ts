@@ -1,16 +1,10 @@
 // The client's view of an engine reply: its bytes, the replay payloads' members taken out, the prompt ids put in. Pure.
-
+import type { Excerpt } from "../../base/excerpt.js";
 import { isSpace } from "../../json/characters.js";
 import { skipValue } from "../../json/skip.js";
 
-export interface ReplyPart {
-	/** Offset in the reply at which the piece was cut out: inside the quotes or brackets, or before a number or literal. */
-	offset: number;
-	/** `prompt_token_ids`, or the name of a replay payload. */
-	field: string;
-	/** The piece, when the client gets it too. */
-	bytes: readonly Buffer[];
-}
+/** As much of an excerpt as its place needs; `bytes` are those that the client gets too. */
+export type ClientExcerpt = Pick<Excerpt, "offset" | "field" | "bytes">;
 
 interface Edit {
 	start: number;
@@ -30,24 +24,24 @@ const CLOSING: ReadonlySet<number> = new Set([QUOTE, 0x5d, 0x7d]);
  */
 export function clientReply(
 	reply: Buffer,
-	parts: readonly ReplyPart[],
+	excerpts: readonly ClientExcerpt[],
 	messageStart: number,
 	promptText: readonly Buffer[],
 ): Buffer[] {
 	const edits: Edit[] = [];
 	for (const range of memberGroups(
 		reply,
-		parts.filter((part) => part.field !== "prompt_token_ids").map((part) => part.offset),
+		excerpts.filter(({ field }) => field !== "prompt_token_ids").map(({ offset }) => offset),
 	)) {
 		edits.push({ ...range, insert: [] });
 	}
-	let told = false;
-	for (const part of parts) {
-		if (part.field !== "prompt_token_ids") continue;
-		told = true;
-		edits.push({ start: part.offset, end: part.offset, insert: part.bytes });
+	let echoed = false;
+	for (const { bytes, field, offset } of excerpts) {
+		if (field !== "prompt_token_ids") continue;
+		echoed = true;
+		edits.push({ start: offset, end: offset, insert: bytes });
 	}
-	if (!told) {
+	if (!echoed) {
 		const at = keyStart(reply, messageStart);
 		edits.push({
 			start: at,
@@ -94,7 +88,7 @@ function memberGroups(reply: Buffer, offsets: readonly number[]): Array<{ start:
 	return groups;
 }
 
-/** The value that a cut at `offset` emptied: two quotes or brackets around it, or a number or literal behind it. */
+/** The value that an excerpt at `offset` emptied: two quotes or brackets around it, or the number or literal after it. */
 function valueAround(reply: Buffer, offset: number): { start: number; end: number } {
 	if (CLOSING.has(reply[offset] as number)) return { start: offset - 1, end: offset + 1 };
 	return { start: offset, end: skipValue(reply, offset, 0, 1) };
@@ -113,7 +107,7 @@ function skipSpace(bytes: Buffer, at: number): number {
 	return next;
 }
 
-/** Offset behind the last byte before `at` that is no space. */
+/** Offset after the last byte before `at` that is no space. */
 function skipSpaceBack(bytes: Buffer, at: number): number {
 	let end = at;
 	while (isSpace(bytes[end - 1])) end--;

@@ -2,7 +2,7 @@
 import { tokenIdsText } from "../../json/token-text.js";
 import { type AnsweredOutcome, answerOf } from "../answer.js";
 import type { WireOutcome, WireRefusal, WireReply } from "../front-end.js";
-import { clientReply, type ReplyPart } from "./client-reply.js";
+import { type ClientExcerpt, clientReply } from "./client-reply.js";
 import { SSE_HEADERS, type StreamContent, sseBody } from "./sse.js";
 
 export function streamedReply(outcome: AnsweredOutcome, content: StreamContent): WireReply {
@@ -23,14 +23,14 @@ export function repeatedReply({
 	reply,
 }: Extract<WireOutcome, { kind: "repeat" }>): WireReply {
 	const promptText = tokenIdsText(promptIds);
-	const parts = header.replyHoles.map(
-		({ offset, part }): ReplyPart => ({
+	const excerpts = header.replyHoles.map(
+		({ offset, part }): ClientExcerpt => ({
 			offset,
 			field: part,
 			bytes: part === "prompt_token_ids" ? [promptText] : [],
 		}),
 	);
-	const pieces = clientReply(reply, parts, header.replyMessage.start, [promptText]);
+	const pieces = clientReply(reply, excerpts, header.replyMessage.start, [promptText]);
 	return whole([["content-type", "application/json"]], pieces);
 }
 

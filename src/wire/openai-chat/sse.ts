@@ -16,14 +16,14 @@ export const SSE_HEADERS: ReadonlyArray<readonly [string, string]> = [
 
 /** What the client asked to have in its stream. */
 export interface StreamContent {
-	/** `logprobs` of the choice; what we asked for on our own account is not told. */
+	/** `logprobs` of the choice; what was asked for on the record's behalf is left out. */
 	logprobs: boolean;
 	/** `stream_options.include_usage`: a last chunk with the usage and no choice; without it the one chunk has the usage. */
 	usageChunk: boolean;
 }
 
 /**
- * @param reply the engine's reply without its opaque pieces
+ * @param reply the engine's reply without its excerpts
  * @param message choice 0's message
  */
 export function sseBody(
@@ -84,23 +84,23 @@ function logprobsBytes(choices: Buffer | null): Buffer | null {
 
 /**
  * Reasoning, text and calls apart, in the order in which an engine samples them. Clients rely on it: autogen's
- * OpenAIChatCompletionClient (autogen-ext 0.7.5) passes over the calls of a chunk that has text.
+ * OpenAIChatCompletionClient (autogen-ext 0.7.5) ignores the calls of a chunk that has text.
  */
 function deltasOf(message: JsonObject): JsonObject[] {
 	const content = message.get("content") ?? null;
 	const reasoning = message.get("reasoning_content") ?? null;
 	const calls = message.get("tool_calls");
-	const pieces: JsonObject[] = [];
-	if (reasoning !== null) pieces.push(new Map([["reasoning_content", reasoning]]));
-	if (content !== null && content !== "") pieces.push(new Map([["content", content]]));
-	if (Array.isArray(calls) && calls.length > 0) pieces.push(new Map([["tool_calls", indexed(calls)]]));
-	const [first, ...rest] = pieces;
+	const deltas: JsonObject[] = [];
+	if (reasoning !== null) deltas.push(new Map([["reasoning_content", reasoning]]));
+	if (content !== null && content !== "") deltas.push(new Map([["content", content]]));
+	if (Array.isArray(calls) && calls.length > 0) deltas.push(new Map([["tool_calls", indexed(calls)]]));
+	const [first, ...rest] = deltas;
 	const role = message.get("role") ?? "assistant";
 	const empty: JsonValue = content === "" ? "" : null;
 	return [new Map<string, JsonValue>([["role", role], ["content", empty], ...(first ?? [])]), ...rest];
 }
 
-/** The engine's index is the position in the tools list; a client joins the pieces of a call by it. */
+/** The engine's index is the position in the tools list; a client joins the deltas of a call by it. */
 function indexed(calls: readonly JsonValue[]): JsonValue {
 	return calls.map((call, index) =>
 		call instanceof Map ? new Map([...call, ["index", new JsonNumber(String(index))]]) : call,

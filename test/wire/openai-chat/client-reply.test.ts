@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { clientReply, type ReplyPart } from "../../../src/wire/openai-chat/client-reply.js";
+import { type ClientExcerpt, clientReply } from "../../../src/wire/openai-chat/client-reply.js";
 
 const PROMPT = [Buffer.from("7,8")];
 
 /** Runs it on a reply in which § marks where a payload was cut out. */
-function view(marked: string, field: ReplyPart["field"] = "routed_experts"): string {
-	const parts: ReplyPart[] = [];
+function view(marked: string, field: ClientExcerpt["field"] = "routed_experts"): string {
+	const parts: ClientExcerpt[] = [];
 	let text = "";
 	for (const [index, piece] of marked.split("§").entries()) {
 		if (index > 0) parts.push({ offset: Buffer.byteLength(text), field, bytes: PROMPT });

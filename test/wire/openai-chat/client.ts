@@ -1,7 +1,7 @@
 // An OpenAI chat client as the conformance suite needs one: what it sends, and what it makes of answers and streams.
 import type { Call, Message } from "../../clients/scripted-conversation.js";
 import type { Reply } from "../../support/worker-rig.js";
-import type { Told, WireClient } from "../conformance.js";
+import type { ClientAnswer, WireClient } from "../conformance.js";
 
 interface ErrorText {
 	message?: string;
@@ -33,7 +33,7 @@ export const openaiChatClient: WireClient = {
 				...(stream ? { stream, stream_options: { include_usage: true } } : {}),
 			}),
 		),
-	told: (reply) => (isStream(reply) ? streamed(reply.text) : whole(reply.text)),
+	answer: (reply) => (isStream(reply) ? streamed(reply.text) : whole(reply.text)),
 	error(reply) {
 		// The SDK takes `error` where there is one, else the whole body: SGLang's own errors are flat.
 		const body = (isStream(reply) ? events(reply.text).at(-1) : JSON.parse(reply.text)) as Chunk & ErrorText;
@@ -47,7 +47,7 @@ function isStream({ headers }: Reply): boolean {
 	return String(headers["content-type"]).startsWith("text/event-stream");
 }
 
-function whole(text: string): Told {
+function whole(text: string): ClientAnswer {
 	const { choices, usage } = JSON.parse(text) as {
 		choices: Array<{ message: Message; finish_reason: string }>;
 		usage: Usage;
@@ -57,7 +57,7 @@ function whole(text: string): Told {
 	return { message: choice.message, finishReason: choice.finish_reason, usage: counts(usage) };
 }
 
-function streamed(text: string): Told {
+function streamed(text: string): ClientAnswer {
 	if (!text.endsWith("data: [DONE]\n\n")) throw new Error("the stream has no end");
 	const message: Message = { role: "assistant", content: "" };
 	const calls: Call[] = [];
@@ -87,6 +87,6 @@ function events(text: string): Chunk[] {
 		.map((block) => JSON.parse(block.slice("data: ".length)) as Chunk);
 }
 
-function counts({ prompt_tokens, completion_tokens }: Usage): NonNullable<Told["usage"]> {
+function counts({ prompt_tokens, completion_tokens }: Usage): NonNullable<ClientAnswer["usage"]> {
 	return { prompt: prompt_tokens, completion: completion_tokens };
 }
