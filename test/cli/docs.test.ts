@@ -42,7 +42,7 @@ describe("generated docs", () => {
 		expect(readBlock("docs/events.md", "heartbeat")).toBe(heartbeatTable());
 	});
 
-	it("docs/families.md shows the facts of every family", () => {
+	it("docs/families.md shows the values of every family", () => {
 		updateBlock("docs/families.md", "families", familyTable());
 		expect(readBlock("docs/families.md", "families")).toBe(familyTable());
 	});

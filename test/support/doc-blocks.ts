@@ -118,7 +118,7 @@ export function familyTable(): string {
 		return `| ${cells.map(cell).join(" | ")} |`;
 	});
 	const head =
-		"| family | prompts | pinned kwargs | may be appended | behind the stored end | max trim |\n|---|---|---|---|---|---|";
+		"| family | prompts | pinned kwargs | may be appended | after the stored end | max trim |\n|---|---|---|---|---|---|";
 	return `${head}\n${rows.join("\n")}`;
 }
 
@@ -130,6 +130,6 @@ const PROMPTS: Record<Family["prompts"]["kind"], string> = {
 
 function boundaryText({ boundary }: Family): string {
 	if (boundary.kind === "none") return "nothing";
-	if (boundary.kind === "newline") return `a newline behind \`${boundary.after}\``;
+	if (boundary.kind === "newline") return `a newline after \`${boundary.after}\``;
 	return `${boundary.tokens.map((token) => `\`${token}\``).join(" or ")} goes`;
 }

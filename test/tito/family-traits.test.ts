@@ -17,7 +17,7 @@ interface Row {
 	template: "checkpoint" | "template";
 	pins: Record<string, boolean | string>;
 	roles: AppendRole[];
-	/** Behind which token a newline comes, which ids are dropped, or neither. */
+	/** After which token a newline comes, which ids are dropped, or neither. */
 	newlineAfter?: string;
 	drops?: string[];
 	maxTrim: 0 | 1;
