@@ -1,9 +1,9 @@
 // The bytes of one session in each format of `rollpin export`. Uses what the routes use, so that both say the same.
 import type { Launch } from "../data-dir/launch.js";
 import type { ReadContext } from "../reads/read-context.js";
-import { type PayloadChoice, planRead, recordPieces, supersededPieces } from "../reads/records.js";
+import { type PayloadChoice, planRead, recordChunks, supersededChunks } from "../reads/records.js";
 import { gatherJob, jobReads } from "../reads/samples-job.js";
-import { sessionPieces } from "../reads/session-json.js";
+import { sessionChunks } from "../reads/session-json.js";
 import { SampleAssembler } from "../samples/assembler.js";
 import { containerBytes } from "../samples/deferred-payloads.js";
 import type { ReadableStore } from "../store/store.js";
@@ -14,13 +14,13 @@ export type ExportFormat = "records" | "samples" | "jsonl";
 
 export interface RecordChoice {
 	payloads: PayloadChoice;
-	/** Turns that a retry took the place of come too. */
+	/** Turns that a retry replaced come too. */
 	superseded: boolean;
 }
 
 /** As the JSON of GET, for a session without a chat in flight. */
 export function recordsFormat(context: ReadContext, choice: RecordChoice): Produce {
-	return (session) => sessionPieces(context, session, choice);
+	return (session) => sessionChunks(context, session, choice);
 }
 
 /** Needs no tokenizer: records are stored as they are read. */
@@ -29,19 +29,19 @@ export function linesFormat(store: ReadableStore, { payloads, superseded }: Reco
 		const id = JSON.stringify(session.meta.id);
 		const opening = {
 			first: Buffer.from(`{"session_id":${id},`),
-			later: Buffer.from(`\n{"session_id":${id},`),
+			following: Buffer.from(`\n{"session_id":${id},`),
 		};
 		let any = false;
 		const plan = await planRead(session);
-		for await (const piece of recordPieces(store, plan, { payloads, opening })) {
+		for await (const chunk of recordChunks(store, plan, { payloads, opening })) {
 			any = true;
-			yield piece === opening.later ? piece : withoutBreaks(piece);
+			yield chunk === opening.following ? chunk : withoutBreaks(chunk);
 		}
 		if (superseded) {
-			const following = { first: any ? opening.later : opening.first, later: opening.later };
-			for await (const piece of supersededPieces(store, plan, { payloads, opening: following })) {
+			const superseding = { ...opening, first: any ? opening.following : opening.first };
+			for await (const chunk of supersededChunks(store, plan, { payloads, opening: superseding })) {
 				any = true;
-				yield piece === opening.later ? piece : withoutBreaks(piece);
+				yield chunk === opening.following ? chunk : withoutBreaks(chunk);
 			}
 		}
 		if (any) yield Buffer.from("\n");
@@ -69,7 +69,7 @@ export function samplesFormat(
 }
 
 /** A raw line break in JSON is white space: inside a string it can't stand. */
-function withoutBreaks(piece: Buffer): Buffer {
-	if (!piece.includes(0x0a) && !piece.includes(0x0d)) return piece;
-	return piece.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)) as Buffer;
+function withoutBreaks(chunk: Buffer): Buffer {
+	if (!chunk.includes(0x0a) && !chunk.includes(0x0d)) return chunk;
+	return chunk.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)) as Buffer;
 }

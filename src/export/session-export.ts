@@ -17,7 +17,7 @@ export type Outcome =
 	| { kind: "gone" }
 	| { kind: "failed"; reason: string };
 
-/** A chat may replace an aborted turn while it is read; that often in a row means something else is wrong. */
+/** A chat may replace an aborted turn while it is read; 20 times in a row mean that something else is wrong. */
 const MAX_TRIES = 20;
 const TRY_PAUSE_MS = 20;
 
@@ -57,8 +57,8 @@ export async function exportSession(
 }
 
 /** Null when all of it was written. What reading throws is returned, what writing throws is thrown. */
-async function fill(draft: Draft, pieces: AsyncIterable<Uint8Array>): Promise<{ error: unknown } | null> {
-	const reading = pieces[Symbol.asyncIterator]();
+async function fill(draft: Draft, chunks: AsyncIterable<Uint8Array>): Promise<{ error: unknown } | null> {
+	const reading = chunks[Symbol.asyncIterator]();
 	for (;;) {
 		let next: IteratorResult<Uint8Array>;
 		try {
@@ -73,9 +73,9 @@ async function fill(draft: Draft, pieces: AsyncIterable<Uint8Array>): Promise<{ 
 
 /** Throws what is no fault of the stored session: a bug of ours, a setting. */
 function reasonOf(error: unknown): string {
-	const told =
+	const isOfSession =
 		error instanceof SampleError || error instanceof RollpinError || error instanceof UnreadableRecord;
-	if (!told) throw error;
+	if (!isOfSession) throw error;
 	return error.message;
 }
 

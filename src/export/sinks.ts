@@ -9,7 +9,7 @@ import { makeDirectory } from "../data-dir/make-directory.js";
 
 /** One session on its way out: all of it is kept, or nothing. */
 export interface Draft {
-	write(piece: Uint8Array): Promise<void>;
+	write(chunk: Uint8Array): Promise<void>;
 	keep(): Promise<void>;
 	drop(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export interface Sink {
 	bytes(): number;
 }
 
-const PIECE_BYTES = 256 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /** A new file beside `path` that takes its name when it is whole. */
 class HiddenFile {
@@ -43,14 +43,14 @@ class HiddenFile {
 		this.#file = file;
 	}
 
-	async write(piece: Uint8Array): Promise<void> {
-		await this.#file.writeFile(piece);
-		this.length += piece.byteLength;
+	async write(chunk: Uint8Array): Promise<void> {
+		await this.#file.writeFile(chunk);
+		this.length += chunk.byteLength;
 	}
 
-	async *pieces(): AsyncIterable<Buffer> {
+	async *chunks(): AsyncIterable<Buffer> {
 		for (let at = 0; at < this.length; ) {
-			const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(PIECE_BYTES), 0, PIECE_BYTES, at);
+			const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(CHUNK_BYTES), 0, CHUNK_BYTES, at);
 			if (bytesRead === 0) return;
 			at += bytesRead;
 			yield buffer.subarray(0, bytesRead);
@@ -77,7 +77,7 @@ export async function directorySink(path: string, ending: string): Promise<Sink>
 		async begin(id) {
 			const file = await HiddenFile.create(join(path, `${id}${ending}`));
 			return {
-				write: (piece) => file.write(piece),
+				write: (chunk) => file.write(chunk),
 				drop: () => file.remove(),
 				async keep() {
 					await file.show();
@@ -94,7 +94,7 @@ export async function directorySink(path: string, ending: string): Promise<Sink>
 /** All sessions in one file. */
 export async function fileSink(path: string): Promise<Sink> {
 	const whole = await asTarget(path, () => HiddenFile.create(resolve(path)));
-	return spooled(dirname(resolve(path)), (piece) => whole.write(piece), {
+	return spooled(dirname(resolve(path)), (chunk) => whole.write(chunk), {
 		async finish() {
 			await whole.show();
 			await flushDirectory(dirname(resolve(path)));
@@ -103,15 +103,15 @@ export async function fileSink(path: string): Promise<Sink> {
 	});
 }
 
-/** All sessions to a stream, each when it is whole. `emit` resolves when the next piece may come. */
-export function streamSink(emit: (piece: Uint8Array) => Promise<void>): Sink {
+/** All sessions to a stream, each when it is whole. `emit` resolves when the next chunk may come. */
+export function streamSink(emit: (chunk: Uint8Array) => Promise<void>): Sink {
 	const nothing = async () => undefined;
 	return spooled(tmpdir(), emit, { finish: nothing, abandon: nothing });
 }
 
 function spooled(
 	directory: string,
-	emit: (piece: Uint8Array) => Promise<void>,
+	emit: (chunk: Uint8Array) => Promise<void>,
 	ends: Pick<Sink, "finish" | "abandon">,
 ): Sink {
 	let bytes = 0;
@@ -119,11 +119,11 @@ function spooled(
 		async begin() {
 			const spool = await HiddenFile.create(join(directory, "rollpin-export"));
 			return {
-				write: (piece) => spool.write(piece),
+				write: (chunk) => spool.write(chunk),
 				drop: () => spool.remove(),
 				async keep() {
 					try {
-						for await (const piece of spool.pieces()) await emit(piece);
+						for await (const chunk of spool.chunks()) await emit(chunk);
 						bytes += spool.length;
 					} finally {
 						await spool.remove();

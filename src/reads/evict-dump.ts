@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { makeDirectory } from "../data-dir/make-directory.js";
 import type { Session } from "../session/life/session.js";
 import type { ReadContext } from "./read-context.js";
-import { sessionPieces } from "./session-json.js";
+import { sessionChunks } from "./session-json.js";
 
 /**
  * Keeps a session that has committed turns as `<id>.json` in `dir`, the same JSON as its GET. An id that was dumped
@@ -20,15 +20,15 @@ export async function dumpSession(dir: string, context: ReadContext, session: Se
 	try {
 		const file = await open(temporary, "wx");
 		try {
-			for await (const piece of sessionPieces(context, session, { payloads: "all" }))
-				await file.writeFile(piece);
+			for await (const chunk of sessionChunks(context, session, { payloads: "all" }))
+				await file.writeFile(chunk);
 			await file.sync();
 		} finally {
 			await file.close();
 		}
 		const plain = join(dir, `${id}.json`);
-		const taken = await exists(plain);
-		await rename(temporary, taken ? join(dir, `${id}.${Math.round(createdAt * 1000)}.json`) : plain);
+		const dumpedBefore = await exists(plain);
+		await rename(temporary, dumpedBefore ? join(dir, `${id}.${Math.round(createdAt * 1000)}.json`) : plain);
 	} catch (error) {
 		await rm(temporary, { force: true });
 		throw error;

@@ -14,7 +14,7 @@ export interface ReadContext {
 	tito: Tito;
 	/** What decides the answer of a read for sessions that were not created with settings of their own. */
 	config: Pick<ClusterConfig, "mode" | "messageMatcher" | "samplePicker" | "r3">;
-	/** Of the model, for replay payloads; null when the checkpoint does not say. */
+	/** Layers of the model, for its routing payloads; null when the checkpoint does not say. */
 	numLayers: number | null;
 	listener: ReadListener;
 }

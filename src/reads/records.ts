@@ -1,4 +1,4 @@
-// The trainer's view of a session, as bytes, piece by piece: what GET answers. Never builds the whole as one string.
+// The trainer's view of a session, as bytes, chunk by chunk: what GET answers. Never builds the whole as one string.
 
 import { int32FromBytes } from "../base/binary.js";
 import type { SessionId } from "../base/ids.js";
@@ -8,16 +8,16 @@ import { pathTo } from "../session/path/path-state.js";
 import { describeTree } from "../session/place/tree.js";
 import type { ReadableStore, SessionMeta, TurnHeader } from "../store/store.js";
 
-/** Which replay payloads a read carries: of every record, of the last one only, or of none. */
+/** Which routing and sampling payloads a read carries: of every record, of the last one only, or of none. */
 export type PayloadChoice = "all" | "latest" | "none";
 
-/** What a read shows, taken at one moment; committed turns stay as they are until the session is buried. */
+/** What a read shows, as of one moment; committed turns stay as they are until the session is buried. */
 export interface ReadPlan {
 	id: SessionId;
 	meta: SessionMeta;
 	path: TurnHeader[];
 	provisional: TurnHeader | null;
-	/** Turns that a retry took the place of, in id order, each with the path that it ended. */
+	/** Turns that a retry replaced, in id order, each as the path that ends with it. */
 	superseded: TurnHeader[][];
 	/** `metadata.tree` */
 	tree: object;
@@ -41,8 +41,8 @@ export async function planRead(session: Session): Promise<ReadPlan> {
 }
 
 /**
- * The accumulated tokens alone, as `recordPieces` returns them.
- * @throws TurnGone as `recordPieces`
+ * The accumulated tokens alone, as `recordChunks` returns them.
+ * @throws TurnGone as `recordChunks`
  */
 export async function accumulatedTokens(store: ReadableStore, { id, path }: ReadPlan): Promise<TokenText> {
 	const tokens = new TokenText();
@@ -54,27 +54,27 @@ export async function accumulatedTokens(store: ReadableStore, { id, path }: Read
 	return tokens;
 }
 
-/** How a record's object begins: that of the first one, and that of each later one. */
+/** How a record's object begins. */
 export interface RecordOpening {
 	first: Buffer;
-	later: Buffer;
+	following: Buffer;
 }
 
 export interface RecordOptions {
 	payloads: PayloadChoice;
 	opening?: RecordOpening;
-	/** To read payloads into, in turn: a piece is then valid until so many more were asked for. */
+	/** To read payloads into, in turn: of two buffers, a chunk is valid until the next but one is asked for. */
 	buffers?: readonly Buffer[] | undefined;
 }
 
-const ELEMENTS: RecordOpening = { first: Buffer.from("{"), later: Buffer.from(",{") };
+const ELEMENTS: RecordOpening = { first: Buffer.from("{"), following: Buffer.from(",{") };
 
 /**
  * The elements of `records`, comma-separated (unless another `opening` is given). Returns the accumulated tokens.
  * @throws TurnGone when the session is buried during the read, or the next commit drops its provisional turn: then
  * what was handed on must not pass for a whole answer
  */
-export async function* recordPieces(
+export async function* recordChunks(
 	store: ReadableStore,
 	plan: ReadPlan,
 	{ payloads, opening = ELEMENTS, buffers }: RecordOptions,
@@ -90,14 +90,14 @@ export async function* recordPieces(
 		content = Buffer.concat([content.subarray(0, header.messagesShared), tail]);
 		const prompt = int32FromBytes(await store.part(plan.id, header.id, "prompt"));
 		const kept = tokens.length - header.trimCount;
-		// A provisional turn is no part of the sequence: what it trimmed is still there behind it.
+		// A provisional turn is no part of the sequence: the tokens that it trimmed stay in it.
 		const provisional = header.status === "provisional";
 		const promptText = provisional ? Buffer.concat(tokens.textWith(kept, prompt)) : null;
 		if (promptText === null) {
 			tokens.truncate(kept);
 			tokens.append(prompt);
 		}
-		yield index === 0 ? opening.first : opening.later;
+		yield index === 0 ? opening.first : opening.following;
 		const wanted = payloads === "all" || (payloads === "latest" && index === turns.length - 1);
 		const carry = wanted && header.payloadsDropped !== true;
 		const filled = { request, reply, content, promptText: promptText ?? tokens.text(), carry, buffers };
@@ -109,11 +109,11 @@ export async function* recordPieces(
 }
 
 /**
- * Records of the turns that retries took the place of, comma-separated, each with its `turn`. What was built on one of them
- * is read again for each: they are few.
- * @throws TurnGone as `recordPieces`
+ * Records of the turns that retries replaced, comma-separated, each with its `turn`. Each path is read from its root: there
+ * are few.
+ * @throws TurnGone as `recordChunks`
  */
-export async function* supersededPieces(
+export async function* supersededChunks(
 	store: ReadableStore,
 	plan: ReadPlan,
 	{ payloads, opening = ELEMENTS, buffers }: RecordOptions,
@@ -134,13 +134,13 @@ export async function* supersededPieces(
 		const reply = await store.part(plan.id, header.id, "reply");
 		const carry = payloads === "all" && header.payloadsDropped !== true;
 		const filled = { request, reply, content, promptText: tokens.text(), carry, buffers };
-		yield index === 0 ? opening.first : opening.later;
+		yield index === 0 ? opening.first : opening.following;
 		yield Buffer.from(`"turn":${header.id},"superseded":true,`);
 		yield* recordOf(store, plan.id, header, filled);
 	}
 }
 
-/** A record's parts but for its payloads, which may be too large to hold. */
+/** What a record is made of, but for its payloads, which may be too large to hold. */
 interface RecordBytes {
 	request: Buffer;
 	reply: Buffer;
@@ -151,7 +151,7 @@ interface RecordBytes {
 	buffers: readonly Buffer[] | undefined;
 }
 
-/** A record behind its opening brace. */
+/** A record without its opening brace. */
 async function* recordOf(
 	store: ReadableStore,
 	id: SessionId,
@@ -167,14 +167,14 @@ async function* recordOf(
 		{ offset: header.requestHoles.inputIds, bytes: filled.promptText },
 	]);
 	yield Buffer.from(',"response":');
-	yield* replyPieces(store, id, header, filled);
+	yield* replyChunks(store, id, header, filled);
 	yield Buffer.from(
 		header.status === "provisional" ? ',"status_code":200,"provisional":true}' : ',"status_code":200}',
 	);
 }
 
-/** The engine's reply with what was cut out put back; payloads stream from the store. */
-async function* replyPieces(
+/** The engine's reply with its excerpts back in their places; payloads stream from the store. */
+async function* replyChunks(
 	store: ReadableStore,
 	id: SessionId,
 	header: TurnHeader,

@@ -11,11 +11,10 @@ import type { Session } from "../session/life/session.js";
 import type { StoredMessage } from "../session/path/path-state.js";
 import { storedForm } from "../session/place/echo-matcher.js";
 import { describeTree } from "../session/place/tree.js";
-import type { TurnHeader } from "../store/store.js";
 import { TurnGone } from "../store/store-errors.js";
 import { mismatchJson } from "./mismatch.js";
 import type { ReadContext } from "./read-context.js";
-import { planSamples } from "./samples-plan.js";
+import { type LeafPath, planSamples } from "./samples-plan.js";
 import { stopJoinsJson } from "./session-json.js";
 import { readTurn, sequenceOf } from "./stored-turn.js";
 
@@ -30,7 +29,7 @@ export interface SamplesRequest {
 
 const READ_BYTES = 256 * 1024;
 
-/** A provisional turn may be superseded while it is read; that often in a row means a client that does nothing else. */
+/** A provisional turn may be superseded while it is read; five times in a row mean a client that does nothing else. */
 const MAX_TRIES = 5;
 
 /** @throws RollpinError `session_state_conflict`; the 404 of a session that closes meanwhile */
@@ -52,7 +51,7 @@ export async function gatherJob(
 	throw superseded();
 }
 
-/** The job's later reads, checked in the same way. */
+/** What the assembly reads while it runs, checked in the same way. */
 export function jobReads(context: ReadContext, session: Session, job: SampleJob): JobReads {
 	return {
 		decode: (lists) => context.tito.decodeMany(lists),
@@ -61,13 +60,13 @@ export function jobReads(context: ReadContext, session: Session, job: SampleJob)
 			const expected = stored?.payloads.find((one) => one.index === index)?.length;
 			const buffers = [Buffer.allocUnsafeSlow(READ_BYTES)];
 			const part = `payload:${index}` as const;
-			const pieces = context.store.streamPart(session.meta.id, turn as TurnId, part, buffers);
+			const chunks = context.store.streamPart(session.meta.id, turn as TurnId, part, buffers);
 			let length = 0;
 			try {
-				for await (const piece of pieces) {
+				for await (const chunk of chunks) {
 					session.refuseWhenClosing();
-					length += piece.length;
-					yield piece;
+					length += chunk.length;
+					yield chunk;
 				}
 			} catch (error) {
 				session.refuseWhenClosing();
@@ -86,68 +85,47 @@ function superseded(): RollpinError {
 	);
 }
 
+/** Null when a turn that it read had been superseded meanwhile. */
 async function tryGather(
 	context: ReadContext,
 	session: Session,
 	request: SamplesRequest,
 ): Promise<SampleJob | null> {
-	const { config, tito } = context;
+	const { config, store, tito } = context;
 	const live = await session.headers();
 	const mode = session.meta.mode ?? config.mode;
 	const messages = mode === "tree" ? await session.turnMessages() : new Map<TurnId, StoredMessage[]>();
-	// From here to the copies nothing else runs: one moment of the session.
+	// From here to the next await nothing else runs: what is taken here is one moment of the session.
 	const { meta } = session;
 	const history = JSON.stringify(session.history);
 	const plan = planSamples(meta, live, (turn) => appendedForm(messages.get(turn) ?? [], tito));
 	const tree = mode === "tree" ? describeTree(live.values()) : null;
 	const { active, forest, provisional } = plan;
 	// The default picker drops tries that were repeated, whatever they hold: they need not even be read.
-	const chosen = config.samplePicker === null ? withoutRetried(plan.leaves, forest) : plan.leaves;
-	const named = new Map<TurnId, TurnHeader>();
+	const leaves = config.samplePicker === null ? withoutRetried(plan.leaves, forest) : plan.leaves;
 	const path = provisional === null ? active : [...active, provisional];
-	for (const header of tree === null ? path : chosen.flatMap(({ turns }) => turns)) {
-		named.set(header.id, header);
-	}
 	const turns = new Map<TurnId, StoredTurn>();
-	for (const header of named.values()) {
-		const stored = await readTurn(context.store, session.meta.id, header);
+	for (const header of tree === null ? path : leaves.flatMap((leaf) => leaf.turns)) {
+		if (turns.has(header.id)) continue;
+		const stored = await readTurn(store, meta.id, header);
 		if (stored === null) return null;
 		turns.set(header.id, stored);
 	}
 	if (provisional !== null && session.meta.provisional !== provisional.id) return null;
-	const ids = (headers: readonly TurnHeader[]) => headers.map(({ id }) => id);
 	const mismatch = await mismatchJson(context, session, meta.head);
-	const sessionMetadata = [
-		'{"accumulated_token_ids":[',
-		tokenIdsText(sequenceOf(active, turns)).toString("latin1"),
-		`],"max_trim_tokens":${tito.family.maxTrimTokens},"history":${history}`,
-		stopJoinsJson(active),
-		tree === null ? "" : `,"tree":${JSON.stringify(tree)}`,
-		mismatch === "{}" ? "" : `,${mismatch.slice(1, -1)}`,
-		tree === null || request.agentJson === null ? "" : `,"agent":${request.agentJson}`,
-		"}",
-	];
-	const leaves: LeafPlan[] = [];
-	for (const leaf of tree === null ? [] : chosen) {
-		const committed = leaf.provisional ? leaf.turns.slice(0, -1) : leaf.turns;
-		leaves.push({
-			nodeId: leaf.nodeId,
-			parent: leaf.parent,
-			responseId: leaf.turns.at(-1)?.responseId ?? "",
-			turns: ids(leaf.turns),
-			path: leaf.path,
-			provisional: leaf.provisional,
-			accumulated: sequenceOf(committed, turns),
-			mismatchJson:
-				leaf.committed === meta.head ? mismatch : await mismatchJson(context, session, leaf.committed),
-		});
-	}
+	const mismatchUpTo = async (turn: TurnId | null) =>
+		turn === meta.head ? mismatch : mismatchJson(context, session, turn);
 	return {
 		turns: [...turns.values()],
 		plan:
 			tree === null
-				? { kind: "linear", turns: ids(path) }
-				: { kind: "tree", leaves, forest, agentJson: request.agentJson },
+				? { kind: "linear", turns: path.map(({ id }) => id) }
+				: {
+						kind: "tree",
+						leaves: await leafPlans(leaves, turns, mismatchUpTo),
+						forest,
+						agentJson: request.agentJson,
+					},
 		options: {
 			maxTrimTokens: tito.family.maxTrimTokens,
 			maxSeqLen: request.maxSeqLen,
@@ -156,8 +134,40 @@ async function tryGather(
 			numLayers: context.numLayers,
 		},
 		wire: request.wire,
-		sessionMetadata,
+		// As the metadata of a GET has it.
+		sessionMetadata: [
+			'{"accumulated_token_ids":[',
+			tokenIdsText(sequenceOf(active, turns)).toString("latin1"),
+			`],"max_trim_tokens":${tito.family.maxTrimTokens},"history":${history}`,
+			stopJoinsJson(active),
+			tree === null ? "" : `,"tree":${JSON.stringify(tree)}`,
+			mismatch === "{}" ? "" : `,${mismatch.slice(1, -1)}`,
+			tree === null || request.agentJson === null ? "" : `,"agent":${request.agentJson}`,
+			"}",
+		],
 	};
+}
+
+async function leafPlans(
+	leaves: readonly LeafPath[],
+	turns: ReadonlyMap<TurnId, StoredTurn>,
+	mismatchUpTo: (turn: TurnId | null) => Promise<string>,
+): Promise<LeafPlan[]> {
+	const plans: LeafPlan[] = [];
+	for (const leaf of leaves) {
+		const committed = leaf.provisional ? leaf.turns.slice(0, -1) : leaf.turns;
+		plans.push({
+			nodeId: leaf.nodeId,
+			parent: leaf.parent,
+			responseId: leaf.turns.at(-1)?.responseId ?? "",
+			turns: leaf.turns.map(({ id }) => id),
+			path: leaf.path,
+			provisional: leaf.provisional,
+			accumulated: sequenceOf(committed, turns),
+			mismatchJson: await mismatchUpTo(leaf.committed),
+		});
+	}
+	return plans;
 }
 
 /** One text for every spelling of the messages that a turn's request appended. */

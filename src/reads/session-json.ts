@@ -1,20 +1,20 @@
-// The JSON of one session, piece by piece: what GET answers and what a dump keeps. Never builds the whole.
+// The JSON of one session, chunk by chunk: what GET answers and what a dump keeps. Never builds the whole.
 import type { Session } from "../session/life/session.js";
 import type { TurnHeader } from "../store/store.js";
 import { mismatchJson } from "./mismatch.js";
 import type { ReadContext } from "./read-context.js";
-import { type PayloadChoice, planRead, recordPieces, supersededPieces } from "./records.js";
+import { type PayloadChoice, planRead, recordChunks, supersededChunks } from "./records.js";
 
 export interface SessionReadOptions {
 	payloads: PayloadChoice;
-	/** With the turns that retries took the place of. */
+	/** With the turns that retries replaced. */
 	superseded?: boolean;
 	/** As of `RecordOptions`. */
 	buffers?: readonly Buffer[];
 }
 
-/** @throws TurnGone as `recordPieces` */
-export async function* sessionPieces(
+/** @throws TurnGone as `recordChunks` */
+export async function* sessionChunks(
 	context: ReadContext,
 	session: Session,
 	{ payloads, superseded = false, buffers }: SessionReadOptions,
@@ -25,10 +25,10 @@ export async function* sessionPieces(
 	const mode = meta.mode ?? context.config.mode;
 	const history = JSON.stringify(session.history);
 	yield Buffer.from(`{"session_id":${JSON.stringify(meta.id)},"records":[`);
-	const tokens = yield* recordPieces(context.store, plan, { payloads, buffers });
+	const tokens = yield* recordChunks(context.store, plan, { payloads, buffers });
 	if (superseded) {
 		yield Buffer.from('],"superseded":[');
-		yield* supersededPieces(context.store, plan, { payloads, buffers });
+		yield* supersededChunks(context.store, plan, { payloads, buffers });
 	}
 	yield Buffer.from(`],"metadata":{"accumulated_token_ids":[`);
 	yield tokens.text();
@@ -52,21 +52,21 @@ export async function* sessionPieces(
 	);
 }
 
-/** `stop_joins` of a `metadata` object, with a comma before it: answers of the path that were closed for the turn behind them. */
+/** `stop_joins` of a `metadata` object, with a comma before it: how many answers of the path the next turn had to close. */
 export function stopJoinsJson(path: readonly TurnHeader[]): string {
 	const joins = path.filter(({ stopJoin }) => stopJoin === true).length;
 	return joins === 0 ? "" : `,"stop_joins":${joins}`;
 }
 
 /**
- * The pieces as long as the session is there: nothing is handed on that was read after it began to close. Throws
- * the 404 of a closed session.
+ * The chunks as long as the session is there: nothing is handed on that was read after it began to close.
+ * @throws RollpinError the 404 of a closed session
  */
-export async function* whileOpen(session: Session, pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+export async function* whileOpen(session: Session, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 	try {
-		for await (const piece of pieces) {
+		for await (const chunk of chunks) {
 			session.refuseWhenClosing();
-			yield piece;
+			yield chunk;
 		}
 	} catch (error) {
 		session.refuseWhenClosing();

@@ -6,7 +6,7 @@ import { isSessionId } from "../base/partitions.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
 import type { PayloadChoice } from "../reads/records.js";
-import { sessionPieces, whileOpen } from "../reads/session-json.js";
+import { sessionChunks, whileOpen } from "../reads/session-json.js";
 import { refuseOverrides } from "../wire/refused-fields.js";
 import type { WorkerContext } from "./context.js";
 import { parseCreateBody, parseExtendBody } from "./create-body.js";
@@ -108,13 +108,13 @@ export async function readSession(
 	try {
 		// Two are enough: while one is on its way to the client the other is filled.
 		const buffers = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)];
-		const pieces = whileOpen(
+		const chunks = whileOpen(
 			session,
-			sessionPieces(context.reads, session, { payloads, superseded: superseded === "true", buffers }),
+			sessionChunks(context.reads, session, { payloads, superseded: superseded === "true", buffers }),
 		);
 		response.statusCode = 200;
 		response.setHeader("content-type", "application/json");
-		await sendWritten(response, pieces);
+		await sendWritten(response, chunks);
 	} finally {
 		done();
 	}

@@ -4,7 +4,7 @@ import type { Clock } from "../../src/base/clock.js";
 import { RollpinError } from "../../src/base/errors.js";
 import type { SessionId, TurnId } from "../../src/base/ids.js";
 import type { JsonObject } from "../../src/json/value.js";
-import { planRead, recordPieces } from "../../src/reads/records.js";
+import { planRead, recordChunks } from "../../src/reads/records.js";
 import { SessionRegistry } from "../../src/session/life/registry.js";
 import type { PositionPolicy } from "../../src/session/place/attach.js";
 import { messageMatcher } from "../../src/session/place/matchers.js";
@@ -207,7 +207,7 @@ export class Interleaving {
 		const reading = (async () => {
 			const session = await this.registry.get(SESSION);
 			const pieces: Buffer[] = [];
-			for await (const piece of recordPieces(this.store, await planRead(session), { payloads: "all" })) {
+			for await (const piece of recordChunks(this.store, await planRead(session), { payloads: "all" })) {
 				pieces.push(piece);
 			}
 			return JSON.parse(`[${Buffer.concat(pieces).toString()}]`) as RecordJson[];
