@@ -1,4 +1,5 @@
 // A child's end of the channel to the primary: typed messages, and the rule that no child outlives the primary.
+import type { FailureCode } from "../base/exit-codes.js";
 import type { ChildRole, FromChild, ToChild } from "./messages.js";
 
 type Handler<Type extends ToChild["type"]> = (
@@ -16,7 +17,7 @@ export interface ChildChannel {
 	/** One handler per message type; a second one replaces the first. */
 	on<Type extends ToChild["type"]>(type: Type, handler: Handler<Type>): void;
 	/** Says `failed` with one line for the operator and exits. Call it instead of throwing during the start. */
-	fail(message: string, exitCode: 1 | 2): Promise<never>;
+	fail(message: string, exitCode: FailureCode): Promise<never>;
 }
 
 export interface ChildChannelOptions {

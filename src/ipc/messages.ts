@@ -1,5 +1,5 @@
 // Every message between the primary and its children. docs/internals.md carries the same table.
-
+import type { FailureCode } from "../base/exit-codes.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { Heartbeat } from "../telemetry/heartbeat.js";
 import type { WorkerFigures } from "../telemetry/heartbeat-fields.js";
@@ -15,8 +15,7 @@ export interface WorkerStatus {
 	epoch: number;
 	/** A planned successor is on its way: requests for it wait instead of failing. */
 	replacing: boolean;
-	/** Unix socket path the router relays to; null until ready. */
-	/** Null unless it takes requests. */
+	/** Where the router relays to; null unless it takes requests. */
 	address: WorkerAddress | null;
 	/** The last heartbeat as it was logged, or null. */
 	heartbeat: Heartbeat | null;
@@ -45,16 +44,16 @@ export type FromChild =
 	/** It can do its work now. Workers give their address, the simulated engine its URL. */
 	| { type: "ready"; address?: WorkerAddress; url?: string; controlUrl?: string }
 	/** It cannot start; `message` is one line for the operator. The child exits right after. */
-	| { type: "failed"; message: string; exitCode: 1 | 2 }
+	| { type: "failed"; message: string; exitCode: FailureCode }
 	| { type: "stats"; stats: WorkerFigures }
 	/** Worker 0 compared the engine's rendering with ours. */
 	| { type: "engine_checked"; result: EngineCheckResult }
 	| { type: "pong"; seq: number }
 	/** The router holds that connection now (or saw that it was gone): the primary lets go of its own handle. */
-	| { type: "taken"; seq: number }
-	/** The router has no request on that worker's process and sends it none: it may end. Said while it is draining. */
-	| { type: "quiet"; worker: number; epoch: number }
-	/** The child itself was told to end (SIGTERM): replace it; `drain` follows once the router is quiet. */
+	| { type: "connection_received"; seq: number }
+	/** The router has no request on that draining worker's process, and none will follow: it may end. */
+	| { type: "worker_idle"; worker: number; epoch: number }
+	/** The child itself was told to end (SIGTERM): replace it; `drain` follows once the router has nothing on it. */
 	| { type: "draining" }
 	/** Nothing is running any more; the child exits by itself now. */
 	| { type: "drained" };

@@ -1,10 +1,11 @@
-// One place for a child: keeps it filled by the restart policy, pings what fills it. Logs nothing, knows no other slot.
+// A child's slot: keeps one process running by the restart policy, and replaces or ends it when told. Logs nothing.
 import type { Socket } from "node:net";
-import type { ChildRole, EngineCheckResult, FromChild, ToChild, WorkerStatus } from "../ipc/messages.js";
-import type { WorkerFigures } from "../telemetry/heartbeat-fields.js";
-import type { ChildHandle, Fork } from "./fork.js";
-import { checkLiveness, type LivenessState, PING_INTERVAL_MS } from "./liveness.js";
+import type { FailureCode } from "../base/exit-codes.js";
+import type { ChildRole, FromChild, ToChild, WorkerStatus } from "../ipc/messages.js";
+import { ChildProcess, type ProcessExit } from "./child-process.js";
+import type { Fork } from "./fork.js";
 import {
+	type ChildEnd,
 	decideRestart,
 	FRESH_RESTART_STATE,
 	type RestartRules,
@@ -13,36 +14,24 @@ import {
 
 export type SlotState = WorkerStatus["state"];
 
-export interface SlotExit {
-	pid: number;
+export interface SlotExit extends ProcessExit {
 	epoch: number;
-	code: number | null;
-	signal: string | null;
-	/** From spawn to exit. */
-	afterMs: number;
 	planned: boolean;
-	/** It had been ready. */
-	served: boolean;
-	/** Requests that were running by the child's last word on it. */
+	/** Requests that were running when it last sent its figures. */
 	inflight: number;
 }
 
-/** What a slot tells its owner. `changed` follows each of the others that changed `state`. */
+/** What a slot reports to its owner. `changed` follows each of the others that changed `state`. */
 export interface SlotListener {
 	spawned(slot: ChildSlot, attempt: number, sinceLastMs: number): void;
 	ready(slot: ChildSlot, message: Extract<FromChild, { type: "ready" }>, afterMs: number): void;
 	/** The child gave one line for the operator and exits by itself. */
-	failed(slot: ChildSlot, message: string, exitCode: 1 | 2): void;
+	failed(slot: ChildSlot, message: string, exitCode: FailureCode): void;
 	exited(slot: ChildSlot, exit: SlotExit): void;
 	quarantined(slot: ChildSlot, crashes: number): void;
 	unresponsive(slot: ChildSlot, silentMs: number): void;
-	stats(slot: ChildSlot, stats: WorkerFigures): void;
-	/** Worker 0 compared the engine's rendering with ours. */
-	engineChecked(result: EngineCheckResult): void;
-	/** The router took the connection with that number. */
-	taken(slot: ChildSlot, seq: number): void;
-	/** The router has nothing on that process of a worker and sends it nothing. */
-	quiet(worker: number, epoch: number): void;
+	/** What the child says that is not about its own life. */
+	message(slot: ChildSlot, message: FromChild): void;
 	changed(slot: ChildSlot): void;
 }
 
@@ -67,23 +56,18 @@ export class ChildSlot {
 	readonly #options: SlotOptions;
 	#state: SlotState = "down";
 	#epoch = 0;
-	#child: ChildHandle | null = null;
+	#child: ChildProcess | null = null;
 	#restart: RestartState = FRESH_RESTART_STATE;
-	#spawnedMs = 0;
-	#readyMs: number | null = null;
 	#endedMs: number | null = null;
-	#liveness: LivenessState = { heardMs: 0, checkedMs: 0 };
-	#pingSeq = 0;
-	#pingTimer: NodeJS.Timeout | undefined;
 	#spawnTimer: NodeJS.Timeout | undefined;
-	#lastStats: WorkerFigures | null = null;
+	/** By its last figures. */
+	#inflight = 0;
 	/** No successor follows the child that runs now. */
 	#closing = false;
 	/** The child that runs now was asked to end, or asked for it. */
 	#planned = false;
 	#replacing = false;
-	#killTimer: NodeJS.Timeout | undefined;
-	#idle: Array<() => void> = [];
+	#waitingForEnd: Array<() => void> = [];
 
 	constructor(options: SlotOptions) {
 		this.#options = options;
@@ -140,12 +124,10 @@ export class ChildSlot {
 
 	/** Tells the child to end within `timeoutMs`; its successor starts when it is gone. Kills it if it does not. */
 	drainForSuccessor(timeoutMs: number, killAfterMs: number): void {
-		const child = this.#child;
-		if (child === null || this.#closing || !this.#replacing) return;
+		if (this.#child === null || this.#closing || !this.#replacing) return;
 		this.#planned = true;
-		child.send({ type: "drain", timeoutMs });
-		clearTimeout(this.#killTimer);
-		this.#killTimer = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+		this.#child.send({ type: "drain", timeoutMs });
+		this.#child.killAfter(killAfterMs);
 	}
 
 	/** Ends the child without a successor. Resolves when no process is left in the slot. */
@@ -156,7 +138,7 @@ export class ChildSlot {
 		clearTimeout(this.#spawnTimer);
 		if (this.#child === null) return Promise.resolve();
 		// One that is still starting has nothing to drain and may be deep in a load.
-		if (this.#readyMs === null) this.#child.kill("SIGKILL");
+		if (this.#child.readyMs === null) this.#child.kill();
 		else this.#child.send({ type: "drain", timeoutMs });
 		this.#become("draining");
 		return this.ended();
@@ -165,74 +147,51 @@ export class ChildSlot {
 	/** Resolves when no process is left in the slot; at once when there is none. */
 	ended(): Promise<void> {
 		if (this.#child === null) return Promise.resolve();
-		return new Promise((resolve) => this.#idle.push(resolve));
+		return new Promise((resolve) => this.#waitingForEnd.push(resolve));
 	}
 
 	/** Kills what runs, without a successor. True when there was something to kill. */
 	kill(): boolean {
 		this.#closing = true;
 		clearTimeout(this.#spawnTimer);
-		this.#child?.kill("SIGKILL");
-		return this.#child !== null;
+		const child = this.#child;
+		child?.kill();
+		return child !== null;
 	}
 
 	#spawn(attempt: number): void {
-		const now = performance.now();
+		const { fork, listener, startMessage, startTimeoutMs = START_TIMEOUT_MS } = this.#options;
 		this.#epoch += 1;
-		this.#spawnedMs = now;
-		this.#readyMs = null;
 		this.#planned = false;
-		this.#lastStats = null;
-		this.#liveness = { heardMs: now, checkedMs: now };
-		const child = this.#options.fork(this.role);
+		this.#inflight = 0;
+		const epoch = this.#epoch;
+		const child: ChildProcess = new ChildProcess({
+			role: this.role,
+			fork,
+			startMessage: () => startMessage(epoch),
+			startTimeoutMs,
+			listener: {
+				message: (message) => this.#received(child, message),
+				failed: (message, exitCode) => listener.failed(this, message, exitCode),
+				unresponsive: (silentMs) => {
+					listener.unresponsive(this, silentMs);
+					this.#planned = false;
+				},
+				exited: (exit) => this.#exited(exit),
+			},
+		});
 		this.#child = child;
-		child.onMessage((message) => this.#received(child, message));
-		child.onExit((code, signal) => this.#exited(child, code, signal));
-		this.#pingTimer = setInterval(() => this.#check(child), PING_INTERVAL_MS);
-		this.#options.listener.spawned(this, attempt, this.#endedMs === null ? 0 : now - this.#endedMs);
+		listener.spawned(this, attempt, this.#endedMs === null ? 0 : child.spawnedMs - this.#endedMs);
 		this.#become("starting");
 	}
 
-	async #start(child: ChildHandle, epoch: number): Promise<void> {
-		try {
-			const message = await this.#options.startMessage(epoch);
-			if (child === this.#child) child.send(message);
-		} catch (error) {
-			const text = error instanceof Error ? error.message : String(error);
-			if (child === this.#child) this.#options.listener.failed(this, text, 1);
-		}
-	}
-
-	#received(child: ChildHandle, message: FromChild): void {
-		if (child !== this.#child) return;
-		this.#liveness = { ...this.#liveness, heardMs: performance.now() };
-		const { listener } = this.#options;
+	#received(child: ChildProcess, message: FromChild): void {
 		switch (message.type) {
-			case "hello":
-				void this.#start(child, this.#epoch);
-				break;
 			case "ready":
-				if (this.#closing || this.#readyMs !== null) break;
-				this.#readyMs = performance.now();
+				if (this.#closing) break;
 				this.#replacing = false;
-				listener.ready(this, message, this.#readyMs - this.#spawnedMs);
+				this.#options.listener.ready(this, message, performance.now() - child.spawnedMs);
 				this.#become("ready");
-				break;
-			case "failed":
-				listener.failed(this, message.message, message.exitCode);
-				break;
-			case "stats":
-				this.#lastStats = message.stats;
-				listener.stats(this, message.stats);
-				break;
-			case "engine_checked":
-				listener.engineChecked(message.result);
-				break;
-			case "taken":
-				listener.taken(this, message.seq);
-				break;
-			case "quiet":
-				listener.quiet(message.worker, message.epoch);
 				break;
 			case "draining":
 				if (this.#closing) break;
@@ -240,63 +199,35 @@ export class ChildSlot {
 				this.#replacing = true;
 				this.#become("draining");
 				break;
-			case "pong":
-			case "drained":
+			case "stats":
+				this.#inflight = message.stats.inflight;
+				this.#options.listener.message(this, message);
 				break;
+			default:
+				this.#options.listener.message(this, message);
 		}
 	}
 
-	#check(child: ChildHandle): void {
-		const now = performance.now();
-		const { state, kill, silentMs } = checkLiveness(this.#liveness, now, this.#readyMs !== null);
-		this.#liveness = state;
-		const overdue =
-			this.#readyMs === null && now - this.#spawnedMs > (this.#options.startTimeoutMs ?? START_TIMEOUT_MS);
-		if (kill || overdue) {
-			this.#options.listener.unresponsive(this, silentMs);
-			this.#planned = false;
-			// A stopped process dies of it too; the successor waits for its exit.
-			child.kill("SIGKILL");
-			clearInterval(this.#pingTimer);
-			return;
-		}
-		this.#pingSeq += 1;
-		child.send({ type: "ping", seq: this.#pingSeq });
-	}
-
-	#exited(child: ChildHandle, code: number | null, signal: string | null): void {
-		if (child !== this.#child) return;
-		const now = performance.now();
-		clearInterval(this.#pingTimer);
-		clearTimeout(this.#killTimer);
+	#exited(exit: ProcessExit): void {
 		this.#child = null;
-		this.#endedMs = now;
+		this.#endedMs = performance.now();
 		// Draining ends with exit code 0; everything else is a crash even after a request to end.
-		const planned = this.#planned && code === 0;
-		// Nobody knows when a crashed one is back: what waits for it is told so.
+		const planned = this.#planned && exit.code === 0;
+		// Nobody knows when a crashed one is back: what waits for it must learn that.
 		if (!planned) this.#replacing = false;
 		this.#options.listener.exited(this, {
-			pid: child.pid,
+			...exit,
 			epoch: this.#epoch,
-			code,
-			signal,
-			afterMs: now - this.#spawnedMs,
 			planned: planned || this.#closing,
-			served: this.#readyMs !== null,
-			inflight: this.#lastStats?.inflight ?? 0,
+			inflight: this.#inflight,
 		});
 		if (this.#closing) this.#become("down");
-		else this.#succeed(now, planned);
-		for (const resolve of this.#idle.splice(0)) resolve();
+		else this.#succeed({ nowMs: this.#endedMs, readyForMs: exit.readyForMs, planned });
+		for (const resolve of this.#waitingForEnd.splice(0)) resolve();
 	}
 
-	#succeed(now: number, planned: boolean): void {
-		const readyForMs = this.#readyMs === null ? null : now - this.#readyMs;
-		const { state, decision } = decideRestart(this.#options.rules, this.#restart, {
-			nowMs: now,
-			readyForMs,
-			planned,
-		});
+	#succeed(end: ChildEnd): void {
+		const { state, decision } = decideRestart(this.#options.rules, this.#restart, end);
 		this.#restart = state;
 		if (decision.kind === "quarantine") {
 			this.#spawnTimer = setTimeout(() => this.#spawn(1), decision.retryAfterMs);

@@ -1,4 +1,5 @@
 // What the cluster looks like from outside, computed from its slots. Pure.
+import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ClusterPhase, ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
 
 /** Where the cluster stands in its life: `up` once the first start is complete. */
@@ -17,17 +18,30 @@ export function snapshotOf(
 	return { phase: phaseOf(stage, workers), ...cluster, workers: [...workers] };
 }
 
-export type StartProgress = "waiting" | "complete" | "hopeless";
+/** `fail`: the cluster ends; `up`: its first start is complete; `degraded`: it goes on without the worker that changed. */
+export type Step = "fail" | "up" | "degraded";
 
 /**
- * Whether the first start is over: every worker is ready or in quarantine, and the router is ready.
- * Hopeless: all workers are in quarantine; that ends the cluster later on, too.
+ * What follows from a child's new state. The first start is complete when every worker is ready or in quarantine and the
+ * router is ready. With every worker in quarantine the cluster ends, later on too.
  */
-export function startProgress(
+export function stepsAfter(
+	stage: ClusterStage,
 	workers: readonly Pick<WorkerStatus, "state">[],
 	routerReady: boolean,
-): StartProgress {
-	if (workers.every(({ state }) => state === "quarantined")) return "hopeless";
+	changed: WorkerStatus["state"],
+): Step[] {
+	if (stage === "draining") return [];
+	if (workers.every(({ state }) => state === "quarantined")) return ["fail"];
 	const settled = workers.every(({ state }) => state === "ready" || state === "quarantined");
-	return settled && routerReady ? "complete" : "waiting";
+	return [
+		...(stage === "starting" && settled && routerReady ? (["up"] as const) : []),
+		...(changed === "quarantined" ? (["degraded"] as const) : []),
+	];
+}
+
+/** Why the workers can't be replaced now, in words; null when they can. */
+export function whyNoReload(stage: ClusterStage, store: ClusterConfig["store"]): string | null {
+	if (stage !== "up") return `the cluster is ${stage}`;
+	return store === "memory" ? "--store memory would lose every session with its worker" : null;
 }

@@ -1,34 +1,36 @@
 // Ties the slots, the front port and the heartbeat together into one cluster. Decisions live in its neighbours.
+import { EXIT_FAILED, type FailureCode } from "../base/exit-codes.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
-import type { ClusterSnapshot, EngineCheckResult, ToChild, WorkerStatus } from "../ipc/messages.js";
+import type { ClusterSnapshot, EngineCheckResult, FromChild, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
-import { ChildSlot, type SlotListener } from "./child-slot.js";
-import { type ClusterStage, snapshotOf, startProgress } from "./cluster-state.js";
-import type { Fork } from "./fork.js";
+import type { ChildSlot, SlotListener } from "./child-slot.js";
+import {
+	logClusterReady,
+	logDegraded,
+	logHeartbeat,
+	logHeartbeatMissed,
+	logSimEngine,
+} from "./cluster-log.js";
+import { type ClusterStage, snapshotOf, stepsAfter, whyNoReload } from "./cluster-state.js";
 import type { FrontPort } from "./front-port.js";
 import { HeartbeatCollector } from "./heartbeat.js";
 import { reloadWorkers } from "./reload.js";
 import { Replacements } from "./replacements.js";
-import { ROUTER_RULES, WORKER_RULES } from "./restart-policy.js";
-import { logExit, logReady, logSpawn, logUnresponsive, nameOf } from "./slot-log.js";
-import type { SocketDir } from "./socket-dir.js";
+import { logExit, logQuarantined, logReady, logSpawn, logUnresponsive, nameOf } from "./slot-log.js";
+import { createSlots, type SlotParts } from "./slots.js";
 
 /** Why a cluster cannot go on by itself. */
 export interface FatalEnd {
-	exitCode: 1 | 2;
+	exitCode: FailureCode;
 	reason: string;
 	/** It never came up: the reason is the one line the operator reads. */
 	role: string;
 }
 
-export interface ClusterParts {
-	/** A number greater than every earlier one for this data dir; it shuts a worker's predecessor out of the store. */
-	nextStoreEpoch: () => Promise<number>;
+export interface ClusterParts extends Pick<SlotParts, "fork" | "sockets" | "nextStoreEpoch"> {
 	config: ClusterConfig;
 	log: Logger;
-	fork: Fork;
 	port: FrontPort;
-	sockets: SocketDir;
 }
 
 export class Cluster {
@@ -51,7 +53,7 @@ export class Cluster {
 
 	constructor(parts: ClusterParts) {
 		this.#parts = parts;
-		const { config, fork, sockets } = parts;
+		const { config, log } = parts;
 		this.#upstream = config.upstream;
 		let fail: (end: FatalEnd) => void = () => undefined;
 		this.fatal = new Promise((resolve) => {
@@ -59,59 +61,23 @@ export class Cluster {
 		});
 		this.#fail = fail;
 		this.#replacements = new Replacements(config.drainTimeoutMs);
-		const listener = this.#listener();
-		const slot = { fork, listener };
-		this.workers = Array.from(
-			{ length: config.backends },
-			(_, index) =>
-				new ChildSlot({
-					...slot,
-					role: "worker",
-					index,
-					rules: WORKER_RULES,
-					startMessage: async (epoch): Promise<ToChild> => ({
-						type: "start_worker",
-						index,
-						epoch,
-						storeEpoch: await parts.nextStoreEpoch(),
-						address: { kind: "socket", path: sockets.path("w", index, epoch) },
-						config: this.#childConfig(),
-					}),
-				}),
-		);
-		this.router = new ChildSlot({
-			...slot,
-			role: "router",
-			index: 0,
-			rules: ROUTER_RULES,
-			startMessage: (epoch): ToChild => ({
-				type: "start_router",
-				socketPath: sockets.path("r", 0, epoch),
-				config: this.#childConfig(),
-				snapshot: this.snapshot(),
-			}),
+		const { router, sim, workers } = createSlots({
+			...parts,
+			listener: this.#listener(),
+			config: () => ({ ...config, upstream: this.#upstream }),
+			snapshot: () => this.snapshot(),
 		});
-		this.sim =
-			config.upstream === null
-				? new ChildSlot({
-						...slot,
-						role: "sim",
-						index: 0,
-						rules: WORKER_RULES,
-						startMessage: () => ({ type: "start_sim", config: this.#childConfig() }),
-					})
-				: null;
+		this.router = router;
+		this.sim = sim;
+		this.workers = workers;
 		this.#heartbeats = new HeartbeatCollector({
 			intervalMs: config.heartbeatIntervalMs,
-			workers: this.workers,
+			workers,
 			onHeartbeat: (heartbeat) => {
-				parts.log.event("heartbeat", heartbeat, `worker ${heartbeat.worker} is alive`);
+				logHeartbeat(log, heartbeat);
 				this.#push();
 			},
-			onMissed: ({ index, pid }, missed) => {
-				const fields = { worker: index, worker_pid: pid ?? 0, missed };
-				parts.log.event("heartbeat_missed", fields, `worker ${index} missed ${missed} heartbeats`);
-			},
+			onMissed: (slot, missed) => logHeartbeatMissed(log, slot, missed),
 		});
 	}
 
@@ -156,15 +122,9 @@ export class Cluster {
 	 */
 	async reload(): Promise<void> {
 		const { config, log } = this.#parts;
-		if (this.#stage !== "up" || config.store === "memory") {
-			const reason =
-				this.#stage === "up"
-					? "--store memory would lose every session with its worker"
-					: `the cluster is ${this.#stage}`;
-			log.event("reload_refused", { reason }, `no reload: ${reason}`);
-			return;
-		}
-		await reloadWorkers(this.workers, this.#replacements, log, () => this.stage === "draining");
+		const reason = whyNoReload(this.#stage, config.store);
+		if (reason !== null) log.event("reload_refused", { reason }, `no reload: ${reason}`);
+		else await reloadWorkers(this.workers, this.#replacements, log, () => this.stage === "draining");
 	}
 
 	stopHeartbeats(): void {
@@ -178,10 +138,6 @@ export class Cluster {
 
 	#startWorkers(): void {
 		for (const slot of this.workers) slot.start();
-	}
-
-	#childConfig(): ClusterConfig {
-		return { ...this.#parts.config, upstream: this.#upstream };
 	}
 
 	#statusOf(slot: ChildSlot): WorkerStatus {
@@ -210,46 +166,45 @@ export class Cluster {
 				if (this.#stage === "starting") return this.#fail({ exitCode, reason: message, role: slot.role });
 				log.event("start_failed", { failed_role: slot.role }, message);
 			},
-			exited: (slot, exit) => logExit(log, slot, exit, exit.served && config.store === "memory"),
+			exited: (slot, exit) => logExit(log, slot, exit, exit.readyForMs !== null && config.store === "memory"),
 			quarantined: (slot, crashes) => this.#quarantined(slot, crashes),
 			unresponsive: (slot, silentMs) => logUnresponsive(log, slot, silentMs),
-			stats: (slot, stats) => void this.#heartbeats.answered(slot, stats),
-			engineChecked: (result) => {
-				this.#engineCheck = result;
-				this.#push();
-			},
-			taken: (_slot, seq) => this.#parts.port.taken(seq),
-			quiet: (worker, epoch) => this.#replacements.quiet(worker, epoch),
+			message: (slot, message) => this.#received(slot, message),
 			changed: (slot) => this.#changed(slot),
 		};
 	}
 
+	#received(slot: ChildSlot, message: FromChild): void {
+		switch (message.type) {
+			case "stats":
+				void this.#heartbeats.answered(slot, message.stats);
+				break;
+			case "engine_checked":
+				this.#engineCheck = message.result;
+				this.#push();
+				break;
+			case "connection_received":
+				this.#parts.port.received(message.seq);
+				break;
+			case "worker_idle":
+				this.#replacements.workerIdle(message.worker, message.epoch);
+		}
+	}
+
 	#simReady(slot: ChildSlot, url: string | undefined, controlUrl: string): void {
 		if (url === undefined) {
-			this.#fail({ exitCode: 1, reason: "the simulated engine gave no URL", role: slot.role });
+			this.#fail({ exitCode: EXIT_FAILED, reason: "the simulated engine gave no URL", role: slot.role });
 			return;
 		}
 		const first = this.#upstream === null;
 		this.#upstream = url;
-		this.#parts.log.event(
-			"sim_engine",
-			{ url, control_url: controlUrl, pid: slot.pid ?? 0 },
-			`no --upstream was given: a SIMULATED engine answers at ${url}; its tokens are noise, do not train on them`,
-		);
+		logSimEngine(this.#parts.log, url, controlUrl, slot.pid ?? 0);
 		if (first) this.#startWorkers();
 	}
 
 	#quarantined(slot: ChildSlot, crashes: number): void {
-		const { log } = this.#parts;
-		if (slot.role !== "worker") {
-			this.#fail({ exitCode: 1, reason: `${nameOf(slot)} keeps dying`, role: slot.role });
-			return;
-		}
-		log.event(
-			"worker_quarantined",
-			{ worker: slot.index, crashes },
-			`worker ${slot.index} crashed ${crashes} times in a short while: its sessions answer 503 until a later try succeeds`,
-		);
+		if (slot.role === "worker") logQuarantined(this.#parts.log, slot, crashes);
+		else this.#fail({ exitCode: EXIT_FAILED, reason: `${nameOf(slot)} keeps dying`, role: slot.role });
 	}
 
 	#changed(slot: ChildSlot): void {
@@ -257,17 +212,10 @@ export class Cluster {
 		this.#push();
 		if (slot.role === "worker") this.#replacements.changed(slot);
 		if (slot.role === "worker" && slot.state === "ready") this.#heartbeats.ask(slot);
-		if (this.#stage === "draining") return;
-		const progress = startProgress(this.workers, this.router.state === "ready");
-		if (progress === "hopeless") {
-			this.#fail({ exitCode: 1, reason: "every worker keeps dying", role: "worker" });
-			return;
-		}
-		if (progress === "complete" && this.#stage === "starting") this.#up();
-		if (slot.state === "quarantined") {
-			const ready = this.workers.filter(({ state }) => state === "ready").length;
-			const total = this.workers.length;
-			this.#parts.log.event("cluster_degraded", { ready, total }, `${ready} of ${total} workers are ready`);
+		for (const step of stepsAfter(this.#stage, this.workers, this.router.state === "ready", slot.state)) {
+			if (step === "up") this.#up();
+			else if (step === "degraded") logDegraded(this.#parts.log, this.workers);
+			else this.#fail({ exitCode: EXIT_FAILED, reason: "every worker keeps dying", role: "worker" });
 		}
 	}
 
@@ -283,21 +231,7 @@ export class Cluster {
 	#up(): void {
 		const { config, log, port } = this.#parts;
 		this.#stage = "up";
-		log.event(
-			"cluster_ready",
-			{
-				url: port.url,
-				backends: config.backends,
-				worker_pids: this.workers.map(({ pid }) => pid ?? 0),
-				router_pid: this.router.pid ?? 0,
-				upstream: this.#upstream ?? "",
-				mode: config.mode,
-				tito_model: config.titoModel,
-				tito_model_from: config.titoModelWhy,
-				data_dir: config.dataDir,
-			},
-			`ready at ${port.url} with ${config.backends} worker${config.backends === 1 ? "" : "s"}`,
-		);
+		logClusterReady(log, config, port.url, this.#upstream, this);
 		this.#heartbeats.start();
 	}
 

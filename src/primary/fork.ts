@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { ChildRole, FromChild, ToChild } from "../ipc/messages.js";
 
-/** One running child, whatever carries it. No method throws; a dead child ignores what it is told. */
+/** One running child, whatever carries it. No method throws; a dead child ignores every message. */
 export interface ChildHandle {
 	/** 0 when the process could not even be started; `onExit` follows. */
 	readonly pid: number;
@@ -28,7 +28,7 @@ const BUILT_ENTRIES: ChildEntries = {
 	sim: fileURLToPath(new URL("../sim/child.js", import.meta.url)),
 };
 
-/** After an exit, so long at most for the channel to give up its last messages. */
+/** Longest wait for the last messages of a channel whose process has exited. */
 const LAST_MESSAGES_MS = 200;
 
 export function createClusterFork(entries: ChildEntries = BUILT_ENTRIES): Fork {
@@ -46,19 +46,19 @@ export function createClusterFork(entries: ChildEntries = BUILT_ENTRIES): Fork {
 				return;
 			}
 			// The exit can overtake a `failed` that is still in the channel.
-			let told = false;
-			const tell = (): void => {
-				if (told) return;
-				told = true;
+			let reported = false;
+			const report = (): void => {
+				if (reported) return;
+				reported = true;
 				clearTimeout(timer);
 				exitListener?.(code, signal);
 			};
-			const timer = setTimeout(tell, LAST_MESSAGES_MS);
-			child.once("disconnect", tell);
+			const timer = setTimeout(report, LAST_MESSAGES_MS);
+			child.once("disconnect", report);
 		};
 		child.once("exit", exited);
 		worker.on("error", () => {
-			// Errors of sending are told to `done`; a process that never started has no other end than this.
+			// Errors of sending go to `done`; a process that never started has no other end than this.
 			if (child.pid === undefined) setImmediate(exited, 1, null);
 		});
 		return {

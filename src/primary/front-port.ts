@@ -4,7 +4,7 @@ import { ConfigError } from "../base/errors.js";
 import { openFilesLimit } from "../base/fd-limit.js";
 
 /**
- * Sends one connection to the router, which answers with `taken(seq)`. The primary's own handle stays open until
+ * Sends one connection to the router, which answers with `connection_received`. The primary's own handle stays open until
  * then. `sent` gets the reason when it could not even be sent.
  */
 export type HandOver = (connection: Socket, seq: number, sent: (error: Error | null) => void) => void;
@@ -106,7 +106,7 @@ export class FrontPort {
 	}
 
 	/** The router holds this connection now. */
-	taken(seq: number): void {
+	received(seq: number): void {
 		// Closes this process's handle only; the router's is its own.
 		this.#inTransit.get(seq)?.connection.destroy();
 		this.#inTransit.delete(seq);

@@ -1,7 +1,7 @@
-// Planned replacement of workers: waits for the router to be quiet on one, then drains it. Starts no process itself.
+// Planned replacement of workers: waits until the router has nothing on one, then drains it. Starts no process itself.
 import type { ChildSlot } from "./child-slot.js";
 
-/** A worker whose requests were cut at the end of its drain time has so long to close its store. */
+/** A worker whose requests were cut at the end of its drain time has this long to close its store. */
 const CUT_GRACE_MS = 1_000;
 const KILL_GRACE_MS = 2_000;
 
@@ -13,7 +13,7 @@ interface Running {
 
 export class Replacements {
 	readonly #drainTimeoutMs: number;
-	/** Workers that wait for the router to be quiet, by index. */
+	/** Workers on which the router may still have requests, by index. */
 	readonly #running = new Map<number, Running>();
 	readonly #waiting = new Map<ChildSlot, (replaced: boolean) => void>();
 	readonly #slots = new Map<number, ChildSlot>();
@@ -43,7 +43,7 @@ export class Replacements {
 	}
 
 	/** The router said so: no request is on its way to that process, and none will be. */
-	quiet(worker: number, epoch: number): void {
+	workerIdle(worker: number, epoch: number): void {
 		const running = this.#running.get(worker);
 		if (running?.epoch === epoch) this.#drain(worker);
 	}

@@ -1,5 +1,5 @@
 // The primary's life from the open port to the exit code: start, serve, end in order. Owns the order, nothing else.
-import { ConfigError } from "../base/errors.js";
+import { EXIT_FAILED, EXIT_OK, exitCodeOf } from "../base/exit-codes.js";
 import { isLoopback } from "../base/loopback.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { Logger } from "../telemetry/logger.js";
@@ -22,7 +22,7 @@ export interface RunClusterDeps {
 	signals?: ShutdownSignals;
 }
 
-/** A child ends itself when its drain time is over; so much later it is killed. */
+/** A child ends itself when its drain time is over; this much later it is killed. */
 const DRAIN_GRACE_MS = 1_000;
 /** The simulated engine has nothing to keep. */
 const SIM_DRAIN_MS = 500;
@@ -54,7 +54,7 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 			{ failed_role: "primary" },
 			error instanceof Error ? error.message : String(error),
 		);
-		return error instanceof ConfigError ? 2 : 1;
+		return exitCodeOf(error);
 	}
 	const sockets = createSocketDir();
 	const signals = deps.signals ?? listenForSignals();
@@ -94,7 +94,7 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 	}
 }
 
-/** One reload at a time; what is asked for during one is done once more behind it. */
+/** One reload at a time; what is asked for during one is done once more after it. */
 function reloader(cluster: Cluster): () => void {
 	let running = false;
 	let again = false;
@@ -144,15 +144,15 @@ async function drain(
 	};
 	const end = await Promise.race([inOrder(), signals.second]);
 	if (end === "done") {
-		shutdownRecord(log, 0, signal, startedMs, killed);
-		return 0;
+		shutdownRecord(log, EXIT_OK, signal, startedMs, killed);
+		return EXIT_OK;
 	}
 	for (const slot of cluster.slots()) if (slot.kill()) killed += 1;
 	shutdownRecord(log, signalExitCode(end), `second signal, ${end}`, startedMs, killed);
 	return signalExitCode(end);
 }
 
-/** Ends at once what cannot go on. A start that failed is told in one line, its own. */
+/** Ends at once what cannot go on. A start that failed leaves one line, its own. */
 async function fail(cluster: Cluster, port: FrontPort, end: FatalEnd, log: Logger): Promise<number> {
 	const startedMs = performance.now();
 	if (cluster.stage === "starting") log.event("start_failed", { failed_role: end.role }, end.reason);
@@ -178,12 +178,12 @@ function shutdownRecord(
 		killed,
 	};
 	const left = killed === 0 ? "" : `; ${killed} processes had to be killed`;
-	const why = exitCode === 0 ? "" : ` (${reason})`;
+	const why = exitCode === EXIT_OK ? "" : ` (${reason})`;
 	log.event(
 		"shutdown",
 		fields,
 		`ended with exit code ${exitCode}${why}${left}`,
-		exitCode === 1 ? "error" : "info",
+		exitCode === EXIT_FAILED ? "error" : "info",
 	);
 }
 

@@ -59,6 +59,14 @@ export function logUnresponsive(log: Logger, slot: ChildSlot, silentMs: number):
 	else log.event("sim_unresponsive", { sim_pid: pid, silent_ms }, msg);
 }
 
+export function logQuarantined(log: Logger, { index: worker }: ChildSlot, crashes: number): void {
+	log.event(
+		"worker_quarantined",
+		{ worker, crashes },
+		`worker ${worker} crashed ${crashes} times in a short while: its sessions answer 503 until a later try succeeds`,
+	);
+}
+
 export function nameOf(slot: ChildSlot): string {
 	if (slot.role === "worker") return `worker ${slot.index}`;
 	return slot.role === "router" ? "the router" : "the simulated engine";

@@ -28,7 +28,7 @@ primary.on("start_router", (start) => {
 	const { level, format } = start.config.log;
 	const log = createLogger({ role: "router", level, format });
 	router = new Router(start.config, start.snapshot, log, (worker, epoch) => {
-		void primary.send({ type: "quiet", worker, epoch });
+		void primary.send({ type: "worker_idle", worker, epoch });
 	});
 	server = createFront(router);
 	admit = createConnectionLimit(server, log);
@@ -41,7 +41,7 @@ primary.on("start_router", (start) => {
 
 primary.on("connection", ({ seq }, connection) => {
 	// Before a byte is read: should this process die, its successor gets the connection as it was.
-	void primary.send({ type: "taken", seq });
+	void primary.send({ type: "connection_received", seq });
 	// The client may have gone while its connection travelled.
 	if (!(connection instanceof Socket)) return;
 	if (admit === undefined) connection.destroy();

@@ -32,7 +32,7 @@ export class Router {
 	readonly #inflight: number[];
 	readonly #uploads = new Set<Relay>();
 	readonly #held: HeldRequests;
-	readonly #quiet: (worker: number, epoch: number) => void;
+	readonly #workerIdle: (worker: number, epoch: number) => void;
 	readonly #watch: RelayWatch;
 	readonly #uploadTimer: NodeJS.Timeout;
 	readonly #partitions: PartitionMap;
@@ -42,17 +42,17 @@ export class Router {
 	#running = 0;
 	#whenIdle: (() => void) | null = null;
 
-	/** @param quiet told that no request is on, or goes to, a draining worker's process; more than once, maybe */
+	/** @param workerIdle called when no request is on, or goes to, a draining worker's process; perhaps more than once */
 	constructor(
 		config: ClusterConfig,
 		snapshot: ClusterSnapshot,
 		log: Logger,
-		quiet: (worker: number, epoch: number) => void = () => undefined,
+		workerIdle: (worker: number, epoch: number) => void = () => undefined,
 	) {
 		this.#config = config;
 		this.#log = log;
 		this.#snapshot = snapshot;
-		this.#quiet = quiet;
+		this.#workerIdle = workerIdle;
 		this.#held = new HeldRequests(config.limits.maxInflightPerWorker, config.drainTimeoutMs + HOLD_GRACE_MS);
 		this.#authorize = createAuthorize(config.authToken);
 		this.#partitions = new PartitionMap(config.backends);
@@ -178,7 +178,7 @@ export class Router {
 
 	/** Relays of a draining process are the last on it: new requests wait. */
 	#tellQuiet({ index, state, epoch }: WorkerStatus): void {
-		if (state === "draining" && (this.#inflight[index] ?? 0) === 0) this.#quiet(index, epoch);
+		if (state === "draining" && (this.#inflight[index] ?? 0) === 0) this.#workerIdle(index, epoch);
 	}
 
 	#relayEnded({ worker }: RelayTarget, requestId: string, code: string | null): void {

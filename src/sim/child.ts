@@ -1,5 +1,5 @@
 // The simulated engine as a child of the cluster: started when no real engine was given. Keeps its port over respawns.
-import { ConfigError } from "../base/errors.js";
+import { exitCodeOf } from "../base/exit-codes.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import { type SimEngine, startSimEngine } from "./server.js";
@@ -12,7 +12,7 @@ const primary = connectToPrimary("sim");
 primary.on("start_sim", ({ config }) => {
 	start(config).catch((error: unknown) => {
 		const text = error instanceof Error ? error.message : String(error);
-		void primary.fail(`the simulated engine: ${text}`, error instanceof ConfigError ? 2 : 1);
+		void primary.fail(`the simulated engine: ${text}`, exitCodeOf(error));
 	});
 });
 

@@ -1,7 +1,7 @@
 // Entry of a worker process: speaks to the primary, opens store and tokenizer, drains. Builds nothing itself.
 import { join } from "node:path";
 import { systemClock } from "../base/clock.js";
-import { ConfigError } from "../base/errors.js";
+import { exitCodeOf } from "../base/exit-codes.js";
 import type { Partition, WorkerIndex } from "../base/ids.js";
 import { packageRoot } from "../base/package-root.js";
 import { connectToPrimary } from "../ipc/child-channel.js";
@@ -44,7 +44,7 @@ const channel = connectToPrimary("worker", {
 channel.on("start_worker", (message) => {
 	start(message).catch((error: unknown) => {
 		const text = error instanceof Error ? error.message : String(error);
-		void channel.fail(`worker ${message.index}: ${text}`, error instanceof ConfigError ? 2 : 1);
+		void channel.fail(`worker ${message.index}: ${text}`, exitCodeOf(error));
 	});
 });
 

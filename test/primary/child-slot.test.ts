@@ -62,10 +62,7 @@ beforeEach(() => {
 			heard.push(`exited ${exit.code} ${exit.signal} planned ${exit.planned} inflight ${exit.inflight}`),
 		quarantined: (_it, crashes) => heard.push(`quarantined ${crashes}`),
 		unresponsive: (_it, silentMs) => heard.push(`unresponsive ${Math.round(silentMs / 1000)}`),
-		stats: () => heard.push("stats"),
-		taken: (_it, seq) => heard.push(`taken ${seq}`),
-		quiet: (worker, epoch) => heard.push(`quiet ${worker} ${epoch}`),
-		engineChecked: (result) => heard.push(`checked ${result}`),
+		message: (_it, message) => heard.push(message.type),
 		changed: (it) => heard.push(it.state),
 	};
 	slot = new ChildSlot({
@@ -120,6 +117,25 @@ test("a late message of a dead child is not heard", () => {
 	vi.advanceTimersByTime(100);
 	first.says({ type: "ready" });
 	expect(slot.state).toBe("starting");
+});
+
+test("what is not about the child's own life goes to the owner", () => {
+	up();
+	heard.length = 0;
+	child().says({ type: "connection_received", seq: 1 });
+	child().says({ type: "worker_idle", worker: 0, epoch: 1 });
+	child().says({ type: "engine_checked", result: "ok" });
+	child().says({ type: "pong", seq: 1 });
+	expect(heard).toEqual(["connection_received", "worker_idle", "engine_checked"]);
+});
+
+test("a second ready of the same process changes nothing, not even while it drains", () => {
+	up();
+	slot.replace();
+	heard.length = 0;
+	child().says({ type: "ready" });
+	expect(slot.state).toBe("draining");
+	expect(heard).toEqual([]);
 });
 
 test("five crashes in a row end in quarantine, and a minute later it is tried once more", () => {

@@ -1,7 +1,7 @@
-// What the cluster says of itself, for every mixture of its workers' states.
+// What the cluster is, and what it does next, for every mixture of its workers' states.
 import { expect, test } from "vitest";
 import type { WorkerStatus } from "../../src/ipc/messages.js";
-import { type ClusterStage, phaseOf, startProgress } from "../../src/primary/cluster-state.js";
+import { type ClusterStage, phaseOf, stepsAfter, whyNoReload } from "../../src/primary/cluster-state.js";
 
 const workers = (...states: WorkerStatus["state"][]): Array<Pick<WorkerStatus, "state">> =>
 	states.map((state) => ({ state }));
@@ -18,15 +18,32 @@ test.each<[ClusterStage, WorkerStatus["state"][], string]>([
 	expect(phaseOf(stage, workers(...states))).toBe(phase);
 });
 
-test.each<[WorkerStatus["state"][], boolean, string]>([
-	[["ready", "ready"], true, "complete"],
-	[["ready", "ready"], false, "waiting"],
-	[["ready", "starting"], true, "waiting"],
-	[["ready", "down"], true, "waiting"],
-	[["ready", "quarantined"], true, "complete"],
-	[["quarantined", "starting"], true, "waiting"],
-	[["quarantined", "quarantined"], true, "hopeless"],
-	[["quarantined", "quarantined"], false, "hopeless"],
-])("with workers %j and a router that is ready: %s, the start is %s", (states, routerReady, progress) => {
-	expect(startProgress(workers(...states), routerReady)).toBe(progress);
+test.each<[ClusterStage, WorkerStatus["state"][], boolean, WorkerStatus["state"], string]>([
+	["starting", ["ready", "ready"], true, "ready", "up"],
+	["starting", ["ready", "ready"], false, "ready", ""],
+	["starting", ["ready", "starting"], true, "ready", ""],
+	["starting", ["ready", "down"], true, "ready", ""],
+	["starting", ["ready", "quarantined"], true, "ready", "up"],
+	["starting", ["ready", "quarantined"], true, "quarantined", "up, degraded"],
+	["starting", ["quarantined", "starting"], true, "quarantined", "degraded"],
+	["starting", ["quarantined", "quarantined"], true, "quarantined", "fail"],
+	["starting", ["quarantined", "quarantined"], false, "quarantined", "fail"],
+	["up", ["ready", "ready"], true, "ready", ""],
+	["up", ["ready", "quarantined"], true, "quarantined", "degraded"],
+	["up", ["quarantined", "quarantined"], true, "quarantined", "fail"],
+	["draining", ["quarantined", "quarantined"], true, "quarantined", ""],
+	["draining", ["down", "quarantined"], true, "quarantined", ""],
+])("%s, workers %j, router ready: %s; one became %s: %s", (stage, states, routerReady, changed, steps) => {
+	expect(stepsAfter(stage, workers(...states), routerReady, changed).join(", ")).toBe(steps);
+});
+
+test.each<[ClusterStage, "lmdb" | "memory", RegExp | null]>([
+	["up", "lmdb", null],
+	["up", "memory", /^--store memory would lose/],
+	["starting", "lmdb", /^the cluster is starting$/],
+	["draining", "memory", /^the cluster is draining$/],
+])("in stage %s with store %s a reload is refused: %s", (stage, store, reason) => {
+	const found = whyNoReload(stage, store);
+	if (reason === null) expect(found).toBeNull();
+	else expect(found).toMatch(reason);
 });

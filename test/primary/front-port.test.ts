@@ -55,7 +55,7 @@ test("connections wait for a router and go to it in their order", async () => {
 	expect(got).toEqual(clients);
 });
 
-test("what a dead router had not taken goes to its successor; what it had does not", async () => {
+test("what a dead router had not received goes to its successor; what it had does not", async () => {
 	const front = await open();
 	const first: number[] = [];
 	front.attach((_connection, seq, sent) => {
@@ -65,7 +65,7 @@ test("what a dead router had not taken goes to its successor; what it had does n
 	client(front);
 	client(front);
 	await until("two on their way", 2_000, () => first.length === 2);
-	front.taken(first[0] as number);
+	front.received(first[0] as number);
 	front.attach(null);
 	const second: Socket[] = [];
 	front.attach((connection, _seq, sent) => {

@@ -1,0 +1,52 @@
+// The log records about the cluster as a whole. Logs only.
+import type { ClusterConfig } from "../config/cluster-config.js";
+import type { Heartbeat } from "../telemetry/heartbeat.js";
+import type { Logger } from "../telemetry/logger.js";
+import type { ChildSlot } from "./child-slot.js";
+
+export function logClusterReady(
+	log: Logger,
+	config: ClusterConfig,
+	url: string,
+	upstream: string | null,
+	{ router, workers }: { router: ChildSlot; workers: readonly ChildSlot[] },
+): void {
+	log.event(
+		"cluster_ready",
+		{
+			url,
+			backends: config.backends,
+			worker_pids: workers.map(({ pid }) => pid ?? 0),
+			router_pid: router.pid ?? 0,
+			upstream: upstream ?? "",
+			mode: config.mode,
+			tito_model: config.titoModel,
+			tito_model_from: config.titoModelWhy,
+			data_dir: config.dataDir,
+		},
+		`ready at ${url} with ${config.backends} worker${config.backends === 1 ? "" : "s"}`,
+	);
+}
+
+export function logDegraded(log: Logger, workers: readonly ChildSlot[]): void {
+	const ready = workers.filter(({ state }) => state === "ready").length;
+	const total = workers.length;
+	log.event("cluster_degraded", { ready, total }, `${ready} of ${total} workers are ready`);
+}
+
+export function logSimEngine(log: Logger, url: string, controlUrl: string, pid: number): void {
+	log.event(
+		"sim_engine",
+		{ url, control_url: controlUrl, pid },
+		`no --upstream was given: a SIMULATED engine answers at ${url}; its tokens are noise, do not train on them`,
+	);
+}
+
+export function logHeartbeat(log: Logger, heartbeat: Heartbeat): void {
+	log.event("heartbeat", heartbeat, `worker ${heartbeat.worker} is alive`);
+}
+
+export function logHeartbeatMissed(log: Logger, { index, pid }: ChildSlot, missed: number): void {
+	const fields = { worker: index, worker_pid: pid ?? 0, missed };
+	log.event("heartbeat_missed", fields, `worker ${index} missed ${missed} heartbeats`);
+}
