@@ -17,7 +17,7 @@ export interface WorkerLoad {
 	partitions: PartitionMap;
 	/** Requests relayed to each worker and not answered yet. */
 	inflight: readonly number[];
-	/** Beyond it a worker is taken for stuck, and gets no more. */
+	/** A worker with this many is stuck, and gets no more. */
 	maxInflight: number;
 }
 

@@ -9,12 +9,12 @@ import { MAX_HEADER_BYTES, newRequestId, readRequestHead } from "./request-head.
 import { MAX_TARGET_LENGTH } from "./route.js";
 import type { Router } from "./router.js";
 
-/** A head must be there by then (docs/api.md, Limits); the check runs each second, not at node's 30. */
+/** A request's head must have come by then (docs/api.md, Limits). Checked each second; node's default is 30 s. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const CHECK_INTERVAL_MS = 1_000;
 /** Longer than what HTTP clients keep idle connections for (5 to 60 s): they must be the first to let go. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
-/** The parser's bound lies behind ours, so that a long target is told from long headers. */
+/** The parser's own bound is above ours, so that we can tell a long target from long headers. */
 const PARSER_HEADER_BYTES = MAX_HEADER_BYTES + 2 * MAX_TARGET_LENGTH;
 
 /** The server; it must listen somewhere (its time limits hang on that), clients come through `connection` events. */

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { errorBody, errorHeaders, type RollpinError } from "../base/errors.js";
 import type { ClusterSnapshot } from "../ipc/messages.js";
 
-/** After an early refusal the rest of the client's body is read and dropped for so long: a close would reset the reply. */
+/** How long the rest of a body is read and dropped after an early refusal: closing at once would reset the reply away. */
 const LINGER_MS = 1_000;
 /** A body up to here is read to its end instead, and the connection lives on. */
 const CHEAP_BODY_BYTES = 256 * 1024;

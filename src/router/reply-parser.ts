@@ -17,8 +17,8 @@ export interface ReplyHead {
 
 export interface ReplySink {
 	head(head: ReplyHead): void;
-	/** A piece of the body, without chunk framing. */
-	body(piece: Buffer): void;
+	/** The next bytes of the body, without chunk framing. */
+	body(bytes: Buffer): void;
 	/** The reply is complete. Nothing may follow on this connection before the next request. */
 	end(): void;
 }
@@ -137,14 +137,14 @@ export class ReplyParser {
 	}
 
 	#readBody(bytes: Buffer): Buffer {
-		const taken = bytes.length <= this.#left ? bytes : bytes.subarray(0, this.#left);
-		this.#left -= taken.length;
-		this.#sink.body(taken);
+		const body = bytes.length <= this.#left ? bytes : bytes.subarray(0, this.#left);
+		this.#left -= body.length;
+		this.#sink.body(body);
 		if (this.#left === 0) {
 			if (this.#state === "length") this.#finish();
 			else this.#state = "chunk_end";
 		}
-		return bytes.subarray(taken.length);
+		return bytes.subarray(body.length);
 	}
 
 	#readLine(bytes: Buffer): Buffer {

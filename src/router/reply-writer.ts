@@ -30,7 +30,7 @@ export class ReplyWriter {
 		this.#res.writeHead(head.status, head.reason, known);
 	}
 
-	/** @returns false: the client is behind, hold the worker back until `drain` */
+	/** @returns false: the client does not keep up; hold the worker back until `drain` */
 	body(bytes: Buffer): boolean {
 		if (!this.#headLeft && this.#first === null) {
 			this.#first = bytes;

@@ -66,7 +66,7 @@ export class Router {
 			uploads: this.#uploads,
 			ended: (target, requestId, code) => this.#relayEnded(target, requestId, code),
 		};
-		for (const worker of snapshot.workers) this.#tellQuiet(worker);
+		for (const worker of snapshot.workers) this.#reportIdle(worker);
 	}
 
 	update(snapshot: ClusterSnapshot): void {
@@ -77,7 +77,7 @@ export class Router {
 			new Set(serving.flatMap(({ address }) => (address === null ? [] : addressKey(address)))),
 		);
 		for (const worker of snapshot.workers) {
-			this.#tellQuiet(worker);
+			this.#reportIdle(worker);
 			if (!worker.replacing) this.#held.release(worker.index);
 		}
 	}
@@ -177,14 +177,14 @@ export class Router {
 	}
 
 	/** Relays of a draining process are the last on it: new requests wait. */
-	#tellQuiet({ index, state, epoch }: WorkerStatus): void {
+	#reportIdle({ index, state, epoch }: WorkerStatus): void {
 		if (state === "draining" && (this.#inflight[index] ?? 0) === 0) this.#workerIdle(index, epoch);
 	}
 
 	#relayEnded({ worker }: RelayTarget, requestId: string, code: string | null): void {
 		this.#inflight[worker] = (this.#inflight[worker] ?? 1) - 1;
 		const status = this.#snapshot.workers[worker];
-		if (status !== undefined) this.#tellQuiet(status);
+		if (status !== undefined) this.#reportIdle(status);
 		if (code === null) return;
 		this.#log.event(
 			"relay_error",

@@ -1,4 +1,4 @@
-// The worker's routes (Hono), one for each path and method of the table that it answers. Handlers write to the raw response; web streams never see a body.
+// The worker's routes (Hono), made from the table of paths. Handlers write to the raw response, never through web streams.
 import type { HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono } from "hono";

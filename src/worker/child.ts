@@ -16,7 +16,7 @@ import { admitEngines, openEngines } from "./open-engines.js";
 import { openStore } from "./open-store.js";
 import { startWorker, type Worker } from "./worker.js";
 
-/** Beyond the drain time so long for the primary's `drain`; without it the worker ends by itself. */
+/** How long after its drain time a worker waits for the primary's `drain` before it ends by itself. */
 const NO_ANSWER_MS = 2_000;
 
 /**

@@ -61,7 +61,7 @@ export function readBody(
 }
 
 /**
- * Refuses a body that says it is something else than JSON. One that says nothing is taken for it.
+ * Refuses a body that says it is something else than JSON. One that says nothing counts as JSON.
  * @throws RollpinError `unsupported_media_type`
  */
 export function requireJson(request: IncomingMessage, body: Buffer): void {

@@ -64,7 +64,7 @@ test.each([
 	["a header without a colon", "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"],
 	["a chunk size that is none", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n"],
 	["a chunk longer than it says", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nab\r\n"],
-	["bytes behind its end", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nab"],
+	["bytes after its end", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nab"],
 	["a head without end", `HTTP/1.1 200 OK\r\na: ${"x".repeat(70_000)}`],
 ])("a reply with %s is an error", (_what, reply) => {
 	expect(() => read([Buffer.from(reply)])).toThrow();
