@@ -1,6 +1,7 @@
 // Clients that stand still in the middle of a body. Only the timers are faked; the sockets are real.
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { clusterConfig } from "../support/cluster-config.js";
 import { rawRequest } from "../support/raw-client.js";
 import { type RouterRig, startRouter } from "../support/router-rig.js";
 import { until } from "../support/wait.js";
@@ -65,6 +66,44 @@ test("a request whose body is whole may wait for its reply as long as it takes",
 	await rawRequest(rig.port, "GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 	expect(text).toBe("");
 	expect(cut).toBe(0);
+	socket.destroy();
+});
+
+test("a client that is held back because its worker does not read is not called slow", async () => {
+	await rig.close();
+	let read: () => void = () => undefined;
+	rig = await startRouter(
+		[
+			(req, res) => {
+				read = () => req.resume();
+				req.on("end", () => res.end("all"));
+			},
+		],
+		{ limits: { ...clusterConfig().limits, maxBodyBytes: 64 * 1024 * 1024 } },
+	);
+	const socket = connect({ port: rig.port, host: "127.0.0.1" });
+	let text = "";
+	socket.on("data", (piece) => {
+		text += piece.toString();
+	});
+	const body = Buffer.alloc(32 * 1024 * 1024);
+	socket.write(
+		`POST /sessions/${ON_0}/samples HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`,
+	);
+	socket.write(body);
+	// What the sockets between take is full once the client's own buffer stops shrinking.
+	let left = -1;
+	let same = 0;
+	await real("the client to be held back", () => {
+		same = socket.writableLength === left ? same + 1 : 0;
+		left = socket.writableLength;
+		return same === 20;
+	});
+	expect(left).toBeGreaterThan(0);
+	vi.advanceTimersByTime(600_000);
+	read();
+	await real("the reply", () => text.includes("all"));
+	expect(text).toMatch(/^HTTP\/1\.1 200 /);
 	socket.destroy();
 });
 
