@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { SERVE_OPTIONS } from "../../src/cli/options.js";
 import { EVENT_LEVELS } from "../../src/telemetry/events.js";
 import { allFamilies } from "../../src/tito/families/registry.js";
 import {
@@ -40,6 +41,11 @@ describe("generated docs", () => {
 		expect(readBlock("docs/metrics.md", "metrics")).toBe(metricsTable());
 		updateBlock("docs/events.md", "heartbeat", heartbeatTable());
 		expect(readBlock("docs/events.md", "heartbeat")).toBe(heartbeatTable());
+	});
+
+	it("--tito-model takes the name of every family that is there, and no other", () => {
+		const names = allFamilies().map(({ name }) => name);
+		expect([...(SERVE_OPTIONS.titoModel.choices ?? [])].sort()).toEqual(names.sort());
 	});
 
 	it("docs/families.md shows the values of every family", () => {
