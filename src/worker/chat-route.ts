@@ -13,17 +13,20 @@ import type { ChatTicket } from "./admission.js";
 import { ChatLog } from "./chat-log.js";
 import { CLIENT_GONE_STATUS, ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
-import { type EngineTurn, generateThrough, type RefusedTurn } from "./generate.js";
+import { type EngineTurn, type GenerateContext, generateThrough, type RefusedTurn } from "./generate.js";
 import { readBody, requireJson } from "./read-body.js";
 import { requestIdOf, sendError, sendPieces } from "./respond.js";
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
+type ChatContext = GenerateContext &
+	Pick<WorkerContext, "admission" | "clock" | "counters" | "placing" | "registry" | "store">;
+
 /** A chat that was read, and how its client wants the answer. */
 type ReadChat = ChatBody & { form: AnswerForm };
 
 export async function chat(
-	context: WorkerContext,
+	context: ChatContext,
 	frontEnd: FrontEnd,
 	id: SessionId,
 	query: string,
@@ -112,7 +115,7 @@ function lastMessage({ messages }: ChatBody): string {
 	return messages.bytes(messages.count - 1).toString("utf8");
 }
 
-function turnDeps({ clock, config, placing, registry, store, tito }: WorkerContext): TakeTurnDeps {
+function turnDeps({ clock, config, placing, registry, store, tito }: ChatContext): TakeTurnDeps {
 	const { limits } = config;
 	return {
 		registry,

@@ -14,6 +14,8 @@ import type { WorkerEngine } from "./engines.js";
 export type EngineTurn = Generation & GeneratedReply;
 export type RefusedTurn = EngineRefusal;
 
+export type GenerateContext = Pick<WorkerContext, "config" | "engines" | "logger" | "tito">;
+
 export interface ChatVia {
 	parsed: ChatBody;
 	/** The client's query string with its question mark, or empty. */
@@ -26,7 +28,7 @@ export interface ChatVia {
 
 /** The `Generate` of one chat request. */
 export function generateThrough(
-	context: WorkerContext,
+	context: GenerateContext,
 	session: Session,
 	via: ChatVia,
 ): Generate<EngineTurn, RefusedTurn> {
@@ -79,7 +81,7 @@ export function generateThrough(
 }
 
 function logTransportError(
-	context: WorkerContext,
+	context: GenerateContext,
 	engine: WorkerEngine,
 	reqId: RequestId,
 	error: unknown,
