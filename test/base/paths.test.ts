@@ -18,6 +18,10 @@ const ALLOW: Record<keyof typeof PATHS, string> = {
 	"/sessions/{id}/v1/model_info": "GET, HEAD",
 };
 const SESSION = "/sessions/{id}";
+const BELOW = Object.keys(ALLOW)
+	.filter((path) => path.startsWith(`${SESSION}/`))
+	.map((path) => path.slice(SESSION.length))
+	.join(", ");
 const find = (method: string, path: string) =>
 	path.startsWith(SESSION)
 		? sessionPath(method, path.slice(SESSION.length), ["/v1/models"])
@@ -59,16 +63,15 @@ describe("a path below a session that is not ours", () => {
 	test.each(METHODS)("%s of an unknown one is a 404 that names what there is", (method) => {
 		const refusal = sessionPath(method, "/nothing", ["/v1/models", "/tokenize"]) as RollpinError;
 		expect(refusal).toMatchObject({ code: "not_found", status: 404 });
+		expect(BELOW).toContain("/extend, /samples, ");
 		expect(refusal.message).toBe(
-			"no such path below a session: /nothing; there are /extend, /samples, /verify, /v1/chat/completions, " +
-				"/v1/model_info, and the engine's /v1/models, /tokenize (--pass-through)",
+			`no such path below a session: /nothing; there are ${BELOW}, and the engine's /v1/models, /tokenize (--pass-through)`,
 		);
 	});
 
 	test("without --pass-through names our own paths alone", () => {
 		expect((sessionPath("GET", "/nothing", []) as RollpinError).message).toBe(
-			"no such path below a session: /nothing; there are /extend, /samples, /verify, /v1/chat/completions, " +
-				"/v1/model_info",
+			`no such path below a session: /nothing; there are ${BELOW}`,
 		);
 	});
 
