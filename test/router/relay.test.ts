@@ -305,6 +305,23 @@ test("HEAD, 204 and HTTP/1.0 keep their framing", async () => {
 	expect(old.text).not.toMatch(/transfer-encoding/i);
 });
 
+test("an unknown path below a session is a 404 of the router's; no worker hears of it", async () => {
+	const seen: string[] = [];
+	const { url } = await start([
+		(req, res) => {
+			seen.push(req.url ?? "");
+			res.end();
+		},
+	]);
+	const reply = await fetch(`${url}/sessions/${ON_0}/nothing`, { method: "POST", body: "x" });
+	expect(reply.status).toBe(404);
+	const { error } = (await reply.json()) as { error: { code: string; message: string } };
+	expect(error.code).toBe("not_found");
+	expect(error.message).toContain("there are /extend, /samples, /verify, /v1/chat/completions");
+	expect((await fetch(`${url}/sessions/${ON_0}/echo`)).status).toBe(200);
+	expect(seen).toEqual([`/sessions/${ON_0}/echo`]);
+});
+
 test("pipelined requests are answered in their order", async () => {
 	const { port } = await start([
 		(req, res) => void setTimeout(() => res.end(req.url), req.url?.endsWith("a") ? 50 : 0),
