@@ -1,6 +1,6 @@
 // What a person reads when the cluster is up: where it listens and three lines to try. Text only.
 
-export interface WelcomeFacts {
+export interface Welcome {
 	url: string;
 	backends: number;
 	/** The engine is the simulated one. */
@@ -9,24 +9,24 @@ export interface WelcomeFacts {
 	authTokenFile: string | null;
 }
 
-export function welcomeText(facts: WelcomeFacts): string {
+export function welcomeText(welcome: Welcome): string {
 	const auth =
-		facts.authTokenFile === null ? "" : ` -H "authorization: Bearer $(cat ${facts.authTokenFile})"`;
+		welcome.authTokenFile === null ? "" : ` -H "authorization: Bearer $(cat ${welcome.authTokenFile})"`;
 	const body = `'{"messages":[{"role":"user","content":"Hello"}]}'`;
-	const workers = `${facts.backends} worker${facts.backends === 1 ? "" : "s"}`;
-	const engine = facts.simulated
+	const workers = `${welcome.backends} worker${welcome.backends === 1 ? "" : "s"}`;
+	const engine = welcome.simulated
 		? "\n  The engine is SIMULATED and its tokens are noise: give --upstream and --checkpoint for a real one.\n"
 		: "";
 	return `
-  Rollpin listens on ${facts.url} (${workers}).
+  Rollpin listens on ${welcome.url} (${workers}).
 ${engine}
   Try it from another terminal: create a session, chat, read it back.
 
-    id=$(curl -s${auth} -X POST ${facts.url}/sessions | grep -oE '[0-9a-f]{32}' | head -1)
-    curl -s${auth} ${facts.url}/sessions/$id/v1/chat/completions -H 'content-type: application/json' -d ${body}
-    curl -s${auth} ${facts.url}/sessions/$id
+    id=$(curl -s${auth} -X POST ${welcome.url}/sessions | grep -oE '[0-9a-f]{32}' | head -1)
+    curl -s${auth} ${welcome.url}/sessions/$id/v1/chat/completions -H 'content-type: application/json' -d ${body}
+    curl -s${auth} ${welcome.url}/sessions/$id
 
-  Agents use ${facts.url}/sessions/$id/v1 as their OpenAI base URL. Ctrl-C ends it.
+  Agents use ${welcome.url}/sessions/$id/v1 as their OpenAI base URL. Ctrl-C ends it.
 
 `;
 }

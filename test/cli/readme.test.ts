@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { blocksOf } from "../../scripts/docs/blocks.js";
+import { COMMANDS } from "../../src/cli/commands.js";
 import { Encoder } from "../../src/tito/encoder.js";
 import { readBlock } from "../support/doc-blocks.js";
 import { REPOSITORY } from "../support/run-rollpin.js";
@@ -42,6 +43,16 @@ describe.each(PAGES)("%s", (name) => {
 			({ mark, reason }) => !["cluster", "starts"].includes(mark) && !(mark === "skip" && reason !== ""),
 		);
 		expect(unmarked).toEqual([]);
+	});
+
+	it("names only npm scripts and rollpin commands that are there", () => {
+		const { scripts } = JSON.parse(page("package.json")) as { scripts: Record<string, string> };
+		const named = (pattern: RegExp) => [...page(name).matchAll(pattern)].map(([, word = ""]) => word);
+		expect(named(/npm run ([\w:]+)/g).filter((script) => !(script in scripts))).toEqual([]);
+		const commands = ["help", ...COMMANDS.map((command) => command.name)];
+		expect(named(/`(?:npx )?rollpin ([a-z]\w*)/g).filter((command) => !commands.includes(command))).toEqual(
+			[],
+		);
 	});
 
 	it("links to pages and headings that are there", () => {

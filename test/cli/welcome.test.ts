@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { welcomeText } from "../../src/cli/welcome.js";
 
-const FACTS = { url: "http://127.0.0.1:8080", backends: 4, simulated: true, authTokenFile: null };
+const WELCOME = { url: "http://127.0.0.1:8080", backends: 4, simulated: true, authTokenFile: null };
 
 function curlLines(text: string): string[] {
 	return text.split("\n").filter((line) => line.includes("curl "));
@@ -10,7 +10,7 @@ function curlLines(text: string): string[] {
 
 describe("the welcome", () => {
 	it("gives one line each to create, chat and read back, at the real address", () => {
-		const lines = curlLines(welcomeText(FACTS));
+		const lines = curlLines(welcomeText(WELCOME));
 		expect(lines).toHaveLength(3);
 		expect(lines[0]).toContain("-X POST http://127.0.0.1:8080/sessions ");
 		expect(lines[1]).toContain("http://127.0.0.1:8080/sessions/$id/v1/chat/completions");
@@ -18,12 +18,12 @@ describe("the welcome", () => {
 	});
 
 	it("says loudly that the engine is simulated, and only then", () => {
-		expect(welcomeText(FACTS)).toMatch(/SIMULATED.*noise.*--upstream and --checkpoint/);
-		expect(welcomeText({ ...FACTS, simulated: false })).not.toMatch(/SIMULATED/);
+		expect(welcomeText(WELCOME)).toMatch(/SIMULATED.*noise.*--upstream and --checkpoint/);
+		expect(welcomeText({ ...WELCOME, simulated: false })).not.toMatch(/SIMULATED/);
 	});
 
 	it("quotes the token from its file in every line and never the token itself", () => {
-		const lines = curlLines(welcomeText({ ...FACTS, authTokenFile: "/run/token" }));
+		const lines = curlLines(welcomeText({ ...WELCOME, authTokenFile: "/run/token" }));
 		for (const line of lines) expect(line).toContain('-H "authorization: Bearer $(cat /run/token)"');
 	});
 });
