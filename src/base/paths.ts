@@ -146,6 +146,14 @@ export function sessionPath(
 	return "engine";
 }
 
+/** What stands in the place of `{id}` cannot be a session's. */
+export function invalidSessionId(): RollpinError {
+	return new RollpinError(
+		"invalid_id",
+		"a session id is 1 to 128 characters of A-Z a-z 0-9 . _ - and does not start with a dot",
+	);
+}
+
 function isSessionPath(path: OwnPath): path is SessionPath {
 	return path.startsWith(SESSION);
 }

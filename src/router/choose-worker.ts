@@ -4,7 +4,7 @@ import type { WorkerIndex } from "../base/ids.js";
 import type { PartitionMap } from "../base/partitions.js";
 import type { WorkerStatus } from "../ipc/messages.js";
 import type { RelayTarget } from "./relay.js";
-import type { Route } from "./route.js";
+import { foreignCursor, type Route } from "./route.js";
 
 export type WorkerRoute = Extract<Route, { kind: "create" | "list" | "session" }>;
 
@@ -43,10 +43,7 @@ export function chooseWorker(
 		}
 		case "list": {
 			if (route.worker >= partitions.workerCount) {
-				return new RollpinError(
-					"invalid_request",
-					"cursor is not one of ours; use next_cursor of the page before",
-				);
+				return foreignCursor();
 			}
 			const worker = workers.find(
 				(each) => each.index >= route.worker && (each.state === "ready" || each.replacing),

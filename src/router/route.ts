@@ -2,7 +2,7 @@
 import { type ErrorCode, RollpinError } from "../base/errors.js";
 import type { Partition, SessionId } from "../base/ids.js";
 import { isSessionId, partitionOf } from "../base/partitions.js";
-import { type PathOf, sessionPath, topPath } from "../base/paths.js";
+import { invalidSessionId, type PathOf, sessionPath, topPath } from "../base/paths.js";
 
 export type Route =
 	/** Answered by the router itself. */
@@ -52,14 +52,15 @@ function sessionRoute(method: string, path: string, passThrough: readonly string
 	const idEnd = path.indexOf("/", 10);
 	const id = idEnd < 0 ? path.slice(10) : path.slice(10, idEnd);
 	if (!isSessionId(id)) {
-		return reject(
-			"invalid_id",
-			"a session id is 1 to 128 characters of A-Z a-z 0-9 . _ - and does not start with a dot",
-		);
+		return { kind: "reject", error: invalidSessionId() };
 	}
 	const found = sessionPath(method, idEnd < 0 ? "" : path.slice(idEnd), passThrough);
 	if (found instanceof RollpinError) return { kind: "reject", error: found };
 	return { kind: "session", id, partition: partitionOf(id) };
+}
+
+export function foreignCursor(): RollpinError {
+	return new RollpinError("invalid_request", "cursor is not one of ours; use next_cursor of the page before");
 }
 
 /** A cursor begins with the index of the worker whose page it continues: `<index>:`. */
@@ -67,9 +68,7 @@ function listRoute(query: string): Route {
 	const cursor = new URLSearchParams(query).get("cursor");
 	if (cursor === null) return { kind: "list", worker: 0 };
 	const index = /^(\d{1,2}):/.exec(cursor)?.[1];
-	if (index === undefined) {
-		return reject("invalid_request", "cursor is not one of ours; use next_cursor of the page before");
-	}
+	if (index === undefined) return { kind: "reject", error: foreignCursor() };
 	return { kind: "list", worker: Number(index) };
 }
 

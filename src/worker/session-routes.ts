@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { isSessionId } from "../base/partitions.js";
+import { invalidSessionId } from "../base/paths.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
 import type { PayloadChoice } from "../reads/records.js";
@@ -24,10 +25,7 @@ const MAX_SMALL_BODY_BYTES = 1024 * 1024;
  */
 export function ownedId(context: WorkerContext, text: string): SessionId {
 	if (!isSessionId(text)) {
-		throw new RollpinError(
-			"invalid_id",
-			"a session id has 1 to 128 characters of A-Z a-z 0-9 . _ - and does not start with a dot",
-		);
+		throw invalidSessionId();
 	}
 	const owner = context.partitions.workerOf(text);
 	if (owner !== context.index) {
