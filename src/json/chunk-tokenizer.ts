@@ -191,7 +191,7 @@ export abstract class ChunkTokenizer {
 				return;
 			}
 			default:
-				this.fail("text behind the value", at);
+				this.fail("text after the value", at);
 		}
 	}
 

@@ -58,7 +58,7 @@ class Parser {
 	document(): JsonValue {
 		const value = this.#value(0);
 		this.#space();
-		if (this.#at < this.#text.length) throw this.#error("unexpected text behind the document");
+		if (this.#at < this.#text.length) throw this.#error("unexpected text after the document");
 		return value;
 	}
 

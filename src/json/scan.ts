@@ -88,8 +88,8 @@ export function scanObject(body: Buffer, options: ScanOptions): ObjectScan {
 		else if (body[next] !== 0x2c) syntaxError(body, "expected , or }", next);
 		else next = skipSpace(body, next + 1);
 	}
-	const behind = skipSpace(body, next + 1);
-	if (behind < body.length) throw new JsonSyntaxError("text behind the value", behind);
+	const after = skipSpace(body, next + 1);
+	if (after < body.length) throw new JsonSyntaxError("text after the value", after);
 	checkUtf8(body, messages);
 	return { fields, messages };
 }

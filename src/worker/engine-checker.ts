@@ -17,7 +17,7 @@ const AGAIN_MS = 2_000;
 export class EngineChecker {
 	readonly #parts: EngineCheckerParts;
 	#last: EngineCheck | null = null;
-	#told = "";
+	#lastText = "";
 	#running: Promise<EngineCheck> | null = null;
 	readonly #timer: NodeJS.Timeout | null = null;
 
@@ -70,8 +70,8 @@ export class EngineChecker {
 		const check = await this.#parts.run();
 		this.#last = check;
 		const text = `${check.result} ${check.result === "skipped" ? "" : checkText(check, "")}`;
-		if (text !== this.#told) this.#parts.onResult(check);
-		this.#told = text;
+		if (text !== this.#lastText) this.#parts.onResult(check);
+		this.#lastText = text;
 		return check;
 	}
 }

@@ -30,7 +30,7 @@ export class EngineGate {
 	readonly #parts: EngineGateParts;
 	/** Null while nobody has answered since the last `forget`. */
 	#identity: EngineIdentity | null = null;
-	#told = "";
+	#lastName = "";
 	#reading: Promise<EngineIdentity> | null = null;
 	#nextReadMs = Number.NEGATIVE_INFINITY;
 
@@ -84,8 +84,8 @@ export class EngineGate {
 		const version =
 			toolSchemaVersion === "auto" ? (identity.toolSchema ?? NEWEST_TOOL_SCHEMA) : toolSchemaVersion;
 		useToolSchema(version);
-		if (this.#told !== identity.name) onRead(identity, version);
-		this.#told = identity.name;
+		if (this.#lastName !== identity.name) onRead(identity, version);
+		this.#lastName = identity.name;
 		return identity;
 	}
 }

@@ -140,7 +140,7 @@ describe("a payload with a known beginning", () => {
 		expect(known.take(now)).toBe(0);
 		read();
 		await expect.poll(() => late.closed).toBe(1);
-		expect(known.shared).toBe(0);
+		expect(known.knownBytes).toBe(0);
 	});
 
 	it("makes its sender wait while too little is read ahead, and nobody for nothing", async () => {
@@ -170,7 +170,7 @@ describe("a payload with a known beginning", () => {
 		read();
 		await expect.poll(() => known.ready()).toBeNull();
 		expect(known.take(payload(1300 * KIB).subarray(400 * KIB))).toBe(900 * KIB);
-		expect(known.shared).toBe(1300 * KIB);
+		expect(known.knownBytes).toBe(1300 * KIB);
 		await expect.poll(() => cursor.closed).toBe(1);
 	});
 

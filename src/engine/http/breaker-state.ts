@@ -1,7 +1,7 @@
 // When an engine that cannot be reached is left alone, and when it is tried again. Pure.
 
 export interface BreakerRules {
-	/** So many transport failures in a row open it. */
+	/** Transport failures in a row that open it. */
 	failures: number;
 	firstBackoffMs: number;
 	/** The backoff doubles with every failed probe, up to here. */

@@ -60,7 +60,7 @@ export class EngineClient {
 	readonly url: string;
 	readonly dialect: EngineDialect;
 	readonly #pool: Pool;
-	/** The pass-through keeps what it reads until its client has taken it, so it reads into buffers of its own. */
+	/** The pass-through keeps what it reads until its client has read it, so it reads into buffers of its own. */
 	readonly #passThroughPool: Pool;
 	readonly #aborts: AbortRequests;
 	readonly #basePath: string;
@@ -131,7 +131,7 @@ export class EngineClient {
 		});
 		const headers = clientHeaders(reply.headers);
 		if (reply.scanned === undefined) {
-			// Nobody behind us reads such a status as an answer.
+			// No client reads such a status as an answer.
 			if (reply.status > 599) throw invalidReply(`its status is ${reply.status}`);
 			const body = reply.body ?? Buffer.alloc(0);
 			// The bytes go on as they are: without this header an encoded text would be garbage.

@@ -198,7 +198,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 		return true;
 	}
 
-	/** The engine may not notice for seconds that the connection has gone: it is told. */
+	/** The engine may take seconds to notice that the connection has gone, so it is told. */
 	#cancel(error: unknown): void {
 		if (this.#settled) return;
 		this.#fail(error);

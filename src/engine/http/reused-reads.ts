@@ -16,7 +16,7 @@ const COPIED_BYTES = 32 * 1024;
 
 /**
  * What is read is valid until control goes back to the event loop: the receiver copies what it keeps.
- * @param copiedBytes reads up to so many bytes are the receiver's for good
+ * @param copiedBytes reads of up to this many bytes are copied, and so the receiver's for good
  */
 export function reusedReadsConnector(
 	timeoutMs: number,
@@ -49,9 +49,9 @@ class Reads {
 		this.#copiedBytes = copiedBytes;
 	}
 
-	/** The buffer of the next read. Called behind each read, and once before the first. */
+	/** The buffer of the next read. Called after each read, and once before the first. */
 	readonly buffer = (): Uint8Array => {
-		// What was pushed is taken in this very turn of the loop, as a rule. Only what a paused parser gave back stays: its
+		// What was pushed is consumed in this very turn of the loop, as a rule. Only what a paused parser gave back stays: its
 		// buffer must not be written again.
 		const waiting = this.socket?.readableLength ?? 0;
 		const next = waiting > this.#pushed ? Buffer.allocUnsafeSlow(READ_BYTES) : this.#other;

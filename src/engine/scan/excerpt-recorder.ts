@@ -93,12 +93,12 @@ export class ExcerptRecorder {
 	takeKnown(bytes: Buffer): number {
 		const excerpt = this.#excerpt;
 		if (excerpt === null || excerpt.known === null) return 0;
-		const taken = excerpt.known.take(bytes);
-		if (taken < bytes.length) excerpt.known = null;
-		this.#checkUtf8(bytes.subarray(0, taken), excerpt);
-		excerpt.knownBytes += taken;
-		excerpt.byteLength += taken;
-		return taken;
+		const same = excerpt.known.take(bytes);
+		if (same < bytes.length) excerpt.known = null;
+		this.#checkUtf8(bytes.subarray(0, same), excerpt);
+		excerpt.knownBytes += same;
+		excerpt.byteLength += same;
+		return same;
 	}
 
 	openExcerpt(field: string, choice: number): void {

@@ -4,14 +4,14 @@ import { commonPrefix } from "../../base/common-prefix.js";
 
 /** Reads an earlier payload from its beginning. */
 export interface PayloadCursor {
-	/** Fills `buffer` from its start; fewer bytes only at the end, 0 behind it. */
+	/** Fills `buffer` from its start; fewer bytes only at the end, 0 after it. */
 	read(buffer: Buffer): Promise<number>;
 	close(): Promise<void>;
 }
 
 const WINDOW_BYTES = 512 * 1024;
 const WINDOWS = 3;
-/** More than may arrive at once: two reads and what was not taken of a third (see reused-reads.ts). */
+/** More than may arrive at once: two reads and the rest of a third (see reused-reads.ts). */
 const LOW_BYTES = 768 * 1024;
 /** Windows that nobody uses now, for the next payload: made anew, each would be garbage of half a MiB. */
 const spare: Buffer[] = [];
@@ -19,7 +19,7 @@ const MAX_SPARE = 64;
 
 export class KnownPayload {
 	/** Bytes that both payloads begin with, as far as it is known. */
-	shared = 0;
+	knownBytes = 0;
 	readonly #cursor: PayloadCursor;
 	readonly #filled: Buffer[] = [];
 	/** Bytes of the first filled window that were compared. */
@@ -28,7 +28,7 @@ export class KnownPayload {
 	#ended = false;
 	#stopped = false;
 	#wake = (): void => undefined;
-	#told = (): void => undefined;
+	#onReady = (): void => undefined;
 
 	/** Starts to read. */
 	constructor(cursor: PayloadCursor) {
@@ -36,33 +36,33 @@ export class KnownPayload {
 		void this.#readAhead();
 	}
 
-	/** How many of the first bytes of `bytes` continue what is shared; fewer than all end the comparison. */
+	/** How many of the first bytes of `bytes` continue the known payload; fewer than all end the comparison. */
 	take(bytes: Buffer): number {
-		let taken = 0;
-		while (taken < bytes.length && !this.#stopped) {
+		let same = 0;
+		while (same < bytes.length && !this.#stopped) {
 			const window = this.#filled[0];
 			if (window === undefined) {
 				this.stop();
 				break;
 			}
 			const ahead = window.subarray(this.#compared);
-			const given = bytes.subarray(taken, taken + ahead.length);
+			const given = bytes.subarray(same, same + ahead.length);
 			const alike = commonPrefix(ahead, given);
-			taken += alike;
+			same += alike;
 			this.#compared += alike;
 			this.#waiting -= alike;
 			if (alike < given.length) this.stop();
 			else if (this.#compared === window.length) this.#give();
 		}
-		this.shared += taken;
-		return taken;
+		this.knownBytes += same;
+		return same;
 	}
 
 	/** Resolves when the next bytes may come; null when they may come now. */
 	ready(): Promise<void> | null {
 		if (this.#stopped || this.#ended || this.#waiting >= LOW_BYTES) return null;
 		return new Promise((resolve) => {
-			this.#told = resolve;
+			this.#onReady = resolve;
 		});
 	}
 
@@ -71,7 +71,7 @@ export class KnownPayload {
 		this.#stopped = true;
 		if (this.#ended) this.#release();
 		this.#wake();
-		this.#told();
+		this.#onReady();
 	}
 
 	#release(): void {
@@ -104,14 +104,14 @@ export class KnownPayload {
 					this.#filled.push(window.subarray(0, bytes));
 					this.#waiting += bytes;
 				}
-				if (this.#ended || this.#waiting >= LOW_BYTES) this.#told();
+				if (this.#ended || this.#waiting >= LOW_BYTES) this.#onReady();
 			}
 		} catch {
 			// What can't be read is not compared: the payload is kept whole, and the store says what is wrong.
 			this.stop();
 		} finally {
 			this.#ended = true;
-			this.#told();
+			this.#onReady();
 			if (this.#stopped) this.#release();
 			await this.#cursor.close().catch(() => undefined);
 		}

@@ -5,8 +5,8 @@ const COMMA = 0x2c;
 /**
  * Elements begin in both at the same offset, and the sent ones are well-formed.
  * @param at where an element may begin in `chunk`; `from` is the same place in `sent`
- * @returns offset in `chunk` behind the last comma up to which it repeats `sent`, `at` when it ends before one or there is
- *   nothing to compare; -1 when it is off the ids
+ * @returns offset in `chunk` after the last comma up to which it repeats `sent`, `at` when it ends before one or there is
+ *   nothing to compare; -1 when the bytes differ from the ids
  */
 export function passSentIds(chunk: Buffer, at: number, sent: Buffer, from: number): number {
 	const length = Math.min(sent.length - from, chunk.length - at);

@@ -8,7 +8,7 @@ export class Slabs {
 	#slab: Buffer = Buffer.alloc(0);
 	#used = 0;
 
-	/** Copies `bytes` behind what is there. */
+	/** Appends a copy of `bytes`. */
 	add(bytes: Buffer): void {
 		for (let at = 0; at < bytes.length; ) {
 			if (this.#used === this.#slab.length) this.#grow(bytes.length - at);

@@ -1,4 +1,4 @@
-// The body sent upstream: the client's bytes with fields cut out and ours put in. Pure; re-serializes nothing.
+// The body sent upstream: the client's bytes without some fields and with ours. Pure; re-serializes nothing.
 import { parseJson, writeJson } from "../../json/parse.js";
 import type { ObjectScan } from "../../json/scan.js";
 import type { JsonObject } from "../../json/value.js";
