@@ -25,14 +25,44 @@ export interface Limits {
 	maxTreeNodes: number;
 }
 
-export interface ClusterConfig {
+/** The launch as a whole: its port, its processes, its end. Primary and router. */
+interface FrontConfig {
 	backends: number;
 	host: string;
 	/** 0: any free port. */
 	port: number;
+	/** Bearer token every request must carry, or null. */
+	authToken: string | null;
+	instanceId: string;
+	heartbeatIntervalMs: number;
+	drainTimeoutMs: number;
+}
+
+/** Where the engine is and what passes between it and us. Worker. */
+export interface EngineConfig {
 	/** Engine base URL without a trailing slash; null: start the simulated engine. */
 	upstream: string | null;
 	upstreamTimeoutMs: number;
+	/** What an engine that renders short conversations otherwise means. */
+	engineCheck: "warn" | "refuse" | "off";
+	/** Put into every chat as its `model`; null leaves the client's. */
+	servedModel: string | null;
+	forwardAuthorization: boolean;
+	/** Paths (with leading slash, below the session) that pass through to the engine. */
+	passThroughPaths: readonly string[];
+	/** Cancel the generation when its client goes away, or let it commit. */
+	onDisconnect: "cancel" | "commit";
+	/** Comment lines on a waiting SSE reply; 0: off. */
+	sseKeepaliveMs: number;
+	r3: "off" | "full" | "incremental";
+	/** Replay payloads of every record, or only of those that may be a path's last. */
+	r3Keep: "all" | "latest";
+	/** Ask the engine for each token's sampling support and log probability in it, and keep them with each turn. */
+	samplingReplay: boolean;
+}
+
+/** How conversations become tokens. Worker. */
+interface TokensConfig {
 	/** Absolute path of the checkpoint directory. */
 	checkpointDir: string;
 	/** Absolute path, or null for the checkpoint's own template. */
@@ -44,49 +74,50 @@ export interface ClusterConfig {
 	titoModelWhy: string;
 	/** Of the engine: how it spells tools to the chat template; auto: by its release. */
 	toolSchemaVersion: 1 | 2 | 3 | "auto";
-	/** What an engine that renders short conversations otherwise means. */
-	engineCheck: "warn" | "refuse" | "off";
-	mode: "linear" | "tree";
-	messageMatcher: "echo" | "strict" | "loose_tool_call" | "role_content_only";
-	/** Linear mode: what becomes of a request with another answer than the stored one. */
-	onAlteredAnswer: "refuse" | "replace";
-	/** Absolute path. */
-	dataDir: string;
-	store: "lmdb" | "memory";
-	durability: "process" | "power";
-	sessionTtlS: number;
-	maxSessionTtlS: number;
-	/** 0: off. */
-	sessionIdleTtlS: number;
-	tombstones: number;
-	heartbeatIntervalMs: number;
-	drainTimeoutMs: number;
-	r3: "off" | "full" | "incremental";
-	/** Replay payloads of every record, or only of those that may be a path's last. */
-	r3Keep: "all" | "latest";
-	/** Bearer token every request must carry, or null. */
-	authToken: string | null;
-	/** Ask the engine for each token's sampling support and log probability in it, and keep them with each turn. */
-	samplingReplay: boolean;
-	/** Version of the samples container for a trainer that names none. */
-	samplesWire: "2026-08" | "2026-09";
-	/** Put into every chat as its `model`; null leaves the client's. */
-	servedModel: string | null;
-	forwardAuthorization: boolean;
-	/** Paths (with leading slash, below the session) that pass through to the engine. */
-	passThroughPaths: readonly string[];
-	/** Cancel the generation when its client goes away, or let it commit. */
-	onDisconnect: "cancel" | "commit";
 	/** What becomes of a message that spells a control token. */
 	controlText: "allow" | "refuse";
-	evictDumpDir: string | null;
+}
+
+/** How requests become turns, and turns become samples. Worker. */
+interface SessionsConfig {
+	mode: "linear" | "tree";
+	/** Linear mode: what becomes of a request with another answer than the stored one. */
+	onAlteredAnswer: "refuse" | "replace";
+	/** Version of the samples container for a trainer that names none. */
+	samplesWire: "2026-08" | "2026-09";
 	/** Absolute path of an ES module, or null for drop_retries (tree mode). */
 	samplePicker: string | null;
 	/** Absolute path of an ES module, or null: shared turns train once (tree mode). */
 	samplePostprocessor: string | null;
-	/** Comment lines on a waiting SSE reply; 0: off. */
-	sseKeepaliveMs: number;
-	instanceId: string;
+	evictDumpDir: string | null;
+}
+
+/** Where sessions are kept. Worker; the primary for the lock of the data dir. */
+export interface StoreConfig {
+	/** Absolute path. */
+	dataDir: string;
+	store: "lmdb" | "memory";
+	durability: "process" | "power";
+	tombstones: number;
+}
+
+/** The part that may be changed while a cluster runs; everything else is fixed for the launch. No command changes it yet. */
+export interface ReloadableConfig {
+	messageMatcher: "echo" | "strict" | "loose_tool_call" | "role_content_only";
+	sessionTtlS: number;
+	maxSessionTtlS: number;
+	/** 0: off. */
+	sessionIdleTtlS: number;
 	limits: Limits;
+	log: Pick<LogConfig, "level">;
+}
+
+export interface ClusterConfig
+	extends FrontConfig,
+		EngineConfig,
+		TokensConfig,
+		SessionsConfig,
+		StoreConfig,
+		ReloadableConfig {
 	log: LogConfig;
 }

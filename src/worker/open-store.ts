@@ -1,7 +1,7 @@
 // Opens the store that the configuration names.
 import type { Partition, WorkerIndex } from "../base/ids.js";
 import { PartitionMap } from "../base/partitions.js";
-import type { ClusterConfig } from "../config/cluster-config.js";
+import type { ClusterConfig, StoreConfig } from "../config/cluster-config.js";
 import { openLmdbStore } from "../store/lmdb/store.js";
 import { createMemoryStore } from "../store/memory/memory-store.js";
 import type { Store } from "../store/store.js";
@@ -12,7 +12,7 @@ import type { Logger } from "../telemetry/logger.js";
  * @param onRefused told once of each partition that can't be served, which is logged here
  */
 export async function openStore(
-	config: ClusterConfig,
+	config: StoreConfig & Pick<ClusterConfig, "backends">,
 	index: WorkerIndex,
 	epoch: number,
 	logger: Logger,
