@@ -44,9 +44,9 @@ export interface StoredHistory {
 
 /** The named byte parts of one turn. Every part is what this turn added, never what it inherited. */
 export type PartName =
-	/** Bytes of `request.messages`' content (between the brackets) behind `messagesShared` bytes of the parent's. */
+	/** Bytes of `request.messages`' content (between the brackets) after `messagesShared` bytes of the parent's. */
 	| "messages"
-	/** Prompt ids appended behind the parent's tokens (after the trim), little-endian int32. */
+	/** Prompt ids appended after the parent's tokens (after the trim), little-endian int32. */
 	| "prompt"
 	/** Sampled ids, little-endian int32. */
 	| "completion"
@@ -141,7 +141,7 @@ export interface PartBase {
 
 /** Reads one part from its beginning. */
 export interface PartCursor {
-	/** Fills `buffer` from its start; fewer bytes only at the end, 0 behind it. @throws TurnGone as `part` */
+	/** Fills `buffer` from its start; fewer bytes only at the end, 0 after it. @throws TurnGone as `part` */
 	read(buffer: Buffer): Promise<number>;
 	close(): Promise<void>;
 }
@@ -160,7 +160,7 @@ export type StoreOp =
 			header: TurnHeader;
 			parts: ReadonlyMap<PartName, readonly Uint8Array[]>;
 			/**
-			 * Parts that are likely to begin as a part of another turn does. Only what stands behind their longest common
+			 * Parts that are likely to begin as a part of another turn does. Only what stands after their longest common
 			 * prefix, found by comparing every byte, takes up room; reads give the whole. A base that is not stored is none.
 			 */
 			bases?: ReadonlyMap<PartName, PartBase>;
@@ -202,7 +202,8 @@ export interface ReadableStore {
 	part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer>;
 	/**
 	 * One part piece by piece, for payloads too large to hold. Pieces are valid until the next one is asked for.
-	 * @param buffers to read into, in turn, where that saves memory: then a piece is valid until so many more were asked for
+	 * @param buffers to read into, in turn, where that saves memory: then a piece is valid until its buffer's turn comes
+	 * again
 	 * @throws TurnGone as `part`, also between two pieces
 	 */
 	streamPart(id: SessionId, turn: TurnId, part: PartName, buffers?: readonly Buffer[]): AsyncIterable<Buffer>;

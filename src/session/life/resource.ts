@@ -42,7 +42,7 @@ export interface ResourceFailure {
 const FIRST_RETRY_MS = 15_000;
 const LONGEST_RETRY_MS = 600_000;
 
-/** How long after the latest of so many failures a close is tried again: twice as long each time, up to ten minutes. */
+/** How long after its latest failure a close is tried again: twice as long each time, up to ten minutes. */
 export function retryAfterMs(failures: number): number {
 	return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1));
 }

@@ -189,19 +189,19 @@ export class Session {
 		return this.#headers;
 	}
 
-	/** State behind the head, read from the store when it is not in memory. Only under the lock. */
+	/** State after the head, read from the store when it is not in memory. Only under the lock. */
 	async headState(): Promise<PathState> {
 		this.#state ??= await this.stateAt(this.meta.head);
 		return this.#state;
 	}
 
-	/** A fresh state behind any turn; the caller owns it. */
+	/** A fresh state after any turn; the caller owns it. */
 	async stateAt(turn: TurnId | null): Promise<PathState> {
 		return loadPath(this.#store, this.meta.id, await this.headers(), turn);
 	}
 
 	/**
-	 * The state behind `turn` for one chat's own use: the one in memory is handed out once, everybody else gets
+	 * The state after `turn` for one chat's own use: the one in memory is handed out once, everybody else gets
 	 * a copy from the store. Given back by `committed`.
 	 */
 	async checkOut(turn: TurnId): Promise<PathState> {

@@ -13,7 +13,7 @@ import type { EarlierMessages } from "./request-messages.js";
 /** A generated turn on the active path, oldest first. */
 export interface Checkpoint {
 	turn: TurnId;
-	/** Index in the stored messages right behind the generated message. */
+	/** Index in the stored messages right after the generated message. */
 	messageEnd: number;
 }
 
@@ -45,7 +45,7 @@ export function valueOnce(message: StoredMessage): JsonObject {
 	return message.parsed ?? (parseJson(message.bytes, { maxDepth: Number.POSITIVE_INFINITY }) as JsonObject);
 }
 
-/** The state behind the turn `head` (null: nothing generated yet). Tokens live in one growing array. */
+/** The state after the turn `head` (null: nothing generated yet). Tokens live in one growing array. */
 export class PathState {
 	head: TurnId | null = null;
 	readonly messages: StoredMessage[] = [];
@@ -55,7 +55,7 @@ export class PathState {
 	request: EarlierMessages | null = null;
 
 	/**
-	 * Takes in one turn behind the present head.
+	 * Takes in one turn after the present head.
 	 * @param turn `content`: its request's whole messages content, kept; `appended`, `generated`: messages' bytes, copied
 	 */
 	push(

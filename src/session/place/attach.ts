@@ -10,7 +10,7 @@ import type { MessageMatcher } from "./matcher.js";
 import type { OnAlteredAnswer, RetryKind } from "./position.js";
 
 export interface Attachment {
-	/** State behind the parent, the request's own until it is given back or committed. */
+	/** State after the parent, the request's own until it is given back or committed. */
 	state: PathState;
 	parent: TurnHeader | null;
 	/** Index of the first message of the request that is not stored. */
@@ -33,7 +33,7 @@ export interface Place {
 
 /**
  * `retry`: the messages of a turn that is there; `reworded`: others, without an answer; `edit`: another answer, or an
- * answer behind a changed message; `other`: another conversation.
+ * answer after a changed message; `other`: another conversation.
  */
 export interface Branch extends Place {
 	kind: "retry" | "reworded" | "edit" | "other";

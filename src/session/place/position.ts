@@ -25,7 +25,7 @@ export type RetryKind = "retry" | "reworded" | "replaced";
 export type LinearPosition =
 	/** Render the whole request: nothing is stored, or the retry goes back to the very beginning. */
 	| { kind: "fresh"; discard: readonly TurnId[]; retry: RetryKind | null }
-	/** Append behind `from`; `matched` messages of the request are stored ones. */
+	/** Append after `from`; `matched` messages of the request are stored ones. */
 	| { kind: "append"; from: TurnId; matched: number; discard: readonly TurnId[]; retry: RetryKind | null }
 	/** `edit`: it changes what was said before; `other`: another conversation; `too_far`: it goes back over several turns. */
 	| { kind: "refuse"; why: "edit" | "other" | "too_far"; discardCount: number };

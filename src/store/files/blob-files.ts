@@ -93,7 +93,7 @@ export class BlobFiles {
 
 	/**
 	 * For reading with `fill`; the caller closes it.
-	 * @param kept it is a pack, and may stay open behind that
+	 * @param kept it is a pack, and may stay open after that
 	 */
 	async open(name: string, kept: boolean): Promise<OpenFile> {
 		const path = this.#path(name);
@@ -139,7 +139,7 @@ export class BlobFiles {
 		}
 	}
 
-	/** Gives up what is behind the first `length` bytes; what can't be given up now stays, and harms nothing. */
+	/** Gives up what is after the first `length` bytes; what can't be given up now stays, and harms nothing. */
 	async cut(name: string, length: number): Promise<void> {
 		await truncate(this.#path(name), length).catch(() => undefined);
 	}

@@ -19,8 +19,8 @@ export interface Extent {
 	ownBytes: number;
 }
 
-/** What is left of `extents` behind their first `bytes` bytes. */
-export function behind(extents: readonly Extent[], bytes: number): Extent[] {
+/** What is left of `extents` after their first `bytes` bytes. */
+export function extentsFrom(extents: readonly Extent[], bytes: number): Extent[] {
 	const left: Extent[] = [];
 	let skip = bytes;
 	for (const extent of extents) {

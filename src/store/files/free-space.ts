@@ -3,6 +3,7 @@
 // A write of lmdb-js that fails for lack of space can damage its process's heap (seen: malloc abort), so a commit is
 // refused before it gets there. Blob files may fail at any time; plain file I/O takes that well.
 import { statfs } from "node:fs/promises";
+import { systemClock } from "../../base/clock.js";
 import { storeFull } from "../store-errors.js";
 
 /** How long a look at the medium is trusted, less what was granted since. */
@@ -25,10 +26,10 @@ export class FreeSpace {
 	 * @throws RollpinError `store_full`
 	 */
 	async grant(bytes: number): Promise<void> {
-		if (performance.now() - this.#lookedAtMs > LOOK_MS) {
+		if (systemClock.monotonicMs() - this.#lookedAtMs > LOOK_MS) {
 			const found = await statfs(this.#path);
 			this.#freeBytes = found.bavail * found.bsize;
-			this.#lookedAtMs = performance.now();
+			this.#lookedAtMs = systemClock.monotonicMs();
 		}
 		const reserve = bytes > 0 ? this.#reserveBytes : this.#reserveBytes / 2;
 		if (this.#freeBytes - bytes < reserve) throw storeFull(undefined);

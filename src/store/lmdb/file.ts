@@ -1,8 +1,8 @@
-// Reads the head of an LMDB file without mapping it: a page behind the end of a cut file would be a SIGBUS.
+// Reads the head of an LMDB file without mapping it: a page past the end of a cut file would be a SIGBUS.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { missingPagesAreFree } from "./free-pages.js";
 
-/** Layout of MDB_meta in the bundled lmdb.h / mdb.c (MDB_data version 2, 64-bit), in bytes behind its magic. */
+/** Layout of MDB_meta in the bundled lmdb.h / mdb.c (MDB_data version 2, 64-bit), in bytes after its magic. */
 const MAGIC = 0xbeefc0de;
 const PAGE_SIZE_AT = 24;
 const FLAGS_AT = 28;
@@ -13,7 +13,7 @@ const BOOT_ID_AT = 136;
 const META_BYTES = 144;
 /** lmdb.h's MDB_OVERLAPPINGSYNC: the transaction was not flushed when its meta page was written. */
 const UNFLUSHED = 0x1000;
-/** The magic stands behind a page header of 16 or 24 bytes. */
+/** The magic stands after a page header of 16 or 24 bytes. */
 const HEADER_BYTES = [16, 24];
 
 interface Meta {

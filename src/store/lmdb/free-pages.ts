@@ -1,4 +1,4 @@
-// Follows the free list in an LMDB file. For one question only: may pages behind the file's end be missing?
+// Follows the free list in an LMDB file. For one question only: may pages past the file's end be missing?
 //
 // A page that a transaction takes and gives back before its commit is never written. At the end of the file it leaves
 // the file shorter than the meta page says, and nothing is wrong: such a page is in the free list.
@@ -36,7 +36,7 @@ export function missingPagesAreFree(file: LmdbFile, freeRoot: number, lastPage: 
 function collect(file: LmdbFile, page: number, free: Set<number>): void {
 	const { headerBytes, pageSize } = file;
 	const bytes = readPages(file, page, 1);
-	// The header ends with flags, and the bounds of the free space behind the pointers to the nodes.
+	// The header ends with flags, and the bounds of the free space after the pointers to the nodes.
 	const flags = bytes.readUInt16LE(headerBytes - 6);
 	const nodes = bytes.readUInt16LE(headerBytes - 4) / 2;
 	if ((flags & (BRANCH | LEAF)) === 0) throw new RangeError("no page of a tree");
@@ -58,7 +58,7 @@ function collect(file: LmdbFile, page: number, free: Set<number>): void {
 	}
 }
 
-/** A list is its length and so many entries: a page, or minus the length of a run and the run's first page. */
+/** A list is its length and that many entries: a page, or minus the length of a run and the run's first page. */
 function addAll(list: Buffer, free: Set<number>): void {
 	const count = numberAt(list, 0);
 	for (let index = 1; index <= count; index++) {
@@ -74,7 +74,7 @@ function addAll(list: Buffer, free: Set<number>): void {
 }
 
 function readPages({ descriptor, pages, pageSize }: LmdbFile, page: number, count: number): Buffer {
-	if (page + count > pages) throw new RangeError(`page ${page} is behind the end of the file`);
+	if (page + count > pages) throw new RangeError(`page ${page} is past the end of the file`);
 	const bytes = Buffer.alloc(pageSize * count);
 	readSync(descriptor, bytes, 0, bytes.length, page * pageSize);
 	return bytes;

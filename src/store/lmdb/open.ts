@@ -57,7 +57,7 @@ export function openDatabase(path: string, overlappingSync: boolean): LmdbDataba
 	});
 }
 
-/** Awaits the close: two opens of one environment in one process deadlock. No sync transaction: close() hangs behind one. */
+/** Awaits the close: two opens of one environment in one process deadlock. No sync transaction: close() hangs after one. */
 async function settle(path: string): Promise<void> {
 	const db = openDatabase(path, true);
 	await db.put(Buffer.of(0x01), Buffer.of(0));

@@ -1,7 +1,7 @@
 // The sessions of one partition, read only: records by key, parts from their place. Writes nothing.
 import type { SessionId, TurnId } from "../../base/ids.js";
 import type { BlobFiles } from "../files/blob-files.js";
-import { behind, type Extent, ExtentCursor } from "../files/extents.js";
+import { type Extent, ExtentCursor, extentsFrom } from "../files/extents.js";
 import { after, partKey, SESSIONS, sessionKey, turnKey, turnRange } from "../plan/keys.js";
 import { damagedPart, decodeRecord, ownLength, type PartPlace, type TurnRecord } from "../plan/records.js";
 import type { PartCursor, PartName, SessionMeta, TurnHeader } from "../store.js";
@@ -77,10 +77,10 @@ export class PartitionReader {
 		yield* this.#stream(id, record, part, extents, buffers);
 	}
 
-	/** The bytes behind `start`, through one buffer: a piece is valid until the next one is asked for. */
+	/** The bytes after `start`, through one buffer: a piece is valid until the next one is asked for. */
 	protected async *skim(id: SessionId, turn: TurnId, part: PartName, start: number): AsyncIterable<Buffer> {
 		const { record, extents } = this.#extents(id, turn, part);
-		yield* this.#stream(id, record, part, behind(extents, start), [Buffer.allocUnsafeSlow(SKIM_BYTES)]);
+		yield* this.#stream(id, record, part, extentsFrom(extents, start), [Buffer.allocUnsafeSlow(SKIM_BYTES)]);
 	}
 
 	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {

@@ -62,7 +62,7 @@ export class PartitionStore extends PartitionReader {
 		this.#fallen.push(id);
 	}
 
-	/** Commits behind the session's earlier commits; those of other sessions share a transaction with it. */
+	/** Commits after the session's earlier commits; those of other sessions share a transaction with it. */
 	commit(id: SessionId, ops: readonly StoreOp[], tombstoneOrder: () => number): Promise<CommitPlan> {
 		const earlier = this.#inFlight.get(id);
 		const commit = (earlier ?? Promise.resolve()).then(() => this.#commitNow(id, ops, tombstoneOrder()));
@@ -131,7 +131,7 @@ export class PartitionStore extends PartitionReader {
 		const found = new Map<string, number>();
 		const changed = new Set<TurnId>();
 		for (const op of ops) {
-			// What is stored is not what the turns behind it in this commit would begin with.
+			// What is stored is not what the turns after it in this commit would begin with.
 			if (op.op === "bury") break;
 			if (op.op === "drop_turn") changed.add(op.turn);
 			if (op.op !== "append_turn") continue;

@@ -38,11 +38,11 @@ export interface CommitPlan {
 	changes: KeyChange[];
 	/** Files to be written before the changes are made. */
 	newBlobs: Array<{ name: string; pieces: Uint8Array[]; length: number }>;
-	/** Bytes to be written to packs, one behind the other, before the changes are made; the first may create its file. */
+	/** Bytes to be written to packs, one after the other, before the changes are made; the first may create its file. */
 	packed: Array<{ name: string; offset: number; pieces: readonly Uint8Array[]; created: boolean }>;
 	/** Files to be removed once the changes are made. */
 	oldBlobs: Array<{ name: string; length: number }>;
-	/** Files whose bytes behind `length` are to be given up once the changes are made. */
+	/** Files whose bytes after `length` are to be given up once the changes are made. */
 	cutBlobs: Array<{ name: string; length: number; freed: number }>;
 	/** What becomes of the id's tombstone. */
 	tombstone: "keep" | "remove" | Tombstone;
@@ -52,10 +52,10 @@ export interface PlanContext {
 	stored: StoredState;
 	/** Order number for a tombstone of this commit. */
 	tombstoneOrder: number;
-	/** Names of files that no other owner of the partition comes upon, and whether one is such a name of this owner's. */
+	/** Names of files that no other owner of the partition uses, and whether one is such a name of this owner's. */
 	newBlobName(): string;
 	isOwnBlob(name: string): boolean;
-	/** How many of the given bytes of an appended turn's part the base has too, behind those that were known. */
+	/** How many of the given bytes of an appended turn's part the base has too, after those that were known. */
 	shared(turn: TurnId, part: PartName): number;
 }
 
@@ -306,7 +306,7 @@ class Planner {
 	}
 }
 
-/** Bytes of several parts that are written one behind the other. */
+/** Bytes of several parts that are written one after the other. */
 class Gathered {
 	readonly pieces: Uint8Array[] = [];
 	length = 0;

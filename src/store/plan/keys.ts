@@ -87,12 +87,12 @@ export function tombstoneKey(id: SessionId): Buffer {
 	return tagged(TOMBSTONE, id);
 }
 
-/** The text behind the tag of a session, blob or tombstone key. */
+/** The text after the tag of a session, blob or tombstone key. */
 export function nameOf(key: Uint8Array): string {
 	return Buffer.from(key).toString("latin1", 1);
 }
 
-/** The smallest key behind `key`. */
+/** The smallest key after `key`. */
 export function after(key: Uint8Array): Buffer {
 	return Buffer.concat([key, Buffer.of(0)]);
 }

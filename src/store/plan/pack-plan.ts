@@ -7,10 +7,10 @@ import { decodeRecord, encodeRecord } from "./records.js";
 export interface PackEffects {
 	get(key: Buffer): Buffer | undefined;
 	change(key: Buffer, value: Buffer | null): void;
-	/** A name that no other owner of the partition comes upon, nor this one again. */
+	/** A name that no other owner of the partition uses, nor this one again. */
 	newName(): string;
 	/**
-	 * False for a file that a former owner wrote: one that is not quite dead may still write behind its end, so this one
+	 * False for a file that a former owner wrote: one that is not quite dead may still write past its end, so this one
 	 * appends to none but its own.
 	 */
 	isOwn(name: string): boolean;

@@ -5,7 +5,7 @@ export function byteLength(pieces: readonly Uint8Array[]): number {
 	return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }
 
-/** The bytes from `start` up to `end`, as views; all behind `start` without an end. */
+/** The bytes from `start` up to `end`, as views; all after `start` without an end. */
 export function sliceOf(pieces: readonly Uint8Array[], start: number, end = Infinity): Uint8Array[] {
 	const slice: Uint8Array[] = [];
 	let at = 0;

@@ -11,7 +11,7 @@ const PAYLOAD_BYTES = 16 * 1024;
 /** Any other part longer than this has the turn's own file too: what is dropped from a pack stays in it. */
 const PACKED_PART_BYTES = 1024 * 1024;
 /**
- * From so many bytes on, the rest of a turn goes to the session's pack. LMDB's pages count in the RSS of the process that
+ * From this size on, the rest of a turn goes to the session's pack. LMDB's pages count in the RSS of the process that
  * touched them, and so do their neighbours; below, the pack's flush would cost more than the pages.
  */
 const PACKED_TURN_BYTES = 8 * 1024;

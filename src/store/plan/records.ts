@@ -9,7 +9,7 @@ const READABLE_VERSIONS: readonly unknown[] = [1, 2];
 const RECORD_VERSION = 2;
 
 /**
- * Where one part of a turn is. Its own bytes, which are those behind its base, are under its own key, at an offset of the
+ * Where one part of a turn is. Its own bytes, which are those after its base, are under its own key, at an offset of the
  * turn's blob file, or at one of the session's pack.
  */
 export interface PartPlace {
@@ -42,7 +42,7 @@ export interface TurnRecord {
 
 /** A file that is named by turns. */
 export interface FileRecord {
-	/** Bytes that were committed; what stands behind them is of commits that never happened. */
+	/** Bytes that were committed; what stands after them is of commits that never happened. */
 	length: number;
 	/** Of a pack: turns with parts in it. */
 	turns?: number;
