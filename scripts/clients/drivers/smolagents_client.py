@@ -31,7 +31,7 @@ CALLS = [
 ]
 
 
-@loop("CodeAgent", rewrites="writes `Calling tools: ...` behind its answers")
+@loop("CodeAgent", rewrites="writes `Calling tools: ...` after its answers")
 def _(session):
     session.script(*LOOK)
     work(session, CodeAgent)
