@@ -360,7 +360,7 @@ describe("a chat turn", () => {
 		expect((await rig.chat(id, next)).status).toBe(200);
 	});
 
-	it("replays the committed reply for the same Idempotency-Key and body, and refuses another body", async () => {
+	it("repeats the committed reply for the same Idempotency-Key and body, and refuses another body", async () => {
 		const id = await rig.create();
 		const headers = { "idempotency-key": "k1" };
 		const first = await rig.chat(id, say(user("one")), { headers });
