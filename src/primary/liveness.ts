@@ -7,11 +7,11 @@ export interface LivenessState {
 	readonly checkedMs: number;
 }
 
-/** One ping each so often. */
+/** Time between two pings. */
 export const PING_INTERVAL_MS = 1_000;
-/** A child that is silent for so long is killed (faults.md: a stopped worker). */
+/** A ready child that is silent for this long is killed (docs/faults.md: a stopped worker). */
 const SILENCE_LIMIT_MS = 10_000;
-/** A check that runs so late says that the primary itself slept: nobody could have been heard meanwhile. */
+/** A check that is this late says that the primary itself slept: nobody could have been heard meanwhile. */
 const LATE_CHECK_MS = 3 * PING_INTERVAL_MS;
 
 /**

@@ -7,14 +7,14 @@ export interface RestartRules {
 	maxDelayMs: number;
 	/** A child that was ready for this long starts from the first delay again. */
 	healthyMs: number;
-	/** So many crashes inside the window are too many. */
+	/** This number of crashes inside the window ends in quarantine. */
 	maxCrashes: number;
 	windowMs: number;
-	/** After so long in quarantine the slot gets one more try. */
+	/** Time in quarantine before the slot gets one more try. */
 	quarantineMs: number;
 }
 
-/** Issue: 100 ms doubling to 15 s, reset after 30 s healthy, 5 crashes in 30 s are a quarantine. */
+/** 100 ms doubling to 15 s, reset after 30 s healthy; 5 crashes in 30 s are a quarantine. */
 export const WORKER_RULES: RestartRules = {
 	firstDelayMs: 100,
 	baseDelayMs: 100,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A unix socket path ends at 107 bytes on Linux, 103 on macOS; `/w63.999999.sock` must fit behind it. */
+/** A unix socket path ends at 107 bytes on Linux, 103 on macOS; `/w63.999999.sock` must fit after it. */
 const MAX_DIR_BYTES = 80;
 
 export interface SocketDir {

@@ -126,7 +126,7 @@ export interface EventFields {
 	reload_started: { workers: number };
 	reload_done: { replaced: number; workers: number; failed_worker: number | null; elapsed_ms: number };
 	reload_refused: { reason: string };
-	/** So many exchanges with the engine failed in a row: chats are refused until `retry_after_ms` is over. */
+	/** `failures` exchanges with the engine failed in a row: chats are refused until `retry_after_ms` is over. */
 	breaker_opened: { url: string; failures: number; retry_after_ms: number };
 	breaker_closed: { url: string };
 	start_failed: { failed_role: string };

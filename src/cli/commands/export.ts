@@ -58,7 +58,7 @@ const OPTIONS = {
 	}),
 	maxSeqLen: integer({
 		group: WHAT,
-		description: "samples are cut to so many tokens",
+		description: "samples are cut to this many tokens",
 		placeholder: "n",
 		min: 0,
 		max: 1_000_000_000,
