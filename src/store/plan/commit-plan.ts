@@ -1,22 +1,13 @@
 // What a commit changes, key by key, worked out against what is stored. Pure but for the reads it is handed.
 import type { SessionId, TurnId } from "../../base/ids.js";
 
-import type { Obligation, PartName, StoreOp, Tombstone } from "../store.js";
+import type { PartName, StoreOp, Tombstone } from "../store.js";
 import { BASE_GONE, LENT, OWED_ALREADY, staleCommit } from "./commit-rules.js";
 import type { KeyRange } from "./keys.js";
-import {
-	blobKey,
-	obligationKey,
-	obligationRange,
-	partKey,
-	partRange,
-	sessionKey,
-	tombstoneKey,
-	turnKey,
-	turnRange,
-} from "./keys.js";
+import { blobKey, partKey, partRange, sessionKey, tombstoneKey, turnKey, turnRange } from "./keys.js";
+import { ObligationPlan } from "./obligation-plan.js";
 import { PackPlan } from "./pack-plan.js";
-import { byteLength, sliceOf } from "./pieces.js";
+import { byteLength, Gathered, sliceOf } from "./pieces.js";
 import { placesOf } from "./placement.js";
 import { decodeRecord, encodeRecord, ownLength, type PartPlace, type TurnRecord } from "./records.js";
 
@@ -72,10 +63,7 @@ class Planner {
 	readonly #context: PlanContext;
 	/** Turns as this commit leaves them so far; null for one that it dropped. */
 	readonly #turns = new Map<TurnId, TurnRecord | null>();
-	/** By resource, as this commit leaves them so far; null for one that it settled. */
-	readonly #obligations = new Map<string, Obligation | null>();
-	/** Resources that it settled, whatever came after that. */
-	readonly #settled = new Set<string>();
+	readonly #obligations: ObligationPlan;
 	#packs: PackPlan;
 	#exists: boolean;
 	#buried = false;
@@ -85,6 +73,11 @@ class Planner {
 		this.#context = context;
 		this.#exists = context.stored.get(sessionKey(id)) !== undefined;
 		this.#packs = this.#packPlan();
+		this.#obligations = new ObligationPlan(id, {
+			get: (key) => context.stored.get(key),
+			scan: (range, visit) => context.stored.scan(range, visit),
+			change: (key, value) => this.#change(key, value),
+		});
 	}
 
 	apply(op: StoreOp): void {
@@ -96,14 +89,12 @@ class Planner {
 		} else if (op.op === "bury") {
 			this.#bury(op.tombstone);
 		} else if (op.op === "settle_obligation") {
-			this.#settled.add(op.resource);
-			this.#settle(op.resource);
+			this.#obligations.settle(op.resource);
 		} else if (!this.#exists) {
 			throw staleCommit(op, "the store has no such session");
 		} else if (op.op === "put_obligation") {
-			if (this.#obligation(op.resource) !== null) throw staleCommit(op, OWED_ALREADY);
-			const { resource, handleJson } = op;
-			this.#putObligation({ session: this.#id, resource, handleJson, ended: false });
+			if (this.#obligations.stands(op.resource)) throw staleCommit(op, OWED_ALREADY);
+			this.#obligations.put(op.resource, op.handleJson);
 		} else if (op.op === "append_turn") {
 			if (this.#turn(op.header.id) !== undefined) throw staleCommit(op, "the turn is already there");
 			this.#append(op);
@@ -226,39 +217,11 @@ class Planner {
 		for (const key of stored.keys(turnRange(this.#id))) this.#change(key, null);
 		for (const key of stored.keys(partRange(this.#id))) this.#change(key, null);
 		this.#change(sessionKey(this.#id), null);
-		this.#endObligations();
+		this.#obligations.end();
 		const order = this.#context.tombstoneOrder;
 		this.#change(tombstoneKey(this.#id), encodeRecord("tombstone", { tombstone, order }));
 		this.#exists = false;
 		this.#buried = true;
-	}
-
-	/** Those that are stored and not settled stay. */
-	#endObligations(): void {
-		this.#obligations.clear();
-		for (const resource of this.#settled) this.#settle(resource);
-		this.#context.stored.scan(obligationRange(this.#id), (_key, value) => {
-			const { session, resource, handleJson } = decodeRecord("obligation", value);
-			if (this.#settled.has(resource)) return;
-			this.#putObligation({ session, resource, handleJson, ended: true });
-		});
-	}
-
-	#settle(resource: string): void {
-		this.#change(obligationKey(this.#id, resource), null);
-		this.#obligations.set(resource, null);
-	}
-
-	#putObligation(obligation: Obligation): void {
-		this.#change(obligationKey(this.#id, obligation.resource), encodeRecord("obligation", obligation));
-		this.#obligations.set(obligation.resource, obligation);
-	}
-
-	#obligation(resource: string): Obligation | null {
-		const planned = this.#obligations.get(resource);
-		if (planned !== undefined) return planned;
-		const value = this.#context.stored.get(obligationKey(this.#id, resource));
-		return value === undefined ? null : decodeRecord("obligation", value);
 	}
 
 	#dropBlob(record: TurnRecord): void {
@@ -303,20 +266,6 @@ class Planner {
 
 	#change(key: Buffer, value: Buffer | null): void {
 		this.plan.changes.push({ key, value });
-	}
-}
-
-/** Bytes of several parts that are written one after the other. */
-class Gathered {
-	readonly pieces: Uint8Array[] = [];
-	length = 0;
-
-	/** Returns the offset. */
-	add(pieces: readonly Uint8Array[], length: number): number {
-		const offset = this.length;
-		for (const piece of pieces) this.pieces.push(piece);
-		this.length += length;
-		return offset;
 	}
 }
 
