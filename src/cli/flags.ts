@@ -29,10 +29,10 @@ function collect(value: string, previous: string[] | undefined): string[] {
 }
 
 function describe(flag: FlagText): string {
-	const facts: string[] = [];
-	if (flag.spec.choices !== undefined) facts.push(flag.spec.choices.join(" | "));
+	const notes: string[] = [];
+	if (flag.spec.choices !== undefined) notes.push(flag.spec.choices.join(" | "));
 	const fallback = defaultText(flag.spec);
 	const withUnit = /^[\d.]+$/.test(fallback) && flag.spec.unit !== undefined;
-	if (fallback !== "") facts.push(`default: ${fallback}${withUnit ? ` ${flag.spec.unit}` : ""}`);
-	return facts.length === 0 ? flag.spec.description : `${flag.spec.description} (${facts.join("; ")})`;
+	if (fallback !== "") notes.push(`default: ${fallback}${withUnit ? ` ${flag.spec.unit}` : ""}`);
+	return notes.length === 0 ? flag.spec.description : `${flag.spec.description} (${notes.join("; ")})`;
 }

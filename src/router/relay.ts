@@ -1,5 +1,4 @@
 // One relayed request: its bytes to a worker, the reply's bytes back, and what the client is told when either side fails.
-
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { WorkerAddress } from "../ipc/worker-address.js";

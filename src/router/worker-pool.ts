@@ -1,5 +1,4 @@
 // Kept-alive connections to the workers, one request at a time on each. Knows no request's meaning.
-
 import { connect, type Socket } from "node:net";
 import { addressKey, netOptions, type WorkerAddress } from "../ipc/worker-address.js";
 import { type ReplyHead, ReplyParser } from "./reply-parser.js";
@@ -154,7 +153,7 @@ export class WorkerPool {
 		return connection;
 	}
 
-	/** From now on keeps connections to these addresses only, told by their keys; those of the others close as soon as they are idle. */
+	/** @param addresses by key: connections to any other are closed as soon as they are idle */
 	retain(addresses: ReadonlySet<string>): void {
 		this.#wanted = addresses;
 		for (const [key, connections] of this.#idle) {

@@ -2,7 +2,7 @@
 import { RollpinError } from "../../base/errors.js";
 import type { SessionMeta } from "../../store/store.js";
 
-export interface DueFacts {
+export interface DueInput {
 	/** Monotonic milliseconds. */
 	deadlineMs: number;
 	lastUsedMs: number;
@@ -15,10 +15,10 @@ export interface Due {
 }
 
 /** The earlier of lifetime and idle limit; a session with a request under way is never idle. */
-export function nextDue(facts: DueFacts, idleTtlS: number): Due {
-	const idleAt = facts.lastUsedMs + idleTtlS * 1000;
-	if (idleTtlS === 0 || facts.inflight > 0 || idleAt >= facts.deadlineMs) {
-		return { atMs: facts.deadlineMs, reason: "ttl" };
+export function nextDue(session: DueInput, idleTtlS: number): Due {
+	const idleAt = session.lastUsedMs + idleTtlS * 1000;
+	if (idleTtlS === 0 || session.inflight > 0 || idleAt >= session.deadlineMs) {
+		return { atMs: session.deadlineMs, reason: "ttl" };
 	}
 	return { atMs: idleAt, reason: "idle" };
 }

@@ -203,11 +203,17 @@ export class ResourceKeeper {
 
 	async #closeDue(): Promise<void> {
 		while (!this.#stopped) {
-			const now = this.#options.clock.monotonicMs();
-			const due = [...this.#owed.values()].find((owed) => owed.closing === null && owed.nextTryMs <= now);
+			const due = this.#firstDue(this.#options.clock.monotonicMs());
 			if (due === undefined) return;
 			await this.#close(due).catch(ignore);
 		}
+	}
+
+	#firstDue(nowMs: number): Owed | undefined {
+		for (const owed of this.#owed.values()) {
+			if (owed.closing === null && owed.nextTryMs <= nowMs) return owed;
+		}
+		return undefined;
 	}
 
 	async #reconcile(): Promise<void> {

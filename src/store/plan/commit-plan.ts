@@ -1,6 +1,5 @@
 // What a commit changes, key by key, worked out against what is stored. Pure but for the reads it is handed.
 import type { SessionId, TurnId } from "../../base/ids.js";
-
 import type { PartName, StoreOp, Tombstone } from "../store.js";
 import { BASE_GONE, LENT, OWED_ALREADY, staleCommit } from "./commit-rules.js";
 import type { KeyRange } from "./keys.js";
