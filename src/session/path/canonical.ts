@@ -78,35 +78,35 @@ export function promptForm(message: JsonObject, shown: ShownMessages): PromptFor
 }
 
 /** Whether a message sent again is the stored answer. */
-export function sameAnswer(stored: AnswerForm, replayed: AnswerForm): boolean {
+export function sameAnswer(stored: AnswerForm, incoming: AnswerForm): boolean {
 	return (
-		stored.role === replayed.role &&
-		sameContent(stored, replayed) &&
-		sameReasoning(stored, replayed) &&
-		stored.carried === replayed.carried &&
-		stored.calls.length === replayed.calls.length &&
-		stored.calls.every((call, at) => sameCall(call, replayed.calls[at]))
+		stored.role === incoming.role &&
+		sameContent(stored, incoming) &&
+		sameReasoning(stored, incoming) &&
+		stored.carried === incoming.carried &&
+		stored.calls.length === incoming.calls.length &&
+		stored.calls.every((call, at) => sameCall(call, incoming.calls[at]))
 	);
 }
 
-export function sameContent(stored: AnswerForm, replayed: AnswerForm): boolean {
-	return replayed.content.some((key) => stored.content.includes(key));
+export function sameContent(stored: AnswerForm, incoming: AnswerForm): boolean {
+	return incoming.content.some((key) => stored.content.includes(key));
 }
 
 /** Reasoning that is absent is fine: its ids are stored. */
-function sameReasoning(stored: AnswerForm, replayed: AnswerForm): boolean {
-	return replayed.reasoning.every((key) => stored.reasoning.includes(key));
+function sameReasoning(stored: AnswerForm, incoming: AnswerForm): boolean {
+	return incoming.reasoning.every((key) => stored.reasoning.includes(key));
 }
 
 function sameCall(
 	stored: AnswerForm["calls"][number],
-	replayed: AnswerForm["calls"][number] | undefined,
+	incoming: AnswerForm["calls"][number] | undefined,
 ): boolean {
 	return (
-		replayed !== undefined &&
-		stored.name === replayed.name &&
-		stored.arguments === replayed.arguments &&
-		(stored.id === null || replayed.id === null || stored.id === replayed.id)
+		incoming !== undefined &&
+		stored.name === incoming.name &&
+		stored.arguments === incoming.arguments &&
+		(stored.id === null || incoming.id === null || stored.id === incoming.id)
 	);
 }
 

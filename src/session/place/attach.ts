@@ -18,13 +18,13 @@ export interface Attachment {
 	/** Headers of the turns that this chat's commit will supersede. */
 	discarded: TurnHeader[];
 	/** Why those are thrown away; null when none are. */
-	rollback: (Place & { kind: RetryKind }) | null;
+	rollback: (DeparturePoint & { kind: RetryKind }) | null;
 	/** Where in the forest it leaves a path that is there, and why; null when it goes on with one, or is the first. */
 	branch: Branch | null;
 }
 
 /** Where a request departs from what is stored. */
-export interface Place {
+export interface DeparturePoint {
 	/** Index of the message, by the request's count. */
 	index: number;
 	/** JSON path in the request; names may be in it, values never. */
@@ -35,13 +35,13 @@ export interface Place {
  * `retry`: the messages of a turn that is there; `reworded`: others, without an answer; `edit`: another answer, or an
  * answer after a changed message; `other`: another conversation.
  */
-export interface Branch extends Place {
+export interface Branch extends DeparturePoint {
 	kind: "retry" | "reworded" | "edit" | "other";
 	/** The turn it leaves: the one whose messages it has most of in common. */
 	left: TurnId;
 }
 
-export function placeOf({ index, path }: Place): Place {
+export function departurePointOf({ index, path }: DeparturePoint): DeparturePoint {
 	return { index, path };
 }
 

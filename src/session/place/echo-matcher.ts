@@ -37,18 +37,18 @@ import type { MessageMatcher } from "./matcher.js";
 /** @param shown what the template in use shows of messages */
 export function echoMatcher(shown: ShownMessages): MessageMatcher {
 	return {
-		matches(stored, replayed) {
+		matches(stored, incoming) {
 			const form = storedForm(stored, shown);
 			return typeof form === "string"
-				? form === promptForm(replayed, shown)
-				: sameAnswer(form, answerForm(replayed, shown));
+				? form === promptForm(incoming, shown)
+				: sameAnswer(form, answerForm(incoming, shown));
 		},
-		difference(stored, replayed) {
+		difference(stored, incoming) {
 			const value = valueOnce(stored);
 			const found = stored.generated
-				? answerDifference(value, replayed, shown)
-				: promptDifference(value, replayed, shown);
-			return found ?? difference("", replayed, value);
+				? answerDifference(value, incoming, shown)
+				: promptDifference(value, incoming, shown);
+			return found ?? difference("", incoming, value);
 		},
 	};
 }
@@ -61,21 +61,21 @@ export function storedForm(stored: StoredMessage, shown: ShownMessages): PromptF
 	return stored.form;
 }
 
-function answerDifference(stored: JsonObject, replayed: JsonObject, shown: ShownMessages): Difference | null {
-	if (roleOf(stored) !== roleOf(replayed)) return difference("role", roleOf(replayed), roleOf(stored));
+function answerDifference(stored: JsonObject, incoming: JsonObject, shown: ShownMessages): Difference | null {
+	if (roleOf(stored) !== roleOf(incoming)) return difference("role", roleOf(incoming), roleOf(stored));
 	const own = answerForm(stored, shown);
-	const other = answerForm(replayed, shown);
-	if (!sameContent(own, other)) return contentDifference(stored, replayed, ANSWER_TEXTS, shown);
+	const other = answerForm(incoming, shown);
+	if (!sameContent(own, other)) return contentDifference(stored, incoming, ANSWER_TEXTS, shown);
 	return (
-		carriedDifference(stored, replayed) ??
-		answerReasoningDifference(stored, replayed) ??
-		answerCallsDifference(stored, replayed)
+		carriedDifference(stored, incoming) ??
+		answerReasoningDifference(stored, incoming) ??
+		answerCallsDifference(stored, incoming)
 	);
 }
 
-function answerReasoningDifference(stored: JsonObject, replayed: JsonObject): Difference | null {
+function answerReasoningDifference(stored: JsonObject, incoming: JsonObject): Difference | null {
 	const known = reasoningOf(stored).map(({ text }) => text);
-	for (const { path, text, raw } of reasoningOf(replayed)) {
+	for (const { path, text, raw } of reasoningOf(incoming)) {
 		if (text !== null && trimmed(text) === "") continue;
 		if (text === null || !known.some((own) => own !== null && trimmed(own) === trimmed(text)))
 			return difference(path, text ?? raw, known[0] ?? undefined);
@@ -87,10 +87,10 @@ function reasoningOf(message: JsonObject) {
 	return reasoningTexts(message, textsOf(message.get("content"), ANSWER_TEXTS, true));
 }
 
-function answerCallsDifference(stored: JsonObject, replayed: JsonObject): Difference | null {
+function answerCallsDifference(stored: JsonObject, incoming: JsonObject): Difference | null {
 	const own = callsOf(stored);
-	const other = callsOf(replayed);
-	if (own.length !== other.length) return difference("tool_calls", replayed.get("tool_calls"), [...own]);
+	const other = callsOf(incoming);
+	if (own.length !== other.length) return difference("tool_calls", incoming.get("tool_calls"), [...own]);
 	return pairedDifference(own, other, ({ call, called, inner, known, knownCalled, path }) => {
 		const [id, knownId] = [idOf(call), idOf(known)];
 		if (id !== null && knownId !== null && id !== knownId)
@@ -148,9 +148,9 @@ function argumentsDifference(
 	return differingPlace(place, sent, stored, same) ?? difference(place, given, known);
 }
 
-function carriedDifference(stored: JsonObject, replayed: JsonObject): Difference | null {
+function carriedDifference(stored: JsonObject, incoming: JsonObject): Difference | null {
 	for (const field of CARRIED) {
-		const [sent, own] = [blankAsEmpty(replayed.get(field)), blankAsEmpty(stored.get(field))];
+		const [sent, own] = [blankAsEmpty(incoming.get(field)), blankAsEmpty(stored.get(field))];
 		if (writeJson(sent) !== writeJson(own)) return difference(field, orNothing(sent), orNothing(own));
 	}
 	return null;
@@ -162,7 +162,7 @@ function orNothing(value: JsonValue): Side {
 
 function contentDifference(
 	stored: JsonObject,
-	replayed: JsonObject,
+	incoming: JsonObject,
 	textTypes: ReadonlySet<string>,
 	shown: ShownMessages,
 ): Difference {
@@ -171,35 +171,35 @@ function contentDifference(
 		const { others, texts } = textsOf(content, textTypes, roleOf(message) === "assistant");
 		return others.length === 0 ? texts.join(separatorOf(message, shown)) : content;
 	};
-	return difference("content", side(replayed), side(stored));
+	return difference("content", side(incoming), side(stored));
 }
 
-function promptDifference(stored: JsonObject, replayed: JsonObject, shown: ShownMessages): Difference | null {
+function promptDifference(stored: JsonObject, incoming: JsonObject, shown: ShownMessages): Difference | null {
 	const role = roleOf(stored);
-	if (role !== roleOf(replayed)) return difference("role", roleOf(replayed), role);
-	if (!sameSpelling(promptContent(stored, shown), promptContent(replayed, shown)))
-		return contentDifference(stored, replayed, PROMPT_TEXTS, shown);
-	const found = carriedDifference(stored, replayed) ?? promptCallsDifference(stored, replayed, shown);
+	if (role !== roleOf(incoming)) return difference("role", roleOf(incoming), role);
+	if (!sameSpelling(promptContent(stored, shown), promptContent(incoming, shown)))
+		return contentDifference(stored, incoming, PROMPT_TEXTS, shown);
+	const found = carriedDifference(stored, incoming) ?? promptCallsDifference(stored, incoming, shown);
 	if (found !== null) return found;
-	for (const field of new Set([...replayed.keys(), ...stored.keys()])) {
+	for (const field of new Set([...incoming.keys(), ...stored.keys()])) {
 		if (field === "role" || field === "content" || field === "tool_calls") continue;
-		const [sent, own] = [blankAsEmpty(replayed.get(field)), blankAsEmpty(stored.get(field))];
+		const [sent, own] = [blankAsEmpty(incoming.get(field)), blankAsEmpty(stored.get(field))];
 		if (sameSpelling(sent, own)) continue;
 		if (REASONING.has(field) || shown.shows(role, field))
 			return difference(field, orNothing(sent), orNothing(own));
 	}
-	return difference("content", replayed.get("content"), stored.get("content"));
+	return difference("content", incoming.get("content"), stored.get("content"));
 }
 
 function promptCallsDifference(
 	stored: JsonObject,
-	replayed: JsonObject,
+	incoming: JsonObject,
 	shown: ShownMessages,
 ): Difference | null {
 	const own = callsOf(stored);
-	const other = callsOf(replayed);
+	const other = callsOf(incoming);
 	if (own.length !== other.length)
-		return difference("tool_calls", replayed.get("tool_calls"), stored.get("tool_calls"));
+		return difference("tool_calls", incoming.get("tool_calls"), stored.get("tool_calls"));
 	return pairedDifference(own, other, ({ call, called, inner, known, knownCalled, path }) => {
 		const found = argumentsDifference(inner, called, knownCalled, sameSpelling);
 		if (found !== null) return found;

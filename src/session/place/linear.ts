@@ -7,9 +7,9 @@ import {
 	type AttachDeps,
 	type Attachment,
 	checkAppended,
+	departurePointOf,
 	headerOf,
 	type PositionPolicy,
-	placeOf,
 } from "./attach.js";
 import {
 	answersFrom,
@@ -54,7 +54,7 @@ async function attachLinear(
 	}
 	const headers = await session.headers();
 	const discarded = position.discard.map((turn) => headerOf(headers, turn));
-	const rollback = position.retry === null ? null : { kind: position.retry, ...placeOf(at()) };
+	const rollback = position.retry === null ? null : { kind: position.retry, ...departurePointOf(at()) };
 	if (position.kind === "fresh") {
 		const state = discarded.length === 0 ? head : new PathState();
 		return { state, parent: null, appendedFrom: 0, discarded, rollback, branch: null };

@@ -1,4 +1,4 @@
-// Message equivalence by the reference server's rules, key by key: is a replayed message the stored one? Pure; never mutates.
+// Message equivalence by the reference server's rules, key by key: is an incoming message the stored one? Pure; never mutates.
 import { JsonNumber, type JsonObject, type JsonValue } from "../../json/value.js";
 import { blankAsEmpty } from "../../tito/message-texts.js";
 import { type StoredMessage, storedValue } from "../path/path-state.js";
@@ -9,10 +9,10 @@ export type ReferenceMatcherName = "strict" | "loose_tool_call" | "role_content_
 
 /** One rule of what counts as the same message. Never throws. */
 export interface MessageMatcher {
-	/** Whether `replayed` is the stored message. */
-	matches(stored: StoredMessage, replayed: JsonObject): boolean;
+	/** Whether `incoming` is the stored message. */
+	matches(stored: StoredMessage, incoming: JsonObject): boolean;
 	/** Where two messages that do not match differ. */
-	difference(stored: StoredMessage, replayed: JsonObject): Difference;
+	difference(stored: StoredMessage, incoming: JsonObject): Difference;
 }
 
 /** Longer integers are larger than every double. */
@@ -22,8 +22,8 @@ const COMPARED_KEYS = ["role", "content", "reasoning_content"] as const;
 export function referenceMatcher(name: ReferenceMatcherName): MessageMatcher {
 	const same = sameByReference(name);
 	return {
-		matches: (stored, replayed) => same(storedValue(stored), replayed),
-		difference: (stored, replayed) => strictDifference(storedValue(stored), replayed),
+		matches: (stored, incoming) => same(storedValue(stored), incoming),
+		difference: (stored, incoming) => strictDifference(storedValue(stored), incoming),
 	};
 }
 
@@ -34,22 +34,22 @@ export function sameByReference(name: ReferenceMatcherName): (a: JsonObject, b: 
 	return (a, b) => sameField(a, b, "role") && sameField(a, b, "content");
 }
 
-function strictDifference(stored: JsonObject, replayed: JsonObject): Difference {
-	const key = differingKey(stored, replayed);
-	if (key === null) return difference("", replayed, stored);
+function strictDifference(stored: JsonObject, incoming: JsonObject): Difference {
+	const key = differingKey(stored, incoming);
+	if (key === null) return difference("", incoming, stored);
 	if (key === "tool_calls") {
-		const [sent, own] = [readable(replayed.get(key)), readable(stored.get(key))];
+		const [sent, own] = [readable(incoming.get(key)), readable(stored.get(key))];
 		const found = differingPlace(key, sent, own, pythonEqual);
 		// Null when only the arguments' spelling differs.
 		return (
 			found ??
-			differingPlace(key, replayed.get(key), stored.get(key), pythonEqual) ??
+			differingPlace(key, incoming.get(key), stored.get(key), pythonEqual) ??
 			difference(key, sent, own)
 		);
 	}
 	return (
-		differingPlace(key, replayed.get(key), stored.get(key), pythonEqual) ??
-		difference(key, replayed.get(key), stored.get(key))
+		differingPlace(key, incoming.get(key), stored.get(key), pythonEqual) ??
+		difference(key, incoming.get(key), stored.get(key))
 	);
 }
 
@@ -68,9 +68,9 @@ function readable(calls: JsonValue | undefined): JsonValue {
 }
 
 /** The first key in which two messages differ under the strict rule. */
-function differingKey(stored: JsonObject, replayed: JsonObject): string | null {
-	for (const key of COMPARED_KEYS) if (!sameField(stored, replayed, key)) return key;
-	return sameToolCalls(stored, replayed) ? null : "tool_calls";
+function differingKey(stored: JsonObject, incoming: JsonObject): string | null {
+	for (const key of COMPARED_KEYS) if (!sameField(stored, incoming, key)) return key;
+	return sameToolCalls(stored, incoming) ? null : "tool_calls";
 }
 
 function strictMatch(a: JsonObject, b: JsonObject): boolean {

@@ -10,9 +10,9 @@ import {
 	type Attachment,
 	type Branch,
 	checkAppended,
+	departurePointOf,
 	headerOf,
 	type PositionPolicy,
-	placeOf,
 } from "./attach.js";
 import { answersFrom, departureAt, sameMessage, systemDeparture } from "./history.js";
 import type { MessageMatcher } from "./matcher.js";
@@ -116,14 +116,14 @@ function branchFrom(
 	const stored = own(left.turn);
 	const index = from + left.count;
 	const system = from === 0 ? systemDeparture(stored, messages, deps.matcher) : null;
-	if (system !== null) return { kind: "other", left: left.turn, ...placeOf(system) };
+	if (system !== null) return { kind: "other", left: left.turn, ...departurePointOf(system) };
 	const edited = answersFrom(messages, index);
 	const whole = left.count === stored.length - 1 && index === messages.count;
 	const kind = edited ? "edit" : whole ? "retry" : "reworded";
 	return {
 		kind,
 		left: left.turn,
-		...placeOf(departureAt(stored[left.count], messages, index, deps.matcher)),
+		...departurePointOf(departureAt(stored[left.count], messages, index, deps.matcher)),
 	};
 }
 
