@@ -1,7 +1,9 @@
 // The demo: many agents at once against a running cluster, then a check of every token that was recorded.
+
 import type OpenAI from "openai";
 import { ConfigError, RollpinError } from "../base/errors.js";
 import { type AgentTurn, runAgent } from "./agent.js";
+import { noCluster } from "./no-cluster.js";
 import { percentile, table } from "./report.js";
 import { type SessionRecords, verifySession } from "./verify.js";
 
@@ -144,12 +146,7 @@ async function checkHealth(url: string): Promise<void> {
 	try {
 		status = (await fetch(`${url}/health`)).status;
 	} catch (error) {
-		throw new ConfigError(
-			`no cluster answers at ${url}; start one with "npm start", or name another with --url`,
-			{
-				cause: error,
-			},
-		);
+		throw noCluster(url, error);
 	}
 	if (status !== 200)
 		throw new ConfigError(`the cluster at ${url} is not ready (health says ${status}); try again soon`);

@@ -1,8 +1,10 @@
 // One session against a running cluster, by plain HTTP, read back and checked. Deletes what it made.
+
 import { ConfigError, RollpinError } from "../base/errors.js";
 import type { Mismatch } from "../tito/mismatch.js";
 import type { AgentTurn } from "./agent.js";
 import { ledger, type Span } from "./ledger.js";
+import { noCluster } from "./no-cluster.js";
 import { table } from "./report.js";
 import { runTool, TOOLS, userMessage } from "./tools.js";
 import { type SessionRecords, verifySession } from "./verify.js";
@@ -171,12 +173,7 @@ function caller({ url, authToken }: VerifyOptions): Call {
 				...(body === undefined ? {} : { body: JSON.stringify(body) }),
 			});
 		} catch (error) {
-			throw new ConfigError(
-				`no cluster answers at ${url}; start one with "npm start", or name another with --url`,
-				{
-					cause: error,
-				},
-			);
+			throw noCluster(url, error);
 		}
 		const text = await response.text();
 		if (response.status === 401) {

@@ -1,5 +1,6 @@
 // Asks a cluster at intervals and shows what it says, until it is stopped. Changes nothing on the cluster.
 import { ConfigError } from "../base/errors.js";
+import { noCluster, reasonOf } from "../demo/no-cluster.js";
 import { type Beats, type ClusterStatus, view, withBeats } from "./view.js";
 
 export interface TopOptions {
@@ -75,16 +76,7 @@ async function ask({ url, authToken }: TopOptions, signal: AbortSignal): Promise
 }
 
 function unreachable(url: string, error: unknown): ConfigError {
-	if (error instanceof ConfigError) return error;
-	return new ConfigError(
-		`no cluster answers at ${url} (${reasonOf(error)}); start one with rollpin serve, or give its address with --url`,
-		{ cause: error },
-	);
-}
-
-function reasonOf(error: unknown): string {
-	const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-	return cause instanceof Error ? cause.message : String(cause);
+	return error instanceof ConfigError ? error : noCluster(url, error);
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -71,7 +71,10 @@ export async function startRaceRig(
 				if (controller.signal.aborted) return null;
 				throw error;
 			});
-			return { done: within("a chat's end", 15_000, done), leave: () => controller.abort() };
+			const ended = within("a chat's end", 15_000, done);
+			// An assertion that fails before the chat's end is awaited must be the only failure that is shown.
+			ended.catch(() => undefined);
+			return { done: ended, leave: () => controller.abort() };
 		},
 		async noticed(): Promise<void> {
 			// Client and worker share one event loop: what was closed before these requests were sent is read before they are.

@@ -103,9 +103,10 @@ export const exportSessions = plainCommand({
 	name: "export",
 	summary: "write the sessions of a data dir out, cluster running or not",
 	description: [
-		"Reads the sessions of a data dir and writes them out. A running cluster is not disturbed: nothing in the data dir is",
-		"changed, no lock is taken. Each session is whole, as of the moment it was read; a file appears under its name when it",
-		"is complete. Exit codes: 0 all exported, 1 a session could not be, 2 bad usage or configuration.",
+		"Reads the sessions of a data dir and writes them out. A running cluster is not disturbed:",
+		"nothing in the data dir is changed, no lock is taken. Each session is whole, as of the",
+		"moment it was read; a file appears under its name when it is complete.",
+		"Exit codes: 0 all exported, 1 a session could not be, 2 bad usage or configuration.",
 	].join("\n"),
 	options: OPTIONS,
 	async run(values) {
