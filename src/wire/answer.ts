@@ -1,29 +1,66 @@
 // A turn's outcome as every wire needs it: the answer, the marks beside it, the text of an engine's error. Pure.
 import { errorType } from "../base/errors.js";
 import { parseJson } from "../json/parse.js";
-import type { JsonObject } from "../json/value.js";
+import { scanObject } from "../json/scan.js";
+import type { JsonObject, JsonValue } from "../json/value.js";
 import type { Headers, WireOutcome, WireRefusal } from "./front-end.js";
 
 /** A turn that was just made, or the committed one of an earlier, equal request. */
 export type AnsweredOutcome = Exclude<WireOutcome, { kind: "refused" }>;
 
-interface Answer {
+/** What the engine generated. Its reply is scanned when a field is first asked for, and only what is asked for is parsed. */
+export class Answer {
 	/** The engine's reply without its excerpts: JSON all the same. */
-	reply: Buffer;
+	readonly reply: Buffer;
 	/** Choice 0's. */
-	message: JsonObject;
-	finishReason: string | null;
+	readonly message: JsonObject;
+	readonly finishReason: string | null;
+	#members: Members | null = null;
+
+	constructor(reply: Buffer, message: JsonObject, finishReason: string | null) {
+		this.reply = reply;
+		this.message = message;
+		this.finishReason = finishReason;
+	}
+
+	/** The reply's counts of tokens (`prompt_tokens`, `completion_tokens`, ...), as OpenAI names them; null without any. */
+	get usage(): JsonObject | null {
+		const usage = this.field("usage");
+		return usage instanceof Map ? usage : null;
+	}
+
+	/** A top-level field of the reply; null without it. */
+	field(key: string): JsonValue {
+		const bytes = this.fieldBytes(key);
+		return bytes === null ? null : parseJson(bytes);
+	}
+
+	fieldBytes(key: string): Buffer | null {
+		this.#members ??= members(this.reply);
+		return this.#members(key);
+	}
+}
+
+/** An object's members by key: the value's bytes, of the last one where there are several. */
+type Members = (key: string) => Buffer | null;
+
+export function members(object: Buffer): Members {
+	const { fields } = scanObject(object, { maxDepth: Number.POSITIVE_INFINITY });
+	return (key) => {
+		const range = fields.findLast((candidate) => candidate.key === key);
+		return range === undefined ? null : object.subarray(range.valueStart, range.valueEnd);
+	};
 }
 
 export function answerOf(outcome: AnsweredOutcome): Answer {
 	const { finishReason, replyMessage } = outcome.header;
 	if (outcome.kind === "turn") {
 		const { message, reply } = outcome.generation;
-		return { reply, message, finishReason };
+		return new Answer(reply, message, finishReason);
 	}
 	const { reply } = outcome;
 	const message = parseJson(reply.subarray(replyMessage.start, replyMessage.end)) as JsonObject;
-	return { reply, message, finishReason };
+	return new Answer(reply, message, finishReason);
 }
 
 /** Headers by which a client of any wire knows a repeated answer, and an aborted one: libraries rewrite finish reasons. */

@@ -1,6 +1,6 @@
 // The chat that a front end decoded, into plain values: the same for every wire. Validates before anything is locked or changed; parses only what is new.
 import { RollpinError } from "../base/errors.js";
-import { parseJson } from "../json/parse.js";
+import { parseJson, type ValueBudget } from "../json/parse.js";
 import { type ObjectScan, scanObject } from "../json/scan.js";
 import { JsonNumber, type JsonValue } from "../json/value.js";
 import { elementRanges } from "../session/path/request-elements.js";
@@ -23,9 +23,17 @@ export interface ChatBody {
 /** JSON values of one request that are read as such: far more than any history has, and less than a second's work. */
 const MAX_VALUES = 1_000_000;
 
+/** Of one request, through all that reads it. */
 export interface ChatBodyLimits {
 	maxMessages: number;
 	maxDepth: number;
+	budget: ValueBudget;
+}
+
+/** For each request anew: its budget is used up. */
+export function chatBodyLimits(limits: { maxMessages: number; maxJsonDepth: number }): ChatBodyLimits {
+	const { maxMessages, maxJsonDepth } = limits;
+	return { maxMessages, maxDepth: maxJsonDepth, budget: { values: MAX_VALUES } };
 }
 
 /**
@@ -37,7 +45,7 @@ export function parseChatBody(
 	earlier: EarlierMessages | null,
 	limits: ChatBodyLimits,
 ): ChatBody {
-	const { maxDepth } = limits;
+	const { budget, maxDepth } = limits;
 	const scan = scanObject(body, {
 		maxDepth,
 		...(earlier === null ? {} : { sharedPrefix: { content: earlier.content, elementCount: earlier.count } }),
@@ -46,7 +54,6 @@ export function parseChatBody(
 	if (list === null)
 		throw invalidMessages("messages is missing or no list; send a list with at least one message");
 	const content = body.subarray(list.contentStart, list.contentEnd);
-	const budget = { values: MAX_VALUES };
 	const messages = new RequestMessages({
 		content,
 		tail: list.elements.map(({ start, end }) => ({

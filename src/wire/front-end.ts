@@ -3,7 +3,7 @@
 import type { RollpinError } from "../base/errors.js";
 import type { GeneratedReply } from "../session/turn/generation.js";
 import type { TurnOutcome } from "../session/turn/run-turn.js";
-import type { ChatBody } from "./chat-body.js";
+import type { ChatBody, ChatBodyLimits } from "./chat-body.js";
 
 export type Headers = ReadonlyArray<readonly [name: string, value: string]>;
 
@@ -61,8 +61,12 @@ export interface AnswerForm {
 }
 
 export interface FrontEnd {
-	/** @throws RollpinError for what cannot be carried, naming it in the wire's own terms */
-	decode(body: Buffer): DecodedRequest;
+	/**
+	 * @param limits those that the chat is read with next; a wire that parses the body parses it with them, as they are
+	 * (`parseJson(body, limits)`)
+	 * @throws RollpinError for what cannot be carried, naming it in the wire's own terms; JsonSyntaxError
+	 */
+	decode(body: Buffer, limits: ChatBodyLimits): DecodedRequest;
 	/** An error of ours as a JSON body. */
 	encodeError(error: RollpinError): string;
 	stream: StreamForm;

@@ -5,7 +5,7 @@ import type { SessionId } from "../base/ids.js";
 import { writeJson } from "../json/parse.js";
 import { type TakeTurnDeps, takeTurn } from "../session/turn/take-turn.js";
 import { markHeaders } from "../wire/answer.js";
-import { type ChatBody, parseChatBody } from "../wire/chat-body.js";
+import { type ChatBody, chatBodyLimits, parseChatBody } from "../wire/chat-body.js";
 import type { AnswerForm, FrontEnd, Headers, WireOutcome, WireReply } from "../wire/front-end.js";
 import { refuseFields } from "../wire/refused-fields.js";
 import { StreamKeepalive } from "../wire/stream-keepalive.js";
@@ -59,11 +59,9 @@ export async function chat(
 				client: gone.signal,
 				cancelWhenGone: config.onDisconnect === "cancel",
 				async read(earlier) {
-					const decoded = frontEnd.decode(body);
-					const read = parseChatBody(decoded.chat, earlier, {
-						maxMessages: config.limits.maxMessages,
-						maxDepth: config.limits.maxJsonDepth,
-					});
+					const limits = chatBodyLimits(config.limits);
+					const decoded = frontEnd.decode(body, limits);
+					const read = parseChatBody(decoded.chat, earlier, limits);
 					const form = decoded.answer(read);
 					refuseFields(read, config);
 					log.start(read.messages.count, config.log.content ? lastMessage(read) : undefined);

@@ -53,6 +53,13 @@ describe("the table of rooms in docs/architecture.md", () => {
 		expect(listed.filter((arrow) => !used.has(arrow))).toEqual([]);
 	});
 
+	it("has a row for each front end: its imports are its own, not those of all of wire/", () => {
+		const entries = readdirSync(join(src, "wire"), { withFileTypes: true });
+		const wires = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `wire/${name}`);
+		expect(wires).toContain("wire/openai-chat");
+		expect(wires.filter((room) => !allowed.has(room))).toEqual([]);
+	});
+
 	it("has no circle", () => {
 		const open = new Map(allowed);
 		// Whoever imports no room that is left is in no circle of those, and whoever none of them imports neither.

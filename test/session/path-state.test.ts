@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { PathState } from "../../src/session/path/path-state.js";
 import type { TurnHeader } from "../../src/store/store.js";
-import { parseChatBody } from "../../src/wire/chat-body.js";
+import { chatBodyLimits, parseChatBody } from "../../src/wire/chat-body.js";
 
 it("an idle session keeps of a request's body no more than its messages", () => {
 	const note = "j".repeat(1024 * 1024);
 	const body = Buffer.from(`{"messages":[{"role":"user","content":"x"}],"note":"${note}"}`);
-	const { messages } = parseChatBody(body, null, { maxMessages: 10, maxDepth: 64 });
+	const { messages } = parseChatBody(body, null, chatBodyLimits({ maxMessages: 10, maxJsonDepth: 64 }));
 	const state = new PathState();
 	const turn = {
 		content: messages.content,

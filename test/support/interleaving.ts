@@ -13,7 +13,7 @@ import { type TakeTurnDeps, takeTurn } from "../../src/session/turn/take-turn.js
 import { emptyReport } from "../../src/session/turn/turn-report.js";
 import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 import type { Store, TurnHeader } from "../../src/store/store.js";
-import { parseChatBody } from "../../src/wire/chat-body.js";
+import { chatBodyLimits, parseChatBody } from "../../src/wire/chat-body.js";
 import { byteTito, SteppedStore } from "./stepped.js";
 
 export interface Message {
@@ -235,7 +235,11 @@ export class Interleaving {
 				cancelWhenGone: true,
 				// A step of its own: what the route waits for here is whether the engine can be used.
 				read: async (earlier) => {
-					const parsed = parseChatBody(body, earlier, { maxMessages: 1000, maxDepth: 64 });
+					const parsed = parseChatBody(
+						body,
+						earlier,
+						chatBodyLimits({ maxMessages: 1000, maxJsonDepth: 64 }),
+					);
 					await this.step();
 					return parsed;
 				},

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { JsonSyntaxError } from "../../src/json/parse.js";
-import { parseChatBody } from "../../src/wire/chat-body.js";
+import { JsonSyntaxError, parseJson } from "../../src/json/parse.js";
+import { chatBodyLimits, parseChatBody } from "../../src/wire/chat-body.js";
 
-const parse = (text: string) => parseChatBody(Buffer.from(text), null, { maxMessages: 100, maxDepth: 64 });
+const limits = () => chatBodyLimits({ maxMessages: 100, maxJsonDepth: 64 });
+const parse = (text: string, within = limits()) => parseChatBody(Buffer.from(text), null, within);
 
 describe("a chat body", () => {
 	it("may not hold millions of values: reading them would take the worker from everybody else", () => {
@@ -17,5 +18,13 @@ describe("a chat body", () => {
 		expect(() => parse(`{"messages":[${message},${message},${message},${message}]}`)).toThrow(
 			"too many values",
 		);
+	});
+
+	it("spends it on what its front end parsed, too", () => {
+		const body = `{"messages":[{"role":"user","content":[${"{},".repeat(600_000)}{}]}]}`;
+		const spent = limits();
+		parseJson(body, spent);
+		expect(() => parse(body, spent)).toThrow("too many values");
+		expect(parse(body).messages.count).toBe(1);
 	});
 });

@@ -2,7 +2,7 @@
 // the wire's own shape and records nothing. One line in a test file runs it all: `describeFrontEnd(...)`.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { SimControl } from "../../src/sim/control/control-client.js";
-import { parseChatBody } from "../../src/wire/chat-body.js";
+import { chatBodyLimits, parseChatBody } from "../../src/wire/chat-body.js";
 import type { FrontEnd } from "../../src/wire/front-end.js";
 import {
 	afterAnswer,
@@ -12,6 +12,7 @@ import {
 	scriptAnswers,
 	TOOLS,
 } from "../clients/scripted-conversation.js";
+import { clusterConfig } from "../support/cluster-config.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { readSamples } from "../support/samples.js";
 import {
@@ -36,7 +37,7 @@ export interface ClientAnswer {
 	message: Message;
 	/** OpenAI's word for it. */
 	finishReason: string;
-	/** Tokens; null when the wire has no such figures. */
+	/** Tokens; null from a client `withoutUsage`. */
 	usage: { prompt: number; completion: number } | null;
 }
 
@@ -44,6 +45,8 @@ export interface ClientAnswer {
 export interface WireClient {
 	/** Where turns are POSTed, below `/sessions/{id}`. */
 	path: string;
+	/** The wire has no figures of tokens: every answer's `usage` is null. */
+	withoutUsage?: true;
 	/** The request in this wire's words. Equal asks give equal bytes. */
 	body(ask: Ask): Buffer;
 	/** Reads a whole answer, a JSON body or an event stream. @throws Error where an SDK would */
@@ -51,6 +54,9 @@ export interface WireClient {
 	/** The message of the error in a JSON body, or at the end of an event stream. @throws Error when there is none */
 	error(reply: Reply): string;
 }
+
+/** Less depth than `parseJson` takes by itself: a wire that forgets the limits is seen. */
+const limits = { ...clusterConfig().limits, maxJsonDepth: 32 };
 
 interface Conversation {
 	id: string;
@@ -68,7 +74,7 @@ export function describeFrontEnd(name: string, frontEnd: FrontEnd, client: WireC
 		beforeAll(async () => {
 			thread = compileFixture("samples-thread");
 			rig = await startRig({ r3: "full" }, undefined, undefined, undefined, thread.path);
-			patient = await startRig({ sseKeepaliveMs: 20 });
+			patient = await startRig({ sseKeepaliveMs: 20, limits });
 		});
 		afterAll(async () => {
 			await rig.close();
@@ -130,19 +136,30 @@ export function describeFrontEnd(name: string, frontEnd: FrontEnd, client: WireC
 			};
 		}
 
+		/** That outcome as these clients, in turn, can tell it. */
+		function toldBy({ answers, ...rest }: Awaited<ReturnType<typeof outcome>>, ...clients: WireClient[]) {
+			const told = answers.map((answer, n) =>
+				clients[n % clients.length]?.withoutUsage ? { ...answer, usage: null } : answer,
+			);
+			return { ...rest, answers: told };
+		}
+
 		it.each([
 			["whole answers", false],
 			["streams", true],
 		])("takes an agent with tools to OpenAI chat's records and samples, by %s", async (_how, stream) => {
 			const expected = await outcome(await converse(false, openaiChatClient));
 			expect(expected.records).toHaveLength(CHATS);
-			expect(await outcome(await converse(stream, client))).toEqual(expected);
+			expect(await outcome(await converse(stream, client))).toEqual(toldBy(expected, client));
 		});
 
 		it("shares a session with OpenAI chat, turn by turn", async () => {
 			const expected = await outcome(await converse(false, openaiChatClient));
-			expect(await outcome(await converse(false, client, openaiChatClient))).toEqual(expected);
-			expect(await outcome(await converse(true, openaiChatClient, client))).toEqual(expected);
+			for (const [stream, ...clients] of [
+				[false, client, openaiChatClient],
+				[true, openaiChatClient, client],
+			] as const)
+				expect(await outcome(await converse(stream, ...clients))).toEqual(toldBy(expected, ...clients));
 		});
 
 		it("shows no replay payload to a client", async () => {
@@ -161,15 +178,26 @@ export function describeFrontEnd(name: string, frontEnd: FrontEnd, client: WireC
 			const decoded = messages.map((_, at) => {
 				const body = client.body({ messages: messages.slice(0, at + 1), tools: TOOLS, stream: false });
 				const before = Buffer.from(body);
-				const { chat } = frontEnd.decode(body);
+				const within = chatBodyLimits(limits);
+				const { chat } = frontEnd.decode(body, within);
 				expect(body.equals(before)).toBe(true);
-				return parseChatBody(chat, null, { maxMessages: 100, maxDepth: 64 }).messages;
+				return parseChatBody(chat, null, within).messages;
 			});
 			for (const [at, longer] of decoded.slice(1).entries()) {
 				const shorter = decoded[at]?.content ?? Buffer.alloc(0);
 				expect(longer.content.subarray(0, shorter.length).toString()).toBe(shorter.toString());
 				expect(longer.count).toBe((decoded[at]?.count ?? 0) + 1);
 			}
+		});
+
+		it("refuses a body that is nested deeper than the limit, also where its chat would have nothing of it", async () => {
+			const { maxJsonDepth } = limits;
+			const deep = `{"x_nested":${"[".repeat(maxJsonDepth)}${"]".repeat(maxJsonDepth)},`;
+			const body = Buffer.concat([Buffer.from(deep), ask(false, "one").subarray(1)]);
+			const refused = await post("deep", body, {}, patient);
+			expect(refused.status).toBe(400);
+			expect(client.error(refused)).toContain(`nesting deeper than ${maxJsonDepth}`);
+			expect(await read("deep", patient)).toMatchObject({ records: [], metadata: {} });
 		});
 
 		describe.each([

@@ -4,8 +4,9 @@ import { JsonNumber } from "../../json/value.js";
 import { engineError } from "../answer.js";
 import type { ChatBody } from "../chat-body.js";
 import type { AnswerForm, FrontEnd } from "../front-end.js";
+import { SSE_HEADERS } from "../sse-headers.js";
 import { refusedReply, repeatedReply, streamedReply, turnReply } from "./replies.js";
-import { SSE_HEADERS, type StreamContent } from "./sse.js";
+import type { StreamContent } from "./sse.js";
 
 export const openaiChat: FrontEnd = {
 	decode: (body) => ({ chat: body, answer: answerForm }),

@@ -2,12 +2,12 @@
 import { tokenIdsText } from "../../json/token-text.js";
 import { type AnsweredOutcome, answerOf } from "../answer.js";
 import type { WireOutcome, WireRefusal, WireReply } from "../front-end.js";
+import { SSE_HEADERS } from "../sse-headers.js";
 import { type ClientExcerpt, clientReply } from "./client-reply.js";
-import { SSE_HEADERS, type StreamContent, sseBody } from "./sse.js";
+import { type StreamContent, sseBody } from "./sse.js";
 
 export function streamedReply(outcome: AnsweredOutcome, content: StreamContent): WireReply {
-	const { finishReason, message, reply } = answerOf(outcome);
-	return whole(SSE_HEADERS, [Buffer.from(sseBody(reply, message, finishReason, content))]);
+	return whole(SSE_HEADERS, [Buffer.from(sseBody(answerOf(outcome), content))]);
 }
 
 /** The whole answer to the chat that made the turn. */

@@ -1,18 +1,12 @@
 // The streamed form of a finished reply: a chunk for each kind of output in it, the usage where asked for, and [DONE]. Pure.
 import { parseJson, writeJson } from "../../json/parse.js";
-import { scanObject } from "../../json/scan.js";
 import { skipSpace, skipValue } from "../../json/skip.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
 import { JsonNumber } from "../../json/value.js";
+import { type Answer, members } from "../answer.js";
 
 /** Of a reply, as the scanner that read it bounds it. */
 const MAX_DEPTH = 64;
-
-export const SSE_HEADERS: ReadonlyArray<readonly [string, string]> = [
-	["content-type", "text/event-stream; charset=utf-8"],
-	["cache-control", "no-cache"],
-	["x-accel-buffering", "no"],
-];
 
 /** What the client asked to have in its stream. */
 export interface StreamContent {
@@ -22,31 +16,20 @@ export interface StreamContent {
 	usageChunk: boolean;
 }
 
-/**
- * @param reply the engine's reply without its excerpts
- * @param message choice 0's message
- */
-export function sseBody(
-	reply: Buffer,
-	message: JsonObject,
-	finishReason: string | null,
-	content: StreamContent,
-): string {
-	const root = members(reply);
-	const field = (key: string): JsonValue => parsed(root(key));
+export function sseBody(answer: Answer, content: StreamContent): string {
+	const { finishReason, usage } = answer;
 	const chunk = (choices: JsonValue[], usage: JsonValue): string => {
 		const fields: JsonObject = new Map<string, JsonValue>([
-			["id", field("id")],
+			["id", answer.field("id")],
 			["object", "chat.completion.chunk"],
-			["created", field("created")],
-			["model", field("model")],
+			["created", answer.field("created")],
+			["model", answer.field("model")],
 			["choices", choices],
 		]);
 		if (usage !== null || content.usageChunk) fields.set("usage", usage);
 		return `data: ${writeJson(fields)}\n\n`;
 	};
-	const deltas = deltasOf(message);
-	const usage = field("usage");
+	const deltas = deltasOf(answer.message);
 	const chunks = deltas.map((delta, at) => {
 		const last = at === deltas.length - 1;
 		const choice: JsonObject = new Map<string, JsonValue>([
@@ -55,31 +38,19 @@ export function sseBody(
 			["finish_reason", last ? finishReason : null],
 		]);
 		// Of all tokens at once: which belong to which chunk the engine does not say.
-		if (at === 0 && content.logprobs) choice.set("logprobs", parsed(logprobsBytes(root("choices"))));
+		if (at === 0 && content.logprobs) choice.set("logprobs", logprobsOf(answer.fieldBytes("choices")));
 		return chunk([choice], last && !content.usageChunk ? usage : null);
 	});
 	if (content.usageChunk && usage !== null) chunks.push(chunk([], usage));
 	return `${chunks.join("")}data: [DONE]\n\n`;
 }
 
-/** An object's members by key: the value's bytes, of the last one where there are several. */
-function members(object: Buffer): (key: string) => Buffer | null {
-	const { fields } = scanObject(object, { maxDepth: Number.POSITIVE_INFINITY });
-	return (key) => {
-		const range = fields.findLast((candidate) => candidate.key === key);
-		return range === undefined ? null : object.subarray(range.valueStart, range.valueEnd);
-	};
-}
-
-function parsed(bytes: Buffer | null): JsonValue {
-	return bytes === null ? null : parseJson(bytes);
-}
-
 /** `logprobs` of the first of the choices; a reply that was read has one. */
-function logprobsBytes(choices: Buffer | null): Buffer | null {
+function logprobsOf(choices: Buffer | null): JsonValue {
 	if (choices === null) return null;
 	const start = skipSpace(choices, 1);
-	return members(choices.subarray(start, skipValue(choices, start, 0, MAX_DEPTH)))("logprobs");
+	const bytes = members(choices.subarray(start, skipValue(choices, start, 0, MAX_DEPTH)))("logprobs");
+	return bytes === null ? null : parseJson(bytes);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { chatBodyLimits } from "../../../src/wire/chat-body.js";
 import { openaiChat } from "../../../src/wire/openai-chat/front-end.js";
 import { describeFrontEnd } from "../conformance.js";
 import { openaiChatClient } from "./client.js";
@@ -7,5 +8,6 @@ describeFrontEnd("OpenAI chat", openaiChat, openaiChatClient);
 
 it("decodes an OpenAI chat without a copy: the client's bytes are the chat", () => {
 	const body = Buffer.from('{"messages":[]}');
-	expect(openaiChat.decode(body).chat).toBe(body);
+	const limits = chatBodyLimits({ maxMessages: 1, maxJsonDepth: 2 });
+	expect(openaiChat.decode(body, limits).chat).toBe(body);
 });

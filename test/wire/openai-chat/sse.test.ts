@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { parseJson } from "../../../src/json/parse.js";
 import type { JsonObject } from "../../../src/json/value.js";
+import { Answer } from "../../../src/wire/answer.js";
 import { sseBody } from "../../../src/wire/openai-chat/sse.js";
 
 interface Chunk {
@@ -13,7 +14,7 @@ interface Chunk {
 function chunksOf(message: object): Chunk[] {
 	const reply = { id: "r", created: 1, model: "m", choices: [], usage: { total_tokens: 3 } };
 	const parsed = parseJson(Buffer.from(JSON.stringify(message))) as JsonObject;
-	const blocks = sseBody(Buffer.from(JSON.stringify(reply)), parsed, "stop", {
+	const blocks = sseBody(new Answer(Buffer.from(JSON.stringify(reply)), parsed, "stop"), {
 		logprobs: false,
 		usageChunk: false,
 	})
