@@ -23,7 +23,7 @@ import type { Tito } from "../tito/tito.js";
 import { Admission } from "./admission.js";
 import type { WorkerContext } from "./context.js";
 import { drainServer } from "./drain.js";
-import { connectEngine, type EngineDirectory, oneEngine } from "./engines.js";
+import type { EngineDirectory } from "./engines.js";
 import { readLog } from "./read-log.js";
 import { listen } from "./server.js";
 
@@ -32,15 +32,14 @@ const HOT_BYTES_BUDGET = 256 * 1024 * 1024;
 
 export interface WorkerParts {
 	index: WorkerIndex;
-	/** With an `upstream`. */
 	config: ClusterConfig;
 	address: WorkerAddress;
 	store: Store;
 	tito: Tito;
 	logger: Logger;
 	clock: Clock;
-	/** By default the config's engine, taken as it is. Closed with the worker. */
-	engines?: EngineDirectory;
+	/** Closed with the worker. */
+	engines: EngineDirectory;
 	/** What sessions may have outside the store. */
 	resources?: readonly SessionResource[];
 	/** Entry of the assembly thread; by default the one in the build. */
@@ -59,10 +58,8 @@ export interface Worker {
 
 /** Serves at its address from when this resolves. Throws when it can't be listened on. */
 export async function startWorker(parts: WorkerParts): Promise<Worker> {
-	const { config, logger, store } = parts;
+	const { config, engines, logger, store } = parts;
 	const { limits } = config;
-	const engines =
-		parts.engines ?? oneEngine({ client: connectEngine(config, logger, () => undefined), gate: null });
 	const counters = zeroCounters();
 	const matchers = allMatchers(parts.tito);
 	const partitions = new PartitionMap(config.backends);

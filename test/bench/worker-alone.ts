@@ -12,6 +12,7 @@ import { createTito } from "../../src/tito/create.js";
 import { openStore } from "../../src/worker/open-store.js";
 import { startWorker } from "../../src/worker/worker.js";
 import { clusterConfig } from "../support/cluster-config.js";
+import { plainEngine } from "../support/plain-engine.js";
 import { TOY_CHECKPOINT } from "../support/worker-rig.js";
 import { ready } from "./processes.js";
 
@@ -69,6 +70,7 @@ const dataDir = await prepareDataDir(config.dataDir);
 const worker = await startWorker({
 	index: 0 as WorkerIndex,
 	config,
+	engines: plainEngine(config, logger),
 	address: { kind: "socket", path: socketPath },
 	store: await openStore(config, 0 as WorkerIndex, await dataDir.nextEpoch(), logger, () => undefined),
 	tito: await createTito({

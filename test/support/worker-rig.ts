@@ -1,4 +1,5 @@
 // One worker in this process over a real simulated engine: real sockets, real store, nothing mocked.
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,10 +15,12 @@ import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 import type { Store } from "../../src/store/store.js";
 import type { EventName } from "../../src/telemetry/events.js";
 import type { WorkerFigures } from "../../src/telemetry/heartbeat-fields.js";
+import type { Logger } from "../../src/telemetry/logger.js";
 import { createTito } from "../../src/tito/create.js";
 import type { Tito } from "../../src/tito/tito.js";
 import { startWorker, type Worker } from "../../src/worker/worker.js";
 import { clusterConfig } from "./cluster-config.js";
+import { plainEngine } from "./plain-engine.js";
 
 export const TOY_CHECKPOINT = join(packageRoot(), "checkpoints", "toy");
 
@@ -119,6 +122,10 @@ export async function startRig(
 		...overrides,
 	});
 	const events: WorkerRig["events"] = [];
+	const logger: Logger = {
+		event: (event, fields) => void events.push({ event, fields: { ...fields } }),
+		flush: () => undefined,
+	};
 	const open = openStore ?? (async () => createMemoryStore({ tombstones: config.tombstones }));
 	let starts = 0;
 	let socketPath = "";
@@ -130,10 +137,8 @@ export async function startRig(
 			address: { kind: "socket", path: socketPath },
 			store,
 			tito,
-			logger: {
-				event: (event, fields) => void events.push({ event, fields: { ...fields } }),
-				flush: () => undefined,
-			},
+			engines: plainEngine(config, logger),
+			logger,
 			clock,
 			...(samplesThread === undefined ? {} : { samplesThread }),
 		});
