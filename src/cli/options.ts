@@ -1,6 +1,5 @@
 // The one table of `rollpin serve` options, by help section. Flags, environment variables, config-file keys, --help and
 // the docs are all made from it; nothing else may describe an option.
-
 import type { ValuesOf } from "./option-types.js";
 import { CLUSTER_OPTIONS } from "./options/cluster.js";
 import { ENGINE_OPTIONS } from "./options/engine.js";

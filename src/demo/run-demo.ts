@@ -1,5 +1,4 @@
 // The demo: many agents at once against a running cluster, then a check of every token that was recorded.
-
 import type OpenAI from "openai";
 import { ConfigError, RollpinError } from "../base/errors.js";
 import { type AgentTurn, runAgent } from "./agent.js";

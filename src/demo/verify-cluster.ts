@@ -1,5 +1,4 @@
 // One session against a running cluster, by plain HTTP, read back and checked. Deletes what it made.
-
 import { ConfigError, RollpinError } from "../base/errors.js";
 import type { Mismatch } from "../tito/mismatch.js";
 import type { AgentTurn } from "./agent.js";

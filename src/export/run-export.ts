@@ -1,5 +1,4 @@
 // An export from beginning to end: which sessions, in which format, to where, and what came of it.
-
 import { existsSync } from "node:fs";
 import { ConfigError, RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";

@@ -1,5 +1,4 @@
 // The trainer's view of a session, as bytes, chunk by chunk: what GET answers. Never builds the whole as one string.
-
 import { int32FromBytes } from "../base/binary.js";
 import type { SessionId } from "../base/ids.js";
 import { TokenText } from "../json/token-text.js";

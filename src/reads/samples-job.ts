@@ -1,5 +1,4 @@
 // Reads what a request for samples needs from the store. Holds no lock: turns it reads never change, or it starts over.
-
 import { RollpinError } from "../base/errors.js";
 import type { TurnId } from "../base/ids.js";
 import { tokenIdsText } from "../json/token-text.js";

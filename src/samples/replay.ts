@@ -1,5 +1,4 @@
 // Replay payloads (routed experts, indexer top-k): base64 of little-endian int32 rows to tensors, every size checked.
-
 import { decodedBytes } from "./deferred-payloads.js";
 import { type PathTurn, type PayloadRef, type ReplayTensor, SampleError } from "./sample.js";
 import type { KeptTurn } from "./truncate.js";

@@ -1,5 +1,4 @@
 // What the event loop and the assembly thread say to each other. Types only.
-
 import type { ContainerPiece } from "./deferred-payloads.js";
 import type { SampleJob } from "./job.js";
 

@@ -1,5 +1,4 @@
 // Renders by a checkpoint's own template, where it has one that can be read.
-
 import { ChatTemplate } from "../jinja/template.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { PromptRenderer } from "./renderer.js";

@@ -1,5 +1,4 @@
 // Numbers as SGLang's JSON reader leaves them: an integer beyond 64 bits is a float there. Pure.
-
 import { doubleText } from "../jinja/spelling.js";
 import { JsonNumber, type JsonValue } from "../json/value.js";
 

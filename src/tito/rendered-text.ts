@@ -1,5 +1,4 @@
 // Looks for the text of every message in the prompt that was rendered from them: one forward search. Changes nothing.
-
 import { compareText, str } from "../jinja/spelling.js";
 import { fromJson } from "../jinja/values.js";
 import { JsonNumber, type JsonObject, type JsonValue } from "../json/value.js";

@@ -1,5 +1,4 @@
 // Conversations to prompt text through one chat template. Encodes nothing and keeps no conversation.
-
 import { BoundedCache } from "../base/bounded-cache.js";
 import { RollpinError } from "../base/errors.js";
 import type { ChatTemplate } from "../jinja/template.js";

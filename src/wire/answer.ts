@@ -3,7 +3,7 @@ import { errorType } from "../base/errors.js";
 import { parseJson } from "../json/parse.js";
 import { scanObject } from "../json/scan.js";
 import type { JsonObject, JsonValue } from "../json/value.js";
-import type { Headers, WireOutcome, WireRefusal } from "./front-end.js";
+import type { HeaderList, WireOutcome, WireRefusal } from "./front-end.js";
 
 /** A turn that was just made, or the committed one of an earlier, equal request. */
 export type AnsweredOutcome = Exclude<WireOutcome, { kind: "refused" }>;
@@ -64,7 +64,7 @@ export function answerOf(outcome: AnsweredOutcome): Answer {
 }
 
 /** Headers by which a client of any wire knows a repeated answer, and an aborted one: libraries rewrite finish reasons. */
-export function markHeaders(outcome: WireOutcome): Headers {
+export function markHeaders(outcome: WireOutcome): HeaderList {
 	if (outcome.kind === "repeat") return [["idempotent-replayed", "true"]];
 	if (outcome.kind === "turn" && outcome.header.status === "provisional") return [["x-sglang-aborted", "1"]];
 	return [];

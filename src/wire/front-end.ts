@@ -5,17 +5,17 @@ import type { GeneratedReply } from "../session/turn/generation.js";
 import type { TurnOutcome } from "../session/turn/run-turn.js";
 import type { ChatBody, ChatBodyLimits } from "./chat-body.js";
 
-export type Headers = ReadonlyArray<readonly [name: string, value: string]>;
+export type HeaderList = ReadonlyArray<readonly [name: string, value: string]>;
 
 /** What the engine generated, with those of its headers that may reach a client. */
 export interface WireGeneration extends GeneratedReply {
-	headers: Headers;
+	headers: HeaderList;
 }
 
 /** What the engine answered in place of a generation, with any status but 200. */
 export interface WireRefusal {
 	status: number;
-	headers: Headers;
+	headers: HeaderList;
 	body: Buffer;
 }
 
@@ -24,14 +24,14 @@ export type WireOutcome = TurnOutcome<WireGeneration, WireRefusal>;
 /** A whole answer. */
 export interface WireReply {
 	status: number;
-	headers: Headers;
+	headers: HeaderList;
 	pieces: readonly Buffer[];
 	byteLength: number;
 }
 
 /** How a stream of this wire looks beside the answer itself; its status is 200 as soon as it has begun. */
 export interface StreamForm {
-	headers: Headers;
+	headers: HeaderList;
 	/** Sent while the answer is not there yet, as often as `--sse-keepalive` says. Clients must read nothing into it. */
 	keepalive: string;
 	/** The last event of a stream that fails after its beginning. */

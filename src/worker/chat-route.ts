@@ -6,7 +6,7 @@ import { writeJson } from "../json/parse.js";
 import { type TakeTurnDeps, takeTurn } from "../session/turn/take-turn.js";
 import { markHeaders } from "../wire/answer.js";
 import { type ChatBody, chatBodyLimits, parseChatBody } from "../wire/chat-body.js";
-import type { AnswerForm, FrontEnd, Headers, WireOutcome, WireReply } from "../wire/front-end.js";
+import type { AnswerForm, FrontEnd, HeaderList, WireOutcome, WireReply } from "../wire/front-end.js";
 import { refuseFields } from "../wire/refused-fields.js";
 import { StreamKeepalive } from "../wire/stream-keepalive.js";
 import type { ChatTicket } from "./admission.js";
@@ -142,7 +142,7 @@ function describe({ end }: ChatLog, outcome: WireOutcome): void {
 async function send(
 	response: ServerResponse,
 	reply: WireReply,
-	marks: Headers,
+	marks: HeaderList,
 	{ end }: ChatLog,
 ): Promise<void> {
 	end.status = reply.status;

@@ -1,5 +1,4 @@
 // The worker's HTTP server on its own Unix socket. Only the router talks to it; it trusts nothing all the same.
-
 import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { netOptions, type WorkerAddress } from "../ipc/worker-address.js";

@@ -1,5 +1,4 @@
 // One worker's rooms, wired together: store, registry, tokens, engine, routes. Knows nothing of processes or IPC.
-
 import type { Server } from "node:http";
 import type { Clock } from "../base/clock.js";
 import type { WorkerIndex } from "../base/ids.js";

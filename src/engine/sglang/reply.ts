@@ -1,5 +1,4 @@
 // Owns the decision whether a scanned reply of status 200 is usable, and its reading. Pure; commits nothing.
-
 import { RollpinError } from "../../base/errors.js";
 import type { Excerpt } from "../../base/excerpt.js";
 import { parseJson } from "../../json/parse.js";

@@ -1,5 +1,4 @@
 // What a next turn on one path needs, in memory: stored messages, tokens, their text. Rebuilt from the store at will.
-
 import { int32FromBytes } from "../../base/binary.js";
 import type { SessionId, TurnId } from "../../base/ids.js";
 import { parseJson } from "../../json/parse.js";

@@ -1,5 +1,4 @@
 // Every matcher by its name.
-
 import type { MatcherName } from "../../store/store.js";
 import type { ShownMessages } from "../path/canonical.js";
 import { echoMatcher } from "./echo-matcher.js";

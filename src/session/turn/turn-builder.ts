@@ -1,5 +1,4 @@
 // From a finished generation to what the store keeps of the turn: only what it adds. Pure.
-
 import { bytesOf } from "../../base/binary.js";
 import { commonPrefix } from "../../base/common-prefix.js";
 import type { TurnId } from "../../base/ids.js";

@@ -1,5 +1,4 @@
 // Composes what the model says to one prompt: the ids, why they end, and the message they read as. Pure but for encoding.
-
 import { integerField, type JsonRecord, numberField, stopStrings } from "./chat-request.js";
 import type { EngineRelease } from "./engine-release.js";
 import { hashIds, hashText, Random } from "./hash.js";

@@ -1,5 +1,4 @@
 // Everything one simulated engine holds while it runs, made once. Owns no socket and no timer.
-
 import type { Model } from "./composition.js";
 import { Counters } from "./counters.js";
 import { releaseOf } from "./engine-release.js";

@@ -1,7 +1,6 @@
 // One partition's LMDB environment: opening, checking, fencing by epoch, atomic batches. Knows no sessions.
 //
 // Traps of lmdb-js that decide what is here are listed in docs/store.md.
-
 import { statSync } from "node:fs";
 import { IF_EXISTS } from "lmdb";
 import { RollpinError } from "../../base/errors.js";

@@ -1,5 +1,4 @@
 // The tokens of DeepSeek's prompts and the markup of its tool calls. Pure text.
-
 import { jsonText } from "../../jinja/spelling.js";
 import { fromJson } from "../../jinja/values.js";
 import type { JsonValue } from "../../json/value.js";
