@@ -26,7 +26,7 @@ export interface FamilyChoice {
  * that the first checkpoints of their models have, as the table of
  * https://github.com/ml-explore/mlx-lm/blob/003da2e9/mlx_lm/utils.py shows: `kimi_k2`, and `minimax` for MiniMax-M2.
  */
-const BY_MODEL_TYPE: Readonly<Record<string, readonly string[]>> = {
+export const BY_MODEL_TYPE: Readonly<Record<string, readonly string[]>> = {
 	qwen3: ["qwen3", "qwennext"],
 	qwen3_moe: ["qwen3", "qwennext"],
 	qwen3_next: ["qwennext", "qwen3"],

@@ -18,7 +18,11 @@ export interface KwargAliases {
 /** What a model family says of itself (docs/families.md). */
 export interface FamilyTraits {
 	name: string;
-	/** Template kwargs that may not be contradicted. */
+	/**
+	 * Template kwargs that may not be contradicted. A family with a template of its own pins also what that need not read, such
+	 * as `clear_thinking`: a request for the contrary is refused, not ignored, and the same kwargs go to the engine and to the
+	 * checkpoint's template, which may read them.
+	 */
 	pinnedKwargs: Readonly<Record<string, boolean | string>>;
 	/** Without it each kwarg stands for itself. */
 	kwargAliases?: KwargAliases;

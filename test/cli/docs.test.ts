@@ -56,7 +56,19 @@ describe("generated docs", () => {
 	it("docs/families.md has a section for every family that is there", () => {
 		const text = readFileSync(join(REPOSITORY, "docs/families.md"), "utf8");
 		const sections = [...text.matchAll(/^### (.+)$/gm)].flatMap(([, title]) => title?.match(/`\w+`/g) ?? []);
-		expect(sections).toEqual(expect.arrayContaining(allFamilies().map(({ name }) => `\`${name}\``)));
+		const missing = allFamilies().filter(({ name }) => !sections.includes(`\`${name}\``));
+		expect(missing.map(({ name }) => name)).toEqual([]);
+	});
+
+	it.each([
+		["of the engine's parsers", "| family | `--reasoning-parser` |"],
+		["of what was tested", "| family | tokenizer |"],
+	])("docs/families.md has a row for every family in the table %s", (_table, head) => {
+		const text = readFileSync(join(REPOSITORY, "docs/families.md"), "utf8");
+		const rows = text.split(`\n${head}`)[1]?.split("\n\n")[0]?.split("\n") ?? [];
+		const named = rows.flatMap((row) => row.split("|")[1]?.match(/`\w+`/g) ?? []);
+		const missing = allFamilies().filter(({ name }) => !named.includes(`\`${name}\``));
+		expect(missing.map(({ name }) => name)).toEqual([]);
 	});
 
 	it("docs/operating.md explains only events that are logged", () => {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { familyNamed } from "../../src/tito/families/registry.js";
-import { chooseFamily } from "../../src/tito/family-choice.js";
+import { allFamilies, familyNamed } from "../../src/tito/families/registry.js";
+import { BY_MODEL_TYPE, chooseFamily } from "../../src/tito/family-choice.js";
 
 const made: string[] = [];
 afterAll(() => {
@@ -30,6 +30,27 @@ function templateOf(family: string): string {
 /** Forgets reasoning, as the public templates do: only the mention of it stays. */
 const forgetful = (family: string) =>
 	`{# reasoning_content #}{%- set kept = namespace(list=[]) %}{%- for m in messages %}{%- set kept.list = kept.list + [{'role': m.role, 'content': m.content, 'tool_calls': m.tool_calls}] %}{%- endfor %}{%- set messages = kept.list %}${templateOf(family)}`;
+
+/** Families that no model type means: they must be named. */
+const BY_NAME_ONLY: Readonly<Record<string, string>> = {
+	default: "is what is left",
+	glm53: "no model type of its own is known",
+	qwen36: "no model type of its own is known",
+	qwen38small: "no model type of its own is known",
+	inkling: "unverified",
+};
+
+test("Every family is meant by a model type, or must be named", () => {
+	const meant = Object.values(BY_MODEL_TYPE).flat();
+	const names = allFamilies().map(({ name }) => name);
+	const missing = names.filter((name) => !meant.includes(name) && !Object.hasOwn(BY_NAME_ONLY, name));
+	const hint =
+		"add each to BY_MODEL_TYPE in src/tito/family-choice.ts, or to BY_NAME_ONLY in test/tito/family-choice.test.ts";
+	expect(missing, hint).toEqual([]);
+	const untrue = Object.keys(BY_NAME_ONLY).filter((name) => meant.includes(name) || !names.includes(name));
+	expect(untrue, "BY_NAME_ONLY in test/tito/family-choice.test.ts").toEqual([]);
+	expect(meant.filter((name) => !names.includes(name))).toEqual([]);
+});
 
 describe("the family of a checkpoint", () => {
 	test.each([

@@ -104,6 +104,9 @@ const TEMPLATES: Readonly<Record<string, () => string>> = {
 export function templateOf(family: string): string | null {
 	const { prompts } = familyNamed(family);
 	if (prompts.kind === "template") return prompts.template;
-	const file = prompts.kind === "encoder" ? undefined : TEMPLATES[family]?.();
-	return file === undefined || !existsSync(file) ? null : readFileSync(file, "utf8");
+	if (prompts.kind === "encoder") return null;
+	const file = TEMPLATES[family]?.();
+	if (file === undefined)
+		throw new Error(`no template for ${family}; say where it is in TEMPLATES of test/tito/shown-rows.ts`);
+	return existsSync(file) ? readFileSync(file, "utf8") : null;
 }

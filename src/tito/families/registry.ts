@@ -1,4 +1,4 @@
-// Every family by the name that `--tito-model` takes. To add one: a file beside this one, and a line here.
+// Every family by the name that `--tito-model` takes. To add one: a file beside this one, and two lines here: import and entry.
 import { ConfigError } from "../../base/errors.js";
 import type { Family } from "../family.js";
 import { deepseekv4 } from "./deepseekv4.js";
