@@ -34,8 +34,8 @@ export async function exportSession(
 		if (meta === undefined) return { kind: "gone" };
 		const session = new Session({ meta, store, maxQueue: 0, deadlineMs: 0, lastUsedMs: 0 });
 		const headers = await session.headers();
-		// Two reads are two moments: a commit may have come between them.
-		if (!isSame(meta, await store.session(id))) continue;
+		// Two reads are two moments: a commit may have come between them, and the second may even show the earlier one.
+		if (!isSame(meta, await store.session(id)) || !hasNamed(meta, headers)) continue;
 		const draft = await sink.begin(id);
 		let kept = false;
 		try {
@@ -81,6 +81,12 @@ function reasonOf(error: unknown): string {
 
 function isSame(before: SessionMeta, now: SessionMeta | undefined): boolean {
 	return JSON.stringify(before) === JSON.stringify(now);
+}
+
+/** Whether every turn that is named, as head or as a parent, is there. */
+function hasNamed({ head, provisional }: SessionMeta, headers: ReadonlyMap<TurnId, TurnHeader>): boolean {
+	const named = [head, provisional, ...[...headers.values()].map(({ parent }) => parent)];
+	return named.every((turn) => turn === null || headers.has(turn));
 }
 
 function hasAll(stored: readonly TurnHeader[], wanted: Iterable<TurnId>): boolean {
