@@ -1,16 +1,8 @@
 // Named points inside a turn at which a test holds it: decorators of the real store and tokenizer. Changes no result.
 import type { SessionId, TurnId } from "../../src/base/ids.js";
-import type {
-	Obligation,
-	PartCursor,
-	PartName,
-	SessionMeta,
-	Store,
-	StoreOp,
-	Tombstone,
-	TurnHeader,
-} from "../../src/store/store.js";
+import type { PartName, Store, StoreOp, Tombstone } from "../../src/store/store.js";
 import type { Tito } from "../../src/tito/tito.js";
+import { PassingStore } from "./passing-store.js";
 import { within } from "./wait.js";
 
 interface Point {
@@ -51,50 +43,26 @@ export class Checkpoints {
  * The store with points by session: `<id> before commit` and `<id> after commit` (of turns), `<id> create`,
  * `<id> bury`, `<id> after tombstone lookup`, `<id> part` (after the read).
  */
-export class HeldStore implements Store {
-	readonly #store: Store;
+export class HeldStore extends PassingStore {
 	readonly #points: Checkpoints;
 	/** Thrown instead of the next commit that buries. */
 	failNextBury: Error | null = null;
 
 	constructor(store: Store, points: Checkpoints) {
-		this.#store = store;
+		super(store);
 		this.#points = points;
 	}
 
-	sessions(): AsyncIterable<SessionMeta> {
-		return this.#store.sessions();
-	}
-	session(id: SessionId): Promise<SessionMeta | undefined> {
-		return this.#store.session(id);
-	}
-	headers(id: SessionId): Promise<TurnHeader[]> {
-		return this.#store.headers(id);
-	}
-	async part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer> {
+	override async part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer> {
 		await this.#points.pass(`${id} before part ${part}`);
-		return this.#store.part(id, turn, part);
+		return super.part(id, turn, part);
 	}
-	streamPart(
-		id: SessionId,
-		turn: TurnId,
-		part: PartName,
-		buffers?: readonly Buffer[],
-	): AsyncIterable<Buffer> {
-		return this.#store.streamPart(id, turn, part, buffers);
-	}
-	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
-		return this.#store.openPart(id, turn, part);
-	}
-	partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {
-		return this.#store.partLength(id, turn, part);
-	}
-	async tombstone(id: SessionId): Promise<Tombstone | undefined> {
-		const found = await this.#store.tombstone(id);
+	override async tombstone(id: SessionId): Promise<Tombstone | undefined> {
+		const found = await super.tombstone(id);
 		await this.#points.pass(`${id} after tombstone lookup`);
 		return found;
 	}
-	async commit(ops: readonly StoreOp[]): Promise<void> {
+	override async commit(ops: readonly StoreOp[]): Promise<void> {
 		const turn = ops.find((op) => op.op === "append_turn");
 		const bury = ops.find((op) => op.op === "bury");
 		const put = ops.find((op) => op.op === "put_session");
@@ -107,20 +75,8 @@ export class HeldStore implements Store {
 		const id = turn?.op === "append_turn" ? turn.session : null;
 		if (id !== null) await this.#points.pass(`${id} before commit`);
 		else if (put?.op === "put_session") await this.#points.pass(`${put.meta.id} put`);
-		await this.#store.commit(ops);
+		await super.commit(ops);
 		if (id !== null) await this.#points.pass(`${id} after commit`);
-	}
-	obligations(): AsyncIterable<Obligation> {
-		return this.#store.obligations();
-	}
-	obligationsOf(id: SessionId): Promise<Obligation[]> {
-		return this.#store.obligationsOf(id);
-	}
-	sizeBytes(): Promise<number> {
-		return this.#store.sizeBytes();
-	}
-	close(): Promise<void> {
-		return this.#store.close();
 	}
 }
 

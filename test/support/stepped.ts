@@ -1,17 +1,9 @@
 // The store and a byte-wise tokenizer whose every wait is a step that the test takes. Change no result.
 import type { SessionId, TurnId } from "../../src/base/ids.js";
 import type { JsonObject } from "../../src/json/value.js";
-import type {
-	Obligation,
-	PartCursor,
-	PartName,
-	SessionMeta,
-	Store,
-	StoreOp,
-	Tombstone,
-	TurnHeader,
-} from "../../src/store/store.js";
+import type { PartName, Store, StoreOp, Tombstone, TurnHeader } from "../../src/store/store.js";
 import type { Tito } from "../../src/tito/tito.js";
+import { PassingStore } from "./passing-store.js";
 
 /** Every byte of every content is a token. */
 export function byteTito(step: () => Promise<void>): Tito {
@@ -45,67 +37,34 @@ export function byteTito(step: () => Promise<void>): Tito {
 }
 
 /** The store, with a step in front of every read and on both sides of every commit. */
-export class SteppedStore implements Store {
-	readonly #store: Store;
+export class SteppedStore extends PassingStore {
 	readonly #step: () => Promise<void>;
 	readonly #onTurnWrite: (id: SessionId) => void;
 
 	constructor(store: Store, step: () => Promise<void>, onTurnWrite: (id: SessionId) => void) {
-		this.#store = store;
+		super(store);
 		this.#step = step;
 		this.#onTurnWrite = onTurnWrite;
 	}
 
-	sessions(): AsyncIterable<SessionMeta> {
-		return this.#store.sessions();
-	}
-	session(id: SessionId): Promise<SessionMeta | undefined> {
-		return this.#store.session(id);
-	}
-	async headers(id: SessionId): Promise<TurnHeader[]> {
-		const read = await this.#store.headers(id);
+	override async headers(id: SessionId): Promise<TurnHeader[]> {
+		const read = await super.headers(id);
 		await this.#step();
 		return read;
 	}
-	async part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer> {
+	override async part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer> {
 		if (part === "reply") await this.#step();
-		return this.#store.part(id, turn, part);
+		return super.part(id, turn, part);
 	}
-	streamPart(
-		id: SessionId,
-		turn: TurnId,
-		part: PartName,
-		buffers?: readonly Buffer[],
-	): AsyncIterable<Buffer> {
-		return this.#store.streamPart(id, turn, part, buffers);
-	}
-	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor {
-		return this.#store.openPart(id, turn, part);
-	}
-	partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {
-		return this.#store.partLength(id, turn, part);
-	}
-	async tombstone(id: SessionId): Promise<Tombstone | undefined> {
-		const found = await this.#store.tombstone(id);
+	override async tombstone(id: SessionId): Promise<Tombstone | undefined> {
+		const found = await super.tombstone(id);
 		await this.#step();
 		return found;
 	}
-	async commit(ops: readonly StoreOp[]): Promise<void> {
+	override async commit(ops: readonly StoreOp[]): Promise<void> {
 		for (const op of ops) if (op.op === "append_turn") this.#onTurnWrite(op.session);
 		await this.#step();
-		await this.#store.commit(ops);
+		await super.commit(ops);
 		await this.#step();
-	}
-	obligations(): AsyncIterable<Obligation> {
-		return this.#store.obligations();
-	}
-	obligationsOf(id: SessionId): Promise<Obligation[]> {
-		return this.#store.obligationsOf(id);
-	}
-	sizeBytes(): Promise<number> {
-		return this.#store.sizeBytes();
-	}
-	close(): Promise<void> {
-		return this.#store.close();
 	}
 }
