@@ -15,6 +15,7 @@ import {
 	unusedSettings,
 } from "./config-rules.js";
 
+import { defaultWorkers } from "./default-workers.js";
 import type { OptionKey, OptionValues } from "./options.js";
 import { readValues } from "./read-values.js";
 import { labelOf, type RawSettings, type Source } from "./settings.js";
@@ -27,6 +28,8 @@ export interface Compiled {
 	warnings: readonly string[];
 	/** Who chose the family, or what it was chosen by. */
 	familyWhy: string;
+	/** Likewise of the number of workers. */
+	backendsWhy: string;
 }
 
 const MIB = 1024 * 1024;
@@ -51,11 +54,13 @@ export function compileConfig(settings: RawSettings, machine: Machine): Compiled
 		warnings.push(
 			`--tito-model default was chosen for --checkpoint ${values.checkpoint} (${choice.why}): its tokens are kept only if its template merely appends; see docs/families.md, and run rollpin verify`,
 		);
+	const backendsWhy = given("backends") ? "--backends" : defaultWorkers(machine.cores).why;
 	return {
 		values,
-		config: assemble(values, authToken, choice.why, machine),
+		config: assemble(values, authToken, { backends: backendsWhy, titoModel: choice.why }, machine),
 		warnings,
 		familyWhy: choice.why,
+		backendsWhy,
 	};
 }
 
@@ -69,7 +74,7 @@ function settle(values: OptionValues, settings: RawSettings, machine: Machine): 
 		const source = sourceOf(settings, key);
 		return resolve(source.from === "file" ? dirname(source.path) : machine.cwd, path);
 	};
-	const backends = values.backends ?? Math.min(4, machine.cores);
+	const backends = values.backends ?? defaultWorkers(machine.cores).workers;
 	const memoryShareMib = Math.floor(machine.memoryMib / 2 / backends);
 	return {
 		...values,
@@ -103,11 +108,12 @@ function familyOf(values: SettledValues, source: Source, machine: Machine): Fami
 function assemble(
 	values: SettledValues,
 	authToken: string | null,
-	titoModelWhy: string,
+	why: { backends: string; titoModel: string },
 	machine: Machine,
 ): ClusterConfig {
 	return {
 		backends: values.backends,
+		backendsWhy: why.backends,
 		host: values.host,
 		port: values.port,
 		upstream: values.upstream,
@@ -116,7 +122,7 @@ function assemble(
 		chatTemplateFile: values.chatTemplate,
 		chatTemplateKwargsJson: values.chatTemplateKwargs,
 		titoModel: values.titoModel,
-		titoModelWhy,
+		titoModelWhy: why.titoModel,
 		toolSchemaVersion: toolSchemaVersion(values),
 		engineCheck: values.engineCheck,
 		mode: values.mode,

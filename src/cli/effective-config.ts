@@ -14,7 +14,7 @@ export function effectiveConfig(compiled: Compiled, settings: RawSettings): stri
 	return `${JSON.stringify(Object.fromEntries(entries), null, "\t")}\n`;
 }
 
-function origin(key: OptionKey, source: Source, { familyWhy }: Compiled): string {
+function origin(key: OptionKey, source: Source, { backendsWhy, familyWhy }: Compiled): string {
 	switch (source.from) {
 		case "flag":
 			return `flag ${flagOf(key)}`;
@@ -23,6 +23,7 @@ function origin(key: OptionKey, source: Source, { familyWhy }: Compiled): string
 		case "file":
 			return `file ${source.path}`;
 		case "default":
-			return key === "titoModel" ? `chosen by the checkpoint: ${familyWhy}` : "default";
+			if (key === "titoModel") return `chosen by the checkpoint: ${familyWhy}`;
+			return key === "backends" ? `default: ${backendsWhy}` : "default";
 	}
 }

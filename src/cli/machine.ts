@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { chooseFamily } from "../tito/family-choice.js";
 import type { Surroundings } from "./client-options.js";
 import type { Machine } from "./settled-values.js";
+import { usableCores } from "./usable-cores.js";
 
 /** The package's own directory: dist/cli/ and src/cli/ lie equally deep in it. */
 const PACKAGE_DIR = join(import.meta.dirname, "..", "..");
@@ -13,7 +14,7 @@ const PACKAGE_DIR = join(import.meta.dirname, "..", "..");
 export function createMachine(): Machine {
 	return {
 		cwd: process.cwd(),
-		cores: availableParallelism(),
+		cores: usableCores(availableParallelism(), readIfThere),
 		memoryMib: Math.floor(usableMemoryBytes() / 1024 / 1024),
 		stdoutIsTerminal: process.stdout.isTTY === true,
 		toyCheckpointDir: join(PACKAGE_DIR, "checkpoints", "toy"),
@@ -33,6 +34,14 @@ function look(path: string): "file" | "directory" | "absent" {
 	const stats = statSync(path, { throwIfNoEntry: false });
 	if (stats === undefined) return "absent";
 	return stats.isDirectory() ? "directory" : "file";
+}
+
+function readIfThere(path: string): string | null {
+	try {
+		return readFileSync(path, "utf8");
+	} catch {
+		return null;
+	}
 }
 
 /** What a container may use, where it is limited; Node answers 0 or a number past all memory where it is not. */

@@ -6,7 +6,7 @@ import type { OptionValues } from "./options.js";
 /** What the machine contributes: facts, and two looks at its files. */
 export interface Machine {
 	cwd: string;
-	/** Processor cores this process may use. */
+	/** Processor cores this process may use; not a whole number where a control group limits them. */
 	cores: number;
 	memoryMib: number;
 	stdoutIsTerminal: boolean;

@@ -28,6 +28,8 @@ export interface Limits {
 /** The launch as a whole: its port, its processes, its end. Primary and router. */
 interface FrontConfig {
 	backends: number;
+	/** Who chose their number, or what it was chosen by; for people. */
+	backendsWhy: string;
 	host: string;
 	/** 0: any free port. */
 	port: number;

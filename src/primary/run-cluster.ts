@@ -68,8 +68,13 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 	});
 	log.event(
 		"cluster_starting",
-		{ backends: config.backends, version: deps.version, node: process.version },
-		`starting ${config.backends} worker${config.backends === 1 ? "" : "s"}`,
+		{
+			backends: config.backends,
+			backends_from: config.backendsWhy,
+			version: deps.version,
+			node: process.version,
+		},
+		`starting ${config.backends} worker${config.backends === 1 ? "" : "s"} (${config.backendsWhy})`,
 	);
 	if (!isLoopback(config.host) && config.authToken === null) {
 		log.event(

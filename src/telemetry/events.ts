@@ -32,7 +32,7 @@ interface ChildExit {
 }
 
 export interface EventFields {
-	cluster_starting: { backends: number; version: string; node: string };
+	cluster_starting: { backends: number; backends_from: string; version: string; node: string };
 	cluster_ready: {
 		url: string;
 		backends: number;

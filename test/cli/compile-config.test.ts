@@ -16,6 +16,7 @@ describe("defaults", () => {
 	it("are those of the contract", () => {
 		expect(compile({})).toEqual({
 			backends: 4,
+			backendsWhy: "one for each 4 of 16 usable cores, at least 1, at most 8",
 			host: "127.0.0.1",
 			port: 8080,
 			upstream: null,
@@ -78,9 +79,18 @@ describe("defaults", () => {
 		});
 	});
 
-	it("take as many workers as there are cores, at most four", () => {
-		const backends = [1, 2, 4, 64].map((cores) => compile({}, machineWith({}, { cores })).backends);
-		expect(backends).toEqual([1, 2, 4, 4]);
+	it("take a worker for each four cores, and leave the others to agents, engine and trainer", () => {
+		const backends = [0.5, 1, 2, 7.9, 8, 16, 32, 64].map(
+			(cores) => compile({}, machineWith({}, { cores })).backends,
+		);
+		expect(backends).toEqual([1, 1, 1, 1, 2, 4, 8, 8]);
+	});
+
+	it("say what the number of workers was chosen by", () => {
+		expect(compile({}, machineWith({}, { cores: 2.5 })).backendsWhy).toBe(
+			"one for each 4 of 2.5 usable cores, at least 1, at most 8",
+		);
+		expect(compile({ backends: "3" }).backendsWhy).toBe("--backends");
 	});
 
 	it("log for people on a terminal and as JSON elsewhere", () => {

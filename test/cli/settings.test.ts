@@ -189,4 +189,13 @@ describe("--print-config", () => {
 			session_ttl: { value: 86_400, from: "default" },
 		});
 	});
+
+	it("says why there are as many workers when nobody named a number", () => {
+		const { settings } = gather({});
+		const text = effectiveConfig(compileConfig(settings, machineWith({}, { cores: 2 })), settings);
+		expect(JSON.parse(text).backends).toEqual({
+			value: 1,
+			from: "default: one for each 4 of 2 usable cores, at least 1, at most 8",
+		});
+	});
 });

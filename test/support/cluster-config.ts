@@ -4,6 +4,7 @@ import type { ClusterConfig } from "../../src/config/cluster-config.js";
 export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterConfig {
 	return {
 		backends: 2,
+		backendsWhy: "a test",
 		host: "127.0.0.1",
 		port: 0,
 		upstream: "http://127.0.0.1:9",

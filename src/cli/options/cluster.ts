@@ -11,7 +11,7 @@ export const CLUSTER_OPTIONS = {
 		min: 1,
 		max: 64,
 		fallback: null,
-		defaultText: "min(4, cores)",
+		defaultText: "1 for each 4 usable cores, at least 1, at most 8",
 	}),
 	host: text({
 		group: CLUSTER,
