@@ -143,6 +143,12 @@ export interface PartBase {
 export interface PartCursor {
 	/** Fills `buffer` from its start; fewer bytes only at the end, 0 after it. @throws TurnGone as `part` */
 	read(buffer: Buffer): Promise<number>;
+	/**
+	 * As `read`, at once: for pieces so small that the event loop may be held up for them. An empty buffer asks whether that
+	 * may go on: null when the medium is too slow for it. From that answer on every call is answered with null, and reads
+	 * nothing. @throws TurnGone as `part`
+	 */
+	readNow(buffer: Buffer): number | null;
 	close(): Promise<void>;
 }
 

@@ -1,26 +1,43 @@
 // A payload that is compared while it arrives: whatever the chunks and the earlier payload, both together are its bytes.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { KnownPayload, type PayloadCursor } from "../../src/engine/scan/known-payload.js";
+import { KnownPayload } from "../../src/engine/scan/known-payload.js";
+import type { PayloadCursor } from "../../src/engine/scan/payload-cursor.js";
 import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
 import { SGLANG_SITES } from "../../src/engine/sglang/sites.js";
 
 const KIB = 1024;
 
-/** Reads `whole`, each time behind `pause`. */
+/** Reads `whole`: at once as long as `now` lets it, else each time after `pause`. */
 class Cursor implements PayloadCursor {
 	closed = 0;
+	#awaited = false;
 	#at = 0;
 	readonly #whole: Buffer;
 	readonly #pause: () => Promise<void>;
+	readonly #now: (at: number) => boolean;
 
-	constructor(whole: Buffer, pause: () => Promise<void> = async () => undefined) {
+	constructor(
+		whole: Buffer,
+		pause: () => Promise<void> = async () => undefined,
+		now: (at: number) => boolean = () => false,
+	) {
 		this.#whole = whole;
 		this.#pause = pause;
+		this.#now = now;
+	}
+
+	readNow(buffer: Buffer): number | null {
+		if (buffer.length === 0) this.#awaited ||= !this.#now(this.#at);
+		return this.#awaited ? null : this.#copy(buffer);
 	}
 
 	async read(buffer: Buffer): Promise<number> {
 		await this.#pause();
+		return this.#copy(buffer);
+	}
+
+	#copy(buffer: Buffer): number {
 		const bytes = this.#whole.copy(buffer, 0, this.#at);
 		this.#at += bytes;
 		return bytes;
@@ -64,7 +81,13 @@ async function scan(reply: Buffer, known: KnownPayload, chunkBytes: () => number
 	return { excerpt, kept: Buffer.concat(excerpt.bytes), keptBytes: scanner.keptBytes };
 }
 
-describe("a payload with a known beginning", () => {
+describe.each([
+	["read at once", () => true],
+	["awaited", () => false],
+	["that turns out to be slow", (at: number) => at < 200 * KIB],
+] as const)("a payload with a known beginning, %s", (_manner, now) => {
+	const cursorOf = (whole: Buffer) => new Cursor(whole, undefined, now);
+
 	it.each([
 		["the same", 700 * KIB, 700 * KIB],
 		["longer", 300 * KIB, 2500 * KIB],
@@ -75,13 +98,31 @@ describe("a payload with a known beginning", () => {
 		["behind an empty one", 0, 100],
 	])("that is %s keeps only what is behind it", async (_name, before, after) => {
 		const earlier = payload(before);
-		const now = payload(after);
-		const cursor = new Cursor(earlier);
-		const { excerpt, kept, keptBytes } = await scan(replyWith(now), new KnownPayload(cursor), () => 64 * KIB);
+		const given = payload(after);
+		const cursor = cursorOf(earlier);
+		const { excerpt, kept, keptBytes } = await scan(
+			replyWith(given),
+			new KnownPayload(cursor),
+			() => 64 * KIB,
+		);
 		expect(excerpt.knownBytes).toBe(Math.min(before, after));
-		expect(Buffer.concat([earlier.subarray(0, excerpt.knownBytes), kept]).equals(now)).toBe(true);
-		expect(excerpt.byteLength).toBe(now.length);
-		expect(keptBytes).toBeLessThan(now.length - excerpt.knownBytes + 200);
+		expect(Buffer.concat([earlier.subarray(0, excerpt.knownBytes), kept]).equals(given)).toBe(true);
+		expect(excerpt.byteLength).toBe(given.length);
+		expect(keptBytes).toBeLessThan(given.length - excerpt.knownBytes + 200);
+		await expect.poll(() => cursor.closed).toBe(1);
+	});
+
+	it("that differs in one byte, wherever that is, is the same up to there and not after", async () => {
+		const earlier = payload(400 * KIB);
+		for (const at of [0, 1, 64 * KIB - 1, 64 * KIB, 150_001, 250_000, 400 * KIB - 1]) {
+			const given = Buffer.from(earlier);
+			given[at] = 0x2d;
+			const cursor = cursorOf(earlier);
+			const { excerpt, kept } = await scan(replyWith(given), new KnownPayload(cursor), () => 96 * KIB);
+			expect(excerpt.knownBytes).toBe(at);
+			expect(kept.equals(given.subarray(at))).toBe(true);
+			await expect.poll(() => cursor.closed).toBe(1);
+		}
 	});
 
 	it("loses and invents no byte, whatever the chunks, the differences and the escapes", async () => {
@@ -104,29 +145,58 @@ describe("a payload with a known beginning", () => {
 				fc.infiniteStream(fc.integer({ min: 1, max: 9 })),
 				async (same, old, fresh, sizes) => {
 					const earlier = Buffer.from(same + old);
-					const now = Buffer.from(same + fresh);
+					const given = Buffer.from(same + fresh);
 					const { excerpt, kept } = await scan(
-						replyWith(now),
-						new KnownPayload(new Cursor(earlier)),
+						replyWith(given),
+						new KnownPayload(new Cursor(earlier, undefined, (at) => now(at * 10 * KIB))),
 						() => sizes.next().value as number,
 					);
 					expect(Buffer.concat([earlier.subarray(0, excerpt.knownBytes), kept]).toString()).toBe(
-						now.toString(),
+						given.toString(),
 					);
-					expect(excerpt.byteLength).toBe(now.length);
+					expect(excerpt.byteLength).toBe(given.length);
 				},
 			),
 			{ numRuns: 400 },
 		);
 	});
 
-	it("is kept whole where the earlier one can't be read, or comes too late", async () => {
-		const now = payload(100 * KIB);
-		const broken = new Cursor(now, () => Promise.reject(new Error("gone")));
-		const unread = await scan(replyWith(now), new KnownPayload(broken), () => 9 * KIB);
+	it("never waits for an end that no window is free for, whatever the lengths and how much is taken at once", async () => {
+		for (const length of [1, 511, 512, 513, 1024, 1100, 1536, 1600, 2050, 5000]) {
+			const earlier = payload(length * KIB);
+			for (const chunkBytes of [7 * KIB, 64 * KIB, 400 * KIB, 700 * KIB]) {
+				const known = new KnownPayload(cursorOf(earlier));
+				for (let at = 0; at < earlier.length; at += chunkBytes) {
+					await known.ready();
+					const chunk = earlier.subarray(at, at + chunkBytes);
+					expect(known.take(chunk)).toBe(chunk.length);
+				}
+				known.stop();
+			}
+		}
+	});
+});
+
+describe("a payload with a known beginning", () => {
+	it.each([
+		["awaited", () => false],
+		["read at once", () => true],
+	])("is kept whole where the earlier one, %s, can't be read", async (_manner, now) => {
+		const given = payload(100 * KIB);
+		const broken = new Cursor(given, () => Promise.reject(new Error("gone")), now);
+		const readNow = broken.readNow.bind(broken);
+		broken.readNow = (buffer) => {
+			if (now() && buffer.length > 0) throw new Error("gone");
+			return readNow(buffer);
+		};
+		const unread = await scan(replyWith(given), new KnownPayload(broken), () => 9 * KIB);
 		expect(unread.excerpt.knownBytes).toBe(0);
-		expect(unread.kept.equals(now)).toBe(true);
+		expect(unread.kept.equals(given)).toBe(true);
 		expect(broken.closed).toBe(1);
+	});
+
+	it("is kept whole where the earlier one comes too late", async () => {
+		const now = payload(100 * KIB);
 
 		let read = (): void => undefined;
 		const late = new Cursor(
@@ -137,6 +207,7 @@ describe("a payload with a known beginning", () => {
 				}),
 		);
 		const known = new KnownPayload(late);
+		expect(known.ready()).not.toBeNull();
 		expect(known.take(now)).toBe(0);
 		read();
 		await expect.poll(() => late.closed).toBe(1);
@@ -172,20 +243,5 @@ describe("a payload with a known beginning", () => {
 		expect(known.take(payload(1300 * KIB).subarray(400 * KIB))).toBe(900 * KIB);
 		expect(known.knownBytes).toBe(1300 * KIB);
 		await expect.poll(() => cursor.closed).toBe(1);
-	});
-
-	it("never waits for an end that no window is free for, whatever the lengths and how much is taken at once", async () => {
-		for (const length of [1, 511, 512, 513, 1024, 1100, 1536, 1600, 2050, 5000]) {
-			const earlier = payload(length * KIB);
-			for (const chunkBytes of [7 * KIB, 64 * KIB, 400 * KIB, 700 * KIB]) {
-				const known = new KnownPayload(new Cursor(earlier));
-				for (let at = 0; at < earlier.length; at += chunkBytes) {
-					await known.ready();
-					const chunk = earlier.subarray(at, at + chunkBytes);
-					expect(known.take(chunk)).toBe(chunk.length);
-				}
-				known.stop();
-			}
-		}
 	});
 });

@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { reusedReadsConnector } from "../../src/engine/http/reused-reads.js";
-import type { PayloadCursor } from "../../src/engine/scan/known-payload.js";
+import type { PayloadCursor } from "../../src/engine/scan/payload-cursor.js";
 import { startRawEngine } from "../support/raw-engine.js";
 import { chatRequest, clientOf } from "./client-support.js";
 
@@ -57,6 +57,7 @@ function slow(whole: Buffer, turns: number): PayloadCursor {
 			at += bytes;
 			return bytes;
 		},
+		readNow: () => null,
 		close: async () => undefined,
 	};
 }

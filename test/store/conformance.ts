@@ -1,7 +1,7 @@
 // What every store must do, whatever its medium. Called by one test file per implementation.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SessionId } from "../../src/base/ids.js";
-import type { Obligation, Store, StoreOp } from "../../src/store/store.js";
+import type { Obligation, PartCursor, Store, StoreOp } from "../../src/store/store.js";
 import { TurnGone } from "../../src/store/store-errors.js";
 import {
 	append,
@@ -264,24 +264,54 @@ export function describeStore(
 				await store.commit([putSession(s), append(s, 0, { "payload:0": [whole.subarray(0, 200_000)] })]);
 				await store.commit([onto(1, 0, whole.subarray(0, 205_000))]);
 				await store.commit([onto(2, 1, whole)]);
-				for (const size of [7, 4096, 65_536, 1_000_000]) {
-					const cursor = store.openPart(s, tid(2), "payload:0");
-					const read: Buffer[] = [];
-					for (;;) {
-						const buffer = Buffer.alloc(size);
-						const filled = await cursor.read(buffer);
-						read.push(buffer.subarray(0, filled));
-						if (filled < size) break;
+				const manners: Array<(cursor: PartCursor, buffer: Buffer, nth: number) => Promise<number>> = [
+					(cursor, buffer) => cursor.read(buffer),
+					async (cursor, buffer) => cursor.readNow(buffer) ?? cursor.read(buffer),
+					// In turn: each goes on where the other one stopped.
+					async (cursor, buffer, nth) =>
+						(nth % 3 === 0 ? null : cursor.readNow(buffer)) ?? cursor.read(buffer),
+				];
+				for (const manner of manners) {
+					for (const size of [7, 4096, 65_536, 1_000_000]) {
+						const cursor = store.openPart(s, tid(2), "payload:0");
+						const read: Buffer[] = [];
+						for (let nth = 0; ; nth++) {
+							const buffer = Buffer.alloc(size);
+							const filled = await manner(cursor, buffer, nth);
+							read.push(buffer.subarray(0, filled));
+							if (filled < size) break;
+						}
+						await cursor.close();
+						expect(sha256(read)).toBe(sha256([whole]));
+						if (size === 7) expect(read.slice(0, -1).every(({ length }) => length === size)).toBe(true);
 					}
-					await cursor.close();
-					expect(sha256(read)).toBe(sha256([whole]));
-					if (size === 7) expect(read.slice(0, -1).every(({ length }) => length === size)).toBe(true);
 				}
 				const cursor = store.openPart(s, tid(2), "payload:0");
 				expect(await cursor.read(Buffer.alloc(10))).toBe(10);
 				await store.commit([bury(s)]);
 				await expect(cursor.read(Buffer.alloc(10))).rejects.toBeInstanceOf(TurnGone);
 				await cursor.close();
+			});
+
+			it("is read at once, as long as nothing says otherwise, up to its end and until it is gone", async () => {
+				const whole = bytes(150_000, 6);
+				await store.commit([putSession(s), append(s, 0, { "payload:0": [whole.subarray(0, 100_000)] })]);
+				await store.commit([onto(1, 0, whole)]);
+				const cursor = store.openPart(s, tid(1), "payload:0");
+				// Asking reads nothing.
+				expect(cursor.readNow(Buffer.alloc(0))).toBe(0);
+				const read = Buffer.alloc(150_000);
+				expect(cursor.readNow(read.subarray(0, 99_000))).toBe(99_000);
+				expect(cursor.readNow(Buffer.alloc(0))).toBe(0);
+				expect(cursor.readNow(read.subarray(99_000))).toBe(51_000);
+				expect(sha256([read])).toBe(sha256([whole]));
+				expect(cursor.readNow(Buffer.alloc(10))).toBe(0);
+				await cursor.close();
+				const gone = store.openPart(s, tid(1), "payload:0");
+				expect(gone.readNow(Buffer.alloc(10))).toBe(10);
+				await store.commit([bury(s)]);
+				expect(() => gone.readNow(Buffer.alloc(10))).toThrow(TurnGone);
+				await gone.close();
 			});
 
 			it("keeps the turn it begins with from being dropped, and lets the session be buried", async () => {

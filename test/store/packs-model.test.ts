@@ -124,7 +124,7 @@ function readable(sessions: ReadonlyMap<SessionId, ModelSession>): Read[] {
 /** Reads a part in a random manner; true when it was whole, false when it is gone. */
 async function readSlowly(store: PartitionStore, random: StoreModel, read: Read): Promise<boolean> {
 	const { id, turn, name, bytes } = read;
-	const [manner, size, pause] = [random.below(3), 1 + random.below(90_000), random.below(3)];
+	const [manner, size, pause] = [random.below(4), 1 + random.below(90_000), random.below(3)];
 	const found: Buffer[] = [];
 	let cursor: PartCursor | undefined;
 	try {
@@ -139,7 +139,7 @@ async function readSlowly(store: PartitionStore, random: StoreModel, read: Read)
 			cursor = store.openPart(id, tid(turn), name);
 			for (;;) {
 				const buffer = Buffer.alloc(size);
-				const length = await cursor.read(buffer);
+				const length = (manner === 2 ? null : cursor.readNow(buffer)) ?? (await cursor.read(buffer));
 				found.push(buffer.subarray(0, length));
 				if (length < size) break;
 				for (let wait = 0; wait < pause; wait++) await new Promise(setImmediate);

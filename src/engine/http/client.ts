@@ -2,7 +2,8 @@
 import { Pool } from "undici";
 import type { EngineDialect, EngineRefusal, Generation, ReplyExpectation } from "../engine.js";
 import { invalidReply } from "../invalid-reply.js";
-import { KnownPayload, type PayloadCursor } from "../scan/known-payload.js";
+import { KnownPayload } from "../scan/known-payload.js";
+import type { PayloadCursor } from "../scan/payload-cursor.js";
 import { AbortRequests } from "./abort-requests.js";
 import { Breaker, type BreakerListener } from "./breaker.js";
 import { exchange } from "./exchange.js";

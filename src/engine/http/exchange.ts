@@ -152,8 +152,14 @@ class Exchange implements Dispatcher.DispatchHandler {
 
 	/** The engine waits while what its payloads are compared with is read. */
 	#holdBack(controller: Dispatcher.DispatchController): void {
-		const waits = this.#options.knownPayloads.flatMap((known) => known.ready() ?? []);
-		if (waits.length === 0) return;
+		let waits: Promise<void>[] | null = null;
+		for (const known of this.#options.knownPayloads) {
+			const wait = known.ready();
+			if (wait === null) continue;
+			waits ??= [];
+			waits.push(wait);
+		}
+		if (waits === null) return;
 		controller.pause();
 		void Promise.all(waits).then(() => {
 			if (!this.#settled) controller.resume();

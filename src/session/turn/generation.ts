@@ -1,6 +1,7 @@
 // The seam between a session and the engine: plain values in, plain values out. The worker connects the two.
 import type { Excerpt } from "../../base/excerpt.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
+import type { PartCursor } from "../../store/store.js";
 
 /** The prompt of one turn as it goes upstream. */
 export interface EnginePrompt {
@@ -11,13 +12,6 @@ export interface EnginePrompt {
 	/** Replay rows that the turn built upon already holds: one less than its tokens, which this prompt repeats. */
 	heldRows: number;
 	kwargs: JsonObject;
-}
-
-/** Reads a stored payload from its beginning, into the caller's memory. */
-export interface StoredPayload {
-	/** Fills `buffer` from its start; fewer bytes only at the end, 0 after it. */
-	read(buffer: Buffer): Promise<number>;
-	close(): Promise<void>;
 }
 
 /** What was sent, for the record: the body without the contents of `messages` and `input_ids`. */
@@ -53,7 +47,7 @@ export type GenerateOutcome<Generated extends GeneratedReply, Refused> =
 export type Generate<Generated extends GeneratedReply, Refused> = (
 	prompt: EnginePrompt,
 	signal: AbortSignal,
-	stored: readonly StoredPayload[],
+	stored: readonly PartCursor[],
 ) => Promise<GenerateOutcome<Generated, Refused>>;
 
 /** The template-relevant rest of a chat request. */

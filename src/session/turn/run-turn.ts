@@ -1,7 +1,7 @@
 // One chat turn: position, tokens, engine, commit. Nothing of the session changes before the store has the turn.
 import { stopwatch } from "../../base/clock.js";
 import { RollpinError } from "../../base/errors.js";
-import type { TurnHeader } from "../../store/store.js";
+import type { PartCursor, TurnHeader } from "../../store/store.js";
 import type { Session } from "../life/session.js";
 import type { RequestMessages } from "../path/request-messages.js";
 import { withEvent } from "../path/session-history.js";
@@ -10,7 +10,7 @@ import type { AttachDeps, Attachment, PositionPolicy } from "../place/attach.js"
 import { type CommitDeps, type CommittedRequest, commitTurn } from "./commit-turn.js";
 import { type CommittedReply, findRepeated } from "./committed-reply.js";
 import { newControlText } from "./control-text.js";
-import type { EnginePrompt, Generate, GeneratedReply, StoredPayload, TemplateInput } from "./generation.js";
+import type { EnginePrompt, Generate, GeneratedReply, TemplateInput } from "./generation.js";
 import { fingerprintOf, type IdempotentRequest } from "./idempotency.js";
 import { encodeTurn } from "./prompt.js";
 import { toolsChange } from "./tools-change.js";
@@ -172,7 +172,7 @@ async function acquireLocks(
  * What the reply's payloads are compared with while they arrive. With a tree that gives payloads up, the parent's could
  * be gone by the commit: there the store compares, at the commit.
  */
-function storedPayloads(session: Session, parent: TurnHeader | null, deps: TurnDeps): StoredPayload[] {
+function storedPayloads(session: Session, parent: TurnHeader | null, deps: TurnDeps): PartCursor[] {
 	if (parent === null || (deps.keepPayloads === "latest" && !deps.policy.exclusive)) return [];
 	return payloadParts(parent).map((part) => deps.store.openPart(session.meta.id, parent.id, part));
 }

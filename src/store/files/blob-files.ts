@@ -4,6 +4,7 @@
 // They stay out of LMDB so that neither its dirty pages nor its memory map count against a worker: a payload of
 // 100 MiB passes from the caller's buffers to the page cache, and back in pieces, by plain file I/O off the loop.
 import { randomBytes } from "node:crypto";
+import { openSync, readSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, truncate, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { RollpinError } from "../../base/errors.js";
@@ -110,6 +111,22 @@ export class BlobFiles {
 	/** Reads some bytes, at least one. */
 	async fill(file: OpenFile, name: string, into: Buffer, offset: number): Promise<number> {
 		const { bytesRead } = await file.handle.read(into, 0, into.length, offset);
+		if (bytesRead === 0) throw lostBytes(name, undefined);
+		return bytesRead;
+	}
+
+	/** As `open` without keeping it, at once: a descriptor, which the caller closes. */
+	openNow(name: string): number {
+		try {
+			return openSync(this.#path(name), "r");
+		} catch (error) {
+			throw isOutOfDescriptors(error) ? noDescriptors(error) : lostBytes(name, error);
+		}
+	}
+
+	/** As `fill`, at once. */
+	fillNow(descriptor: number, name: string, into: Buffer, offset: number): number {
+		const bytesRead = readSync(descriptor, into, 0, into.length, offset);
 		if (bytesRead === 0) throw lostBytes(name, undefined);
 		return bytesRead;
 	}

@@ -1,8 +1,10 @@
 // Where a part's bytes are, piece by piece, and reading them one after the other. Knows no records.
+import { closeSync } from "node:fs";
 import type { TurnId } from "../../base/ids.js";
 import type { PartCursor, PartName } from "../store.js";
 import type { BlobFiles } from "./blob-files.js";
 import type { OpenFile } from "./open-files.js";
+import { ReadPace } from "./read-pace.js";
 
 /** Bytes that stand together: in a file, or under a part's key. */
 export interface Extent {
@@ -38,17 +40,23 @@ export interface ExtentSource {
 	inline(extent: Extent): Buffer;
 }
 
+export type CursorFiles = Pick<BlobFiles, "fill" | "fillNow" | "open" | "openNow">;
+
 /** Reads extents into the caller's memory. */
 export class ExtentCursor implements PartCursor {
 	readonly #extents: readonly Extent[];
-	readonly #blobs: Pick<BlobFiles, "fill" | "open">;
+	readonly #blobs: CursorFiles;
 	readonly #source: ExtentSource;
 	#index = 0;
 	/** Bytes of the extent at `#index` that were read. */
 	#at = 0;
 	#file: OpenFile | null = null;
+	/** `readNow` was given up; and its file. */
+	#awaited = false;
+	#descriptor: number | null = null;
+	readonly #pace = new ReadPace();
 
-	constructor(extents: readonly Extent[], blobs: Pick<BlobFiles, "fill" | "open">, source: ExtentSource) {
+	constructor(extents: readonly Extent[], blobs: CursorFiles, source: ExtentSource) {
 		this.#extents = extents;
 		this.#blobs = blobs;
 		this.#source = source;
@@ -69,10 +77,53 @@ export class ExtentCursor implements PartCursor {
 		return filled;
 	}
 
+	readNow(buffer: Buffer): number | null {
+		if (buffer.length === 0) this.#awaited ||= this.#pace.slow;
+		if (this.#awaited) return null;
+		const startedMs = performance.now();
+		let filled = 0;
+		while (filled < buffer.length) {
+			const extent = this.#extents[this.#index];
+			if (extent === undefined) break;
+			const bytes = Math.min(buffer.length - filled, extent.length - this.#at);
+			filled += this.#someNow(extent, buffer.subarray(filled, filled + bytes));
+			if (this.#at < extent.length) continue;
+			this.#index++;
+			this.#at = 0;
+			this.#closeNow();
+		}
+		this.#pace.took(filled, performance.now() - startedMs);
+		return filled;
+	}
+
 	async close(): Promise<void> {
+		this.#closeNow();
 		const file = this.#file;
 		this.#file = null;
 		await file?.close();
+	}
+
+	#closeNow(): void {
+		if (this.#descriptor !== null) closeSync(this.#descriptor);
+		this.#descriptor = null;
+	}
+
+	#someNow(extent: Extent, into: Buffer): number {
+		let bytes: number;
+		if (extent.file === null) {
+			this.#source.check();
+			bytes = this.#source.inline(extent).copy(into, 0, this.#at);
+		} else {
+			try {
+				this.#descriptor ??= this.#blobs.openNow(extent.file);
+				bytes = this.#blobs.fillNow(this.#descriptor, extent.file, into, extent.offset + this.#at);
+			} finally {
+				// Of a turn that was dropped meanwhile the file is missing for a good reason.
+				this.#source.check();
+			}
+		}
+		this.#at += bytes;
+		return bytes;
 	}
 
 	async #some(extent: Extent, into: Buffer): Promise<number> {

@@ -1,7 +1,7 @@
 // The sessions of one partition, read only: records by key, parts from their place. Writes nothing.
 import type { SessionId, TurnId } from "../../base/ids.js";
 import type { BlobFiles } from "../files/blob-files.js";
-import { type Extent, ExtentCursor, extentsFrom } from "../files/extents.js";
+import { type CursorFiles, type Extent, ExtentCursor, extentsFrom } from "../files/extents.js";
 import { after, partKey, SESSIONS, sessionKey, turnKey, turnRange } from "../plan/keys.js";
 import { damagedPart, decodeRecord, ownLength, type PartPlace, type TurnRecord } from "../plan/records.js";
 import type { PartCursor, PartName, SessionMeta, TurnHeader } from "../store.js";
@@ -19,9 +19,9 @@ export type ReadableEnvironment = Pick<LmdbEnvironment, "get" | "scan" | "readin
 
 export class PartitionReader {
 	readonly #environment: ReadableEnvironment;
-	readonly #blobs: Pick<BlobFiles, "fill" | "open" | "stream">;
+	readonly #blobs: CursorFiles & Pick<BlobFiles, "stream">;
 
-	constructor(environment: ReadableEnvironment, blobs: Pick<BlobFiles, "fill" | "open" | "stream">) {
+	constructor(environment: ReadableEnvironment, blobs: CursorFiles & Pick<BlobFiles, "stream">) {
 		this.#environment = environment;
 		this.#blobs = blobs;
 	}

@@ -97,18 +97,16 @@ class MemoryStore implements Store {
 		this.#checkOpen();
 		this.#pieces(id, turn, part);
 		let at = 0;
-		return {
-			read: async (buffer) => {
-				let filled = 0;
-				for (const piece of sliceOf(this.#pieces(id, turn, part), at, at + buffer.length)) {
-					buffer.set(piece, filled);
-					filled += piece.length;
-				}
-				at += filled;
-				return filled;
-			},
-			close: async () => undefined,
+		const readNow = (buffer: Buffer): number => {
+			let filled = 0;
+			for (const piece of sliceOf(this.#pieces(id, turn, part), at, at + buffer.length)) {
+				buffer.set(piece, filled);
+				filled += piece.length;
+			}
+			at += filled;
+			return filled;
 		};
+		return { read: async (buffer) => readNow(buffer), readNow, close: async () => undefined };
 	}
 
 	async partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {
