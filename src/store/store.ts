@@ -146,7 +146,7 @@ export interface PartCursor {
 	/**
 	 * As `read`, at once: for pieces so small that the event loop may be held up for them. An empty buffer asks whether that
 	 * may go on: null when the medium is too slow for it. From that answer on every call is answered with null, and reads
-	 * nothing. @throws TurnGone as `part`
+	 * nothing; `read` goes on from there. @throws TurnGone as `part`
 	 */
 	readNow(buffer: Buffer): number | null;
 	close(): Promise<void>;
