@@ -68,6 +68,7 @@ export interface EventFields {
 	};
 	engine_release: { url: string; engine: string; release: string | null; tool_schema_version: number };
 	template_differs: { tito_model: string; checkpoint: string };
+	tokenizer_slow: { checkpoint: string; reason: string };
 	rollback: {
 		req_id: string;
 		session_id: string;
@@ -156,6 +157,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	engine_check: "info",
 	engine_release: "info",
 	template_differs: "warn",
+	tokenizer_slow: "warn",
 	rollback: "info",
 	history_refused: "warn",
 	branch: "info",

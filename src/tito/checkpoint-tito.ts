@@ -19,6 +19,8 @@ export interface TitoParts {
 	/** By the checkpoint's own template; null where there is none that can be read. */
 	byTemplateFor: RendererFor | null;
 	encoder: Encoder;
+	/** Why the library encodes everything; null when it does not. */
+	slowTokenizer: string | null;
 	joinBoundary: JoinBoundary;
 	segmentation: Segmentation;
 	differsFromCheckpoint: boolean;
@@ -33,6 +35,7 @@ export class CheckpointTito implements Tito {
 	readonly joinBoundary: JoinBoundary;
 	readonly segmentation: Segmentation;
 	readonly differsFromCheckpoint: boolean;
+	readonly slowTokenizer: string | null;
 	readonly #parts: TitoParts;
 	#renderer: ConversationRenderer;
 	#byTemplate: ConversationRenderer | null;
@@ -43,6 +46,7 @@ export class CheckpointTito implements Tito {
 		this.family = parts.family;
 		this.joinBoundary = parts.joinBoundary;
 		this.segmentation = parts.segmentation;
+		this.slowTokenizer = parts.slowTokenizer;
 		this.differsFromCheckpoint = parts.differsFromCheckpoint;
 		this.#renderer = renderer;
 		this.#byTemplate = byTemplate;

@@ -52,6 +52,7 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes, [
 		...checkpoint.specialTokens.values(),
 	]);
+	const slowTokenizer = await encoder.goFast();
 	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
 	const end = await endOfAnswer(renderer, kwargs, checkpoint, encoder);
 	return new CheckpointTito(
@@ -61,6 +62,7 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 			rendererFor,
 			byTemplateFor,
 			encoder,
+			slowTokenizer,
 			segmentation,
 			joinBoundary: await resolveBoundary(family, encoder, end),
 			differsFromCheckpoint: differsFromCheckpoint(family, renderer, byTemplate, kwargs),

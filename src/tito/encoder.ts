@@ -1,16 +1,25 @@
-// Text to token ids and back, on the thread pool. Adds no special token and cuts nothing.
+// Text to token ids and back: on the event loop where the tokenizer is understood completely, else by the library on the
+// thread pool. Adds no special token and cuts nothing.
+import { readFileSync } from "node:fs";
 import { Tokenizer } from "tokenizers";
 import { ConfigError, RollpinError } from "../base/errors.js";
+import { NotUnderstood, readDescription } from "./bpe/description.js";
+import { FastBpe, type FastEncoding } from "./bpe/fast-bpe.js";
+import { LoopTurns } from "./bpe/loop-turns.js";
+import { checkTexts } from "./bpe/self-check.js";
 import { LargeTextGate } from "./large-text-gate.js";
 
 /** A letter that every tokenizer has. */
 const PROBE = "a";
 
 export class Encoder {
+	readonly #file: string;
 	readonly #tokenizer: Tokenizer;
 	readonly #maxTextBytes: number;
 	readonly #large = new LargeTextGate();
+	readonly #turns = new LoopTurns();
 	readonly #specialTokens: readonly string[];
+	#fast: FastBpe | null = null;
 	#anchor: Promise<string | null> | undefined;
 	/** Ids a model may sample are below it: the largest token id + 1, or the output layer's size if that is more. */
 	readonly vocabSize: number;
@@ -26,6 +35,7 @@ export class Encoder {
 		maxTextBytes = Number.POSITIVE_INFINITY,
 		specialTokens: readonly string[] = [],
 	) {
+		this.#file = file;
 		this.#specialTokens = specialTokens;
 		this.#maxTextBytes = maxTextBytes;
 		this.#tokenizer = load(file);
@@ -36,17 +46,64 @@ export class Encoder {
 		this.vocabSize = Math.max(largest + 1, outputSize);
 	}
 
-	/** @throws RollpinError `session_too_large` for a text over `maxTextBytes`, which is not encoded */
-	async encode(text: string): Promise<Int32Array> {
-		if (text === "") return new Int32Array(0);
-		const bytes = Buffer.byteLength(text);
-		if (bytes > this.#maxTextBytes) {
-			throw new RollpinError(
-				"session_too_large",
-				`the rendered messages have ${bytes} bytes, over the limit of ${this.#maxTextBytes} for one prompt; ` +
-					"shorten them or raise --max-session-tokens",
-			);
+	/**
+	 * Encodes on the event loop from now on, where that gives the library's ids. Blocks for up to a second, and compares both.
+	 * @returns why the library goes on encoding everything; null when it does not
+	 */
+	async goFast(): Promise<string | null> {
+		try {
+			const description = readDescription(readFileSync(this.#file, "utf8"));
+			const fast = new FastBpe(description, (token) => this.tokenId(token));
+			for (const text of checkTexts(description.added.map(({ content }) => content))) {
+				const ids = await this.#finished(fast.encode(text));
+				const expected = await this.#byLibrary(text);
+				if (ids === null || Buffer.compare(bytesOf(ids), bytesOf(expected)) !== 0)
+					return `other ids than the library's for ${JSON.stringify(text.slice(0, 100))}`;
+			}
+			fast.forget();
+			this.#fast = fast;
+			return null;
+		} catch (error) {
+			if (error instanceof NotUnderstood) return error.message;
+			throw error;
 		}
+	}
+
+	/** @throws RollpinError `session_too_large` for a text over `maxTextBytes`, which is not encoded */
+	encode(text: string): Int32Array | Promise<Int32Array> {
+		// A UTF-16 unit has three bytes at most.
+		if (text.length * 3 > this.#maxTextBytes) this.#refuseLarge(text);
+		if (this.#fast === null) return this.#byLibrary(text);
+		const encoding = this.#fast.encode(text);
+		const { done, value } = encoding.next();
+		if (done !== true) return this.#slowly(text, encoding);
+		return value ?? this.#byLibrary(text);
+	}
+
+	#refuseLarge(text: string): void {
+		const bytes = Buffer.byteLength(text);
+		if (bytes <= this.#maxTextBytes) return;
+		throw new RollpinError(
+			"session_too_large",
+			`the rendered messages have ${bytes} bytes, over the limit of ${this.#maxTextBytes} for one prompt; ` +
+				"shorten them or raise --max-session-tokens",
+		);
+	}
+
+	async #slowly(text: string, encoding: FastEncoding): Promise<Int32Array> {
+		return (await this.#finished(encoding)) ?? this.#byLibrary(text);
+	}
+
+	async #finished(encoding: FastEncoding): Promise<Int32Array | null> {
+		for (;;) {
+			await this.#turns.next();
+			const { done, value } = encoding.next();
+			if (done === true) return value;
+		}
+	}
+
+	async #byLibrary(text: string): Promise<Int32Array> {
+		if (text === "") return new Int32Array(0);
 		const encoding = await this.#large.pass(text, () =>
 			this.#tokenizer.encode(text, null, { addSpecialTokens: false }),
 		);
@@ -57,7 +114,12 @@ export class Encoder {
 	 * Ids of a text as they are where other ids stand before it: without the mark that SentencePiece-like tokenizers put
 	 * before the first text only. @throws RollpinError as `encode`
 	 */
-	async encodeContinuation(text: string): Promise<Int32Array> {
+	encodeContinuation(text: string): Int32Array | Promise<Int32Array> {
+		// Byte-level tokenizers put no such mark.
+		return this.#fast === null ? this.#afterAnchor(text) : this.encode(text);
+	}
+
+	async #afterAnchor(text: string): Promise<Int32Array> {
 		if (text === "") return new Int32Array(0);
 		this.#anchor ??= this.#findAnchor();
 		const anchor = await this.#anchor;
@@ -92,6 +154,10 @@ export class Encoder {
 	tokenId(token: string): number | null {
 		return this.#tokenizer.tokenToId(token);
 	}
+}
+
+function bytesOf(ids: Int32Array): Buffer {
+	return Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
 }
 
 function load(file: string): Tokenizer {

@@ -52,7 +52,7 @@ export interface SuffixInput {
 }
 
 /**
- * Token-in, token-out for one checkpoint and one family. All encodes run off the event loop.
+ * Token-in, token-out for one checkpoint and one family. No encode holds the event loop for more than a few milliseconds.
  *
  * Methods throw RollpinError `invalid_messages` / `invalid_request` when the input cannot be rendered
  * (template refusal, unparsable tool-call arguments a template needs parsed, lone surrogates).
@@ -103,6 +103,8 @@ export interface Tito {
 	readonly segmentation: Segmentation;
 	/** The family's own template writes a plain conversation otherwise than the checkpoint's: most often a wrong family. */
 	readonly differsFromCheckpoint?: boolean;
+	/** Why every text is encoded by the tokenizers library, on the thread pool; null when that is not so. */
+	readonly slowTokenizer?: string | null;
 	/** Every id of a reply must be below it; padded rows of the output layer count, a model can sample them. */
 	readonly vocabSize: number;
 }

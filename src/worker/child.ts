@@ -97,6 +97,14 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 				"the model's family? docs/families.md tells; rollpin verify shows what a session becomes",
 		);
 	}
+	const { slowTokenizer = null } = tito;
+	if (slowTokenizer !== null && index === 0) {
+		logger.event(
+			"tokenizer_slow",
+			{ checkpoint: config.checkpointDir, reason: slowTokenizer },
+			`the tokenizers library encodes every text for ${config.checkpointDir}: ${slowTokenizer}`,
+		);
+	}
 	worker = await startWorker({
 		index,
 		config,

@@ -64,7 +64,7 @@ export async function familyRig(
 	const { boundary } = familyNamed(titoModel);
 	return {
 		tito,
-		encode: (text) => encoderOf(checkpointDir).encode(text),
+		encode: async (text) => encoderOf(checkpointDir).encode(text),
 		id,
 		async stored(input) {
 			const canonical = await tito.encodeConversation(input);

@@ -1,0 +1,133 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Encoder } from "../../../src/tito/encoder.js";
+import { TOY_DIR } from "../toy.js";
+
+const TOY = join(TOY_DIR, "tokenizer.json");
+
+interface TokenizerFile {
+	normalizer: unknown;
+	pre_tokenizer: { pretokenizers: Array<Record<string, unknown>> };
+	post_processor: unknown;
+	added_tokens: Array<Record<string, unknown>>;
+	model: Record<string, unknown> & { vocab: Record<string, number>; merges: unknown[] };
+}
+
+let dir = "";
+beforeEach(() => {
+	dir = mkdtempSync(join(tmpdir(), "rollpin-encoder-"));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+/** The toy tokenizer with something changed. */
+function changed(change: (file: TokenizerFile) => void): string {
+	const file = JSON.parse(readFileSync(TOY, "utf8")) as TokenizerFile;
+	change(file);
+	const path = join(dir, "tokenizer.json");
+	writeFileSync(path, JSON.stringify(file));
+	return path;
+}
+
+const firstSplit = (file: TokenizerFile) => file.pre_tokenizer.pretokenizers[0] ?? {};
+
+describe("an encoder that is told to go fast", () => {
+	it("gives ids without a promise, the library's", async () => {
+		const library = new Encoder(TOY);
+		const encoder = new Encoder(TOY);
+		expect(await encoder.goFast()).toBeNull();
+		const text = "<|im_start|>user\nTwo  words, 12 numbers<|im_end|>\n";
+		const ids = encoder.encode(text);
+		expect(ids).toBeInstanceOf(Int32Array);
+		expect(ids).toEqual(await library.encode(text));
+		expect(encoder.encodeContinuation(text)).toEqual(ids);
+		expect(encoder.encode("")).toEqual(new Int32Array(0));
+	});
+
+	it.each<[string, RegExp, (file: TokenizerFile) => void]>([
+		["a normalizer that changes more", /normalizer/, (file) => (file.normalizer = { type: "NFKC" })],
+		["an unknown pattern", /patterns/, (file) => (firstSplit(file)["pattern"] = { Regex: "\\s+" })],
+		["a pattern that is a text", /plain split/, (file) => (firstSplit(file)["pattern"] = { String: " " })],
+		["another behaviour", /plain split/, (file) => (firstSplit(file)["behavior"] = "Removed")],
+		["an inverted split", /plain split/, (file) => (firstSplit(file)["invert"] = true)],
+		[
+			"a space before each text",
+			/adds no space/,
+			(file) => ((file.pre_tokenizer.pretokenizers[1] ?? {})["add_prefix_space"] = true),
+		],
+		["a token with space around", /lstrip/, (file) => ((file.added_tokens[0] ?? {})["lstrip"] = true)],
+		["a token of whole words", /single_word/, (file) => ((file.added_tokens[0] ?? {})["single_word"] = true)],
+		["dropout", /dropout/, (file) => (file.model["dropout"] = 0)],
+		["unknown tokens", /unk_token/, (file) => (file.model["unk_token"] = "a")],
+		["byte fallback", /byte_fallback/, (file) => (file.model["byte_fallback"] = true)],
+		["a field that nobody knows", /the model has surprise/, (file) => (file.model["surprise"] = true)],
+		[
+			"another post-processor",
+			/post-processor/,
+			(file) => (file.post_processor = { type: "BertProcessing", sep: ["a", 1], cls: ["b", 2] }),
+		],
+	])("leaves a tokenizer with %s to the library, and says why", async (_, reason, change) => {
+		const path = changed(change);
+		const encoder = new Encoder(path);
+		expect(await encoder.goFast()).toMatch(reason);
+		expect(await encoder.encode("two words")).toEqual(await new Encoder(path).encode("two words"));
+	});
+
+	it("stays with the library where a check shows other ids", async () => {
+		const path = join(dir, "tokenizer.json");
+		copyFileSync(TOY, path);
+		const encoder = new Encoder(path);
+		changed(({ model }) => model.merges.splice(0, 100));
+		expect(await encoder.goFast()).toMatch(/other ids than the library's/);
+		expect(await encoder.encode("the words")).toEqual(await new Encoder(TOY).encode("the words"));
+	});
+
+	it.each([
+		["half a surrogate pair", "a\ud800b \udc00"],
+		["characters that readings of Unicode differ in", "a \u{1fae9} \u0295 \u{16d67} b"],
+		["a piece that is long", "a".repeat(5000)],
+		["a text of one piece that is long beyond measure", " ".repeat(300_000)],
+	])("gives the library's ids for %s", async (_, text) => {
+		const encoder = new Encoder(TOY);
+		await encoder.goFast();
+		expect(await encoder.encode(text)).toEqual(await new Encoder(TOY).encode(text));
+	});
+
+	it("takes tokens before and after normal form C as their flag says, and composes each part alone", async () => {
+		const path = changed((file) => {
+			file.normalizer = { type: "NFC" };
+			for (const [at, content] of ["e\u0301", "o\u0302"].entries())
+				file.added_tokens.push({
+					...file.added_tokens[0],
+					id: 2665 + at,
+					content,
+					normalized: at === 1,
+				});
+		});
+		const encoder = new Encoder(path);
+		expect(await encoder.goFast()).toBeNull();
+		const library = new Encoder(path);
+		for (const text of ["xe\u0301\u0323y", "\u00e9", "\u00f4 o\u0302\u0323", "<think>\u0301e\u0301\u0301"])
+			expect(await encoder.encode(text), JSON.stringify(text)).toEqual(await library.encode(text));
+	});
+
+	it("lets others run while it encodes a large text, and gives each text its own ids", async () => {
+		const encoder = new Encoder(TOY);
+		await encoder.goFast();
+		const library = new Encoder(TOY);
+		const texts = ["alpha beta 12\n", "gamma, delta; "].map((part) => part.repeat(60_000));
+		let done = false;
+		let rounds = 0;
+		const count = () => {
+			rounds++;
+			if (!done) setImmediate(count);
+		};
+		setImmediate(count);
+		const ids = await Promise.all(texts.map((text) => encoder.encode(text)));
+		done = true;
+		// 64 Ki units a round at most; the first ones of each text are encoded at once.
+		expect(rounds).toBeGreaterThanOrEqual(Math.floor(texts.join("").length / 65536) - texts.length);
+		for (const [at, text] of texts.entries()) expect(ids[at]).toEqual(await library.encode(text));
+	});
+});
