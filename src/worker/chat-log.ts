@@ -1,6 +1,6 @@
 // The log records of one chat: its start, what of it is worth a record of its own, and its end. Decides nothing.
-import { randomBytes } from "node:crypto";
 import type { RequestId, SessionId } from "../base/ids.js";
+import { randomHex } from "../base/random-hex.js";
 import type { ToolsChange } from "../session/turn/tools-change.js";
 import { emptyReport, type RollbackReport, type TurnReport } from "../session/turn/turn-report.js";
 import type { ChatDone } from "../telemetry/events.js";
@@ -17,7 +17,7 @@ interface ChatEnd {
 }
 
 export class ChatLog {
-	readonly reqId = randomBytes(4).toString("hex") as RequestId;
+	readonly reqId = randomHex(4) as RequestId;
 	/** Filled by the turn. */
 	readonly report = emptyReport();
 	readonly end: ChatEnd = { status: 0, code: null, finishReason: null, turn: null, replyBytes: 0 };

@@ -1,5 +1,6 @@
 // POST of a chat, by whatever wire: admission, body, turn, answer. Decides nothing about history and knows no wire by name.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Cancellation } from "../base/cancellation.js";
 import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { writeJson } from "../json/parse.js";
@@ -37,7 +38,7 @@ export async function chat(
 	const arrivedAt = clock.nowS();
 	const log = new ChatLog(context, id, requestIdOf(request));
 	const { end, report, reqId } = log;
-	const gone = new AbortController();
+	const gone = new Cancellation();
 	const onClose = () => {
 		if (!response.writableFinished) gone.abort(new ClientGone());
 	};
@@ -56,7 +57,7 @@ export async function chat(
 				id,
 				arrivedAt,
 				idempotency: key === null ? null : { key, body },
-				client: gone.signal,
+				client: gone,
 				cancelWhenGone: config.onDisconnect === "cancel",
 				async read(earlier) {
 					const limits = chatBodyLimits(config.limits);
@@ -90,7 +91,7 @@ export async function chat(
 		else await send(response, content.form.encode(outcome), markHeaders(outcome), log);
 	} catch (error) {
 		signs.keepalive?.stop();
-		if (error instanceof ClientGone || gone.signal.aborted) {
+		if (error instanceof ClientGone || gone.aborted) {
 			end.status = CLIENT_GONE_STATUS;
 			end.code = "client_gone";
 			response.destroy();

@@ -1,8 +1,8 @@
 // Connects a session to the engine: the client's bytes with our fields spliced in go out, a validated turn comes back.
-import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { RequestId } from "../base/ids.js";
+import { randomHex } from "../base/random-hex.js";
 import type { EngineRefusal, Generation } from "../engine/engine.js";
 import { upstreamHeaders } from "../engine/http/headers.js";
 import type { Session } from "../session/life/session.js";
@@ -37,7 +37,7 @@ export function generateThrough(
 		const engine = context.engines.of(session.meta.id);
 		const routedExpertsStartLen = config.r3 === "incremental" ? prompt.heldRows : null;
 		// Fresh for each attempt; unguessable, and of one length: engines abort by the beginning of an id.
-		const attemptId = randomBytes(16).toString("hex");
+		const attemptId = randomHex(16);
 		const sent = engine.client.dialect.request(via.parsed.body, via.parsed.scan, {
 			inputIds: prompt.text,
 			kwargs: prompt.kwargs,

@@ -32,9 +32,11 @@ export function readBody(
 	return new Promise((resolve, reject) => {
 		const chunks: Buffer[] = [];
 		let length = 0;
+		let ended = false;
 		const fail = (error: unknown) => {
-			request.pause();
 			request.off("data", onData);
+			// What still comes is dropped, so that the connection can be used again; after a 413 it is closed.
+			request.resume();
 			reject(error);
 		};
 		const onData = (chunk: Buffer) => {
@@ -52,11 +54,16 @@ export function readBody(
 			chunks.push(chunk);
 		};
 		request.on("data", onData);
-		request.once("end", () =>
-			resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length)),
-		);
-		request.once("error", () => reject(new ClientGone()));
-		request.once("close", () => reject(new ClientGone()));
+		request.on("end", () => {
+			ended = true;
+			resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length));
+		});
+		// "close" comes after every request, and an error with its stack is dear.
+		const onGone = () => {
+			if (!ended) reject(new ClientGone());
+		};
+		request.on("error", onGone);
+		request.on("close", onGone);
 	});
 }
 

@@ -75,15 +75,16 @@ function pathOnly(url: string): string {
 }
 
 /** Writes pieces with backpressure; resolves at the end, rejects with ClientGone when the client leaves. */
-export async function sendPieces(
-	response: ServerResponse,
-	pieces: AsyncIterable<Buffer> | Iterable<Buffer>,
-): Promise<void> {
-	for await (const piece of pieces) {
+export async function sendPieces(response: ServerResponse, pieces: readonly Buffer[]): Promise<void> {
+	const last = pieces.length - 1;
+	for (let at = 0; at < last; at++) {
+		const piece = pieces[at] as Buffer;
 		if (response.destroyed) throw new ClientGone();
 		if (piece.length > 0 && !response.write(piece)) await drained(response);
 	}
-	response.end();
+	if (response.destroyed) throw new ClientGone();
+	// With the end: a write of its own less.
+	response.end(pieces[last]);
 }
 
 /**

@@ -1,8 +1,7 @@
 // The worker's HTTP server on its own Unix socket. Only the router talks to it; it trusts nothing all the same.
 import { createServer, type Server } from "node:http";
-import { getRequestListener } from "@hono/node-server";
 import { netOptions, type WorkerAddress } from "../ipc/worker-address.js";
-import { createApp } from "./app.js";
+import { createListener } from "./app.js";
 import type { WorkerContext } from "./context.js";
 
 /** Longer than the router keeps an idle connection: the side that reuses connections must give up first. */
@@ -10,7 +9,6 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
 /** Resolves when the server listens. */
 export function listen(context: WorkerContext, address: WorkerAddress): Promise<Server> {
-	const app = createApp(context);
 	const server = createServer(
 		{
 			keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -20,7 +18,7 @@ export function listen(context: WorkerContext, address: WorkerAddress): Promise<
 			maxHeaderSize: 32 * 1024,
 			noDelay: true,
 		},
-		getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+		createListener(context),
 	);
 	server.maxHeadersCount = 0;
 	return new Promise((resolve, reject) => {

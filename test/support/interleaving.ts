@@ -282,7 +282,7 @@ export class Interleaving {
 			this.maxAtEngine = Math.max(this.maxAtEngine, ++this.atEngine);
 			try {
 				await new Promise<void>((resolve, reject) => {
-					signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+					signal.addEventListener("abort", () => reject(signal.reason));
 					void this.step().then(resolve);
 				});
 			} finally {

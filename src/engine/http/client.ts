@@ -1,5 +1,6 @@
 // Owns the connections to one engine: chat requests whose replies are validated, and the untouched pass-through.
 import { Pool } from "undici";
+import type { CancelSignal } from "../../base/cancellation.js";
 import type { EngineDialect, EngineRefusal, Generation, ReplyExpectation } from "../engine.js";
 import { invalidReply } from "../invalid-reply.js";
 import { KnownPayload } from "../scan/known-payload.js";
@@ -39,7 +40,7 @@ interface EngineChatRequest extends ReplyExpectation {
 	/** With its question mark, or empty. */
 	query: string;
 	/** Cancels the request: its connection is destroyed at once, and `chat` rejects with the signal's reason. */
-	signal: AbortSignal;
+	signal: CancelSignal;
 	/** Told of the reply's bytes that are held, as they arrive; for those who account for them. */
 	onReplyBytes?: (bytes: number) => void;
 	/** Payloads that those of the reply are likely to begin as, in their order; what they share is not held. */

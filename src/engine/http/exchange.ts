@@ -1,6 +1,7 @@
 // Owns one request to the engine and the collecting of its reply: deadline, cancellation, scanner fed as bytes arrive.
 // Sends a request once and never again.
 import type { Dispatcher } from "undici";
+import type { CancelSignal } from "../../base/cancellation.js";
 import { JsonSyntaxError } from "../../json/parse.js";
 import { invalidReply } from "../invalid-reply.js";
 import type { KnownPayload } from "../scan/known-payload.js";
@@ -21,7 +22,7 @@ interface ExchangeOptions {
 	maxRefusalBytes: number;
 	/** Bound on any reply. */
 	maxReplyBytes: number;
-	signal: AbortSignal;
+	signal: CancelSignal;
 	/** Told when the signal or the deadline gives up a request that may have been written. */
 	onCancelled: () => void;
 	/** Told of the bytes that are held. */
@@ -96,7 +97,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 			this.#fail(signal.reason);
 			return;
 		}
-		signal.addEventListener("abort", this.#onAbort, { once: true });
+		signal.addEventListener("abort", this.#onAbort);
 		this.#timer = setTimeout(() => this.#cancel(deadlineError(timeoutMs, this.#elapsedMs())), timeoutMs);
 		const headers = [...this.#options.headers, "content-length", String(byteLength)];
 		const body =

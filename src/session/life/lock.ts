@@ -1,4 +1,5 @@
 // One writer at a time per session: a bounded first-come queue whose waiters can be dismissed. Knows nothing of chats.
+import type { CancelSignal } from "../../base/cancellation.js";
 import { RollpinError } from "../../base/errors.js";
 
 interface Waiter {
@@ -30,7 +31,7 @@ export class SessionLock {
 	 * @throws RollpinError `too_many_requests` when the queue is full; `signal`'s reason when it is aborted while
 	 * waiting; the reason given to `dismissAll`
 	 */
-	async acquire(signal?: AbortSignal): Promise<() => void> {
+	async acquire(signal?: CancelSignal): Promise<() => void> {
 		signal?.throwIfAborted();
 		if (this.#held) {
 			if (this.#waiting.length >= this.#maxWaiting) {
@@ -61,7 +62,7 @@ export class SessionLock {
 		if (this.#held) await new Promise<void>((resolve) => this.#idle.push(resolve));
 	}
 
-	#wait(signal: AbortSignal | undefined): Promise<void> {
+	#wait(signal: CancelSignal | undefined): Promise<void> {
 		return new Promise((resolve, reject) => {
 			const leave = (settle: () => void) => {
 				signal?.removeEventListener("abort", onAbort);
@@ -75,7 +76,7 @@ export class SessionLock {
 				this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
 				waiter.dismiss(signal?.reason);
 			};
-			signal?.addEventListener("abort", onAbort, { once: true });
+			signal?.addEventListener("abort", onAbort);
 			this.#waiting.push(waiter);
 		});
 	}

@@ -1,4 +1,5 @@
 // One live session: its stored facts, its lock, its running chats, and how it closes. Knows nothing of HTTP.
+import { Cancellation, type CancelSignal } from "../../base/cancellation.js";
 import { RollpinError } from "../../base/errors.js";
 import type { TurnId } from "../../base/ids.js";
 import type { ReadableStore, SessionMeta, TurnHeader } from "../../store/store.js";
@@ -40,7 +41,7 @@ export class Session {
 	/** Float Unix seconds; set with the above. */
 	#closedAtS = 0;
 	/** Chats past the lock's queue; each is cancelled when the session closes. */
-	readonly #running = new Set<AbortController>();
+	readonly #running = new Set<Cancellation>();
 	/** One per Idempotency-Key in use, for chats that do not hold `lock` from end to end. */
 	readonly #keyLocks = new Map<string, SessionLock>();
 	readonly #maxQueue: number;
@@ -117,7 +118,7 @@ export class Session {
 		for (const lock of [this.lock, ...this.#keyLocks.values()]) {
 			lock.dismissAll(goneError(this.meta.id, reason, atS));
 		}
-		for (const controller of this.#running) controller.abort(this.closedError());
+		for (const running of this.#running) running.abort(this.closedError());
 		await this.lock.idle();
 		await this.#writes.idle();
 		return cancelled;
@@ -134,7 +135,7 @@ export class Session {
 	}
 
 	/** Waits until no other chat with this Idempotency-Key is under way. Throws as `SessionLock.acquire` does. */
-	async acquireKey(key: string, signal: AbortSignal | undefined): Promise<() => void> {
+	async acquireKey(key: string, signal: CancelSignal | undefined): Promise<() => void> {
 		let lock = this.#keyLocks.get(key);
 		if (lock === undefined) {
 			lock = new SessionLock(this.#maxQueue);
@@ -164,17 +165,17 @@ export class Session {
 	}
 
 	/** Registers a running chat; its signal fires when the session closes or `client` goes away. */
-	enter(client: AbortSignal | undefined): { signal: AbortSignal; leave: () => void } {
-		const controller = new AbortController();
-		const onClientGone = () => controller.abort(client?.reason);
-		client?.addEventListener("abort", onClientGone, { once: true });
+	enter(client: CancelSignal | undefined): { signal: CancelSignal; leave: () => void } {
+		const running = new Cancellation();
+		const onClientGone = () => running.abort(client?.reason);
+		client?.addEventListener("abort", onClientGone);
 		if (client?.aborted) onClientGone();
-		if (this.#closing !== null) controller.abort(this.closedError());
-		this.#running.add(controller);
+		if (this.#closing !== null) running.abort(this.closedError());
+		this.#running.add(running);
 		return {
-			signal: controller.signal,
+			signal: running,
 			leave: () => {
-				this.#running.delete(controller);
+				this.#running.delete(running);
 				client?.removeEventListener("abort", onClientGone);
 			},
 		};

@@ -1,4 +1,5 @@
 // The seam between a session and the engine: plain values in, plain values out. The worker connects the two.
+import type { CancelSignal } from "../../base/cancellation.js";
 import type { Excerpt } from "../../base/excerpt.js";
 import type { JsonObject, JsonValue } from "../../json/value.js";
 import type { PartCursor } from "../../store/store.js";
@@ -46,7 +47,7 @@ export type GenerateOutcome<Generated extends GeneratedReply, Refused> =
  */
 export type Generate<Generated extends GeneratedReply, Refused> = (
 	prompt: EnginePrompt,
-	signal: AbortSignal,
+	signal: CancelSignal,
 	stored: readonly PartCursor[],
 ) => Promise<GenerateOutcome<Generated, Refused>>;
 

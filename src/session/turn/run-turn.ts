@@ -1,4 +1,5 @@
 // One chat turn: position, tokens, engine, commit. Nothing of the session changes before the store has the turn.
+import type { CancelSignal } from "../../base/cancellation.js";
 import { stopwatch } from "../../base/clock.js";
 import { RollpinError } from "../../base/errors.js";
 import type { PartCursor, TurnHeader } from "../../store/store.js";
@@ -28,7 +29,7 @@ interface TurnRequest extends CommittedRequest, RequestContent {
 	/** The `Idempotency-Key` header and the body it stands for. */
 	idempotency: IdempotentRequest | null;
 	/** Fires when the client has gone; undefined when that must not cancel. */
-	clientGone: AbortSignal | undefined;
+	clientGone: CancelSignal | undefined;
 }
 
 export type TurnOutcome<Generated, Refused> =
@@ -178,15 +179,20 @@ function storedPayloads(session: Session, parent: TurnHeader | null, deps: TurnD
 }
 
 /** `work`, or `signal`'s reason as soon as it fires; the work then goes on unheeded. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-	let stop = () => {};
-	const aborted = new Promise<never>((_resolve, reject) => {
-		stop = () => reject(signal.reason);
-		signal.addEventListener("abort", stop, { once: true });
+function orAborted<T>(work: Promise<T>, signal: CancelSignal): Promise<T> {
+	return new Promise((resolve, reject) => {
+		const stop = () => reject(signal.reason);
+		signal.addEventListener("abort", stop);
+		const settle = () => signal.removeEventListener("abort", stop);
+		work.then(
+			(value) => {
+				settle();
+				resolve(value);
+			},
+			(error: unknown) => {
+				settle();
+				reject(error);
+			},
+		);
 	});
-	try {
-		return await Promise.race([work, aborted]);
-	} finally {
-		signal.removeEventListener("abort", stop);
-	}
 }

@@ -1,5 +1,6 @@
 // The use case: one chat request against one session, from its bytes to a committed turn. Knows no HTTP and no wire; a
 // request that is refused before its session exists leaves no session behind.
+import type { CancelSignal } from "../../base/cancellation.js";
 import { stopwatch } from "../../base/clock.js";
 import type { SessionId } from "../../base/ids.js";
 import type { SessionMeta } from "../../store/store.js";
@@ -19,7 +20,7 @@ export interface TurnCall<Content extends RequestContent, Generated extends Gene
 	/** The `Idempotency-Key` header and the body it stands for. */
 	idempotency: IdempotentRequest | null;
 	/** Fires when the client has gone. A client that has gone creates no session. */
-	client: AbortSignal;
+	client: CancelSignal;
 	/** Whether the turn of a client that has gone is cancelled; else it is generated and recorded without it. */
 	cancelWhenGone: boolean;
 	/**
