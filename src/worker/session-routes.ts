@@ -8,11 +8,13 @@ import { parseJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
 import type { PayloadChoice } from "../reads/records.js";
 import { sessionChunks, whileOpen } from "../reads/session-json.js";
+import type { Session } from "../session/life/session.js";
 import { refuseOverrides } from "../wire/refused-fields.js";
 import type { WorkerContext } from "./context.js";
 import { parseCreateBody, parseExtendBody } from "./create-body.js";
 import { readBody, requireJson } from "./read-body.js";
 import { sendJson, sendWritten } from "./respond.js";
+import { sessionsAfter } from "./session-page.js";
 
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;
@@ -125,7 +127,11 @@ function payloadChoice(text: string | null): PayloadChoice {
 }
 
 /** One page of this worker's sessions; a cursor is `<worker>:<last id>`, and the last page points at the next worker. */
-export function listSessions(context: WorkerContext, query: URLSearchParams, response: ServerResponse): void {
+export async function listSessions(
+	context: WorkerContext,
+	query: URLSearchParams,
+	response: ServerResponse,
+): Promise<void> {
 	const limitText = query.get("limit") ?? String(DEFAULT_PAGE);
 	const limit = Number(limitText);
 	if (!/^\d+$/.test(limitText) || limit < 1 || limit > MAX_PAGE) {
@@ -141,9 +147,7 @@ export function listSessions(context: WorkerContext, query: URLSearchParams, res
 	}
 	// The page of a worker that is down falls to the next one, which begins at its own beginning.
 	const after = Number(cursor[1]) === context.index ? (cursor[2] ?? "") : "";
-	const sessions = [...context.registry.values()]
-		.filter((session) => session.closing === null && session.meta.id > after)
-		.sort((a, b) => (a.meta.id < b.meta.id ? -1 : 1));
+	const sessions = await sessionsAfter(context.registry.values(), after, limit + 1);
 	const page = sessions.slice(0, limit);
 	const next =
 		sessions.length > limit
@@ -155,7 +159,7 @@ export function listSessions(context: WorkerContext, query: URLSearchParams, res
 		response,
 		200,
 		JSON.stringify({
-			sessions: page.map(({ meta, chatsInFlight }) => ({
+			sessions: page.filter(isOpen).map(({ meta, chatsInFlight }) => ({
 				session_id: meta.id,
 				worker: context.index,
 				turns: meta.turnCount,
@@ -167,4 +171,8 @@ export function listSessions(context: WorkerContext, query: URLSearchParams, res
 			next_cursor: next,
 		}),
 	);
+}
+
+function isOpen({ closing }: Session): boolean {
+	return closing === null;
 }

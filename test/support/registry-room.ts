@@ -1,6 +1,6 @@
 // A registry over a store, with a clock that the test moves and a log of what it told.
 import { SessionRegistry } from "../../src/session/life/registry.js";
-import type { RegistryHooks } from "../../src/session/life/registry-options.js";
+import type { RegistryHooks, RegistryOptions } from "../../src/session/life/registry-options.js";
 import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 import type { Store } from "../../src/store/store.js";
 
@@ -16,6 +16,7 @@ export interface RegistryRoom {
 export function registryRoom(
 	hooks: RegistryHooks = {},
 	store: Store = createMemoryStore({ tombstones: 10 }),
+	options: Partial<RegistryOptions> = {},
 ): RegistryRoom {
 	let nowMs = 0;
 	const log: string[] = [];
@@ -28,6 +29,7 @@ export function registryRoom(
 			maxSessions: 10,
 			maxQueuePerSession: 10,
 			hotBytesBudget: 0,
+			...options,
 		},
 		{
 			created: () => log.push("created"),

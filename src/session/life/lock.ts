@@ -11,15 +11,16 @@ interface Waiter {
 export class SessionLock {
 	readonly #maxWaiting: number;
 	#held = false;
-	readonly #waiting: Waiter[] = [];
-	#idle: Array<() => void> = [];
+	/** Made when the first one waits: most locks of a worker never have one. */
+	#waiting: Waiter[] | null = null;
+	#idle: Array<() => void> | null = null;
 
 	constructor(maxWaiting: number) {
 		this.#maxWaiting = maxWaiting;
 	}
 
 	get waiting(): number {
-		return this.#waiting.length;
+		return this.#waiting?.length ?? 0;
 	}
 
 	get held(): boolean {
@@ -34,10 +35,10 @@ export class SessionLock {
 	async acquire(signal?: CancelSignal): Promise<() => void> {
 		signal?.throwIfAborted();
 		if (this.#held) {
-			if (this.#waiting.length >= this.#maxWaiting) {
+			if (this.waiting >= this.#maxWaiting) {
 				throw new RollpinError(
 					"too_many_requests",
-					`this session has ${this.#waiting.length} chats waiting, its limit; send them one after the other`,
+					`this session has ${this.waiting} chats waiting, its limit; send them one after the other`,
 					{ retryAfterS: 1 },
 				);
 			}
@@ -54,15 +55,20 @@ export class SessionLock {
 
 	/** Turns every waiter away with `reason`; the holder keeps the lock. */
 	dismissAll(reason: unknown): void {
-		for (const waiter of this.#waiting.splice(0)) waiter.dismiss(reason);
+		for (const waiter of this.#waiting?.splice(0) ?? []) waiter.dismiss(reason);
 	}
 
 	/** Resolves when nobody holds the lock. Its caller must have made sure that nobody new gets in line. */
 	async idle(): Promise<void> {
-		if (this.#held) await new Promise<void>((resolve) => this.#idle.push(resolve));
+		if (!this.#held) return;
+		this.#idle ??= [];
+		const waiting = this.#idle;
+		await new Promise<void>((resolve) => waiting.push(resolve));
 	}
 
 	#wait(signal: CancelSignal | undefined): Promise<void> {
+		this.#waiting ??= [];
+		const queue = this.#waiting;
 		return new Promise((resolve, reject) => {
 			const leave = (settle: () => void) => {
 				signal?.removeEventListener("abort", onAbort);
@@ -73,22 +79,22 @@ export class SessionLock {
 				dismiss: (reason) => leave(() => reject(reason)),
 			};
 			const onAbort = () => {
-				this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+				queue.splice(queue.indexOf(waiter), 1);
 				waiter.dismiss(signal?.reason);
 			};
 			signal?.addEventListener("abort", onAbort);
-			this.#waiting.push(waiter);
+			queue.push(waiter);
 		});
 	}
 
 	#release(): void {
-		const next = this.#waiting.shift();
+		const next = this.#waiting?.shift();
 		if (next !== undefined) {
 			// The lock passes on without ever being free, so that no newcomer can slip in between.
 			next.admit();
 			return;
 		}
 		this.#held = false;
-		for (const resolve of this.#idle.splice(0)) resolve();
+		for (const resolve of this.#idle?.splice(0) ?? []) resolve();
 	}
 }

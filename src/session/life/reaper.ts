@@ -1,8 +1,10 @@
-// Ends sessions when their time is over: a timer for each, and sweeps that catch what the timers missed.
+// Ends sessions when their time is over: one timer for the earliest, and sweeps that catch what it missed.
 import type { Clock } from "../../base/clock.js";
 import type { SessionId } from "../../base/ids.js";
+import { background } from "../../base/pace.js";
 import type { SessionMeta } from "../../store/store.js";
 import { type Due, nextDue } from "./deadlines.js";
+import { DueQueue } from "./due-queue.js";
 import type { Session } from "./session.js";
 import type { Teardown } from "./teardown.js";
 
@@ -17,13 +19,19 @@ export interface ReaperEvents {
 
 /** Longest delay a timer can have; longer waits take several timers. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Teardowns at once: many sessions that were made together are due together, and each may write a dump. */
+const TEARDOWNS_AT_ONCE = 64;
 
 export class Reaper {
 	readonly #teardown: Teardown;
 	readonly #idleTtlS: number;
 	readonly #events: ReaperEvents;
 	readonly #clock: Clock;
-	readonly #timers = new Map<SessionId, NodeJS.Timeout>();
+	/** Each session at a time at which it is not due yet, or just so: later ones are found out then, not at every request. */
+	readonly #queue = new DueQueue<Session>();
+	#timer: NodeJS.Timeout | null = null;
+	#timerAtMs = Number.POSITIVE_INFINITY;
+	#running = 0;
 
 	/** @param idleTtlS 0: off */
 	constructor(teardown: Teardown, idleTtlS: number, events: ReaperEvents, clock: Clock) {
@@ -33,49 +41,98 @@ export class Reaper {
 		this.#clock = clock;
 	}
 
-	/** Sets the session's timer anew. */
+	/** The session is new, was used, or has another deadline. */
 	arm(session: Session): void {
 		if (session.closing !== null) return;
-		const { id } = session.meta;
-		clearTimeout(this.#timers.get(id));
-		const due = nextDue(session, this.#idleTtlS);
-		const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, due.atMs - this.#clock.monotonicMs()));
-		const timer = setTimeout(() => void this.#onTimer(session), delayMs);
-		timer.unref();
-		this.#timers.set(id, timer);
+		const { atMs } = nextDue(session, this.#idleTtlS);
+		if (session.queueIndex !== -1 && session.queuedAtMs <= atMs) return;
+		this.#queue.set(session, atMs);
+		if (atMs < this.#timerAtMs) this.#setTimer(atMs);
 	}
 
-	disarm(id: SessionId): void {
-		clearTimeout(this.#timers.get(id));
-		this.#timers.delete(id);
+	disarm(session: Session): void {
+		this.#queue.delete(session);
 	}
 
 	stop(): void {
-		for (const timer of this.#timers.values()) clearTimeout(timer);
-		this.#timers.clear();
+		this.#queue.clear();
+		if (this.#timer !== null) clearTimeout(this.#timer);
+		this.#timerAtMs = Number.NEGATIVE_INFINITY;
 	}
 
 	/** Tears down every session that is due, and those whose removal failed before. */
-	async sweep(sessions: readonly Session[]): Promise<void> {
-		const now = this.#clock.monotonicMs();
-		let overdue = 0;
-		let reaped = 0;
-		for (const session of sessions) {
-			if (session.closing !== null && !this.#teardown.takeOver(session.meta.id)) continue;
-			const due = nextDue(session, this.#idleTtlS);
-			if (due.atMs > now && session.closing === null) continue;
-			overdue++;
-			if (await this.#expire(session, due)) reaped++;
-		}
-		this.#events.swept(this.#clock.monotonicMs() - now, reaped, overdue);
+	async sweep(): Promise<void> {
+		const startedMs = this.#clock.monotonicMs();
+		const { reaped, taken } = await this.#tearDown(this.#teardown.failed());
+		this.#events.swept(this.#clock.monotonicMs() - startedMs, reaped, taken);
 	}
 
-	async #onTimer(session: Session): Promise<void> {
-		if (session.closing !== null) return;
-		const due = nextDue(session, this.#idleTtlS);
-		// Timers may fire a millisecond early, and a long wait takes several.
-		if (due.atMs > this.#clock.monotonicMs()) this.arm(session);
-		else await this.#expire(session, due);
+	#setTimer(atMs: number): void {
+		if (this.#timer !== null) clearTimeout(this.#timer);
+		this.#timerAtMs = atMs;
+		const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, atMs - this.#clock.monotonicMs()));
+		this.#timer = setTimeout(() => this.#onTimer(), delayMs);
+		this.#timer.unref();
+	}
+
+	#onTimer(): void {
+		this.#timerAtMs = Number.POSITIVE_INFINITY;
+		// Timers may fire a millisecond early, and a long wait takes several: then nothing is due.
+		void this.#tearDown([]);
+	}
+
+	/** The sessions given, and all that are due, a few at a time. What others have begun is not waited for. */
+	async #tearDown(failed: Session[]): Promise<{ reaped: number; taken: number }> {
+		const counts = { reaped: 0, taken: 0 };
+		const all: Promise<void>[] = [];
+		const begin = (): void => {
+			if (this.#running >= TEARDOWNS_AT_ONCE) return;
+			if (failed.length === 0 && !this.#isDue(this.#queue.first)) return;
+			this.#running++;
+			all.push(
+				oneByOne().finally(() => {
+					this.#running--;
+					this.#watchFirst();
+				}),
+			);
+		};
+		const oneByOne = async (): Promise<void> => {
+			for (;;) {
+				if (background.isOver) await background.breathe();
+				const session = failed.shift() ?? this.#queue.first;
+				if (session === undefined) return;
+				const due = nextDue(session, this.#idleTtlS);
+				if (session.closing !== null) {
+					this.#queue.delete(session);
+					// Its removal failed before, and somebody else may have taken it over by now.
+					if (!this.#teardown.takeOver(session.meta.id)) continue;
+				} else if (due.atMs > this.#clock.monotonicMs()) {
+					if (!this.#isDue(session)) return;
+					// Used since it was put in: back to where it belongs now.
+					this.#queue.set(session, due.atMs);
+					continue;
+				}
+				this.#queue.delete(session);
+				begin();
+				counts.taken++;
+				if (await this.#expire(session, due)) counts.reaped++;
+			}
+		};
+		begin();
+		this.#watchFirst();
+		for (let at = 0; at < all.length; at++) await all[at];
+		return counts;
+	}
+
+	/** Has the timer fire for the earliest session, unless whoever runs will come to it. */
+	#watchFirst(): void {
+		const { first } = this.#queue;
+		if (first === undefined || first.queuedAtMs >= this.#timerAtMs) return;
+		if (this.#running === 0 || !this.#isDue(first)) this.#setTimer(first.queuedAtMs);
+	}
+
+	#isDue(session: Session | undefined): boolean {
+		return session !== undefined && session.queuedAtMs <= this.#clock.monotonicMs();
 	}
 
 	async #expire(session: Session, due: Due): Promise<boolean> {

@@ -144,7 +144,7 @@ export class SessionRegistry {
 		const session = this.#teardown.unburied(id, "deleted") ?? (await this.get(id));
 		// Another DELETE may have come first between the lookup's end and here; only a failed one may be repeated.
 		if (!this.#teardown.takeOver(id)) session.refuseWhenClosing();
-		this.#reaper.disarm(id);
+		this.#reaper.disarm(session);
 		const cancelled = await this.#teardown.bury(session, "deleted");
 		this.#events.deleted(session.meta, cancelled);
 	}
@@ -173,7 +173,7 @@ export class SessionRegistry {
 	/** Tears down everything that is due, and closes what is left of resources. */
 	async sweep(): Promise<void> {
 		this.#hotStates.coolUnused(this.#clock.monotonicMs() - COOL_AFTER_MS);
-		await this.#reaper.sweep([...this.#sessions.values()]);
+		await this.#reaper.sweep();
 		// Not waited for: what holds a resource may be slow, or down.
 		void this.resources.sweep();
 	}
@@ -222,7 +222,7 @@ export class SessionRegistry {
 		const { id } = session.meta;
 		this.#burials++;
 		this.#sessions.delete(id);
-		this.#reaper.disarm(id);
+		this.#reaper.disarm(session);
 		this.#hotStates.forget(session);
 	}
 }

@@ -13,6 +13,7 @@ import {
 } from "../path/path-state.js";
 import type { EarlierMessages } from "../path/request-messages.js";
 import { EMPTY_HISTORY, type SessionHistory } from "../path/session-history.js";
+import type { Queued } from "./due-queue.js";
 import { SessionLock } from "./lock.js";
 
 export type CloseReason = "deleted" | "expired";
@@ -29,11 +30,14 @@ export function goneError(id: string, reason: CloseReason | null, atS?: number):
 /** About what a turn's header takes in memory. */
 const HEADER_BYTES = 600;
 
-export class Session {
+export class Session implements Queued {
+	queuedAtMs = 0;
+	queueIndex = -1;
 	meta: SessionMeta;
 	/** Held by a chat from its match to its commit. */
 	readonly lock: SessionLock;
-	readonly #writes = new SessionLock(Number.POSITIVE_INFINITY);
+	/** Made with the first write, as what follows is with its first use: most sessions of many are idle. */
+	#writes: SessionLock | null = null;
 	/** Monotonic time at which the lifetime ends, and the end of the last request. */
 	deadlineMs: number;
 	lastUsedMs: number;
@@ -41,9 +45,9 @@ export class Session {
 	/** Float Unix seconds; set with the above. */
 	#closedAtS = 0;
 	/** Chats past the lock's queue; each is cancelled when the session closes. */
-	readonly #running = new Set<Cancellation>();
+	#running: Set<Cancellation> | null = null;
 	/** One per Idempotency-Key in use, for chats that do not hold `lock` from end to end. */
-	readonly #keyLocks = new Map<string, SessionLock>();
+	#keyLocks: Map<string, SessionLock> | null = null;
 	readonly #maxQueue: number;
 	/** Requests of any kind under way; an idle limit does not run meanwhile. */
 	inflight = 0;
@@ -72,14 +76,14 @@ export class Session {
 
 	/** Chats past the lock's queue, those that no longer hold it included. */
 	get chatsRunning(): number {
-		return this.#running.size;
+		return this.#running?.size ?? 0;
 	}
 
 	/** Chats running or waiting for the lock. */
 	get chatsInFlight(): number {
 		let waiting = this.lock.waiting;
-		for (const lock of this.#keyLocks.values()) waiting += lock.waiting;
-		return this.#running.size + waiting;
+		for (const lock of this.#keyLocks?.values() ?? []) waiting += lock.waiting;
+		return this.chatsRunning + waiting;
 	}
 
 	get closing(): CloseReason | null {
@@ -114,18 +118,19 @@ export class Session {
 	async close(reason: CloseReason, atS: number): Promise<number> {
 		this.#closing = reason;
 		this.#closedAtS = atS;
-		const cancelled = this.#running.size;
-		for (const lock of [this.lock, ...this.#keyLocks.values()]) {
+		const cancelled = this.chatsRunning;
+		for (const lock of [this.lock, ...(this.#keyLocks?.values() ?? [])]) {
 			lock.dismissAll(goneError(this.meta.id, reason, atS));
 		}
-		for (const running of this.#running) running.abort(this.closedError());
+		for (const one of this.#running ?? []) one.abort(this.closedError());
 		await this.lock.idle();
-		await this.#writes.idle();
+		await this.#writes?.idle();
 		return cancelled;
 	}
 
 	/** Runs one read-modify-write of the stored facts; they never overlap, or a late one would undo an earlier. */
 	async write<T>(change: () => Promise<T>): Promise<T> {
+		this.#writes ??= new SessionLock(Number.POSITIVE_INFINITY);
 		const release = await this.#writes.acquire();
 		try {
 			return await change();
@@ -136,14 +141,12 @@ export class Session {
 
 	/** Waits until no other chat with this Idempotency-Key is under way. Throws as `SessionLock.acquire` does. */
 	async acquireKey(key: string, signal: CancelSignal | undefined): Promise<() => void> {
-		let lock = this.#keyLocks.get(key);
-		if (lock === undefined) {
-			lock = new SessionLock(this.#maxQueue);
-			this.#keyLocks.set(key, lock);
-		}
-		const held = lock;
+		this.#keyLocks ??= new Map();
+		const locks = this.#keyLocks;
+		const held = locks.get(key) ?? new SessionLock(this.#maxQueue);
+		locks.set(key, held);
 		const forgetUnused = () => {
-			if (!held.held) this.#keyLocks.delete(key);
+			if (!held.held) locks.delete(key);
 		};
 		try {
 			const release = await held.acquire(signal);
@@ -171,11 +174,13 @@ export class Session {
 		client?.addEventListener("abort", onClientGone);
 		if (client?.aborted) onClientGone();
 		if (this.#closing !== null) running.abort(this.closedError());
-		this.#running.add(running);
+		this.#running ??= new Set();
+		const all = this.#running;
+		all.add(running);
 		return {
 			signal: running,
 			leave: () => {
-				this.#running.delete(running);
+				all.delete(running);
 				client?.removeEventListener("abort", onClientGone);
 			},
 		};

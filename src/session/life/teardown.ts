@@ -32,6 +32,11 @@ export class Teardown {
 		return session?.closing === reason ? session : undefined;
 	}
 
+	/** The sessions whose removal failed, and that nobody has taken over. */
+	failed(): Session[] {
+		return [...this.#unburied.values()];
+	}
+
 	/** Takes the removal that failed over; false when there is none, or somebody else took it. */
 	takeOver(id: SessionId): boolean {
 		return this.#unburied.delete(id);

@@ -1,0 +1,54 @@
+// Work that can wait, on an event loop that others need: one slice at a time, when nobody else has anything to do. Knows
+// nothing of the work.
+
+/** A chat takes a dozen turns of the loop, and may find a slice before it in each of them. */
+const SLICE_MS = 1;
+/** A turn of the loop that took less had nobody else's work in it. */
+const QUIET_TURN_MS = 0.2;
+/** On a loop that is never quiet every so many turns have a slice. */
+const MOST_TURNS = 8;
+
+export class Pace {
+	/** Who is ready for a slice, first come, first served. */
+	readonly #waiting: Array<() => void> = [];
+	#sliceStartedMs = Number.NEGATIVE_INFINITY;
+	#turnStartedMs = 0;
+	#turns = 0;
+
+	/** Whether the present slice is over: then `breathe` comes before the next step of the work. */
+	get isOver(): boolean {
+		return performance.now() - this.#sliceStartedMs >= SLICE_MS;
+	}
+
+	/** Resolves at the beginning of the caller's next slice. */
+	breathe(): Promise<void> {
+		return new Promise((resolve) => {
+			this.#waiting.push(resolve);
+			if (this.#waiting.length === 1) this.#watch();
+		});
+	}
+
+	readonly #watch = (): void => {
+		this.#turns = 0;
+		this.#turnStartedMs = performance.now();
+		setImmediate(this.#afterTurn);
+	};
+
+	readonly #afterTurn = (): void => {
+		const nowMs = performance.now();
+		const tookMs = nowMs - this.#turnStartedMs;
+		this.#turnStartedMs = nowMs;
+		this.#turns++;
+		if (tookMs >= QUIET_TURN_MS && this.#turns < MOST_TURNS) {
+			setImmediate(this.#afterTurn);
+			return;
+		}
+		this.#sliceStartedMs = nowMs;
+		// It runs as soon as this callback has returned, and what it takes is no one else's: watched from the next turn on.
+		this.#waiting.shift()?.();
+		if (this.#waiting.length > 0) setImmediate(this.#watch);
+	};
+}
+
+/** Of this process: reads, sweeps and whatever else no chat waits for share one slice, however many there are. */
+export const background = new Pace();
