@@ -89,6 +89,7 @@ describe("many sessions that are due together", () => {
 		const { registry, advance } = room(async (session) => {
 			if (session.meta.id === "stuck") await new Promise(() => {});
 		});
+		await registry.start();
 		// Their timers are real, the time that they tell is not.
 		await registry.create("stuck" as SessionId, { ttlS: 0.004 });
 		await registry.create("beside" as SessionId, { ttlS: 0.004 });
@@ -98,6 +99,19 @@ describe("many sessions that are due together", () => {
 		advance(50);
 		await until("the later one", 5_000, () => registry.size === 1);
 		registry.stop();
+	});
+});
+
+describe("the start", () => {
+	it("has torn down everything that was due before it is over, however much that is", async () => {
+		const before = registryRoom({}, undefined, { maxSessions: 500 });
+		for (let at = 0; at < 300; at++) await before.registry.create(`s${at}` as SessionId);
+		before.registry.stop();
+		const after = registryRoom({}, before.store);
+		after.advance(60_000);
+		await after.registry.start();
+		expect([after.registry.size, after.log.at(-1)]).toEqual([0, "swept 300/300"]);
+		after.registry.stop();
 	});
 });
 

@@ -30,7 +30,8 @@ export class Reaper {
 	/** Each session at a time at which it is not due yet, or just so: later ones are found out then, not at every request. */
 	readonly #queue = new DueQueue<Session>();
 	#timer: NodeJS.Timeout | null = null;
-	#timerAtMs = Number.POSITIVE_INFINITY;
+	/** Infinity: it is not set; -Infinity: nor is it to be. */
+	#timerAtMs = Number.NEGATIVE_INFINITY;
 	#running = 0;
 
 	/** @param idleTtlS 0: off */
@@ -41,13 +42,21 @@ export class Reaper {
 		this.#clock = clock;
 	}
 
-	/** The session is new, was used, or has another deadline. */
+	/** Tears down what is due already; only then the timer begins to do so. */
+	async start(): Promise<void> {
+		await this.sweep();
+		this.#timerAtMs = Number.POSITIVE_INFINITY;
+		this.#watchFirst();
+	}
+
+	/** The session is new, was used, or has another deadline. One that is due already does not wait for a timer or a sweep. */
 	arm(session: Session): void {
 		if (session.closing !== null) return;
 		const { atMs } = nextDue(session, this.#idleTtlS);
-		if (session.queueIndex !== -1 && session.queuedAtMs <= atMs) return;
+		const overdue = atMs <= this.#clock.monotonicMs();
+		if (session.queueIndex !== -1 && session.queuedAtMs <= atMs && !overdue) return;
 		this.#queue.set(session, atMs);
-		if (atMs < this.#timerAtMs) this.#setTimer(atMs);
+		if (overdue || atMs < this.#timerAtMs) this.#setTimer(atMs);
 	}
 
 	disarm(session: Session): void {
@@ -68,6 +77,7 @@ export class Reaper {
 	}
 
 	#setTimer(atMs: number): void {
+		if (this.#timerAtMs === Number.NEGATIVE_INFINITY) return;
 		if (this.#timer !== null) clearTimeout(this.#timer);
 		this.#timerAtMs = atMs;
 		const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, atMs - this.#clock.monotonicMs()));

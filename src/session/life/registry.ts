@@ -55,7 +55,8 @@ export class SessionRegistry {
 	async start(): Promise<void> {
 		await this.resources.start();
 		for await (const meta of this.#store.sessions()) this.#adopt(meta);
-		await this.sweep();
+		await this.#reaper.start();
+		void this.resources.sweep();
 		this.#sweeper = setInterval(() => void this.sweep(), SWEEP_INTERVAL_MS);
 		this.#sweeper.unref();
 	}
