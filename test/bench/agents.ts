@@ -16,6 +16,8 @@ export interface Shape {
 	atOnce?: number;
 	/** Whether a session is deleted behind its last turn. */
 	deleted?: boolean;
+	/** Content of a user message instead of words; `index` counts them from 0 over all sessions. */
+	text?: (index: number) => string;
 }
 
 export interface AgentsRun {
@@ -24,25 +26,33 @@ export interface AgentsRun {
 	/** Bytes that the client got. */
 	replyBytes: number;
 	turnMs: number[];
+	/** Of all sessions; none of a target without sessions. */
+	ids: string[];
 }
 
-/** What a subject is reached by; `direct` has no sessions and needs every request's fields spelled out. */
-export type Target =
-	| { kind: "direct"; connect: () => Post; extra: string }
-	| { kind: "sessions"; connect: () => Post };
+/** What a subject is reached by; `direct` has no sessions and needs every request's fields spelled out in `extra`. */
+export interface Target {
+	kind: "direct" | "sessions";
+	connect: () => Post;
+	/** Members of a request behind those that all have: JSON text, a leading comma. */
+	extra?: string;
+}
 
 /** Every session on every turn, `atOnce` of them at a time over as many connections. */
 export async function runAgents(target: Target, shape: Shape): Promise<AgentsRun> {
 	const startedMs = performance.now();
 	let replyBytes = 0;
 	const turnMs: number[] = [];
-	const extra = target.kind === "direct" ? target.extra : "";
+	const ids: string[] = [];
+	const { extra = "" } = target;
 	const session = async (post: Post, index: number) => {
 		const id = target.kind === "direct" ? null : await open(post);
+		if (id !== null) ids.push(id);
 		const path = `${id === null ? "" : `/sessions/${id}`}/v1/chat/completions`;
 		const conversation = new Conversation();
 		for (let turn = 0; turn < shape.turns; turn++) {
-			conversation.user(words(shape.wordsIn, index * shape.turns + turn));
+			const at = index * shape.turns + turn;
+			conversation.user(shape.text?.(at) ?? words(shape.wordsIn, at));
 			const body = conversation.body(`,"model":"sim","max_tokens":${shape.tokensOut}${extra}`);
 			const answer = await post.send(path, body);
 			conversation.assistant(answer.bytes);
@@ -60,17 +70,18 @@ export async function runAgents(target: Target, shape: Shape): Promise<AgentsRun
 		}),
 	);
 	const elapsedS = (performance.now() - startedMs) / 1000;
-	return { elapsedS, turns: shape.sessions * shape.turns, replyBytes, turnMs };
+	return { elapsedS, turns: shape.sessions * shape.turns, replyBytes, turnMs, ids };
 }
 
 let minted = 0;
 
-async function open(post: Post): Promise<string> {
+export async function open(post: Post): Promise<string> {
 	// Over all partitions in turn, as minted ids are.
 	const partition = (minted % PARTITION_COUNT).toString(16).padStart(2, "0");
 	const id = `${partition}${(minted++).toString(16).padStart(30, "0")}`;
-	await post.send("/sessions", Buffer.from("{}"), { "x-rollpin-session-id": id });
-	return id;
+	const { bytes } = await post.send("/sessions", Buffer.from("{}"), { "x-rollpin-session-id": id });
+	// Another server may choose its own.
+	return (JSON.parse(bytes.toString()) as { session_id: string }).session_id;
 }
 
 export function figuresOf({ turns, elapsedS, replyBytes, turnMs }: AgentsRun) {

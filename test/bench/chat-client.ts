@@ -1,7 +1,5 @@
-// A chat agent of the benchmarks: keeps a conversation's messages as text, so that its own cost per turn is small.
+// A chat agent of the benchmarks: keeps a conversation's messages as bytes, so that its own cost per turn is small.
 import { Client } from "undici";
-import { ReplyScanner } from "../../src/engine/scan/reply-scanner.js";
-import { SGLANG_SITES, SglangSite } from "../../src/engine/sglang/sites.js";
 
 export interface Answer {
 	bytes: Buffer;
@@ -44,34 +42,58 @@ export class Post {
 	}
 }
 
-/** One conversation's messages, as the text between the brackets. */
+/** One conversation's messages, as the bytes between the brackets. */
 export class Conversation {
-	#messages = "";
+	#bytes = Buffer.allocUnsafeSlow(64 * 1024);
+	#length = 0;
 
 	user(content: string): void {
-		this.#add(JSON.stringify({ role: "user", content }));
+		this.#add(Buffer.from(JSON.stringify({ role: "user", content })));
 	}
 
 	/** Takes the assistant's message from a reply as it stands there. */
 	assistant(reply: Buffer): void {
-		// Not one JSON.parse of it all: that would be the dearest part of a turn with replay payloads.
-		const scanner = new ReplyScanner({ sites: SGLANG_SITES });
-		scanner.push(reply);
-		const { rest, ranges } = scanner.end();
-		const messageRange = ranges.get(SglangSite.MESSAGE);
-		const message = rest.toString("utf8", messageRange?.start, messageRange?.end);
-		const { role, content, tool_calls, reasoning_content } = JSON.parse(message) as Record<string, unknown>;
-		this.#add(JSON.stringify({ role, content, tool_calls, reasoning_content }));
+		this.#add(messageIn(reply));
 	}
 
 	/** The body of a request, with further members (JSON text, a leading comma) behind the messages. */
 	body(rest = ""): Buffer {
-		return Buffer.from(`{"messages":[${this.#messages}]${rest}}`);
+		return Buffer.concat([HEAD, this.#bytes.subarray(0, this.#length), Buffer.from(`]${rest}}`)]);
 	}
 
-	#add(message: string): void {
-		this.#messages += this.#messages === "" ? message : `,${message}`;
+	#add(message: Buffer): void {
+		const needed = this.#length + message.length + 1;
+		if (needed > this.#bytes.length) {
+			const larger = Buffer.allocUnsafeSlow(needed * 2);
+			this.#bytes.copy(larger, 0, 0, this.#length);
+			this.#bytes = larger;
+		}
+		if (this.#length > 0) this.#bytes[this.#length++] = COMMA;
+		this.#length += message.copy(this.#bytes, this.#length);
 	}
+}
+
+const HEAD = Buffer.from('{"messages":[');
+const MESSAGE = Buffer.from('"message":');
+const COMMA = 0x2c;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+
+/** Only its bytes are looked at: parsing the whole reply would be the dearest part of a turn. */
+function messageIn(reply: Buffer): Buffer {
+	const start = reply.indexOf(OPEN, reply.indexOf(MESSAGE) + MESSAGE.length);
+	let depth = 0;
+	let inString = false;
+	for (let at = start; at < reply.length; at++) {
+		const byte = reply[at];
+		if (byte === QUOTE) inString = !inString;
+		else if (inString) at += byte === BACKSLASH ? 1 : 0;
+		else if (byte === OPEN) depth++;
+		else if (byte === CLOSE && --depth === 0) return reply.subarray(start, at + 1);
+	}
+	throw new Error("a reply without a message");
 }
 
 const WORDS = ["alpha", "river", "stone", "light", "seven", "table", "garden", "window", "number", "letter"];

@@ -1,4 +1,5 @@
 // The other sessions of bench:read: short chats at a fixed pace from the first phase to the last.
+import { open } from "./agents.js";
 import { Conversation, type Post, words } from "./chat-client.js";
 
 /** Turns of a session before the chatter goes on in a fresh one, so that every turn costs about the same. */
@@ -39,8 +40,8 @@ export class Chatters {
 	async #chat(post: Post, everyMs: number, delayMs: number): Promise<void> {
 		let dueMs = performance.now() + delayMs;
 		while (!this.#stopped) {
-			const id = `01${(this.#minted++).toString(16).padStart(30, "0")}`;
-			await post.send("/sessions", Buffer.from("{}"), { "x-rollpin-session-id": id });
+			const id = await open(post);
+			this.#minted++;
 			const conversation = new Conversation();
 			for (let turn = 0; turn < TURNS && !this.#stopped; turn++) {
 				await new Promise((resolve) => setTimeout(resolve, dueMs - performance.now()));

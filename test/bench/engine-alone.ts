@@ -1,4 +1,4 @@
-// Role: the simulated engine at its fastest, over the toy checkpoint.
+// Role: the simulated engine at its fastest, over the toy checkpoint unless told.
 import { startSimEngine } from "../../src/sim/server.js";
 import { TOY_CHECKPOINT } from "../support/worker-rig.js";
 import { ready } from "./processes.js";
@@ -7,9 +7,10 @@ export interface EngineAlone {
 	url: string;
 }
 
-const [r3BytesPerToken, replyTokens] = process.argv.slice(2);
+const [r3BytesPerToken, replyTokens, port, checkpoint] = process.argv.slice(2);
 const engine = await startSimEngine({
-	checkpointDir: TOY_CHECKPOINT,
+	checkpointDir: checkpoint ?? TOY_CHECKPOINT,
+	port: Number(port ?? 0),
 	r3BytesPerToken: Number(r3BytesPerToken ?? 0),
 	...(replyTokens === undefined
 		? {}

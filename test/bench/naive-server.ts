@@ -6,6 +6,7 @@ import { parseJson } from "../../src/json/parse.js";
 import type { JsonObject } from "../../src/json/value.js";
 import { createLoopLag } from "../../src/telemetry/loop-lag.js";
 import { createTito } from "../../src/tito/create.js";
+import { chooseFamily } from "../../src/tito/family-choice.js";
 import { TOY_CHECKPOINT } from "../support/worker-rig.js";
 import { ready } from "./processes.js";
 import type { WorkerUsage } from "./worker-alone.js";
@@ -35,12 +36,13 @@ interface Session {
 	last: Promise<unknown>;
 }
 
-const [upstream, r3] = process.argv.slice(2);
+const [upstream, r3, checkpoint] = process.argv.slice(2);
+const checkpointDir = checkpoint ?? TOY_CHECKPOINT;
 const tito = await createTito({
-	checkpointDir: TOY_CHECKPOINT,
+	checkpointDir,
 	chatTemplateFile: null,
 	chatTemplateKwargs: new Map(),
-	titoModel: "default",
+	titoModel: chooseFamily(checkpointDir).family,
 });
 const kwargs = tito.effectiveKwargs(undefined);
 const sessions = new Map<string, Session>();

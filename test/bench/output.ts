@@ -4,6 +4,10 @@ import { table } from "../../src/demo/report.js";
 
 export function printResult(name: string, rows: Array<Array<string | number>>, result: object): void {
 	process.stderr.write(`\n${table(rows)}\n\n`);
+	printJson(name, result);
+}
+
+export function printJson(name: string, result: object): void {
 	const machine = { node: process.version, cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length };
 	process.stdout.write(
 		`${JSON.stringify({ bench: name, date: new Date().toISOString(), machine, ...result })}\n`,

@@ -21,10 +21,12 @@ export async function startRole<Ready>(
 	name: string,
 	args: readonly string[],
 	execArgv: readonly string[] = [],
+	env: Readonly<Record<string, string>> = {},
 ): Promise<Role<Ready>> {
 	const path = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
 	const child = fork(path, [...args], {
 		execArgv: [...execArgv],
+		env: { ...process.env, ...env },
 		stdio: ["ignore", "inherit", "inherit", "ipc"],
 	});
 	const ready = await new Promise<Ready>((resolve, reject) => {

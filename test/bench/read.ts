@@ -10,7 +10,7 @@ import { watchPeak } from "./memory.js";
 import type { NaiveServer } from "./naive-server.js";
 import { numberFlag, printResult, round } from "./output.js";
 import { cpuMs, type Role, startRole } from "./processes.js";
-import type { ReadReport, ReadRequest } from "./reader.js";
+import { type ReadReport, readOnAndOn } from "./read-on.js";
 import type { WorkerAlone } from "./worker-alone.js";
 
 const BYTES_PER_TOKEN = numberFlag("bytes-per-token", 1_024);
@@ -71,18 +71,6 @@ async function phase(
 	return { turnMs: chatters.take(), peakRss: peak.rss, peakAnonymous: peak.anonymous, cpuShare, reads };
 }
 
-/** One answer behind the other until the phase's time is up. */
-async function readOnAndOn(reader: Role<object>, request: ReadRequest): Promise<ReadReport[]> {
-	const endMs = performance.now() + phaseMs;
-	const reads: ReadReport[] = [];
-	do {
-		const report = reader.next<ReadReport>();
-		reader.send(request);
-		reads.push(await report);
-	} while (performance.now() < endMs);
-	return reads;
-}
-
 const quiet = () => new Promise<ReadReport[]>((resolve) => setTimeout(() => resolve([]), phaseMs));
 
 async function measure(subject: Subject, elsewhere: Role<object>, samples: boolean) {
@@ -91,12 +79,14 @@ async function measure(subject: Subject, elsewhere: Role<object>, samples: boole
 	const all = { warmUp, quiet: [] as Phase[], elsewhere: [] as Phase[], read: [] as Phase[] };
 	for (let at = 0; at < rounds; at++) {
 		all.quiet.push(await phase(chatters, subject, quiet));
-		const fromOther = () => readOnAndOn(elsewhere, { method: "GET", path: "/large" });
+		const fromOther = () => readOnAndOn(elsewhere, { method: "GET", path: "/large" }, phaseMs);
 		all.elsewhere.push(await phase(chatters, subject, fromOther));
-		const fromSubject = () => readOnAndOn(subject.reader, { method: "GET", path: `/sessions/${BIG}` });
+		const fromSubject = () =>
+			readOnAndOn(subject.reader, { method: "GET", path: `/sessions/${BIG}` }, phaseMs);
 		all.read.push(await phase(chatters, subject, fromSubject));
 	}
-	const collect = () => readOnAndOn(subject.reader, { method: "POST", path: `/sessions/${BIG}/samples` });
+	const collect = () =>
+		readOnAndOn(subject.reader, { method: "POST", path: `/sessions/${BIG}/samples` }, phaseMs);
 	const sampled = samples ? await phase(chatters, subject, collect) : null;
 	await chatters.stop();
 	return { ...all, sampled };

@@ -1,22 +1,7 @@
 // Role: a client that reads one answer as fast as it comes, drops the bytes, and tells how long that took.
 import { Client } from "undici";
 import { ready } from "./processes.js";
-
-/** The message it takes; one at a time. */
-export interface ReadRequest {
-	method: "GET" | "POST";
-	path: string;
-}
-
-/** The answer. */
-export interface ReadReport {
-	/** 0: the connection broke. */
-	status: number;
-	bytes: number;
-	/** From the request to the first byte of the body. */
-	firstByteMs: number;
-	elapsedMs: number;
-}
+import type { ReadReport, ReadRequest } from "./read-on.js";
 
 const [origin, socketPath] = process.argv.slice(2);
 const client = new Client(origin ?? "", {
