@@ -146,6 +146,7 @@ function assemble(
 		samplesWire: values.samplesWire,
 		servedModel: values.servedModel,
 		onDisconnect: values.onDisconnect,
+		replyPromptIds: values.replyPromptIds,
 		controlText: values.controlText,
 		evictDumpDir: values.evictDump,
 		samplePicker: values.samplePicker,

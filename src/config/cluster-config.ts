@@ -54,6 +54,8 @@ export interface EngineConfig {
 	passThroughPaths: readonly string[];
 	/** Cancel the generation when its client goes away, or let it commit. */
 	onDisconnect: "cancel" | "commit";
+	/** Whether an answer brings the ids of its prompt; records do whatever this says. */
+	replyPromptIds: "on" | "off" | "asked";
 	/** Comment lines on a waiting SSE reply; 0: off. */
 	sseKeepaliveMs: number;
 	r3: "off" | "full" | "incremental";

@@ -35,7 +35,13 @@ export async function runAgent(
 	];
 	for (let turn = 0; turn < options.turns; turn++) {
 		const startedMs = performance.now();
-		const request = { model: "rollout", messages, tools: TOOLS, max_tokens: options.maxTokens } as const;
+		const request = {
+			model: "rollout",
+			messages,
+			tools: TOOLS,
+			max_tokens: options.maxTokens,
+			return_prompt_token_ids: true,
+		} as const;
 		const reply = options.stream
 			? await streamed(client, request)
 			: await plain(client, { ...request, tools: TOOLS, messages });

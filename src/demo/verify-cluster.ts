@@ -80,7 +80,13 @@ async function chat({ turns, maxTokens }: VerifyOptions, call: Call, id: string)
 	const run: Run = { turns: [], sent: new Map() };
 	for (let turn = 0; turn < turns; turn++) {
 		const startedMs = performance.now();
-		const body = { model: "default", messages, tools: TOOLS, max_tokens: maxTokens };
+		const body = {
+			model: "default",
+			messages,
+			tools: TOOLS,
+			max_tokens: maxTokens,
+			return_prompt_token_ids: true,
+		};
 		const reply = (await call("POST", `/sessions/${id}/v1/chat/completions`, body)) as ChatReply;
 		const choice = reply.choices[0];
 		if (choice === undefined) throw new RollpinError("upstream_invalid", "the engine's reply has no choices");

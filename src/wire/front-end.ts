@@ -56,8 +56,11 @@ export interface DecodedRequest {
 
 export interface AnswerForm {
 	stream: boolean;
-	/** The whole answer, streamed or not: it is sent once the turn is committed. `wire/answer.ts` reads the outcome. */
-	encode(outcome: WireOutcome): WireReply;
+	/**
+	 * The whole answer, streamed or not: it is sent once the turn is committed. `wire/answer.ts` reads the outcome.
+	 * @param promptIds whether it brings the prompt's ids, where the wire has a place for them
+	 */
+	encode(outcome: WireOutcome, promptIds: boolean): WireReply;
 }
 
 export interface FrontEnd {

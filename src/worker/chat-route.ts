@@ -8,6 +8,7 @@ import { type TakeTurnDeps, takeTurn } from "../session/turn/take-turn.js";
 import { markHeaders } from "../wire/answer.js";
 import { type ChatBody, chatBodyLimits, parseChatBody } from "../wire/chat-body.js";
 import type { AnswerForm, FrontEnd, HeaderList, WireOutcome, WireReply } from "../wire/front-end.js";
+import { bringsPromptIds } from "../wire/prompt-ids.js";
 import { refuseFields } from "../wire/refused-fields.js";
 import { StreamKeepalive } from "../wire/stream-keepalive.js";
 import type { ChatTicket } from "./admission.js";
@@ -24,7 +25,7 @@ type ChatContext = GenerateContext &
 	Pick<WorkerContext, "admission" | "clock" | "counters" | "placing" | "registry" | "store">;
 
 /** A chat that was read, and how its client wants the answer. */
-type ReadChat = ChatBody & { form: AnswerForm };
+type ReadChat = ChatBody & { form: AnswerForm; promptIds: boolean };
 
 export async function chat(
 	context: ChatContext,
@@ -70,7 +71,7 @@ export async function chat(
 						signs.keepalive = new StreamKeepalive(response, config.sseKeepaliveMs, frontEnd.stream);
 					// Its release decides how tools are rendered.
 					await context.engines.of(id).gate?.pass();
-					return { ...read, form };
+					return { ...read, form, promptIds: bringsPromptIds(config.replyPromptIds, read) };
 				},
 				generateFor: (session, parsed) =>
 					generateThrough(context, session, { parsed, query, request, reqId, onReplyBytes: grow }),
@@ -88,7 +89,7 @@ export async function chat(
 		describe(log, outcome);
 		if (config.log.content && outcome.kind === "turn") log.answered = writeJson(outcome.generation.message);
 		if (outcome.kind === "refused" && signs.keepalive?.begun) signs.keepalive.refuse(outcome.refusal);
-		else await send(response, content.form.encode(outcome), markHeaders(outcome), log);
+		else await send(response, content.form.encode(outcome, content.promptIds), markHeaders(outcome), log);
 	} catch (error) {
 		signs.keepalive?.stop();
 		if (error instanceof ClientGone || gone.aborted) {

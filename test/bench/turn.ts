@@ -42,8 +42,7 @@ class Subject {
 		await toWorker.send("/sessions", Buffer.from("{}"), { "x-rollpin-session-id": this.id });
 	}
 
-	/** @param direct also send the same prompt to the engine itself */
-	async turn(userWords: number, direct: boolean): Promise<Sample> {
+	async turn(userWords: number): Promise<Sample> {
 		this.#conversation.user(words(userWords, minted++));
 		const body = this.#conversation.body(REQUEST);
 		const reported = worker.next<ChatReport>();
@@ -54,7 +53,7 @@ class Subject {
 			ownMs: chat.total_ms - chat.proxy_elapsed_ms,
 			cpuMs: (cpuUs - lastCpuUs) / 1000,
 			endToEndMs: answer.elapsedMs,
-			directMs: direct ? await this.#direct(body, answer.bytes) : Number.NaN,
+			directMs: Number.NaN,
 			promptTokens: chat.prompt_tokens,
 			chat,
 		};
@@ -62,8 +61,15 @@ class Subject {
 		return sample;
 	}
 
-	/** What the worker sent upstream, sent by ourselves. */
-	async #direct(body: Buffer, reply: Buffer): Promise<number> {
+	/** A turn whose prompt is also sent to the engine itself: what the worker sent upstream, sent by ourselves. */
+	async direct(userWords: number): Promise<number> {
+		this.#conversation.user(words(userWords, minted++));
+		const body = this.#conversation.body(REQUEST);
+		const reported = worker.next<ChatReport>();
+		const asking = this.#conversation.body(`${REQUEST},"return_prompt_token_ids":true`);
+		const { bytes: reply } = await toWorker.send(`/sessions/${this.id}/v1/chat/completions`, asking);
+		lastCpuUs = (await reported).cpuUs;
+		this.#conversation.assistant(reply);
 		const parsed = JSON.parse(reply.toString()) as { choices: Array<{ prompt_token_ids: number[] }> };
 		const ids = parsed.choices[0]?.prompt_token_ids.join(",");
 		const rest = `,"logprobs":true,"return_meta_info":true,"no_stop_trim":false,"return_prompt_token_ids":true,"input_ids":[${ids}]}`;
@@ -81,7 +87,7 @@ for (const size of SIZES) {
 	// Grown turn by turn, so that the history has many messages as a real one has.
 	for (let last = 0; promptTokens + (promptTokens - last) < size; ) {
 		last = promptTokens;
-		({ promptTokens } = await subject.turn(GROWTH_WORDS, false));
+		({ promptTokens } = await subject.turn(GROWTH_WORDS));
 	}
 }
 const firsts: Sample[] = [];
@@ -89,10 +95,12 @@ const firsts: Sample[] = [];
 for (let at = 0; at < turns; at++) {
 	const fresh = new Subject();
 	await fresh.create();
-	firsts.push(await fresh.turn(GROWTH_WORDS, true));
+	const first = await fresh.turn(GROWTH_WORDS);
+	firsts.push({ ...first, directMs: await fresh.direct(20) });
 	for (const subject of subjects) {
 		// Its first turn in a while also brings what the other sessions left behind.
-		subject.samples.push(await subject.turn(20, true));
+		const sample = await subject.turn(20);
+		subject.samples.push({ ...sample, directMs: await subject.direct(20) });
 	}
 }
 await toWorker.close();

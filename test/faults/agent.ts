@@ -69,6 +69,7 @@ export class FaultSession {
 			tools: TOOLS,
 			max_tokens: maxTokens,
 			seed: this.#number,
+			return_prompt_token_ids: true,
 		});
 		const key = createHash("sha256").update(`${id} ${acks.length} ${body}`).digest("hex");
 		const startedMs = performance.now();

@@ -37,6 +37,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 		samplesWire: "2026-09",
 		servedModel: null,
 		onDisconnect: "cancel",
+		replyPromptIds: "asked",
 		controlText: "allow",
 		evictDumpDir: null,
 		samplePicker: null,

@@ -92,9 +92,26 @@ describe("a chat turn", () => {
 		expect(headers).toContain("accept-encoding: identity");
 	});
 
+	it("brings the prompt's ids to who asks for them, and only then; the record has them whatever", async () => {
+		const asking = { ...say(user("x")), return_prompt_token_ids: true };
+		const id = await rig.create();
+		const headers = { "idempotency-key": "ids" };
+		const asked = await rig.chat(id, asking, { headers });
+		const ids = asked.json.choices[0]?.prompt_token_ids;
+		expect(ids?.length).toBeGreaterThan(0);
+		expect((await rig.chat(id, asking, { headers })).bytes).toEqual(asked.bytes);
+		const unasked = await rig.create();
+		const plain = await rig.chat(unasked, say(user("x")));
+		expect(plain.text).not.toContain("prompt_token_ids");
+		expect(plain.json.choices[0]?.message.role).toBe("assistant");
+		const [record] = (await read(unasked)).records;
+		expect(record?.response.choices[0]?.prompt_token_ids).toEqual(ids);
+		expect(record?.request.input_ids).toEqual(ids);
+	});
+
 	it("gives the client the reply without the replay payload, and the trainer the whole of it", async () => {
 		const id = await rig.create();
-		const answer = await rig.chat(id, say(user("x")));
+		const answer = await rig.chat(id, { ...say(user("x")), return_prompt_token_ids: true });
 		expect(answer.text).not.toContain("routed_experts");
 		expect(answer.json.choices[0]?.prompt_token_ids.length).toBeGreaterThan(0);
 		const [record] = (await read(id)).records;

@@ -91,6 +91,14 @@ export const ENGINE_OPTIONS = {
 		choices: ["cancel", "commit"],
 		fallback: "cancel",
 	}),
+	replyPromptIds: choice({
+		group: ENGINE,
+		description:
+			"whether an answer brings choices[0].prompt_token_ids. asked: when its request has return_prompt_token_ids; records and samples have them whatever",
+		placeholder: "when",
+		choices: ["on", "off", "asked"],
+		fallback: "asked",
+	}),
 	controlText: choice({
 		group: ENGINE,
 		description:

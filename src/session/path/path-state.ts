@@ -20,6 +20,8 @@ export interface Checkpoint {
 const MESSAGE_BYTES = 200;
 const BUFFER_BYTES = 250;
 const VALUE_BYTES = 500;
+/** What a matcher keeps of a message it keeps when the message first comes back. */
+const RECENT_MESSAGES = 32;
 
 /** A stored message: the authoritative spelling, and the last other spelling that a client was let in with. */
 export interface StoredMessage {
@@ -52,6 +54,9 @@ export class PathState {
 	readonly tokens = new TokenText();
 	/** Messages of the head's request, for the byte-wise comparison with the next one. */
 	request: EarlierMessages | null = null;
+	/** The first so many messages, and what they took when the last of them had become old. */
+	#counted = 0;
+	#countedBytes = 0;
 
 	/**
 	 * Takes in one turn after the present head.
@@ -77,10 +82,18 @@ export class PathState {
 		this.head = header.id;
 	}
 
-	/** About how much memory it holds, in bytes. */
+	/** About how much memory it holds, in bytes. Asked after each turn, so it looks at the newest messages only. */
 	get bytes(): number {
+		const settled = this.messages.length - RECENT_MESSAGES;
+		if (settled > this.#counted) {
+			this.#countedBytes += messageBytes(this.messages.slice(this.#counted, settled));
+			this.#counted = settled;
+		}
 		return (
-			this.tokens.byteCapacity + (this.request?.content.buffer.byteLength ?? 0) + messageBytes(this.messages)
+			this.tokens.byteCapacity +
+			(this.request?.content.buffer.byteLength ?? 0) +
+			this.#countedBytes +
+			messageBytes(this.messages.slice(this.#counted))
 		);
 	}
 }

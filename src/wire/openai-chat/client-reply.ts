@@ -1,4 +1,5 @@
-// The client's view of an engine reply: its bytes, the replay payloads' members taken out, the prompt ids put in. Pure.
+// The client's view of an engine reply: its bytes, the replay payloads' members taken out, the prompt ids put in or taken out
+// too. Pure.
 import type { Excerpt } from "../../base/excerpt.js";
 import { isSpace } from "../../json/characters.js";
 import { skipValue } from "../../json/skip.js";
@@ -20,28 +21,29 @@ const CLOSING: ReadonlySet<number> = new Set([QUOTE, 0x5d, 0x7d]);
 /**
  * Pieces of the reply as the client gets it. Everything that is kept keeps its bytes.
  * @param messageStart offset of choice 0's message value; the prompt ids go before its key when the engine sent none
- * @param promptText decimal ids, comma-separated
+ * @param promptText decimal ids, comma-separated; null: the reply is to have none
  */
 export function clientReply(
 	reply: Buffer,
 	excerpts: readonly ClientExcerpt[],
 	messageStart: number,
-	promptText: readonly Buffer[],
+	promptText: readonly Buffer[] | null,
 ): Buffer[] {
 	const edits: Edit[] = [];
+	const dropped = excerpts.filter(({ field }) => promptText === null || field !== "prompt_token_ids");
 	for (const range of memberGroups(
 		reply,
-		excerpts.filter(({ field }) => field !== "prompt_token_ids").map(({ offset }) => offset),
+		dropped.map(({ offset }) => offset),
 	)) {
 		edits.push({ ...range, insert: [] });
 	}
 	let echoed = false;
 	for (const { bytes, field, offset } of excerpts) {
-		if (field !== "prompt_token_ids") continue;
+		if (promptText === null || field !== "prompt_token_ids") continue;
 		echoed = true;
 		edits.push({ start: offset, end: offset, insert: bytes });
 	}
-	if (!echoed) {
+	if (!echoed && promptText !== null) {
 		const at = keyStart(reply, messageStart);
 		edits.push({
 			start: at,

@@ -24,10 +24,10 @@ function answerForm(chat: ChatBody): AnswerForm {
 	const content = streamContent(chat);
 	return {
 		stream: content !== null,
-		encode(outcome) {
+		encode(outcome, promptIds) {
 			if (outcome.kind === "refused") return refusedReply(outcome.refusal);
 			if (content !== null) return streamedReply(outcome, content);
-			return outcome.kind === "turn" ? turnReply(outcome) : repeatedReply(outcome);
+			return outcome.kind === "turn" ? turnReply(outcome, promptIds) : repeatedReply(outcome, promptIds);
 		},
 	};
 }

@@ -11,26 +11,28 @@ export function streamedReply(outcome: AnsweredOutcome, content: StreamContent):
 }
 
 /** The whole answer to the chat that made the turn. */
-export function turnReply({ generation, prompt }: Extract<WireOutcome, { kind: "turn" }>): WireReply {
+export function turnReply(
+	{ generation, prompt }: Extract<WireOutcome, { kind: "turn" }>,
+	promptIds: boolean,
+): WireReply {
 	const { excerpts, headers, messageRange, reply } = generation;
-	return whole(headers, clientReply(reply, excerpts, messageRange.start, prompt.text));
+	return whole(headers, clientReply(reply, excerpts, messageRange.start, promptIds ? prompt.text : null));
 }
 
 /** The committed answer once more. */
-export function repeatedReply({
-	header,
-	promptIds,
-	reply,
-}: Extract<WireOutcome, { kind: "repeat" }>): WireReply {
-	const promptText = tokenIdsText(promptIds);
+export function repeatedReply(
+	{ header, promptIds: ids, reply }: Extract<WireOutcome, { kind: "repeat" }>,
+	promptIds: boolean,
+): WireReply {
+	const promptText = promptIds ? [tokenIdsText(ids)] : null;
 	const excerpts = header.replyHoles.map(
 		({ offset, part }): ClientExcerpt => ({
 			offset,
 			field: part,
-			bytes: part === "prompt_token_ids" ? [promptText] : [],
+			bytes: part === "prompt_token_ids" ? (promptText ?? []) : [],
 		}),
 	);
-	const pieces = clientReply(reply, excerpts, header.replyMessage.start, [promptText]);
+	const pieces = clientReply(reply, excerpts, header.replyMessage.start, promptText);
 	return whole([["content-type", "application/json"]], pieces);
 }
 

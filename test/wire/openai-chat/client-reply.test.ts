@@ -4,7 +4,11 @@ import { type ClientExcerpt, clientReply } from "../../../src/wire/openai-chat/c
 const PROMPT = [Buffer.from("7,8")];
 
 /** Runs it on a reply in which § marks where a payload was cut out. */
-function view(marked: string, field: ClientExcerpt["field"] = "routed_experts"): string {
+function view(
+	marked: string,
+	field: ClientExcerpt["field"] = "routed_experts",
+	promptText: readonly Buffer[] | null = PROMPT,
+): string {
 	const parts: ClientExcerpt[] = [];
 	let text = "";
 	for (const [index, piece] of marked.split("§").entries()) {
@@ -13,7 +17,7 @@ function view(marked: string, field: ClientExcerpt["field"] = "routed_experts"):
 	}
 	const reply = Buffer.from(text);
 	const messageStart = reply.indexOf('{"role"');
-	return Buffer.concat(clientReply(reply, parts, messageStart, PROMPT)).toString();
+	return Buffer.concat(clientReply(reply, parts, messageStart, promptText)).toString();
 }
 
 describe("the client's view of a reply", () => {
@@ -50,5 +54,26 @@ describe("the client's view of a reply", () => {
 		expect(view(marked, "prompt_token_ids")).toBe(
 			'{"choices":[{"prompt_token_ids":[7,8],"message":{"role":1}}]}',
 		);
+	});
+
+	it.each([
+		["first", '{"choices":[{"prompt_token_ids":[§],"message":{"role":1}}]}', '"message":{"role":1}'],
+		["last", '{"choices":[{"message":{"role":1}, "prompt_token_ids" : [§] }]}', '"message":{"role":1} '],
+		["nowhere", '{"choices":[{"message":{"role":1}}]}', '"message":{"role":1}'],
+	])("has no prompt ids where none are wanted and the engine's stood %s", (_title, marked, expected) => {
+		expect(view(marked, "prompt_token_ids", null)).toBe(`{"choices":[{${expected}}]}`);
+	});
+
+	it("loses payload and prompt ids side by side with one comma", () => {
+		const reply = Buffer.from(
+			'{"choices":[{"message":{"role":1},"a":1,"prompt_token_ids":[],"r":"","b":2}]}',
+		);
+		const at = (mark: string) => reply.indexOf(mark) + mark.length;
+		const excerpts = [
+			{ offset: at('"prompt_token_ids":['), field: "prompt_token_ids", bytes: PROMPT },
+			{ offset: at('"r":"'), field: "routed_experts", bytes: PROMPT },
+		];
+		const text = Buffer.concat(clientReply(reply, excerpts, reply.indexOf('{"role"'), null)).toString();
+		expect(text).toBe('{"choices":[{"message":{"role":1},"a":1,"b":2}]}');
 	});
 });
