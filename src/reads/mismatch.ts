@@ -1,8 +1,9 @@
 // The mismatch report of one path: its stored ids against a canonical render. Computed on reads only, never for a chat.
 import { RollpinError } from "../base/errors.js";
 import type { TurnId } from "../base/ids.js";
+import { background } from "../base/pace.js";
 import { parseJson } from "../json/parse.js";
-import type { JsonValue } from "../json/value.js";
+import type { JsonObject, JsonValue } from "../json/value.js";
 import type { Session } from "../session/life/session.js";
 import { type PathState, storedValue } from "../session/path/path-state.js";
 import { chosenTools } from "../session/turn/template-input.js";
@@ -10,14 +11,21 @@ import type { TurnHeader } from "../store/store.js";
 import { TurnGone } from "../store/store-errors.js";
 import { findMismatches, type Mismatch } from "../tito/mismatch.js";
 import type { PromptInput, TemplateKwargs, Tito } from "../tito/tito.js";
+import { decodeInSlices } from "./decode-in-slices.js";
+import { KeptReports } from "./kept-reports.js";
 import type { ReadContext } from "./read-context.js";
 
+interface Report {
+	turn: TurnId;
+	json: string;
+	hard: readonly Mismatch[];
+}
+
 /**
- * A session's last report. A turn's path never changes, and a trainer that reads records and then samples would pay
- * twice for rendering and encoding the whole conversation. Small ones only.
+ * A session's last report, of the sessions whose reports were made last. A turn's path never changes, and a trainer that reads
+ * records and then samples would pay twice for rendering and encoding the whole conversation.
  */
-const reports = new WeakMap<Session, { turn: TurnId; json: string; hard: readonly Mismatch[] }>();
-const KEPT_CHARACTERS = 4096;
+const reports = new KeptReports<Session, Report>(({ json }) => 2 * json.length + 100);
 
 /**
  * Members for a `metadata` object, JSON text of an object: `tito_session_mismatch`, or `tito_mismatch_error` when
@@ -48,11 +56,7 @@ function reasonOf(error: unknown, { listener }: ReadContext, session: Session, t
 	return "internal error during the comparison; the log has it";
 }
 
-async function report(
-	{ store, tito }: ReadContext,
-	session: Session,
-	turn: TurnId,
-): Promise<{ json: string; hard: readonly Mismatch[] }> {
+async function report({ store, tito }: ReadContext, session: Session, turn: TurnId): Promise<Report> {
 	const kept = reports.get(session);
 	if (kept?.turn === turn) return kept;
 	const state = await session.stateAt(turn);
@@ -75,7 +79,7 @@ async function report(
 		json: JSON.stringify({ tito_session_mismatch: found }),
 		hard: found.filter(({ type }) => type !== "assistant_text"),
 	};
-	if (made.json.length <= KEPT_CHARACTERS) reports.set(session, made);
+	reports.set(session, made);
 	return made;
 }
 
@@ -105,14 +109,23 @@ async function compare(
 	kwargs: TemplateKwargs,
 	finishReason: string | null | undefined,
 ): Promise<Mismatch[]> {
-	const expected = await tito.encodeConversation({
-		messages: state.messages.map(storedValue),
-		tools,
-		kwargs,
-	});
+	const messages: JsonObject[] = [];
+	for (const message of state.messages) {
+		if (background.isOver) await background.breathe();
+		messages.push(storedValue(message));
+	}
+	if (background.isOver) await background.breathe();
+	const expected = await tito.encodeConversation({ messages, tools, kwargs });
 	// A stop string's end is closed by the next turn; without one it is as good as closed.
 	const join = tito.joinBoundary(state.tokens.last, finishReason);
-	const stored = state.tokens.ids();
-	const closed = join.closes === true ? Int32Array.from([...stored, ...join.insert]) : stored;
-	return findMismatches(expected, closed, tito.segmentation, (lists) => tito.decodeMany(lists));
+	const closed = join.closes === true ? joined(state.tokens.ids(), join.insert) : state.tokens.ids();
+	if (background.isOver) await background.breathe();
+	return findMismatches(expected, closed, tito.segmentation, (lists) => decodeInSlices(tito, lists));
+}
+
+function joined(ids: Int32Array, more: readonly number[]): Int32Array {
+	const all = new Int32Array(ids.length + more.length);
+	all.set(ids);
+	all.set(more, ids.length);
+	return all;
 }

@@ -1,11 +1,13 @@
 // The trainer's view of a session, as bytes, chunk by chunk: what GET answers. Never builds the whole as one string.
 import { int32FromBytes } from "../base/binary.js";
 import type { SessionId } from "../base/ids.js";
+import { background } from "../base/pace.js";
 import { TokenText } from "../json/token-text.js";
 import type { Session } from "../session/life/session.js";
 import { pathTo } from "../session/path/path-state.js";
 import { describeTree } from "../session/place/tree.js";
 import type { ReadableStore, SessionMeta, TurnHeader } from "../store/store.js";
+import { GrowingBytes } from "./growing-bytes.js";
 
 /** Which routing and sampling payloads a read carries: of every record, of the last one only, or of none. */
 export type PayloadChoice = "all" | "latest" | "none";
@@ -46,6 +48,7 @@ export async function planRead(session: Session): Promise<ReadPlan> {
 export async function accumulatedTokens(store: ReadableStore, { id, path }: ReadPlan): Promise<TokenText> {
 	const tokens = new TokenText();
 	for (const header of path) {
+		if (background.isOver) await background.breathe();
 		tokens.truncate(tokens.length - header.trimCount);
 		tokens.append(int32FromBytes(await store.part(id, header.id, "prompt")));
 		tokens.append(int32FromBytes(await store.part(id, header.id, "completion")));
@@ -79,14 +82,15 @@ export async function* recordChunks(
 	{ payloads, opening = ELEMENTS, buffers }: RecordOptions,
 ): AsyncGenerator<Buffer, TokenText> {
 	const turns = plan.provisional === null ? plan.path : [...plan.path, plan.provisional];
-	let content: Buffer = Buffer.alloc(0);
-	// One list for all records: each record's prompt is a view of it, and the next one only adds to what was shown.
+	// One list, and one content, for all records: each record has views of them, and the next one only adds to what was shown.
+	const content = new GrowingBytes();
 	const tokens = new TokenText();
 	for (const [index, header] of turns.entries()) {
+		if (background.isOver) await background.breathe();
 		const tail = await store.part(plan.id, header.id, "messages");
 		const request = await store.part(plan.id, header.id, "request");
 		const reply = await store.part(plan.id, header.id, "reply");
-		content = Buffer.concat([content.subarray(0, header.messagesShared), tail]);
+		content.replaceEnd(header.messagesShared, tail);
 		const prompt = int32FromBytes(await store.part(plan.id, header.id, "prompt"));
 		const kept = tokens.length - header.trimCount;
 		// A provisional turn is no part of the sequence: the tokens that it trimmed stay in it.
@@ -99,7 +103,14 @@ export async function* recordChunks(
 		yield index === 0 ? opening.first : opening.following;
 		const wanted = payloads === "all" || (payloads === "latest" && index === turns.length - 1);
 		const carry = wanted && header.payloadsDropped !== true;
-		const filled = { request, reply, content, promptText: promptText ?? tokens.text(), carry, buffers };
+		const filled = {
+			request,
+			reply,
+			content: content.bytes,
+			promptText: promptText ?? tokens.text(),
+			carry,
+			buffers,
+		};
 		yield* recordOf(store, plan.id, header, filled);
 		if (provisional) break;
 		tokens.append(int32FromBytes(await store.part(plan.id, header.id, "completion")));
@@ -119,10 +130,10 @@ export async function* supersededChunks(
 ): AsyncGenerator<Buffer> {
 	for (const [index, path] of plan.superseded.entries()) {
 		const tokens = new TokenText();
-		let content: Buffer = Buffer.alloc(0);
+		const content = new GrowingBytes();
 		for (const header of path) {
-			const tail = await store.part(plan.id, header.id, "messages");
-			content = Buffer.concat([content.subarray(0, header.messagesShared), tail]);
+			if (background.isOver) await background.breathe();
+			content.replaceEnd(header.messagesShared, await store.part(plan.id, header.id, "messages"));
 			tokens.truncate(tokens.length - header.trimCount);
 			tokens.append(int32FromBytes(await store.part(plan.id, header.id, "prompt")));
 			if (header !== path.at(-1))
@@ -132,7 +143,7 @@ export async function* supersededChunks(
 		const request = await store.part(plan.id, header.id, "request");
 		const reply = await store.part(plan.id, header.id, "reply");
 		const carry = payloads === "all" && header.payloadsDropped !== true;
-		const filled = { request, reply, content, promptText: tokens.text(), carry, buffers };
+		const filled = { request, reply, content: content.bytes, promptText: tokens.text(), carry, buffers };
 		yield index === 0 ? opening.first : opening.following;
 		yield Buffer.from(`"turn":${header.id},"superseded":true,`);
 		yield* recordOf(store, plan.id, header, filled);

@@ -1,6 +1,7 @@
 // Reads what a request for samples needs from the store. Holds no lock: turns it reads never change, or it starts over.
 import { RollpinError } from "../base/errors.js";
 import type { TurnId } from "../base/ids.js";
+import { background } from "../base/pace.js";
 import { tokenIdsText } from "../json/token-text.js";
 import type { JobReads } from "../samples/assembler.js";
 import type { LeafPlan, SampleJob, StoredTurn } from "../samples/job.js";
@@ -11,6 +12,7 @@ import type { StoredMessage } from "../session/path/path-state.js";
 import { storedForm } from "../session/place/echo-matcher.js";
 import { describeTree } from "../session/place/tree.js";
 import { TurnGone } from "../store/store-errors.js";
+import { decodeInSlices } from "./decode-in-slices.js";
 import { mismatchJson } from "./mismatch.js";
 import type { ReadContext } from "./read-context.js";
 import { type LeafPath, planSamples } from "./samples-plan.js";
@@ -53,7 +55,7 @@ export async function gatherJob(
 /** What the assembly reads while it runs, checked in the same way. */
 export function jobReads(context: ReadContext, session: Session, job: SampleJob): JobReads {
 	return {
-		decode: (lists) => context.tito.decodeMany(lists),
+		decode: (lists) => decodeInSlices(context.tito, lists),
 		async *payload(turn, index) {
 			const stored = job.turns.find((one) => one.turn === turn);
 			const expected = stored?.payloads.find((one) => one.index === index)?.length;
@@ -106,10 +108,12 @@ async function tryGather(
 	const turns = new Map<TurnId, StoredTurn>();
 	for (const header of tree === null ? path : leaves.flatMap((leaf) => leaf.turns)) {
 		if (turns.has(header.id)) continue;
+		if (background.isOver) await background.breathe();
 		const stored = await readTurn(store, meta.id, header);
 		if (stored === null) return null;
 		turns.set(header.id, stored);
 	}
+	if (background.isOver) await background.breathe();
 	if (provisional !== null && session.meta.provisional !== provisional.id) return null;
 	const mismatch = await mismatchJson(context, session, meta.head);
 	const mismatchUpTo = async (turn: TurnId | null) =>

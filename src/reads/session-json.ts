@@ -1,4 +1,5 @@
 // The JSON of one session, chunk by chunk: what GET answers and what a dump keeps. Never builds the whole.
+import { background } from "../base/pace.js";
 import type { Session } from "../session/life/session.js";
 import type { TurnHeader } from "../store/store.js";
 import { mismatchJson } from "./mismatch.js";
@@ -67,6 +68,7 @@ export async function* whileOpen(session: Session, chunks: AsyncIterable<Buffer>
 		for await (const chunk of chunks) {
 			session.refuseWhenClosing();
 			yield chunk;
+			if (background.isOver) await background.breathe();
 		}
 	} catch (error) {
 		session.refuseWhenClosing();
