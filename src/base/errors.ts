@@ -30,6 +30,8 @@ export const ERROR_STATUS = {
 	too_many_requests: 429,
 	headers_too_large: 431,
 	internal: 500,
+	/** Of one session, until its file is restored or it is deleted. */
+	store_damaged: 500,
 	upstream_unreachable: 502,
 	upstream_invalid: 502,
 	/** An engine whose tokens would not be what is recorded, whatever the request. */

@@ -58,10 +58,10 @@ export function checkCheckpointDir(dir: string, label: string | null, machine: P
 export function checkStorage(values: SettledValues, label: Label, machine: Machine): void {
 	if (values.store === "memory" && values.durability === "power") {
 		throw new ConfigError(
-			`${label("durability")} power: ${label("store")} memory keeps nothing; use the lmdb store or leave out the one`,
+			`${label("durability")} power: ${label("store")} memory keeps nothing; use the disk store or leave out the one`,
 		);
 	}
-	if (values.store === "lmdb" && machine.look(values.dataDir) === "file") {
+	if (values.store === "disk" && machine.look(values.dataDir) === "file") {
 		throw new ConfigError(`${label("dataDir")} ${values.dataDir}: is a file; give a directory`);
 	}
 }
@@ -112,7 +112,7 @@ export function unusedSettings(
 	}
 	if (given("dataDir") && values.store === "memory") {
 		unused.push(
-			`${label("dataDir")} ${values.dataDir}: not used, ${label("store")} memory keeps nothing; use the lmdb store, or leave it out`,
+			`${label("dataDir")} ${values.dataDir}: not used, ${label("store")} memory keeps nothing; use the disk store, or leave it out`,
 		);
 	}
 	return unused;

@@ -100,7 +100,7 @@ interface SessionsConfig {
 export interface StoreConfig {
 	/** Absolute path. */
 	dataDir: string;
-	store: "lmdb" | "memory";
+	store: "disk" | "memory";
 	durability: "process" | "power";
 	tombstones: number;
 }

@@ -21,11 +21,3 @@ function readBootId(): string | null {
 		return null;
 	}
 }
-
-/**
- * Without the boot id LMDB can't tell a killed process from a lost machine, and an overlapping open falls back to
- * what was flushed: acknowledged turns would be lost. Then every commit is flushed.
- */
-export function hasBootId(): boolean {
-	return process.platform === "darwin" || bootId() !== null;
-}

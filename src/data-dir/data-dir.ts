@@ -1,14 +1,16 @@
-// The data dir as a whole: its format, its lock, its epochs. Opens no environment.
+// The data dir as a whole: its format, its lock, its epochs. Opens no partition.
 import { chmod, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
-import type { Partition } from "../base/ids.js";
 import { PARTITION_COUNT } from "../base/partitions.js";
 import { readIfThere, replaceFile } from "./durable-file.js";
 import { LOCK_NAME, releaseLock, takeLock } from "./lock.js";
 import { makeDirectory } from "./make-directory.js";
+import { withReserve } from "./reserve.js";
 
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
+/** What else an older format is known by. */
+const NAMED_FORMATS: ReadonlyMap<number, string> = new Map([[1, " (LMDB, up to version 0.2)"]]);
 
 /** A data dir that this process holds the lock of. */
 export interface DataDir {
@@ -51,11 +53,10 @@ async function prepare(path: string): Promise<DataDir> {
 		);
 	}
 	await chmod(path, 0o700);
-	await takeLock(lockFile(path));
+	await withReserve(path, () => takeLock(lockFile(path)));
 	try {
 		if (format === undefined) {
 			await makeDirectory(partitionsDirectory(path), 0o700);
-			await makeDirectory(blobsDirectory(path), 0o700);
 			const created = { format: FORMAT_VERSION, partitions: PARTITION_COUNT };
 			await replaceFile(formatFile(path), `${JSON.stringify(created)}\n`);
 		}
@@ -72,7 +73,7 @@ async function prepare(path: string): Promise<DataDir> {
 			const next = queue.then(async () => {
 				// The clock keeps epochs growing even if the file of the last one is lost or damaged.
 				const epoch = Math.max(Number.isSafeInteger(last) ? last + 1 : 0, Date.now());
-				await replaceFile(epochFile(path), `${epoch}\n`);
+				await withReserve(path, () => replaceFile(epochFile(path), `${epoch}\n`));
 				last = epoch;
 				return epoch;
 			});
@@ -85,11 +86,11 @@ async function prepare(path: string): Promise<DataDir> {
 
 /** Anything but what a start that was killed before it wrote the format down leaves behind. */
 async function holdsOthersFiles(path: string): Promise<boolean> {
-	const ownDirectories = new Set([partitionsDirectory(path), blobsDirectory(path)]);
 	for (const entry of await readdir(path, { withFileTypes: true })) {
 		if (entry.name.startsWith("lock") || entry.name.endsWith(".tmp")) continue;
 		const whole = join(path, entry.name);
-		if (!entry.isDirectory() || !ownDirectories.has(whole) || (await readdir(whole)).length > 0) return true;
+		const isOwn = entry.isDirectory() && whole === partitionsDirectory(path);
+		if (!isOwn || (await readdir(whole)).length > 0) return true;
 	}
 	return false;
 }
@@ -111,24 +112,14 @@ export async function checkFormat(path: string): Promise<void> {
 	}
 	if (format.format !== FORMAT_VERSION || format.partitions !== PARTITION_COUNT) {
 		throw new ConfigError(
-			`--data-dir: ${path} has format ${format.format} with ${String(format.partitions)} partitions, this version ` +
-				`reads format ${FORMAT_VERSION} with ${PARTITION_COUNT}; start the version that wrote it, or choose an empty directory`,
+			`--data-dir: ${path} has format ${format.format}${NAMED_FORMATS.get(format.format) ?? ""} with ` +
+				`${String(format.partitions)} partitions, this version reads format ${FORMAT_VERSION} with ${PARTITION_COUNT}; start the ` +
+				"version that wrote it, or choose an empty directory",
 		);
 	}
 }
 
-/** Path of a partition's file without its ending: `partitions/07`. */
-export function partitionStem(path: string, partition: Partition): string {
-	return join(partitionsDirectory(path), String(partition).padStart(2, "0"));
-}
-
-/** Directory of a partition's blob files. */
-export function blobDirectory(path: string, partition: Partition): string {
-	return join(blobsDirectory(path), String(partition).padStart(2, "0"));
-}
-
 export const partitionsDirectory = (path: string) => join(path, "partitions");
-export const blobsDirectory = (path: string) => join(path, "blobs");
 const formatFile = (path: string) => join(path, "format.json");
 const epochFile = (path: string) => join(path, "epoch");
 const lockFile = (path: string) => join(path, LOCK_NAME);

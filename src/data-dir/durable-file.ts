@@ -10,7 +10,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 }
 
 /** As `replaceFile`, but what a power loss leaves is the new content for sure only once the directory is flushed. */
-export async function replaceContent(path: string, text: string): Promise<void> {
+async function replaceContent(path: string, text: string): Promise<void> {
 	const temporary = await writeBeside(path, text);
 	try {
 		await rename(temporary, path);

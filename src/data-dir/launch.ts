@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import { readIfThere, replaceFile } from "./durable-file.js";
+import { withReserve } from "./reserve.js";
 
 const KEYS = [
 	"backends",
@@ -38,7 +39,7 @@ export async function recordLaunch(config: ClusterConfig): Promise<void> {
 	const before = await readIfThere(path);
 	if (before === text) return;
 	try {
-		await replaceFile(path, text);
+		await withReserve(config.dataDir, () => replaceFile(path, text));
 	} catch (error) {
 		const earlier = before === undefined ? null : parseEarlier(before);
 		if (earlier?.tokenizerSha256 === tokenizerSha256 && differencesFrom(earlier, config).length === 0)

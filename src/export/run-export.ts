@@ -9,7 +9,7 @@ import type { ReadContext, ReadListener } from "../reads/read-context.js";
 import type { PayloadChoice } from "../reads/records.js";
 import { readNumLayers } from "../samples/model-layers.js";
 import { NEWEST_WIRE } from "../samples/wire.js";
-import { openLmdbReader } from "../store/lmdb/reader.js";
+import { openDiskReader } from "../store/disk/reader.js";
 import type { ReadableStore } from "../store/store.js";
 import { createTito } from "../tito/create.js";
 import { NEWEST_TOOL_SCHEMA } from "../tito/tools.js";
@@ -57,7 +57,7 @@ export async function runExport(
 		);
 	}
 	const result: ExportResult = { sessions: 0, turns: 0, gone: 0, failed: 0 };
-	const store = await openLmdbReader({
+	const store = await openDiskReader({
 		dataDir: options.dataDir,
 		onPartitionRefused: (partition, reason) => {
 			result.failed++;

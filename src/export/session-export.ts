@@ -5,7 +5,6 @@ import type { SessionId, TurnId } from "../base/ids.js";
 import { SampleError } from "../samples/sample.js";
 import { Session } from "../session/life/session.js";
 import type { ReadableStore, SessionMeta, TurnHeader } from "../store/store.js";
-import { UnreadableRecord } from "../store/store-errors.js";
 import type { Draft, Sink } from "./sinks.js";
 
 /** A session's bytes in the format asked for. */
@@ -30,12 +29,18 @@ export async function exportSession(
 ): Promise<Outcome> {
 	for (let tries = 0; tries < MAX_TRIES; tries++) {
 		if (tries > 0) await pause(TRY_PAUSE_MS);
-		const meta = await store.session(id);
-		if (meta === undefined) return { kind: "gone" };
-		const session = new Session({ meta, store, maxQueue: 0, deadlineMs: 0, lastUsedMs: 0 });
-		const headers = await session.headers();
-		// Two reads are two moments: a commit may have come between them, and the second may even show the earlier one.
-		if (!isSame(meta, await store.session(id)) || !hasNamed(meta, headers)) continue;
+		let meta: SessionMeta | undefined;
+		let headers: Map<TurnId, TurnHeader>;
+		let session: Session;
+		try {
+			// One look: what is read of the session from here on is of this moment.
+			meta = await store.session(id);
+			if (meta === undefined) return { kind: "gone" };
+			session = new Session({ meta, store, maxQueue: 0, deadlineMs: 0, lastUsedMs: 0 });
+			headers = await session.headers();
+		} catch (error) {
+			return { kind: "failed", reason: reasonOf(error) };
+		}
 		const draft = await sink.begin(id);
 		let kept = false;
 		try {
@@ -73,20 +78,9 @@ async function fill(draft: Draft, chunks: AsyncIterable<Uint8Array>): Promise<{ 
 
 /** Throws what is no fault of the stored session: a bug of ours, a setting. */
 function reasonOf(error: unknown): string {
-	const isOfSession =
-		error instanceof SampleError || error instanceof RollpinError || error instanceof UnreadableRecord;
+	const isOfSession = error instanceof SampleError || error instanceof RollpinError;
 	if (!isOfSession) throw error;
 	return error.message;
-}
-
-function isSame(before: SessionMeta, now: SessionMeta | undefined): boolean {
-	return JSON.stringify(before) === JSON.stringify(now);
-}
-
-/** Whether every turn that is named, as head or as a parent, is there. */
-function hasNamed({ head, provisional }: SessionMeta, headers: ReadonlyMap<TurnId, TurnHeader>): boolean {
-	const named = [head, provisional, ...[...headers.values()].map(({ parent }) => parent)];
-	return named.every((turn) => turn === null || headers.has(turn));
 }
 
 function hasAll(stored: readonly TurnHeader[], wanted: Iterable<TurnId>): boolean {

@@ -2,13 +2,8 @@
 import { RollpinError } from "../base/errors.js";
 import type { Partition, SessionId, TurnId } from "../base/ids.js";
 
-// LMDB's own codes (lmdb.h) and Linux errno values, which lmdb-js reports as numbers.
-const FULL = new Set<unknown>([-30792, 28, 122, 27, "ENOSPC", "EDQUOT", "EFBIG"]);
-const DAMAGED = new Set<unknown>([-30797, -30796, -30795, -30794, -30793]);
-const OUT_OF_DESCRIPTORS = new Set<unknown>([24, 23, "EMFILE", "ENFILE"]);
-
-/** A record that is damaged, or of a version that this build does not know. The message holds both versions. */
-export class UnreadableRecord extends Error {}
+const FULL = new Set<unknown>(["ENOSPC", "EDQUOT", "EFBIG"]);
+const OUT_OF_DESCRIPTORS = new Set<unknown>(["EMFILE", "ENFILE"]);
 
 /** A turn that is read is not, or no longer, stored: its session was buried, or a commit dropped it. */
 export class TurnGone extends RollpinError {
@@ -22,11 +17,6 @@ export function isFull(error: unknown): boolean {
 	return FULL.has(codeOf(error));
 }
 
-/** True when the environment can't be trusted any more (page not found, corrupted, panic, version, invalid). */
-export function isDamaged(error: unknown): boolean {
-	return error instanceof UnreadableRecord || DAMAGED.has(codeOf(error));
-}
-
 /** True when this process, or the system, may open no more files: nothing is known of what was to be opened. */
 export function isOutOfDescriptors(error: unknown): boolean {
 	return OUT_OF_DESCRIPTORS.has(codeOf(error));
@@ -35,7 +25,35 @@ export function isOutOfDescriptors(error: unknown): boolean {
 /** True when the system refused (permission, memory, i/o): nothing is known of what was to be opened. */
 export function isSystemError(error: unknown): boolean {
 	const code = codeOf(error);
-	return typeof code === "number" ? code > 0 : typeof code === "string" && /^E[A-Z0-9]+$/.test(code);
+	return typeof code === "string" && /^E[A-Z0-9]+$/.test(code);
+}
+
+/** True when a file is not there. */
+export function isMissing(error: unknown): boolean {
+	return codeOf(error) === "ENOENT";
+}
+
+/** What an error of the system means to who asked for a commit or a read; any other error as it is. */
+export function systemError(error: unknown): unknown {
+	if (isFull(error)) return storeFull(error);
+	return isOutOfDescriptors(error) ? noDescriptors(error) : error;
+}
+
+/** What a client is told of a session whose file is damaged; what is wrong with it is in the log. */
+export function storeDamaged(id: SessionId): RollpinError {
+	return new RollpinError(
+		"store_damaged",
+		`what is stored of session ${id} is damaged, and is not served in part: restore its file from a copy, or DELETE the ` +
+			"session; the log says what is wrong",
+	);
+}
+
+/** What a former owner is told, whatever it wants to write. */
+export function replacedOwner(partition: Partition): RollpinError {
+	return new RollpinError(
+		"session_state_conflict",
+		`a later worker owns partition ${partition}: nothing was changed`,
+	);
 }
 
 /** What a client is told when a file of a stored part can't be opened for now. */

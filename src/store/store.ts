@@ -42,6 +42,9 @@ export interface StoredHistory {
 	last: { kind: string; at: number; turn: TurnId | null; path: string } | null;
 }
 
+/** What an acknowledged commit survives: the death of any process, or a loss of power too. */
+export type Durability = "process" | "power";
+
 /** The named byte parts of one turn. Every part is what this turn added, never what it inherited. */
 export type PartName =
 	/** Bytes of `request.messages`' content (between the brackets) after `messagesShared` bytes of the parent's. */
@@ -154,7 +157,7 @@ export interface PartCursor {
 
 /**
  * One atomic change. All ops of a commit become visible and durable together, or none does; they are applied in
- * order and are about one session (sessions live in separate environments, which cannot commit together).
+ * order and are about one session (each has a file of its own, and two files cannot commit together).
  */
 export type StoreOp =
 	/** Creates or replaces the session's own record; its turns stay. Takes an earlier tombstone of the id away. */
@@ -195,13 +198,17 @@ export type StoreOp =
  * returns belongs to the caller; the pieces of `streamPart` are read-only.
  */
 export interface ReadableStore {
-	/** Every live session, in no order; used at start for deadlines. */
+	/**
+	 * Every live session, in no order; used at start for deadlines. A damaged one has its times, as far as they can be read
+	 * (else it never ends by itself), and nothing else.
+	 */
 	sessions(): AsyncIterable<SessionMeta>;
 	session(id: SessionId): Promise<SessionMeta | undefined>;
 	/** Headers of all turns of a session in id order; empty when it has none. */
 	headers(id: SessionId): Promise<TurnHeader[]>;
 	/**
-	 * One part whole; an empty buffer when the turn has no such part.
+	 * One part whole; an empty buffer when the turn has no such part. What is read was checked: bytes that are not those
+	 * that were written are `store_damaged`, and so is everything else of that session from then on, but for its burial.
 	 * @throws TurnGone when the turn is not stored, or the part was dropped: what is read must never look like an empty
 	 * part of it
 	 */
@@ -213,7 +220,10 @@ export interface ReadableStore {
 	 * @throws TurnGone as `part`, also between two pieces
 	 */
 	streamPart(id: SessionId, turn: TurnId, part: PartName, buffers?: readonly Buffer[]): AsyncIterable<Buffer>;
-	/** The part for reading into the caller's own memory. @throws TurnGone as `part` */
+	/**
+	 * The part for reading into the caller's own memory, to be compared: its bytes are not checked.
+	 * @throws TurnGone as `part`
+	 */
 	openPart(id: SessionId, turn: TurnId, part: PartName): PartCursor;
 	/** Byte length of a part, also of one that was dropped. @throws TurnGone when the turn is not stored */
 	partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number>;
@@ -221,6 +231,8 @@ export interface ReadableStore {
 	tombstone(id: SessionId): Promise<Tombstone | undefined>;
 	/** Bytes of the medium in use. */
 	sizeBytes(): Promise<number>;
+	/** The session is not used for now: what the store holds of it in memory, and can read again, may go. */
+	cool(id: SessionId): void;
 	close(): Promise<void>;
 }
 

@@ -136,6 +136,9 @@ export interface EventFields {
 	shutdown: { exit_code: number; reason: string; elapsed_ms: number; killed: number };
 	insecure_listen: { host: string };
 	partition_refused: { partition: number; reason: string };
+	/** `session_id` null: the damaged file does not say whose it is. */
+	session_damaged: { session_id: string | null; file: string; reason: string };
+	session_rolled_back: { session_id: string; lost_bytes: number };
 	misrouted: { session_id: string; worker: number; owner: number };
 }
 
@@ -198,5 +201,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	shutdown: "info",
 	insecure_listen: "warn",
 	partition_refused: "error",
+	session_damaged: "error",
+	session_rolled_back: "error",
 	misrouted: "error",
 };

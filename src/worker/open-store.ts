@@ -2,7 +2,7 @@
 import type { Partition, WorkerIndex } from "../base/ids.js";
 import { PartitionMap } from "../base/partitions.js";
 import type { ClusterConfig, StoreConfig } from "../config/cluster-config.js";
-import { openLmdbStore } from "../store/lmdb/store.js";
+import { openDiskStore } from "../store/disk/store.js";
 import { createMemoryStore } from "../store/memory/memory-store.js";
 import type { Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
@@ -19,7 +19,7 @@ export async function openStore(
 	onRefused: (partition: Partition) => void,
 ): Promise<Store> {
 	if (config.store === "memory") return createMemoryStore({ tombstones: config.tombstones });
-	return openLmdbStore({
+	return openDiskStore({
 		dataDir: config.dataDir,
 		workerIndex: index,
 		partitions: new PartitionMap(config.backends),
@@ -34,5 +34,18 @@ export async function openStore(
 			);
 			onRefused(partition);
 		},
+		onSessionDamaged: (id, file, reason) =>
+			logger.event(
+				"session_damaged",
+				{ session_id: id, file, reason },
+				`session ${id ?? "(unknown)"} is refused: ${file} is damaged: ${reason}; restore it from a copy, or DELETE the session`,
+			),
+		onSessionRolledBack: (id, bytes) =>
+			logger.event(
+				"session_rolled_back",
+				{ session_id: id, lost_bytes: bytes },
+				`a loss of power took the last ${bytes} bytes of session ${id}`,
+			),
+		keepReserve: true,
 	});
 }

@@ -10,7 +10,7 @@ await compare("chat", {
 		tokensOut: numberFlag("tokens-out", 200),
 	},
 	r3BytesPerToken: 0,
-	store: process.argv.includes("--memory") ? "memory" : "lmdb",
+	store: process.argv.includes("--memory") ? "memory" : "disk",
 	rounds: numberFlag("rounds", 3),
 	naive: !process.argv.includes("--skip-naive"),
 });

@@ -11,7 +11,7 @@ export interface Comparison {
 	shape: Shape;
 	/** 0: no replay payloads. */
 	r3BytesPerToken: number;
-	store: "memory" | "lmdb";
+	store: "memory" | "disk";
 	/** How often each subject runs; the figures are those of the median run. */
 	rounds: number;
 	/** False where it would need more memory than there is: it keeps every reply as objects. */

@@ -44,7 +44,7 @@ const engine = await startRole<EngineAlone>("engine-alone", ["0", String(shape.t
 const startWorkerOn = (directory: string) =>
 	startRole<WorkerAlone>(
 		"worker-alone",
-		[engine.ready.url, "lmdb", "off", directory, "quiet"],
+		[engine.ready.url, "disk", "off", directory, "quiet"],
 		[...EXPOSE_GC, ...profile],
 	);
 

@@ -10,7 +10,7 @@ await compare("r3", {
 		tokensOut: numberFlag("tokens-out", 1_000),
 	},
 	r3BytesPerToken: numberFlag("bytes-per-token", 1_000),
-	store: process.argv.includes("--memory") ? "memory" : "lmdb",
+	store: process.argv.includes("--memory") ? "memory" : "disk",
 	rounds: numberFlag("rounds", 3),
 	naive: !process.argv.includes("--skip-naive"),
 });

@@ -109,7 +109,7 @@ const naiveRun = await measure(naiveSubject, elsewhere, false);
 await naiveSubject.reader.stop();
 await naive.stop();
 
-const workerArgs = [engine.ready.url, "lmdb", "full", join(dir, "data"), "quiet"];
+const workerArgs = [engine.ready.url, "disk", "full", join(dir, "data"), "quiet"];
 const profile = process.argv.includes("--cpu-prof") ? ["--cpu-prof", "--cpu-prof-interval=500"] : [];
 const worker = await startRole<WorkerAlone>("worker-alone", workerArgs, profile);
 const workerSubject: Subject = {

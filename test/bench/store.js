@@ -1,4 +1,4 @@
-// Measures the LMDB store alone: open time and RSS by number of partitions, small turns/s, large payloads.
+// Measures the store on disk alone: open time and RSS by number of partitions, small turns/s, large payloads.
 // Run `npm run build` first; `node test/bench/store.js [directory for the data]`.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 const { prepareDataDir } = await import("../../dist/data-dir/data-dir.js");
 const { PartitionMap } = await import("../../dist/base/partitions.js");
-const { openLmdbStore } = await import("../../dist/store/lmdb/store.js");
+const { openDiskStore } = await import("../../dist/store/disk/store.js");
 const parent = process.argv[2] ?? tmpdir();
 const MIB = 1024 * 1024;
 const rssMib = () => Math.round(process.memoryUsage().rss / MIB);
@@ -35,7 +35,7 @@ async function open(workerCount, durability = "process") {
 		tombstones: 10_000,
 		epoch,
 	};
-	const store = await openLmdbStore(base);
+	const store = await openDiskStore(base);
 	return { store, openMs: performance.now() - startMs };
 }
 

@@ -21,7 +21,7 @@ interface Sample {
 const SIZES = [1_000, 3_000, 10_000, 30_000, 100_000];
 const GROWTH_WORDS = numberFlag("growth-words", 250);
 const turns = numberFlag("turns", 25);
-const store = process.argv.includes("--memory") ? "memory" : "lmdb";
+const store = process.argv.includes("--memory") ? "memory" : "disk";
 const profile = process.argv.includes("--cpu-prof") ? ["--cpu-prof", "--cpu-prof-interval=200"] : [];
 const REQUEST = ',"model":"sim","max_tokens":32';
 

@@ -32,7 +32,7 @@ describe("defaults", () => {
 			messageMatcher: "echo",
 			onAlteredAnswer: "refuse",
 			dataDir: "/job/rollpin-data",
-			store: "lmdb",
+			store: "disk",
 			durability: "process",
 			sessionTtlS: 86_400,
 			maxSessionTtlS: 86_400,

@@ -35,12 +35,11 @@ describe("prepareDataDir", () => {
 
 	it("goes on where a first start was killed before it wrote the format down, but never over data", async () => {
 		await mkdir(join(path, "partitions"), { recursive: true });
-		await mkdir(join(path, "blobs"));
 		await writeFile(join(path, "format.json.1.aa.tmp"), "");
 		await (await prepareDataDir(path)).release();
-		expect(await readFile(join(path, "format.json"), "utf8")).toContain('"format":1');
+		expect(await readFile(join(path, "format.json"), "utf8")).toContain('"format":2');
 		await rm(join(path, "format.json"));
-		await writeFile(join(path, "partitions", "00.mdb"), "");
+		await writeFile(join(path, "partitions", "00"), "");
 		await expect(prepareDataDir(path)).rejects.toThrow("neither empty nor a data dir");
 	});
 
@@ -61,7 +60,7 @@ describe("prepareDataDir", () => {
 
 	for (const [what, text, said] of [
 		["of an unknown version", '{"format":2,"partitions":64}', /format 2 .*start the version that wrote it/],
-		["with another number of partitions", '{"format":1,"partitions":32}', /32 partitions/],
+		["with another number of partitions", '{"format":2,"partitions":32}', /32 partitions/],
 		["torn", '{"form', /format\.json is damaged; restore it/],
 		["without a format", "[]", /format\.json is damaged/],
 	] as const) {

@@ -13,8 +13,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/base/errors.js";
+import type { SessionId } from "../../src/base/ids.js";
 import { packageRoot } from "../../src/base/package-root.js";
+import { partitionOf } from "../../src/base/partitions.js";
 import { recordLaunch } from "../../src/data-dir/launch.js";
+import { partitionDirectory } from "../../src/store/disk/names.js";
 import { clusterConfig } from "../support/cluster-config.js";
 import { runRollpin } from "../support/run-rollpin.js";
 import { ServedCluster } from "../support/served-cluster.js";
@@ -97,15 +100,15 @@ describe("a data dir with a session", () => {
 	});
 
 	test("is not served with others when a partition can't be read: it may hold some", async () => {
-		const stem = join(data, "partitions", String(Number.parseInt(kept.slice(0, 2), 16)).padStart(2, "0"));
-		const whole = readFileSync(`${stem}.mdb`);
-		writeFileSync(`${stem}.mdb`, "torn");
+		const directory = partitionDirectory(data, partitionOf(kept as SessionId));
+		const torn = join(directory, "ledger.zzzzzzzz-1");
+		writeFileSync(torn, "torn");
 		try {
 			const { code, stderr } = await runRollpin(["serve", ...flags, "--mode", "tree"]);
 			expect(code).toBe(2);
 			expect(stderr).toContain("--mode linear, now tree");
 		} finally {
-			writeFileSync(`${stem}.mdb`, whole);
+			rmSync(torn);
 		}
 	});
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { Partition } from "../../src/base/ids.js";
 import { PartitionMap } from "../../src/base/partitions.js";
-import { partitionStem } from "../../src/data-dir/data-dir.js";
+import { ownerFile, partitionDirectory } from "../../src/store/disk/names.js";
 import { ServedCluster } from "../support/served-cluster.js";
 import { until, within } from "../support/wait.js";
 
@@ -31,7 +31,7 @@ test("refused partitions are counted in the heartbeat, /health and /metrics, and
 	expect(await (await fetch(`${before}/health`)).json()).toMatchObject({ partitions_refused: 0 });
 	cluster.signal("SIGTERM");
 	await within("the end of the first cluster", 20_000, cluster.exited);
-	for (const partition of CUT) truncateSync(`${partitionStem(data, partition)}.mdb`, 100);
+	for (const partition of CUT) truncateSync(ownerFile(partitionDirectory(data, partition)), 10);
 
 	cluster = new ServedCluster(flags, { bare: true });
 	const { url } = await cluster.ready();

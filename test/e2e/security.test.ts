@@ -43,7 +43,7 @@ test("data dir and socket directory are open to their user only", () => {
 	const temporary = readdirSync(cluster.tempDir).map((name) => join(cluster.tempDir, name));
 	expect(temporary).toHaveLength(1);
 	const data = join(dir, "data");
-	for (const path of [data, join(data, "partitions"), join(data, "blobs"), ...temporary]) {
+	for (const path of [data, join(data, "partitions"), ...temporary]) {
 		expect([path, (statSync(path).mode & 0o777).toString(8)]).toEqual([path, "700"]);
 	}
 });

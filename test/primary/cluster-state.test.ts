@@ -37,10 +37,10 @@ test.each<[ClusterStage, WorkerStatus["state"][], boolean, WorkerStatus["state"]
 	expect(stepsAfter(stage, workers(...states), routerReady, changed).join(", ")).toBe(steps);
 });
 
-test.each<[ClusterStage, "lmdb" | "memory", RegExp | null]>([
-	["up", "lmdb", null],
+test.each<[ClusterStage, "disk" | "memory", RegExp | null]>([
+	["up", "disk", null],
 	["up", "memory", /^--store memory would lose/],
-	["starting", "lmdb", /^the cluster is starting$/],
+	["starting", "disk", /^the cluster is starting$/],
 	["draining", "memory", /^the cluster is draining$/],
 ])("in stage %s with store %s a reload is refused: %s", (stage, store, reason) => {
 	const found = whyNoReload(stage, store);

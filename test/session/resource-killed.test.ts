@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { SessionId, WorkerIndex } from "../../src/base/ids.js";
 import { PartitionMap } from "../../src/base/partitions.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
-import { openLmdbStore } from "../../src/store/lmdb/store.js";
+import { openDiskStore } from "../../src/store/disk/store.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { DirectoryResource } from "../support/directory-resource.js";
 import { registryRoom } from "../support/registry-room.js";
@@ -53,7 +53,7 @@ it.each(RESOURCE_STEPS)(
 		expect(await within("its death", 20_000, once(child, "exit"))).toEqual([null, "SIGKILL"]);
 
 		const directories = new DirectoryResource(root);
-		const store = await openLmdbStore({
+		const store = await openDiskStore({
 			dataDir,
 			workerIndex: 0 as WorkerIndex,
 			partitions: new PartitionMap(1),

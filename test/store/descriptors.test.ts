@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
 import { PartitionMap } from "../../src/base/partitions.js";
 import { type DataDir, prepareDataDir } from "../../src/data-dir/data-dir.js";
-import { openLmdbStore } from "../../src/store/lmdb/store.js";
+import { openDiskStore } from "../../src/store/disk/store.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { within } from "../support/wait.js";
 import { append, bytes, liveIds, putSession, sid, tid } from "./values.js";
@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 async function open() {
-	return openLmdbStore({
+	return openDiskStore({
 		dataDir: dataDir.path,
 		workerIndex: 0 as WorkerIndex,
 		partitions: new PartitionMap(1),

@@ -1,75 +1,72 @@
 // Files that stay open: how many, for whom, and until when.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { fstatSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { OpenFiles } from "../../src/store/files/open-files.js";
+import { Descriptors, OpenFile } from "../../src/store/files/descriptors.js";
+import { Medium } from "../../src/store/files/medium.js";
+import { run } from "../../src/store/files/steps.js";
 
 const dir = mkdtempSync(join(tmpdir(), "rollpin-open-files-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-const opened: FileHandle[] = [];
+const medium = new Medium();
 
-function take(files: OpenFiles, name: string) {
+function file(name: string): OpenFile {
 	const path = join(dir, name);
 	writeFileSync(path, name);
-	return files.take(path, async () => {
-		const handle = await open(path, "r");
-		opened.push(handle);
-		return handle;
-	});
+	return new OpenFile(path, "r");
 }
-const isOpen = (handle: FileHandle) => handle.fd >= 0;
+const take = (files: Descriptors, one: OpenFile) => run(files.take(one)) as number;
 
 describe("Files that stay open", () => {
-	it("are opened once while they are used and afterwards, up to the number that may stay", async () => {
-		const files = new OpenFiles(2);
-		const [a, again] = await Promise.all([take(files, "a"), take(files, "a")]);
-		expect(again.handle).toBe(a.handle);
-		await a.close();
-		await again.close();
-		const later = await take(files, "a");
-		expect(later.handle).toBe(a.handle);
-		await later.close();
-		await files.close();
+	it("are opened once while they are used and afterwards, up to the number that may stay", () => {
+		const files = new Descriptors(2, medium);
+		const a = file("a");
+		const fd = take(files, a);
+		expect(take(files, a)).toBe(fd);
+		files.release(a);
+		files.release(a);
+		expect(take(files, a)).toBe(fd);
+		files.release(a);
+		files.close();
+		expect(() => fstatSync(fd)).toThrow(/EBADF/);
 	});
 
-	it("beyond that number lose the one that was used least recently", async () => {
-		const files = new OpenFiles(2);
-		const [a, b] = [await take(files, "a"), await take(files, "b")];
-		await a.close();
-		await b.close();
-		await (await take(files, "a")).close();
-		const c = await take(files, "c");
-		await c.close();
-		expect([a, b, c].map(({ handle }) => isOpen(handle))).toEqual([true, false, true]);
-		await files.close();
-		expect([a, c].map(({ handle }) => isOpen(handle))).toEqual([false, false]);
+	it("beyond that number lose the one that was used least recently", () => {
+		const files = new Descriptors(2, medium);
+		const [a, b, c] = [file("a"), file("b"), file("c")];
+		for (const one of [a, b, a, c]) {
+			take(files, one);
+			files.release(one);
+		}
+		expect([a, b, c].map(({ fd }) => fd >= 0)).toEqual([true, false, true]);
+		files.close();
+		expect([a, b, c].map(({ fd }) => fd >= 0)).toEqual([false, false, false]);
 	});
 
-	it("are never closed under a user's hands", async () => {
-		const files = new OpenFiles(0);
-		const [a, b] = [await take(files, "a"), await take(files, "b")];
-		await b.close();
-		expect(isOpen(a.handle)).toBe(true);
-		await files.forget(join(dir, "a"));
-		const anew = await take(files, "a");
-		expect(anew.handle).not.toBe(a.handle);
-		expect((await a.handle.read(Buffer.alloc(1), 0, 1, 0)).bytesRead).toBe(1);
-		await a.close();
-		expect(isOpen(a.handle)).toBe(false);
-		expect(isOpen(anew.handle)).toBe(true);
-		await anew.close();
-		await files.close();
-		expect(opened.filter(isOpen)).toEqual([]);
+	it("are never closed under a user's hands", () => {
+		const files = new Descriptors(0, medium);
+		const [a, b] = [file("a"), file("b")];
+		const fd = take(files, a);
+		take(files, b);
+		files.release(b);
+		expect(b.fd).toBe(-1);
+		expect(a.fd).toBe(fd);
+		files.forget(a);
+		files.close();
+		const buffer = Buffer.alloc(1);
+		expect(run(medium.read(fd, buffer, 0))).toBe(1);
+		files.release(a);
+		expect(a.fd).toBe(-1);
 	});
 
-	it("that could not be opened are tried anew", async () => {
-		const files = new OpenFiles(2);
-		const path = join(dir, "late");
-		await expect(files.take(path, () => open(path, "r"))).rejects.toMatchObject({ code: "ENOENT" });
-		const late = await take(files, "late");
-		await late.close();
-		await files.close();
+	it("that could not be opened are tried anew", () => {
+		const files = new Descriptors(2, medium);
+		const late = new OpenFile(join(dir, "late"), "r");
+		expect(() => take(files, late)).toThrow(/ENOENT/);
+		writeFileSync(late.path, "late");
+		expect(take(files, late)).toBeGreaterThan(0);
+		files.release(late);
+		files.close();
 	});
 });

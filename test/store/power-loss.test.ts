@@ -1,20 +1,21 @@
 // A writer's data dir as it may be after the power is gone: at every step, with all, none or some of what was not flushed.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RollpinError } from "../../src/base/errors.js";
 import type { WorkerIndex } from "../../src/base/ids.js";
 import { PARTITION_COUNT, PartitionMap } from "../../src/base/partitions.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
-import { openLmdbStore } from "../../src/store/lmdb/store.js";
+import { openDiskStore } from "../../src/store/disk/store.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { type Choose, DROP_ALL, KEEP_ALL, Platter, seededChoose } from "../support/platter.js";
 import { compilePreload } from "../support/preload.js";
 import { within } from "../support/wait.js";
 import { type Recorded, readWriteLog } from "../support/write-log.js";
-import { bytes, header, putSession, sha256, sid, streamed, tid } from "./values.js";
+import { bury, bytes, header, putSession, sha256, sid, streamed, tid } from "./values.js";
 
 type Durability = "process" | "power";
 
@@ -34,8 +35,11 @@ afterAll(async () => {
 	rmSync(root, { recursive: true, force: true });
 });
 
-/** A writer of so many turns and one more that it is killed behind, and everything it did to its data dir. */
-async function recordWriter(durability: Durability): Promise<{ dir: string; base: string; log: Recorded[] }> {
+/** A writer of so many turns that it is killed behind (and one more, or a close), and everything it did to its data dir. */
+async function recordWriter(
+	durability: Durability,
+	point: "after-commit" | "closed" = "after-commit",
+): Promise<{ dir: string; base: string; log: Recorded[] }> {
 	const home = mkdtempSync(join(root, `${durability}-`));
 	const dir = join(home, "data");
 	const dataDir = await prepareDataDir(dir);
@@ -43,7 +47,7 @@ async function recordWriter(durability: Durability): Promise<{ dir: string; base
 	await dataDir.release();
 	const base = join(home, "base");
 	cpSync(dir, base, { recursive: true });
-	const args = [fixture?.path ?? "", dir, `${epoch}`, durability, id, "after-commit", `${TURNS}`];
+	const args = [fixture?.path ?? "", dir, `${epoch}`, durability, id, point, `${TURNS}`];
 	const logFile = join(home, "log");
 	const env = {
 		...process.env,
@@ -61,41 +65,38 @@ async function recordWriter(durability: Durability): Promise<{ dir: string; base
 	return { dir, base, log: readWriteLog(logFile) };
 }
 
-/** Every open after a loss of power is under another boot: LMDB keeps the first digits of it in its meta pages. */
-function rebooted(dir: string): void {
-	for (const name of readdirSync(join(dir, "partitions")).filter((file) => file.endsWith(".mdb"))) {
-		const path = join(dir, "partitions", name);
-		const content = readFileSync(path);
-		for (const page of [0, 2048, 4096]) {
-			const magic = [16, 24].find(
-				(at) => content.length > page + at + 144 && content.readUInt32LE(page + at) === 0xbeefc0de,
-			);
-			if (magic === undefined) continue;
-			const bootIdAt = page + magic + 136;
-			content.writeBigUInt64LE(content.readBigUInt64LE(bootIdAt) ^ 1n, bootIdAt);
-		}
-		writeFileSync(path, content);
-	}
-}
+/** What a reader finds of a session: refused as damaged, not there (-1), or so many turns, whole each. */
+type Left = number | "refused";
 
-/** Opens what is left as an owner does. Whole turns only, and the partition serves; gives how many turns there are. */
-async function turnsLeft(dir: string, durability: Durability): Promise<number> {
+/** Opens what is left as an owner does, under another boot. Whole turns only, and the partition serves. */
+async function turnsLeft(dir: string, durability: Durability): Promise<Left> {
 	rmSync(join(dir, "lock"), { force: true });
-	rebooted(dir);
 	const dataDir = await prepareDataDir(dir);
 	const refusals: string[] = [];
-	const store = await openLmdbStore({
+	const store = await openDiskStore({
 		dataDir: dir,
 		workerIndex: 0 as WorkerIndex,
 		partitions: new PartitionMap(PARTITION_COUNT),
 		durability,
 		tombstones: 10,
 		epoch: await dataDir.nextEpoch(),
+		bootId: "the next boot",
 		onPartitionRefused: (_partition, reason) => refusals.push(reason),
 	});
 	try {
 		expect(refusals).toEqual([]);
-		const session = await store.session(id);
+		const session = await store.session(id).catch((error: unknown) => {
+			if (error instanceof RollpinError && error.code === "store_damaged") return "refused" as const;
+			throw error;
+		});
+		if (session === "refused") {
+			// Never taken for one that was never seen, and gone when it is deleted.
+			await expect(store.tombstone(id)).rejects.toMatchObject({ code: "store_damaged" });
+			await expect(store.commit([putSession(id)])).rejects.toMatchObject({ code: "store_damaged" });
+			await store.commit([bury(id)]);
+			expect(await store.session(id)).toBeUndefined();
+			return "refused";
+		}
 		if (session === undefined) {
 			await store.commit([putSession(id)]);
 			return -1;
@@ -108,9 +109,9 @@ async function turnsLeft(dir: string, durability: Durability): Promise<number> {
 			expect(sha256([await store.part(id, tid(turn), "reply")])).toBe(sha256([bytes(20_000, turn + 100)]));
 			expect(sha256(await streamed(store, id, turn, "payload:0"))).toBe(sha256([bytes(300_000, turn)]));
 		}
-		// A file for each turn's payload, and the session's pack.
-		expect(readdirSync(join(dir, "blobs", "00"))).toHaveLength(headers.length + Math.min(1, headers.length));
+		expect(filesOf(dir)).toHaveLength(1);
 		await store.commit([putSession(id, { turnCount: headers.length, tokenCount: 1 })]);
+		expect(await store.headers(id)).toEqual(headers);
 		return headers.length;
 	} finally {
 		await store.close();
@@ -118,12 +119,16 @@ async function turnsLeft(dir: string, durability: Durability): Promise<number> {
 	}
 }
 
+/** Of sessions, in the only partition that is used. */
+const filesOf = (dir: string) => readdirSync(join(dir, "partitions", "00", "sessions"));
+
 interface Loss {
 	step: number;
 	variant: string;
 	/** -1: not even the session was told of. */
 	acknowledged: number;
-	left: number;
+	closed: boolean;
+	left: Left;
 }
 
 /** What is worth losing the power for behind a step; the others would leave what the step before left. */
@@ -141,16 +146,24 @@ function variantsBehind({ type }: Recorded, step: number): Array<[string, Choose
 }
 
 /** Loses the power behind every step of a log. */
-async function loseEverywhere(durability: Durability, namesWithFiles: boolean): Promise<Loss[]> {
-	const { dir, base, log } = await recordWriter(durability);
+async function loseEverywhere(
+	durability: Durability,
+	namesWithFiles: boolean,
+	point: "after-commit" | "closed" = "after-commit",
+): Promise<Loss[]> {
+	const { dir, base, log } = await recordWriter(durability, point);
 	const platter = new Platter(base, { shownAs: dir, namesWithFiles });
 	const losses: Loss[] = [];
 	let acknowledged = -1;
+	let closed = false;
 	const target = join(base, "..", "after");
 	for (const [step, record] of log.entries()) {
 		platter.apply(record);
 		// Its first line is that the session is there.
-		if (record.type === "said") acknowledged += record.text.split("\n").length - 1;
+		if (record.type === "said") {
+			closed ||= record.text.includes("closed");
+			acknowledged += record.text.split("\n").length - 1 - (record.text.includes("closed") ? 1 : 0);
+		}
 		// What it was written as must not matter to the next start.
 		const openedAs = step % 3 === 2 ? (durability === "power" ? "process" : "power") : durability;
 		for (const [variant, choose] of variantsBehind(record, step)) {
@@ -160,10 +173,11 @@ async function loseEverywhere(durability: Durability, namesWithFiles: boolean): 
 				const where = `behind step ${step} (${record.type}), keeping ${variant}, opened as ${openedAs}`;
 				throw new Error(where, { cause: error });
 			});
-			losses.push({ step, variant, acknowledged, left });
+			losses.push({ step, variant, acknowledged, closed, left });
 		}
 	}
 	expect(acknowledged).toBe(TURNS);
+	expect(closed).toBe(point === "closed");
 	return losses;
 }
 
@@ -179,22 +193,33 @@ describe.skipIf(preload === null)("A loss of power", () => {
 
 	it("under --durability power takes no acknowledged turn, whatever of the unflushed is kept", async () => {
 		const losses = await loseEverywhere("power", false);
-		expect(losses.filter(({ acknowledged, left }) => left < acknowledged)).toEqual([]);
-		expect(losses.filter(({ acknowledged, left }) => left > acknowledged + 1)).toEqual([]);
+		expect(losses.filter(({ left }) => left === "refused")).toEqual([]);
+		expect(losses.filter(({ acknowledged, left }) => Number(left) < acknowledged)).toEqual([]);
+		expect(losses.filter(({ acknowledged, left }) => Number(left) > acknowledged + 1)).toEqual([]);
 	}, 120_000);
 
-	it("under --durability process takes the last moments at most, never a half turn", async () => {
+	it("under --durability process takes the last moments at most, never a half turn, and what it takes is seen", async () => {
 		const losses = await loseEverywhere("process", true);
-		expect(losses.filter(({ acknowledged, left }) => left < acknowledged - 1)).toEqual([]);
-		expect(losses.filter(({ acknowledged, left }) => left > acknowledged + 1)).toEqual([]);
+		expect(losses.filter(({ acknowledged, left }) => left !== "refused" && left > acknowledged + 1)).toEqual(
+			[],
+		);
+		const kept = losses.filter(({ variant }) => variant === "everything");
+		expect(kept.filter(({ acknowledged, left }) => left === "refused" || left < acknowledged)).toEqual([]);
+		// A session whose name outlived its bytes is refused: nobody takes it for a new one.
+		expect(losses.some(({ left }) => left === "refused")).toBe(true);
+	}, 120_000);
+
+	it("under --durability process takes nothing of a store that was closed", async () => {
+		const losses = await loseEverywhere("process", true, "closed");
+		const closed = losses.filter((loss) => loss.closed);
+		expect(closed.length).toBeGreaterThan(0);
+		expect(closed.filter(({ left }) => left !== TURNS)).toEqual([]);
 	}, 120_000);
 });
 
-/** Hash of every file, but for LMDB's reader tables, which are memory that is shared. */
+/** Hash of every file. */
 function contents(dir: string): Record<string, string> {
-	const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter(
-		(entry) => entry.isFile() && !entry.name.endsWith("-lock"),
-	);
+	const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
 	return Object.fromEntries(
 		files
 			.map(({ parentPath, name }) => join(parentPath, name))

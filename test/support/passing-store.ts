@@ -59,6 +59,9 @@ export class PassingStore implements Store {
 	sizeBytes(): Promise<number> {
 		return this.#store.sizeBytes();
 	}
+	cool(id: SessionId): void {
+		this.#store.cool(id);
+	}
 	close(): Promise<void> {
 		return this.#store.close();
 	}

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "../../src/base/clock.js";
 import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { createMemoryStore } from "../../src/store/memory/memory-store.js";
 import { Checkpoints, HeldStore, heldTito } from "./checkpoints.js";
-import { createLmdbDir } from "./lmdb-dir.js";
+import { createDiskDir } from "./disk-dir.js";
 import { until, within } from "./wait.js";
 import { type Reply, startRig, type WorkerRig } from "./worker-rig.js";
 
@@ -43,7 +43,7 @@ export async function startRaceRig(
 ): Promise<RaceRig> {
 	const points = new Checkpoints();
 	const tombstones = overrides.tombstones ?? 100;
-	const dir = overrides.store === "memory" ? null : await createLmdbDir(tombstones);
+	const dir = overrides.store === "memory" ? null : await createDiskDir(tombstones);
 	let jumpedMs = 0;
 	let wallJumpedMs = 0;
 	const clock: Clock = {

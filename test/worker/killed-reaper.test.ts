@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
 import { PartitionMap } from "../../src/base/partitions.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
-import { openLmdbStore } from "../../src/store/lmdb/store.js";
+import { openDiskStore } from "../../src/store/disk/store.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { within } from "../support/wait.js";
 import { startRig, TOY_CHECKPOINT, type WorkerRig } from "../support/worker-rig.js";
@@ -25,7 +25,7 @@ let rig: WorkerRig;
 let epoch = 0;
 const openStore = () => {
 	epoch++;
-	return openLmdbStore({
+	return openDiskStore({
 		dataDir,
 		workerIndex: 0 as WorkerIndex,
 		partitions: new PartitionMap(1),
@@ -49,8 +49,8 @@ afterAll(async () => {
 
 /** Files of the session's turns, over all partitions. */
 const filesLeft = () =>
-	readdirSync(join(dataDir, "blobs"), { recursive: true, withFileTypes: true }).filter((entry) =>
-		entry.isFile(),
+	readdirSync(join(dataDir, "partitions"), { recursive: true, withFileTypes: true }).filter(
+		(entry) => entry.isFile() && entry.parentPath.endsWith("sessions"),
 	).length;
 
 async function play(id: string): Promise<void> {

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
 import { PartitionMap } from "../../src/base/partitions.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
-import { openLmdbStore } from "../../src/store/lmdb/store.js";
+import { openDiskStore } from "../../src/store/disk/store.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { within } from "../support/wait.js";
 import { startRig, TOY_CHECKPOINT, type WorkerRig } from "../support/worker-rig.js";
@@ -25,7 +25,7 @@ beforeAll(async () => {
 	let epoch = 10;
 	rig = await startRig({}, () => {
 		epoch += 10;
-		return openLmdbStore({
+		return openDiskStore({
 			dataDir: join(dir, "data"),
 			workerIndex: 0 as WorkerIndex,
 			partitions: new PartitionMap(1),

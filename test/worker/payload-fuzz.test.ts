@@ -2,7 +2,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createLmdbDir, type LmdbDir } from "../support/lmdb-dir.js";
+import { createDiskDir, type DiskDir } from "../support/disk-dir.js";
 import { startRig, type WorkerRig } from "../support/worker-rig.js";
 
 /** Numbers that depend on the seed alone. */
@@ -58,7 +58,7 @@ function isString(text: string): boolean {
 let server: Server;
 let url: string;
 let dice: Dice;
-let dir: LmdbDir;
+let dir: DiskDir;
 let rig: WorkerRig;
 /** Replies in the order of their ids. */
 let replies: Map<string, string>;
@@ -69,7 +69,7 @@ let last: Map<string, { routed?: string; indexer?: string }>;
 
 beforeEach(async () => {
 	[replies, last, finish, sent] = [new Map(), new Map(), "stop", 0];
-	dir = await createLmdbDir();
+	dir = await createDiskDir();
 	server = createServer(async (request, response) => {
 		const chunks: Buffer[] = [];
 		for await (const chunk of request) chunks.push(chunk as Buffer);

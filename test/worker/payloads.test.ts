@@ -6,14 +6,14 @@ import type { SimTunables } from "../../src/sim/engine/options.js";
 import { PayloadMaker } from "../../src/sim/engine/replay-payload.js";
 import { compileSimTunables } from "../../src/sim/engine/tunables.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
-import { createLmdbDir, type LmdbDir } from "../support/lmdb-dir.js";
+import { createDiskDir, type DiskDir } from "../support/disk-dir.js";
 import { type RecordJson, type Reply, startRig, type WorkerRig } from "../support/worker-rig.js";
 
-let dir: LmdbDir;
+let dir: DiskDir;
 let thread: CompiledFixture;
 let rig: WorkerRig;
 beforeEach(async () => {
-	dir = await createLmdbDir();
+	dir = await createDiskDir();
 	thread = compileFixture("samples-thread");
 });
 afterEach(async () => {

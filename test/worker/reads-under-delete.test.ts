@@ -5,7 +5,7 @@ import { type RaceRig, startRaceRig } from "../support/race-rig.js";
 const user = (content: string) => ({ role: "user", content });
 const say = (...messages: object[]) => ({ model: "m", messages, max_tokens: 8 });
 
-describe.each(["memory", "lmdb"] as const)("over the %s store", (store) => {
+describe.each(["memory", "disk"] as const)("over the %s store", (store) => {
 	let rig: RaceRig;
 	beforeAll(async () => {
 		rig = await startRaceRig({ store });

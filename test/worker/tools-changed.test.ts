@@ -1,12 +1,12 @@
 // Tools of a later turn never reach the prompt: the log says so, once for each change.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createLmdbDir, type LmdbDir } from "../support/lmdb-dir.js";
+import { createDiskDir, type DiskDir } from "../support/disk-dir.js";
 import { type Reply, startRig, type WorkerRig } from "../support/worker-rig.js";
 
-let dir: LmdbDir;
+let dir: DiskDir;
 let rig: WorkerRig;
 beforeAll(async () => {
-	dir = await createLmdbDir();
+	dir = await createDiskDir();
 	rig = await startRig({}, () => dir.open());
 });
 afterAll(async () => {

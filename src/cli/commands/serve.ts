@@ -64,11 +64,11 @@ async function runServe(flags: RawFlags): Promise<number> {
 	const { runCluster } = await import("../../primary/run-cluster.js");
 	const { prepareDataDir } = await import("../../data-dir/data-dir.js");
 	// Before anything is forked: a data dir in use or of another format is one line.
-	const dataDir = config.store === "lmdb" ? await prepareDataDir(config.dataDir) : null;
+	const dataDir = config.store === "disk" ? await prepareDataDir(config.dataDir) : null;
 	if (dataDir !== null) {
 		const { refuseOthersSessions } = await import("../../data-dir/launch.js");
 		try {
-			const { mayHoldSessions } = await import("../../store/lmdb/holds-sessions.js");
+			const { mayHoldSessions } = await import("../../store/disk/holds-sessions.js");
 			await refuseOthersSessions(config, mayHoldSessions);
 			await writeLaunchDown(config);
 		} catch (error) {

@@ -12,10 +12,10 @@ export const STORAGE_OPTIONS = {
 	}),
 	store: choice({
 		group: STORAGE,
-		description: "lmdb: sessions survive restarts; memory: they die with their worker",
+		description: "disk: sessions survive restarts; memory: they die with their worker",
 		placeholder: "kind",
-		choices: ["lmdb", "memory"],
-		fallback: "lmdb",
+		choices: ["disk", "memory"],
+		fallback: "disk",
 	}),
 	durability: choice({
 		group: STORAGE,

@@ -27,8 +27,8 @@ export function goneError(id: string, reason: CloseReason | null, atS?: number):
 	return new RollpinError(code, `${text} (${reason})`, { status: 404, details });
 }
 
-/** About what a turn's header takes in memory. */
-const HEADER_BYTES = 600;
+/** About what a turn takes in memory: its header here, and in the store the header's text and the places of its parts. */
+const TURN_BYTES = 2100;
 
 export class Session implements Queued {
 	queuedAtMs = 0;
@@ -249,7 +249,7 @@ export class Session implements Queued {
 
 	/** Bytes that `cool` would free. */
 	get hotBytes(): number {
-		const headers = (this.#headers?.size ?? 0) * HEADER_BYTES;
+		const headers = (this.#headers?.size ?? 0) * TURN_BYTES;
 		let messages = 0;
 		for (const own of this.#turnMessages?.values() ?? []) messages += messageBytes(own);
 		return (this.#state?.bytes ?? 0) + headers + messages;
@@ -260,5 +260,6 @@ export class Session implements Queued {
 		this.#headers = null;
 		this.#state = null;
 		this.#turnMessages = null;
+		this.#store.cool(this.meta.id);
 	}
 }

@@ -1,14 +1,13 @@
 // Sessions on the heap of one process, for tests and throw-away runs. Keeps nothing across a restart.
+//
+// Plans and images are those of the store on disk; what stands in a file there is a list of pieces here.
 import { RollpinError } from "../../base/errors.js";
 import type { SessionId, TurnId } from "../../base/ids.js";
-import {
-	BASE_GONE,
-	checkCommit,
-	LENT,
-	MIN_SHARED_BYTES,
-	OWED_ALREADY,
-	staleCommit,
-} from "../plan/commit-rules.js";
+import { type Body, type CommitPlan, planCommit } from "../plan/commit-plan.js";
+import { checkCommit, MIN_SHARED_BYTES } from "../plan/commit-rules.js";
+import { extentsOf } from "../plan/extents.js";
+import { type FrameOp, neededBytes, type PartPlace, SessionImage } from "../plan/image.js";
+import { headersOf, metaOf } from "../plan/metas.js";
 import { byteLength, PrefixMatch, sliceOf } from "../plan/pieces.js";
 import { TombstoneRing } from "../plan/tombstone-ring.js";
 import type {
@@ -28,19 +27,13 @@ export interface MemoryStoreOptions {
 	tombstones: number;
 }
 
-interface KeptTurn {
-	/** JSON text, so that neither the caller's object nor a reader's can reach what is kept. */
-	header: string;
-	parts: ReadonlyMap<PartName, readonly Uint8Array[]>;
-	/** Lengths of parts that were dropped. */
-	dropped: ReadonlyMap<PartName, number>;
-	/** Another turn's part begins as one of this turn's does. */
-	lends: boolean;
-}
-
 interface KeptSession {
-	meta: string;
-	turns: Map<TurnId, KeptTurn>;
+	image: SessionImage;
+	/** By the offset that a part's place has, its bytes. */
+	bodies: Map<number, Body>;
+	/** The next offset. */
+	end: number;
+	commits: number;
 }
 
 /** A store that forgets everything when the process ends. */
@@ -51,8 +44,8 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
 class MemoryStore implements Store {
 	readonly #sessions = new Map<SessionId, KeptSession>();
 	readonly #tombstones: TombstoneRing;
-	/** By session and resource. */
-	readonly #obligations = new Map<SessionId, ReadonlyMap<string, Obligation>>();
+	/** Of buried sessions, by id and resource. */
+	readonly #owed = new Map<SessionId, ReadonlyMap<string, Obligation>>();
 	#closed = false;
 
 	constructor(options: MemoryStoreOptions) {
@@ -61,21 +54,19 @@ class MemoryStore implements Store {
 
 	async *sessions(): AsyncIterable<SessionMeta> {
 		this.#checkOpen();
-		for (const kept of [...this.#sessions.values()]) yield JSON.parse(kept.meta) as SessionMeta;
+		for (const { image } of [...this.#sessions.values()]) yield metaOf(image.record);
 	}
 
 	async session(id: SessionId): Promise<SessionMeta | undefined> {
 		this.#checkOpen();
 		const kept = this.#sessions.get(id);
-		return kept === undefined ? undefined : (JSON.parse(kept.meta) as SessionMeta);
+		return kept === undefined ? undefined : metaOf(kept.image.record);
 	}
 
 	async headers(id: SessionId): Promise<TurnHeader[]> {
 		this.#checkOpen();
-		const turns = this.#sessions.get(id)?.turns ?? new Map<TurnId, KeptTurn>();
-		return [...turns]
-			.sort(([left], [right]) => left - right)
-			.map(([, turn]) => JSON.parse(turn.header) as TurnHeader);
+		const kept = this.#sessions.get(id);
+		return kept === undefined ? [] : headersOf(kept.image);
 	}
 
 	async part(id: SessionId, turn: TurnId, part: PartName): Promise<Buffer> {
@@ -85,10 +76,10 @@ class MemoryStore implements Store {
 
 	async *streamPart(id: SessionId, turn: TurnId, part: PartName): AsyncIterable<Buffer> {
 		this.#checkOpen();
-		const pieces = this.#pieces(id, turn, part);
-		for (const piece of pieces) {
-			// A turn's pieces are one list as long as it is the same turn.
-			if (this.#pieces(id, turn, part) !== pieces) throw new TurnGone(id, turn);
+		const isSame = this.#isSame(id, turn);
+		for (const piece of this.#pieces(id, turn, part)) {
+			if (!isSame()) throw new TurnGone(id, turn);
+			this.#pieces(id, turn, part);
 			if (piece.length > 0) yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
 		}
 	}
@@ -97,7 +88,7 @@ class MemoryStore implements Store {
 		this.#checkOpen();
 		this.#pieces(id, turn, part);
 		let at = 0;
-		const readNow = (buffer: Buffer): number => {
+		const readNow = (buffer: Buffer) => {
 			let filled = 0;
 			for (const piece of sliceOf(this.#pieces(id, turn, part), at, at + buffer.length)) {
 				buffer.set(piece, filled);
@@ -106,12 +97,14 @@ class MemoryStore implements Store {
 			at += filled;
 			return filled;
 		};
-		return { read: async (buffer) => readNow(buffer), readNow, close: async () => undefined };
+		return { readNow, read: async (buffer) => readNow(buffer), close: async () => undefined };
 	}
 
 	async partLength(id: SessionId, turn: TurnId, part: PartName): Promise<number> {
 		this.#checkOpen();
-		return this.#turn(id, turn).dropped.get(part) ?? byteLength(this.#pieces(id, turn, part));
+		const stored = this.#sessions.get(id)?.image.get(turn);
+		if (stored === undefined) throw new TurnGone(id, turn);
+		return stored.parts.get(part)?.length ?? 0;
 	}
 
 	async tombstone(id: SessionId): Promise<Tombstone | undefined> {
@@ -121,12 +114,13 @@ class MemoryStore implements Store {
 
 	async *obligations(): AsyncIterable<Obligation> {
 		this.#checkOpen();
-		for (const id of [...this.#obligations.keys()]) yield* await this.obligationsOf(id);
+		for (const id of new Set([...this.#sessions.keys(), ...this.#owed.keys()]))
+			yield* await this.obligationsOf(id);
 	}
 
 	async obligationsOf(id: SessionId): Promise<Obligation[]> {
 		this.#checkOpen();
-		return Array.from(this.#obligations.get(id)?.values() ?? [], (obligation) => ({ ...obligation }));
+		return Array.from(this.#owedBy(id).values(), (obligation) => ({ ...obligation }));
 	}
 
 	async commit(ops: readonly StoreOp[]): Promise<void> {
@@ -134,72 +128,83 @@ class MemoryStore implements Store {
 		const id = checkCommit(ops);
 		if (id === undefined) return;
 		const kept = this.#sessions.get(id);
-		// Changes are made on a copy, which takes the session's place only when every op has held.
-		let staged = kept === undefined ? undefined : { meta: kept.meta, turns: new Map(kept.turns) };
-		let tombstone = this.#tombstones.get(id);
-		const owedBefore = this.#obligations.get(id) ?? new Map<string, Obligation>();
-		let obligations = new Map(owedBefore);
-		const settled = new Set<string>();
-		for (const op of ops) {
-			if (op.op === "put_session") {
-				staged = { meta: JSON.stringify(op.meta), turns: staged?.turns ?? new Map() };
-				tombstone = undefined;
-			} else if (op.op === "bury") {
-				staged = undefined;
-				tombstone = { ...op.tombstone };
-				obligations = new Map(
-					[...owedBefore]
-						.filter(([resource]) => !settled.has(resource))
-						.map(([resource, obligation]) => [resource, { ...obligation, ended: true }]),
-				);
-			} else if (op.op === "settle_obligation") {
-				settled.add(op.resource);
-				obligations.delete(op.resource);
-			} else if (staged === undefined) {
-				throw staleCommit(op, "the store has no such session");
-			} else if (op.op === "put_obligation") {
-				const { session, resource, handleJson } = op;
-				if (obligations.has(resource)) throw staleCommit(op, OWED_ALREADY);
-				obligations.set(resource, { session, resource, handleJson, ended: false });
-			} else {
-				applyToTurns(staged.turns, op);
-			}
+		const shared = this.#sharedPrefixes(id, ops);
+		const stored = { image: kept?.image ?? null, owed: this.#owedBy(id) };
+		const plan = planCommit(id, ops, stored, (turn, part) => shared.get(`${turn} ${part}`) ?? 0);
+		if (plan.kind === "end") this.#end(id, plan);
+		else if (plan.kind === "append" && kept !== undefined) append(kept, plan);
+		else if (plan.kind !== "nothing") {
+			const made = {
+				image: new SessionImage(recordIn(plan.ops)),
+				bodies: new Map<number, Body>(),
+				end: 0,
+				commits: 0,
+			};
+			append(made, plan);
+			this.#sessions.set(id, made);
+			this.#owed.delete(id);
+			this.#tombstones.delete(id);
 		}
-		if (staged === undefined) this.#sessions.delete(id);
-		else this.#sessions.set(id, staged);
-		if (obligations.size === 0) this.#obligations.delete(id);
-		else this.#obligations.set(id, obligations);
-		if (tombstone === undefined) this.#tombstones.delete(id);
-		else if (ops.some((op) => op.op === "bury")) this.#tombstones.add(tombstone);
 	}
 
 	async sizeBytes(): Promise<number> {
 		this.#checkOpen();
 		let bytes = 0;
-		for (const session of this.#sessions.values()) {
-			bytes += session.meta.length;
-			for (const turn of session.turns.values()) {
-				bytes += turn.header.length;
-				for (const pieces of turn.parts.values()) bytes += byteLength(pieces);
-			}
+		for (const { image, bodies } of this.#sessions.values()) {
+			bytes += image.record.metaText.length;
+			for (const [, { headerText }] of image.turns()) bytes += headerText.length;
+			for (const body of bodies.values()) bytes += byteLength(body);
 		}
 		return bytes;
 	}
+
+	cool(): void {}
 
 	async close(): Promise<void> {
 		this.#closed = true;
 	}
 
-	#pieces(id: SessionId, turn: TurnId, part: PartName): readonly Uint8Array[] {
-		const kept = this.#turn(id, turn);
-		if (kept.dropped.has(part)) throw new TurnGone(id, turn);
-		return kept.parts.get(part) ?? NO_PIECES;
+	#end(id: SessionId, { tombstone, owed }: Extract<CommitPlan, { kind: "end" }>): void {
+		this.#sessions.delete(id);
+		if (owed.length === 0) this.#owed.delete(id);
+		else this.#owed.set(id, new Map(owed.map((obligation) => [obligation.resource, obligation])));
+		if (tombstone !== null) this.#tombstones.add(tombstone);
 	}
 
-	#turn(id: SessionId, turn: TurnId): KeptTurn {
-		const kept = this.#sessions.get(id)?.turns.get(turn);
+	#owedBy(id: SessionId): ReadonlyMap<string, Obligation> {
+		return this.#sessions.get(id)?.image.record.owed ?? this.#owed.get(id) ?? NOTHING_OWED;
+	}
+
+	/** What appended parts have in common with their bases, by `<turn> <part>`. */
+	#sharedPrefixes(id: SessionId, ops: readonly StoreOp[]): ReadonlyMap<string, number> {
+		const found = new Map<string, number>();
+		const changed = new Set<TurnId>();
+		for (const op of ops) {
+			if (op.op === "bury") break;
+			if (op.op === "drop_turn") changed.add(op.turn);
+			if (op.op !== "append_turn") continue;
+			for (const [name, { turn, part, shared = 0 }] of op.bases ?? []) {
+				const lender = this.#sessions.get(id)?.image.get(turn)?.parts.get(part);
+				if (changed.has(turn) || lender === undefined || lender.dropped === true) continue;
+				const match = new PrefixMatch(op.parts.get(name) ?? []);
+				sliceOf(this.#pieces(id, turn, part), shared).every((piece) => match.take(piece));
+				if (match.shared >= MIN_SHARED_BYTES) found.set(`${op.header.id} ${name}`, match.shared);
+			}
+		}
+		return found;
+	}
+
+	#isSame(id: SessionId, turn: TurnId): () => boolean {
+		const born = this.#sessions.get(id)?.image.get(turn)?.born;
+		return () => this.#sessions.get(id)?.image.get(turn)?.born === born;
+	}
+
+	#pieces(id: SessionId, turn: TurnId, part: PartName): Uint8Array[] {
+		const kept = this.#sessions.get(id);
 		if (kept === undefined) throw new TurnGone(id, turn);
-		return kept;
+		return extentsOf(id, kept.image, turn, part).flatMap(({ place, length }) =>
+			sliceOf(kept.bodies.get(place.offset) ?? [], 0, length),
+		);
 	}
 
 	#checkOpen(): void {
@@ -207,46 +212,37 @@ class MemoryStore implements Store {
 	}
 }
 
-const NO_PIECES: readonly Uint8Array[] = [];
+const NOTHING_OWED: ReadonlyMap<string, Obligation> = new Map();
 
-type TurnOp = Extract<StoreOp, { op: "append_turn" | "put_header" | "drop_part" | "drop_turn" }>;
-
-function applyToTurns(turns: Map<TurnId, KeptTurn>, op: TurnOp): void {
-	if (op.op === "append_turn") {
-		if (turns.has(op.header.id)) throw staleCommit(op, "the turn is already there");
-		turns.set(op.header.id, appended(turns, op));
-		return;
-	}
-	const turn = op.op === "put_header" ? op.header.id : op.turn;
-	const kept = turns.get(turn);
-	if (kept === undefined) throw staleCommit(op, "the session has no such turn");
-	if (op.op === "put_header") {
-		turns.set(turn, { ...kept, header: JSON.stringify(op.header) });
-	} else if (op.op === "drop_turn") {
-		if (kept.lends) throw staleCommit(op, LENT);
-		turns.delete(turn);
-	} else {
-		const parts = new Map(kept.parts);
-		const dropped = new Map(kept.dropped);
-		dropped.set(op.part, dropped.get(op.part) ?? byteLength(parts.get(op.part) ?? []));
-		parts.delete(op.part);
-		turns.set(turn, { ...kept, parts, dropped });
-	}
+function recordIn(ops: readonly FrameOp[]): SessionImage["record"] {
+	for (const op of ops) if (op.op === "record") return op.record;
+	throw new RollpinError("internal", "a session would begin without a record");
 }
 
-function appended(turns: Map<TurnId, KeptTurn>, op: Extract<StoreOp, { op: "append_turn" }>): KeptTurn {
-	const parts = new Map(op.parts);
-	for (const [name, { turn, part, shared = 0 }] of op.bases ?? []) {
-		const base = turns.get(turn);
-		const given = parts.get(name) ?? [];
-		const earlier = base?.parts.get(part) ?? [];
-		if (byteLength(earlier) < shared) throw staleCommit(op, BASE_GONE);
-		const match = new PrefixMatch(given);
-		sliceOf(earlier, shared).every((piece) => match.take(piece));
-		const more = match.shared < MIN_SHARED_BYTES ? 0 : match.shared;
-		if (base === undefined || shared + more === 0) continue;
-		parts.set(name, [...sliceOf(earlier, 0, shared + more), ...sliceOf(given, more)]);
-		turns.set(turn, { ...base, lends: true });
+function append(kept: KeptSession, plan: Extract<CommitPlan, { kind: "append" | "renew" }>): void {
+	let offset = kept.end;
+	for (const body of plan.bodies) {
+		// Of parts without bytes of their own, several have one offset, and nobody asks for it.
+		if (byteLength(body) > 0) kept.bodies.set(offset, body);
+		offset += byteLength(body);
 	}
-	return { header: JSON.stringify(op.header), parts, dropped: new Map(), lends: false };
+	kept.image.apply(
+		plan.ops,
+		{ segment: "", offset: kept.end, crcs: [] },
+		{ segment: "", at: kept.commits++ },
+	);
+	kept.end = offset;
+	if (plan.ops.some(({ op }) => op === "drop_turn" || op === "drop_part")) forgetUnneeded(kept);
+}
+
+function forgetUnneeded({ image, bodies }: KeptSession): void {
+	const needed = new Map<number, PartPlace>();
+	for (const [, { parts }] of image.turns()) {
+		for (const place of parts.values()) if (neededBytes(place) > 0) needed.set(place.offset, place);
+	}
+	for (const [offset, body] of bodies) {
+		const place = needed.get(offset);
+		if (place === undefined) bodies.delete(offset);
+		else if (neededBytes(place) < place.stored) bodies.set(offset, sliceOf(body, 0, neededBytes(place)));
+	}
 }

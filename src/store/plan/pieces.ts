@@ -53,17 +53,3 @@ export class PrefixMatch {
 function bufferOf(bytes: Uint8Array, offset: number, length: number): Buffer {
 	return Buffer.from(bytes.buffer, bytes.byteOffset + offset, length);
 }
-
-/** Bytes of several parts that are written one after the other. */
-export class Gathered {
-	readonly pieces: Uint8Array[] = [];
-	length = 0;
-
-	/** Returns the offset. */
-	add(pieces: readonly Uint8Array[], length: number): number {
-		const offset = this.length;
-		for (const piece of pieces) this.pieces.push(piece);
-		this.length += length;
-		return offset;
-	}
-}

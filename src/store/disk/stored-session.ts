@@ -1,0 +1,69 @@
+// What a worker holds in memory of a stored session. An idle one is this object and its segments.
+import type { SessionId } from "../../base/ids.js";
+import type { Slot } from "../files/slots.js";
+import type { SessionImage } from "../plan/image.js";
+import type { Obligation } from "../store.js";
+import type { FileStamp } from "./names.js";
+import type { PartView } from "./part-reader.js";
+import type { FoundSession, Segment } from "./session-files.js";
+
+export const NOTHING_OWED: ReadonlyMap<string, Obligation> = new Map();
+
+export class StoredSession implements PartView {
+	readonly id: SessionId;
+	/** What its files begin with. */
+	readonly stem: string;
+	readonly order: number;
+	/** Oldest first. */
+	segments: Segment[];
+	/** Of the newest segment. */
+	slot: Slot;
+	owed: ReadonlyMap<string, Obligation>;
+	image: SessionImage | null = null;
+	version = 0;
+	/** Reads that go on over several steps: its image must stay the one that changes. */
+	readers = 0;
+	/** Its image is being read. */
+	loading: Promise<unknown> | null = null;
+	/** Bytes of its parts are to be written anew. */
+	rewriting = false;
+
+	constructor(
+		stem: string,
+		found: Omit<FoundSession, "record" | "textsAt" | "lost">,
+		owed: StoredSession["owed"],
+	) {
+		this.stem = stem;
+		this.id = found.id;
+		this.order = found.order;
+		this.segments = found.segments;
+		this.slot = found.slot;
+		this.owed = owed.size === 0 ? NOTHING_OWED : owed;
+	}
+
+	/** The file that its next frame may go to. */
+	get newest(): Segment {
+		return this.segments[this.segments.length - 1] as Segment;
+	}
+
+	get bytes(): number {
+		let bytes = 0;
+		for (const { length } of this.segments) bytes += length;
+		return bytes;
+	}
+}
+
+/** One whose file says too little to be served. */
+export interface DamagedSession {
+	/** Null: its name is a hash, and its head can't be read. */
+	id: SessionId | null;
+	stem: string;
+	stamps: readonly FileStamp[];
+	slot: Slot | null;
+}
+
+export type Entry =
+	/** Nobody has looked at its files yet. */
+	| { kind: "unread"; stamps: FileStamp[] }
+	| { kind: "stored"; session: StoredSession }
+	| { kind: "damaged"; session: DamagedSession };

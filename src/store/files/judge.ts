@@ -1,0 +1,36 @@
+// Looks at a file as far as its state must be known, and says how much of it is stored. Writes nothing.
+import { frameAt, type Stretches, walkInDoubt } from "./frame-walk.js";
+import type { Medium } from "./medium.js";
+import { FRAMES_AT, newestSlot, type Slot } from "./slots.js";
+import type { Steps } from "./steps.js";
+import { conclude, isInDoubt, type Verdict } from "./verdict.js";
+
+/** @param bytes the file's first ones, up to its frames @param bootTag of this boot; 0: not known */
+export function* judge(
+	medium: Medium,
+	fd: number,
+	stretches: Stretches,
+	bytes: Buffer,
+	seed: number,
+	bootTag: number,
+): Steps<{ slot: Slot; verdict: Verdict } | { slot: null; verdict: Verdict & { kind: "damaged" } }> {
+	const choice = newestSlot(bytes, seed);
+	const slot = choice?.slot ?? null;
+	const { size } = yield* medium.stat(fd);
+	const sameBoot = slot !== null && bootTag !== 0 && slot.bootTag === bootTag;
+	const later = choice?.intact === false ? yield* frameAt(stretches, choice.slot.length, seed) : null;
+	const walk =
+		slot !== null && isInDoubt({ slot, sameBoot })
+			? yield* walkInDoubt(medium, fd, FRAMES_AT, slot.length, seed)
+			: { wholeUpTo: null, wholeAfter: false };
+	const verdict = conclude({
+		slot,
+		intact: choice?.intact ?? false,
+		laterFrame: later !== null && later.header.sequence > (slot?.sequence ?? 0),
+		size,
+		sameBoot,
+		...walk,
+	});
+	if (slot !== null) return { slot, verdict };
+	return { slot, verdict: { kind: "damaged", why: verdict.kind === "damaged" ? verdict.why : "" } };
+}
