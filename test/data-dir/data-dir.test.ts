@@ -24,7 +24,7 @@ describe("prepareDataDir", () => {
 		const first = await prepareDataDir(path);
 		expect((await stat(path)).mode & 0o777).toBe(0o700);
 		expect(JSON.parse(await readFile(join(path, "format.json"), "utf8"))).toEqual({
-			format: 1,
+			format: 2,
 			partitions: 64,
 		});
 		await first.release();
@@ -59,7 +59,12 @@ describe("prepareDataDir", () => {
 	});
 
 	for (const [what, text, said] of [
-		["of an unknown version", '{"format":2,"partitions":64}', /format 2 .*start the version that wrote it/],
+		["of an unknown version", '{"format":3,"partitions":64}', /format 3 .*start the version that wrote it/],
+		[
+			"of LMDB's days",
+			'{"format":1,"partitions":64}',
+			/format 1 \(LMDB, up to version 0\.2\) .*start the version that wrote it/,
+		],
 		["with another number of partitions", '{"format":2,"partitions":32}', /32 partitions/],
 		["torn", '{"form', /format\.json is damaged; restore it/],
 		["without a format", "[]", /format\.json is damaged/],
