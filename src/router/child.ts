@@ -1,16 +1,15 @@
 // The router's process: takes connections from the primary, answers or relays their requests, drains when told.
 import { rmSync } from "node:fs";
-import type { Server } from "node:http";
 import { Socket } from "node:net";
 import { dirname } from "node:path";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import { createLogger } from "../telemetry/logger.js";
 import { createConnectionLimit } from "./connection-limit.js";
-import { createFront } from "./front.js";
+import { createFront, type Front } from "./front.js";
 import { Router } from "./router.js";
 
 let socketPath: string | null = null;
-let server: Server | undefined;
+let front: Front | undefined;
 let router: Router | undefined;
 let admit: ((connection: Socket) => void) | undefined;
 process.title = "rollpin router";
@@ -30,7 +29,8 @@ primary.on("start_router", (start) => {
 	router = new Router(start.config, start.snapshot, log, (worker, epoch) => {
 		void primary.send({ type: "worker_idle", worker, epoch });
 	});
-	server = createFront(router);
+	front = createFront(router);
+	const { server } = front;
 	admit = createConnectionLimit(server, log);
 	server.once("error", (error) => {
 		void primary.fail(`the router cannot listen on ${start.socketPath}: ${error.message}`, 1);
@@ -52,13 +52,13 @@ primary.on("snapshot", ({ snapshot }) => router?.update(snapshot));
 
 primary.on("drain", ({ timeoutMs }) => {
 	const exit = async (): Promise<void> => {
-		server?.closeAllConnections();
+		front?.closeAllConnections();
 		router?.close();
 		await primary.send({ type: "drained" });
 		process.exit(0);
 	};
 	setTimeout(exit, timeoutMs);
 	void router?.drain().then(() => setImmediate(exit));
-	server?.close();
-	server?.closeIdleConnections();
+	front?.server.close();
+	front?.closeIdleConnections();
 });

@@ -4,6 +4,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ErrorCode, RollpinError } from "../base/errors.js";
 import { OWN_METHODS } from "../base/paths.js";
+import { putPlainFront } from "./plain-front.js";
 import { isRefused, refuse, refuseRaw } from "./replies.js";
 import { MAX_HEADER_BYTES, newRequestId, readRequestHead } from "./request-head.js";
 import { MAX_TARGET_LENGTH } from "./route.js";
@@ -17,8 +18,32 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 /** The parser's own bound is above ours, so that we can tell a long target from long headers. */
 const PARSER_HEADER_BYTES = MAX_HEADER_BYTES + 2 * MAX_TARGET_LENGTH;
 
-/** The server; it must listen somewhere (its time limits hang on that), clients come through `connection` events. */
-export function createFront(router: Router): Server {
+export interface Front {
+	/** It must listen somewhere (its time limits hang on that); clients come through `connection` events. */
+	server: Server;
+	closeAllConnections(): void;
+	/** Those that carry no request. */
+	closeIdleConnections(): void;
+}
+
+export function createFront(router: Router): Front {
+	const server = createStrictServer(router);
+	const limits = { firstByteMs: HEADERS_TIMEOUT_MS, keptMs: KEEP_ALIVE_TIMEOUT_MS };
+	const plain = putPlainFront(server, router, limits, CHECK_INTERVAL_MS);
+	return {
+		server,
+		closeAllConnections() {
+			server.closeAllConnections();
+			plain.closeAllConnections();
+		},
+		closeIdleConnections() {
+			server.closeIdleConnections();
+			plain.closeIdleConnections();
+		},
+	};
+}
+
+function createStrictServer(router: Router): Server {
 	const server = createServer({
 		insecureHTTPParser: false,
 		maxHeaderSize: PARSER_HEADER_BYTES,

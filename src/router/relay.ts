@@ -132,7 +132,7 @@ export class Relay implements ReplyListener, UploadOwner {
 	}
 }
 
-function workerFailed(worker: number, untouched: boolean): RollpinError {
+export function workerFailed(worker: number, untouched: boolean): RollpinError {
 	if (untouched) {
 		return new RollpinError("worker_unavailable", `worker ${worker} is not available; try again`, {
 			retryAfterS: 1,

@@ -13,6 +13,10 @@ export interface ReplyHead {
 	length: number | null;
 	/** The worker closes its connection after this reply. */
 	closes: boolean;
+	/** Where its body begins in the bytes that were fed last. */
+	bodyAt: number;
+	/** It is whole in them, begins with the first, and a client whose connection is kept may get it as it stands there. */
+	asSent: boolean;
 }
 
 export interface ReplySink {
@@ -32,17 +36,27 @@ type State = "head" | "length" | "chunk_size" | "chunk_data" | "chunk_end" | "tr
 /** @throws Error on anything malformed; the connection must then be destroyed */
 export class ReplyParser {
 	readonly #sink: ReplySink;
-	readonly #headOnly: boolean;
+	#headOnly: boolean;
 	#state: State = "head";
 	/** Bytes of an unfinished head or line. */
 	#kept: Buffer | null = null;
 	/** Bytes of the body or chunk still to come. */
 	#left = 0;
+	/** How many bytes were fed last. */
+	#fedBytes = 0;
 
 	/** @param headOnly the request was HEAD: no body follows whatever the headers say */
 	constructor(sink: ReplySink, headOnly: boolean) {
 		this.#sink = sink;
 		this.#headOnly = headOnly;
+	}
+
+	/** The next bytes are a new reply. */
+	begin(headOnly: boolean): void {
+		this.#headOnly = headOnly;
+		this.#state = "head";
+		this.#kept = null;
+		this.#left = 0;
 	}
 
 	get done(): boolean {
@@ -51,6 +65,7 @@ export class ReplyParser {
 
 	feed(bytes: Buffer): void {
 		let rest = bytes;
+		this.#fedBytes = bytes.length;
 		while (rest.length > 0) {
 			switch (this.#state) {
 				case "head":
@@ -76,6 +91,7 @@ export class ReplyParser {
 			this.#kept = joined;
 			return joined.subarray(joined.length);
 		}
+		const atStart = this.#kept === null && bytes.length === this.#fedBytes;
 		this.#kept = null;
 		const rest = joined.subarray(end + 4);
 		const lines = joined.toString("latin1", 0, end).split("\r\n");
@@ -84,11 +100,11 @@ export class ReplyParser {
 		const code = Number(status[1]);
 		// Interim replies say nothing to our client: the router answered `expect` itself.
 		if (code >= 100 && code < 200) return rest;
-		this.#begin(code, status[2] ?? "", lines);
+		this.#begin(code, status[2] ?? "", lines, this.#fedBytes - rest.length, atStart);
 		return rest;
 	}
 
-	#begin(status: number, reason: string, lines: readonly string[]): void {
+	#begin(status: number, reason: string, lines: readonly string[], bodyAt: number, atStart: boolean): void {
 		const head: ReplyHead = {
 			status,
 			reason,
@@ -97,6 +113,8 @@ export class ReplyParser {
 			hasRequestId: false,
 			length: null,
 			closes: false,
+			bodyAt,
+			asSent: atStart,
 		};
 		let length: number | null = null;
 		let chunked = false;
@@ -108,7 +126,10 @@ export class ReplyParser {
 			const value = line.slice(colon + 1).trim();
 			const key = name.toLowerCase();
 			if (key === "connection") head.closes ||= value.toLowerCase().includes("close");
-			if (HOP_BY_HOP.has(key) && key !== "transfer-encoding") continue;
+			if (HOP_BY_HOP.has(key) && key !== "transfer-encoding") {
+				head.asSent &&= key === "keep-alive" || (key === "connection" && value === "keep-alive");
+				continue;
+			}
 			if (key === "content-length") {
 				if (length !== null || !/^\d{1,15}$/.test(value)) throw new Error("the reply's length is malformed");
 				length = Number(value);
@@ -124,6 +145,7 @@ export class ReplyParser {
 		// A reply that only the closing of its connection ends looks complete when it was cut.
 		if (!empty && !chunked && length === null) throw new Error("the reply is not framed");
 		head.length = empty ? null : length;
+		head.asSent &&= head.hasDate && head.hasRequestId;
 		this.#sink.head(head);
 		if (empty || length === 0) {
 			this.#finish();

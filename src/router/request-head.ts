@@ -18,6 +18,8 @@ export interface RequestHead {
 	forwarded: string;
 	/** HTTP/1.0 may come without one. */
 	hasHost: boolean;
+	/** Asks for more than a reply to a body of one length: another coding, another protocol, an interim reply, the end of its connection. */
+	special: boolean;
 	fault: { code: ErrorCode; message: string } | null;
 }
 
@@ -26,6 +28,7 @@ export const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 100;
 
 const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+const PLAIN_LENGTH = /^\d{1,15}$/;
 /** What the router writes itself, and what it has answered (`expect`). */
 const REWRITTEN: ReadonlySet<string> = new Set(["content-length", "expect", "x-request-id"]);
 /** Dropping these because `connection` names them would change what the request says to the worker. */
@@ -46,6 +49,7 @@ export function readRequestHead(raw: readonly string[], httpVersion: string): Re
 		contentEncoding: null,
 		forwarded: "",
 		hasHost: false,
+		special: false,
 		fault: null,
 	};
 	let bytes = 0;
@@ -70,6 +74,7 @@ export function readRequestHead(raw: readonly string[], httpVersion: string): Re
 				requestIds.push(value);
 				break;
 			case "content-length":
+				head.special ||= head.framing !== "none" || !PLAIN_LENGTH.test(value);
 				head.framing = "length";
 				head.contentLength = Number(value);
 				break;
@@ -78,6 +83,15 @@ export function readRequestHead(raw: readonly string[], httpVersion: string): Re
 					head.fault ??= invalid("transfer-encoding must be exactly `chunked`, once, on HTTP/1.1");
 				}
 				head.framing = "chunked";
+				head.special = true;
+				break;
+			case "connection":
+				head.special ||= value.toLowerCase() !== "keep-alive";
+				break;
+			case "expect":
+			case "trailer":
+			case "upgrade":
+				head.special = true;
 				break;
 			case "content-encoding":
 				head.contentEncoding = value;

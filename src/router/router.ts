@@ -8,7 +8,7 @@ import type { ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
 import { addressKey } from "../ipc/worker-address.js";
 import type { Logger } from "../telemetry/logger.js";
 import { type Authorize, createAuthorize } from "./auth.js";
-import { chooseWorker, unavailable, type WorkerRoute } from "./choose-worker.js";
+import { chooseWorker, type Destination, unavailable, type WorkerRoute } from "./choose-worker.js";
 import { HeldRequests } from "./held-requests.js";
 import { METRICS_CONTENT_TYPE, metricsOf } from "./metrics.js";
 import { Relay, type RelayTarget, type RelayWatch } from "./relay.js";
@@ -28,16 +28,17 @@ export class Router {
 	readonly #config: ClusterConfig;
 	readonly #log: Logger;
 	readonly #authorize: Authorize;
-	readonly #pool = new WorkerPool();
+	readonly pool = new WorkerPool();
 	readonly #inflight: number[];
 	readonly #uploads = new Set<Relay>();
 	readonly #held: HeldRequests;
 	readonly #workerIdle: (worker: number, epoch: number) => void;
-	readonly #watch: RelayWatch;
+	readonly watch: RelayWatch;
 	readonly #uploadTimer: NodeJS.Timeout;
 	readonly #partitions: PartitionMap;
 	#snapshot: ClusterSnapshot;
-	#draining = false;
+	/** Every reply is the last on its connection. */
+	draining = false;
 	/** Requests that were accepted and are not answered yet, relayed or not. */
 	#running = 0;
 	#whenIdle: (() => void) | null = null;
@@ -62,7 +63,7 @@ export class Router {
 			for (const relay of this.#uploads) relay.checkIdle(now);
 			this.#held.sweep(now);
 		}, UPLOAD_CHECK_MS).unref();
-		this.#watch = {
+		this.watch = {
 			uploads: this.#uploads,
 			ended: (target, requestId, code) => this.#relayEnded(target, requestId, code),
 		};
@@ -72,8 +73,8 @@ export class Router {
 	update(snapshot: ClusterSnapshot): void {
 		this.#snapshot = snapshot;
 		// A worker that drains waits for its connections to close.
-		const serving = snapshot.workers.filter(({ state }) => state === "ready" && !this.#draining);
-		this.#pool.retain(
+		const serving = snapshot.workers.filter(({ state }) => state === "ready" && !this.draining);
+		this.pool.retain(
 			new Set(serving.flatMap(({ address }) => (address === null ? [] : addressKey(address)))),
 		);
 		for (const worker of snapshot.workers) {
@@ -84,8 +85,8 @@ export class Router {
 
 	/** New requests are answered 503 from now on. Resolves when no request is running. */
 	drain(): Promise<void> {
-		this.#draining = true;
-		this.#pool.retain(new Set());
+		this.draining = true;
+		this.pool.retain(new Set());
 		this.#held.releaseAll();
 		if (this.#running === 0) return Promise.resolve();
 		return new Promise((resolve) => {
@@ -95,23 +96,20 @@ export class Router {
 
 	close(): void {
 		clearInterval(this.#uploadTimer);
-		this.#pool.close();
+		this.pool.close();
 	}
 
 	/** @param expectsContinue the client waits for `100 Continue` before it sends the body */
 	handle(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
 		this.#running += 1;
-		res.once("close", () => {
-			this.#running -= 1;
-			if (this.#running === 0) this.#whenIdle?.();
-		});
-		if (this.#draining) res.shouldKeepAlive = false;
+		res.once("close", () => this.requestOver());
+		if (this.draining) res.shouldKeepAlive = false;
 		const head = readRequestHead(req.rawHeaders, req.httpVersion);
 		const { limits, passThroughPaths } = this.#config;
 		const fault = checkRequest(req.url ?? "", head, this.#authorize, limits.maxBodyBytes);
 		if (fault !== null) {
 			const closes = fault.code === "body_too_large" || head.fault !== null;
-			refuse(req, res, fault, head.requestId, closes || expectsContinue || this.#draining);
+			refuse(req, res, fault, head.requestId, closes || expectsContinue || this.draining);
 			return;
 		}
 		const decision = route(req.method ?? "", req.url ?? "", passThroughPaths);
@@ -120,11 +118,33 @@ export class Router {
 				this.#local[decision.path](res, head.requestId);
 				return;
 			case "reject":
-				refuse(req, res, decision.error, head.requestId, expectsContinue || this.#draining);
+				refuse(req, res, decision.error, head.requestId, expectsContinue || this.draining);
 				return;
 			default:
 				this.#relay(req, res, head, decision, expectsContinue);
 		}
+	}
+
+	/**
+	 * Takes a request that can go to a ready worker as things stand; `requestOver` must follow.
+	 * @returns null: it needs `handle`, which decides anew
+	 */
+	takePlain(method: string, target: string, head: RequestHead): RelayTarget | null {
+		if (this.draining) return null;
+		const { limits, passThroughPaths } = this.#config;
+		if (checkRequest(target, head, this.#authorize, limits.maxBodyBytes) !== null) return null;
+		const decision = route(method, target, passThroughPaths);
+		if (decision.kind === "local" || decision.kind === "reject") return null;
+		const destination = this.#choose(decision);
+		if (destination instanceof RollpinError || "waitsFor" in destination) return null;
+		this.#running += 1;
+		this.#relayBegins(destination);
+		return destination;
+	}
+
+	requestOver(): void {
+		this.#running -= 1;
+		if (this.#running === 0) this.#whenIdle?.();
 	}
 
 	readonly #local: Record<PathOf<"router">, (res: ServerResponse, requestId: string) => void> = {
@@ -147,14 +167,9 @@ export class Router {
 		decision: WorkerRoute,
 		expectsContinue: boolean,
 	): void {
-		const target = this.#draining
+		const target = this.draining
 			? new RollpinError("draining", "the cluster is shutting down", { retryAfterS: 5 })
-			: chooseWorker(decision, {
-					workers: this.#snapshot.workers,
-					partitions: this.#partitions,
-					inflight: this.#inflight,
-					maxInflight: this.#config.limits.maxInflightPerWorker * INFLIGHT_FACTOR,
-				});
+			: this.#choose(decision);
 		if ("waitsFor" in target) {
 			const { waitsFor } = target;
 			const again = (): void => this.#relay(req, res, head, decision, expectsContinue);
@@ -168,12 +183,25 @@ export class Router {
 			return;
 		}
 		if (target instanceof RollpinError) {
-			refuse(req, res, target, head.requestId, expectsContinue || this.#draining);
+			refuse(req, res, target, head.requestId, expectsContinue || this.draining);
 			return;
 		}
 		if (expectsContinue) res.writeContinue();
-		this.#inflight[target.worker] = (this.#inflight[target.worker] ?? 0) + 1;
-		new Relay(req, res, head, target, this.#pool, this.#config.limits.maxBodyBytes, this.#watch);
+		this.#relayBegins(target);
+		new Relay(req, res, head, target, this.pool, this.#config.limits.maxBodyBytes, this.watch);
+	}
+
+	#choose(decision: WorkerRoute): Destination {
+		return chooseWorker(decision, {
+			workers: this.#snapshot.workers,
+			partitions: this.#partitions,
+			inflight: this.#inflight,
+			maxInflight: this.#config.limits.maxInflightPerWorker * INFLIGHT_FACTOR,
+		});
+	}
+
+	#relayBegins({ worker }: RelayTarget): void {
+		this.#inflight[worker] = (this.#inflight[worker] ?? 0) + 1;
 	}
 
 	/** Relays of a draining process are the last on it: new requests wait. */

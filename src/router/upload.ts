@@ -15,9 +15,6 @@ export interface UploadOwner {
 export const BODY_IDLE_MS = 30_000;
 /** What a client may still send of a body that was refused as too large, before it is cut off. */
 const DROPPED_BYTES = 64 * 1024 * 1024;
-/** Up to this size, copying into one string with the head (one write) is cheaper than writing a second buffer. */
-const SMALL_BYTES = 16 * 1024;
-
 export class Upload {
 	readonly #req: IncomingMessage;
 	readonly #connection: WorkerConnection;
@@ -118,8 +115,6 @@ export class Upload {
 		if (head === null) return this.#connection.write(bytes);
 		this.#head = null;
 		if (typeof bytes === "string") return this.#connection.write(head + bytes);
-		if (bytes.length <= SMALL_BYTES) return this.#connection.write(head + bytes.toString("latin1"));
-		this.#connection.write(head);
-		return this.#connection.write(bytes);
+		return this.#connection.writeBoth(head, bytes);
 	}
 }

@@ -8,9 +8,12 @@ export interface ReplyListener {
 	head(head: ReplyHead): void;
 	body(bytes: Buffer): void;
 	/** All that one read of the socket brought was given; more is to come. */
-	readEnd(): void;
-	/** @returns true when the request was sent whole, so that the connection can carry the next one */
-	end(): boolean;
+	readEnd(bytes: Buffer): void;
+	/**
+	 * As `readEnd`, and it was the last of the reply.
+	 * @returns true when the request was sent whole, so that the connection can carry the next one
+	 */
+	end(bytes: Buffer): boolean;
 	/** @param untouched the worker never accepted the connection: not a byte of the request reached it */
 	failed(error: NodeJS.ErrnoException, untouched: boolean): void;
 	/** The connection takes bytes again after `write` returned false. */
@@ -20,13 +23,25 @@ export interface ReplyListener {
 /** Shorter than any keep-alive limit of the workers' servers: the side that reuses must be the first to let go. */
 const IDLE_LIMIT_MS = 4_000;
 const SWEEP_MS = 1_000;
+/** Up to this size, copying into one string with the head is cheaper than writing a second buffer. */
+const SMALL_BYTES = 16 * 1024;
 
 export class WorkerConnection {
 	idleSinceMs = 0;
 	readonly #socket: Socket;
 	readonly #release: (connection: WorkerConnection) => void;
 	#listener: ReplyListener | null = null;
-	#parser: ReplyParser | null = null;
+	readonly #parser = new ReplyParser(
+		{
+			head: (reply) => {
+				this.#closes = reply.closes;
+				this.#listener?.head(reply);
+			},
+			body: (bytes) => this.#listener?.body(bytes),
+			end: () => undefined,
+		},
+		false,
+	);
 	#closes = false;
 	#connected = false;
 	#error: NodeJS.ErrnoException | null = null;
@@ -56,21 +71,22 @@ export class WorkerConnection {
 	begin(listener: ReplyListener, headOnly: boolean): void {
 		this.#listener = listener;
 		this.#closes = false;
-		this.#parser = new ReplyParser(
-			{
-				head: (reply) => {
-					this.#closes = reply.closes;
-					this.#listener?.head(reply);
-				},
-				body: (bytes) => this.#listener?.body(bytes),
-				end: () => this.#ended(),
-			},
-			headOnly,
-		);
+		this.#parser.begin(headOnly);
 	}
 
 	write(bytes: Buffer | string): boolean {
 		return this.#socket.write(bytes, "latin1");
+	}
+
+	/** Head and first bytes of a body in one write. */
+	writeBoth(head: string, body: Buffer | null): boolean {
+		if (body === null) return this.write(head);
+		if (body.length <= SMALL_BYTES) return this.write(head + body.toString("latin1"));
+		this.cork();
+		this.write(head);
+		const flowing = this.write(body);
+		this.uncork();
+		return flowing;
 	}
 
 	cork(): void {
@@ -96,7 +112,8 @@ export class WorkerConnection {
 	}
 
 	#received(bytes: Buffer): void {
-		if (this.#listener === null || this.#parser === null) {
+		const listener = this.#listener;
+		if (listener === null) {
 			// Nobody asked: nothing on this connection can be trusted to belong to a request any more.
 			this.#socket.destroy();
 			return;
@@ -104,19 +121,19 @@ export class WorkerConnection {
 		try {
 			this.#parser.feed(bytes);
 		} catch (error) {
-			const listener = this.#listener;
 			this.destroy();
-			listener?.failed(Object.assign(error as Error, { code: "EPROTO" }), false);
+			listener.failed(Object.assign(error as Error, { code: "EPROTO" }), false);
 			return;
 		}
-		this.#listener?.readEnd();
+		// It may have given the request up meanwhile.
+		if (this.#listener !== listener) return;
+		if (this.#parser.done) this.#ended(listener, bytes);
+		else listener.readEnd(bytes);
 	}
 
-	#ended(): void {
-		const listener = this.#listener;
+	#ended(listener: ReplyListener, bytes: Buffer): void {
 		this.#listener = null;
-		this.#parser = null;
-		const reusable = listener?.end() === true && !this.#closes && !this.#socket.destroyed;
+		const reusable = listener.end(bytes) && !this.#closes && !this.#socket.destroyed;
 		if (!reusable) return void this.#socket.destroy();
 		// The reader may have paused it.
 		this.#socket.resume();

@@ -74,8 +74,8 @@ export async function startRouter(
 	const quiet: RouterRig["quiet"] = [];
 	const router = new Router(config, snapshot, log, (worker, epoch) => void quiet.push({ worker, epoch }));
 	const front = createFront(router);
-	await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
-	const { port } = front.address() as AddressInfo;
+	await new Promise<void>((resolve) => front.server.listen(0, "127.0.0.1", resolve));
+	const { port } = front.server.address() as AddressInfo;
 	return {
 		port,
 		url: `http://127.0.0.1:${port}`,
@@ -87,7 +87,7 @@ export async function startRouter(
 		async close() {
 			router.close();
 			front.closeAllConnections();
-			await new Promise((resolve) => front.close(resolve));
+			await new Promise((resolve) => front.server.close(resolve));
 			for (const worker of workers) {
 				worker.closeAllConnections();
 				await new Promise((resolve) => worker.close(resolve));
