@@ -10,7 +10,7 @@ function scan(bytes: Buffer | string, splits: readonly number[] = [], sentIds?: 
 	const whole = Buffer.from(bytes as string);
 	const scanner = new ReplyScanner({
 		sites: SGLANG_SITES,
-		sentIds: sentIds === undefined ? undefined : Buffer.from(sentIds),
+		sentIds: sentIds === undefined ? undefined : [Buffer.from(sentIds)],
 	});
 	let from = 0;
 	for (const split of [...splits].sort((a, b) => a - b)) {
@@ -271,6 +271,40 @@ describe("ReplyScanner", () => {
 	it("bounds nesting at 64", () => {
 		expect(() => scan("[".repeat(64) + "]".repeat(64))).not.toThrow();
 		expect(() => scan("[".repeat(65) + "]".repeat(65))).toThrow("deeper than 64");
+	});
+
+	it("holds prompt ids that repeat the sent ones not at all, and any other ones whole, wherever they differ", () => {
+		const ids = fc.array(fc.constantFrom("1", "12", "345", "99999"), { maxLength: 12 });
+		const prompt = fc
+			.record({ same: ids, sent: ids, got: ids, spaced: fc.boolean(), cuts: fc.array(fc.nat(60)) })
+			.map(({ same, sent, got, spaced, cuts }) => ({
+				sent: [...same, ...sent].join(","),
+				got: [...same, ...got].join(spaced ? ", " : ","),
+				cuts,
+			}));
+		const splits = fc.array(fc.nat(150), { maxLength: 5 });
+		fc.assert(
+			fc.property(prompt, splits, ({ sent, got, cuts }, at) => {
+				const pieces: Buffer[] = [];
+				let from = 0;
+				for (const cut of [...cuts.toSorted((a, b) => a - b), sent.length]) {
+					pieces.push(Buffer.from(sent.slice(from, cut)));
+					from = Math.max(from, cut);
+				}
+				const reply = Buffer.from(`{"choices":[{"prompt_token_ids":[${got}],"message":1}],"id":"x"}`);
+				const scanner = new ReplyScanner({ sites: SGLANG_SITES, sentIds: pieces, replyBytes: reply.length });
+				let pushed = 0;
+				for (const split of [...at.toSorted((a, b) => a - b), reply.length]) {
+					if (split > pushed) scanner.push(Buffer.from(reply.subarray(pushed, split)));
+					pushed = Math.max(pushed, split);
+				}
+				const scanned = scanner.end();
+				expect(putBack(scanned).equals(reply)).toBe(true);
+				expect(Buffer.concat(scanned.excerpts[0]?.bytes ?? []).toString()).toBe(got);
+				expect(scanner.keptBytes).toBe(scanned.rest.length + (got === sent ? 0 : got.length));
+			}),
+			{ numRuns: 500 },
+		);
 	});
 
 	it("does not take the ids that were sent for what a sampling mask repeats", () => {

@@ -176,6 +176,7 @@ describe("upstreamFields and spliceRequest", () => {
 			set: [],
 			fill: [],
 			unrecorded: new Set(),
+			inputIds: [],
 		});
 		expect(chunks.some((chunk) => chunk.buffer === body.buffer && chunk.length > 9_000)).toBe(true);
 	});

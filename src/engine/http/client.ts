@@ -125,11 +125,10 @@ export class EngineClient {
 			maxReplyBytes: this.#maxReplyBytes,
 			signal: request.signal,
 			onCancelled: () => this.#aborts.send(request.attemptId, request.headers),
-			// The first piece is the stored prefix, and nearly all of a long prompt.
 			onReplyBytes: request.onReplyBytes,
 			sites: this.dialect.sites,
 			knownPayloads: (request.knownPayloads ?? []).map((cursor) => new KnownPayload(cursor)),
-			sentIds: request.inputIdsText.find((piece) => piece.length > 0),
+			sentIds: request.inputIdsText,
 		});
 		const headers = clientHeaders(reply.headers);
 		if (reply.scanned === undefined) {

@@ -31,8 +31,8 @@ interface ExchangeOptions {
 	knownPayloads: readonly KnownPayload[];
 	/** Of the reply. */
 	sites: SiteTable;
-	/** First of the ids that are sent, as text; the scanner does not parse what repeats them. */
-	sentIds: Buffer | undefined;
+	/** The ids that are sent, as text; the scanner neither parses nor keeps what repeats them. */
+	sentIds: readonly Buffer[];
 }
 
 interface ExchangeReply {
@@ -127,7 +127,9 @@ class Exchange implements Dispatcher.DispatchHandler {
 			return;
 		}
 		const { knownPayloads, sentIds, sites } = this.#options;
-		this.#scanner = new ReplyScanner({ sites, sentIds, knownPayloads });
+		const declared = Number(headerValue(this.#headers, "content-length"));
+		const replyBytes = Number.isSafeInteger(declared) ? declared : undefined;
+		this.#scanner = new ReplyScanner({ sites, sentIds, replyBytes, knownPayloads });
 		this.#holdBack(controller);
 	}
 

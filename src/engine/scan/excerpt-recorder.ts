@@ -5,7 +5,13 @@ import { RollpinError } from "../../base/errors.js";
 import type { Excerpt } from "../../base/excerpt.js";
 import { JsonSyntaxError } from "../../json/parse.js";
 import type { KnownPayload } from "./known-payload.js";
+import { SentText } from "./sent-ids.js";
 import { Slabs } from "./slabs.js";
+
+/** Room for the rest at first: where the reply's length is not known, and at least and most where it is. */
+const FIRST_BYTES = 16 * 1024;
+const MIN_FIRST_BYTES = 1024;
+const MAX_FIRST_BYTES = 64 * 1024;
 
 interface OpenExcerpt {
 	offset: number;
@@ -16,26 +22,44 @@ interface OpenExcerpt {
 	knownBytes: number;
 	/** What it is compared with, as long as it is the same. */
 	known: KnownPayload | null;
+	/** The ids that were sent, as long as these repeat them: nothing of it is held then. */
+	sent: SentText | null;
 }
 
 export class ExcerptRecorder {
 	readonly excerpts: Excerpt[] = [];
 	readonly #maxRestBytes: number;
-	#rest: Buffer = Buffer.allocUnsafe(16 * 1024);
+	#rest: Buffer;
 	#restLength = 0;
 	#excerpt: OpenExcerpt | null = null;
 	/** Bytes of excerpts that are held. */
 	#excerptBytes = 0;
 	readonly #known: readonly KnownPayload[];
+	readonly #sentIds: readonly Buffer[];
 	/** Payloads begun so far. */
 	#payloads = 0;
 	/** Only made for a payload that is not ASCII, which no engine sends; checks UTF-8 across pieces. */
 	#decoder: TextDecoder | null = null;
 
-	/** @param known by number of payload, what each is likely to begin as */
-	constructor(maxRestBytes: number, known: readonly KnownPayload[] = []) {
+	/**
+	 * @param known by number of payload, what each is likely to begin as
+	 * @param sentIds the text that prompt ids are likely to be
+	 * @param replyBytes length of the whole reply, where it is known
+	 */
+	constructor(
+		maxRestBytes: number,
+		known: readonly KnownPayload[] = [],
+		sentIds: readonly Buffer[] = [],
+		replyBytes = FIRST_BYTES,
+	) {
 		this.#maxRestBytes = maxRestBytes;
 		this.#known = known;
+		this.#sentIds = sentIds;
+		// As a rule the rest of a small reply is all but the ids; of a large one nobody knows.
+		const sentBytes = sentIds.reduce((sum, { length }) => sum + length, 0);
+		this.#rest = Buffer.allocUnsafeSlow(
+			Math.min(Math.max(replyBytes - sentBytes, MIN_FIRST_BYTES), MAX_FIRST_BYTES),
+		);
 	}
 
 	/** Bytes that are held in all. */
@@ -57,12 +81,14 @@ export class ExcerptRecorder {
 		if (bytes.length === 0) return;
 		const excerpt = this.#excerpt;
 		if (excerpt !== null) {
+			if (excerpt.sent !== null) {
+				if (excerpt.sent.take(bytes)) return;
+				this.#keepSent(excerpt, excerpt.sent);
+			}
 			this.#checkUtf8(bytes, excerpt);
 			excerpt.known?.stop();
 			excerpt.known = null;
-			excerpt.bytes.add(bytes);
-			excerpt.byteLength += bytes.length;
-			this.#excerptBytes += bytes.length;
+			this.#keep(excerpt, bytes);
 			return;
 		}
 		const length = this.#restLength + bytes.length;
@@ -73,7 +99,7 @@ export class ExcerptRecorder {
 			);
 		}
 		if (length > this.#rest.length) {
-			const grown = Buffer.allocUnsafe(Math.max(length, this.#rest.length * 2));
+			const grown = Buffer.allocUnsafeSlow(Math.max(length, this.#rest.length * 2));
 			this.#rest.copy(grown, 0, 0, this.#restLength);
 			this.#rest = grown;
 		}
@@ -102,7 +128,8 @@ export class ExcerptRecorder {
 	}
 
 	openExcerpt(field: string, choice: number): void {
-		const known = field === "prompt_token_ids" ? null : (this.#known[this.#payloads++] ?? null);
+		const isPrompt = field === "prompt_token_ids";
+		const known = isPrompt ? null : (this.#known[this.#payloads++] ?? null);
 		this.#excerpt = {
 			offset: this.#restLength,
 			field,
@@ -111,6 +138,7 @@ export class ExcerptRecorder {
 			byteLength: 0,
 			knownBytes: 0,
 			known,
+			sent: isPrompt ? new SentText(this.#sentIds) : null,
 		};
 	}
 
@@ -118,9 +146,27 @@ export class ExcerptRecorder {
 		if (this.#excerpt === null) return;
 		if (this.#decoder !== null) this.#decode(Buffer.alloc(0), this.#excerpt, false);
 		this.#decoder = null;
-		const { offset, field, choice, bytes, byteLength, knownBytes } = this.#excerpt;
-		this.excerpts.push({ offset, field, choice, bytes: bytes.pieces(), byteLength, knownBytes });
+		const excerpt = this.#excerpt;
 		this.#excerpt = null;
+		const { offset, field, choice, knownBytes, sent } = excerpt;
+		// Repeated whole, they are the sent bytes themselves.
+		const whole = sent?.whole ?? null;
+		if (sent !== null && whole === null) this.#keepSent(excerpt, sent);
+		const bytes = whole ?? excerpt.bytes.pieces();
+		const byteLength = whole === null ? excerpt.byteLength : (sent?.length ?? 0);
+		this.excerpts.push({ offset, field, choice, bytes, byteLength, knownBytes });
+	}
+
+	/** They differ from the sent ones after all, or are fewer: what was passed over is held too. */
+	#keepSent(excerpt: OpenExcerpt, sent: SentText): void {
+		excerpt.sent = null;
+		for (const piece of sent.taken()) this.#keep(excerpt, piece);
+	}
+
+	#keep(excerpt: OpenExcerpt, bytes: Buffer): void {
+		excerpt.bytes.add(bytes);
+		excerpt.byteLength += bytes.length;
+		this.#excerptBytes += bytes.length;
 	}
 
 	#checkUtf8(bytes: Buffer, excerpt: OpenExcerpt): void {

@@ -28,8 +28,13 @@ export interface ReplyScannerOptions {
 	maxDepth?: number;
 	/** Bound on the reply's size without its payloads. Default 128 MiB. */
 	maxRestBytes?: number;
-	/** First of the ids that were sent, as text: where a reply's prompt_token_ids repeat them they are not parsed again. */
-	sentIds?: Buffer | undefined;
+	/**
+	 * The ids that were sent, as text in pieces: where a reply's prompt_token_ids repeat the first piece they are not parsed
+	 * again, and where they repeat all of it the excerpt's bytes are these pieces.
+	 */
+	sentIds?: readonly Buffer[] | undefined;
+	/** Length of the whole reply, where it is known. */
+	replyBytes?: number | undefined;
 	/** What the reply's payloads are likely to begin as, in their order. */
 	knownPayloads?: readonly KnownPayload[] | undefined;
 }
@@ -60,8 +65,11 @@ export class ReplyScanner extends ChunkTokenizer {
 		super(options.maxDepth ?? 64);
 		this.#table = options.sites;
 		this.#sites = new SiteStack(options.sites);
-		this.#sentIds = options.sentIds ?? null;
-		this.#recorder = new ExcerptRecorder(options.maxRestBytes ?? 128 * 1024 * 1024, options.knownPayloads);
+		const { knownPayloads, replyBytes, sentIds = [] } = options;
+		// The first piece is the stored prefix, and nearly all of a long prompt.
+		this.#sentIds = sentIds.find((piece) => piece.length > 0) ?? null;
+		const maxRestBytes = options.maxRestBytes ?? 128 * 1024 * 1024;
+		this.#recorder = new ExcerptRecorder(maxRestBytes, knownPayloads, sentIds, replyBytes);
 	}
 
 	/**

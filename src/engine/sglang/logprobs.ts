@@ -1,4 +1,5 @@
 // Owns the reading of `output_token_logprobs` from its bytes straight into typed arrays. Builds no object per entry.
+import { isDigit } from "../../json/characters.js";
 import { skipSpace, skipValue } from "../../json/skip.js";
 import { invalidReply } from "../invalid-reply.js";
 
@@ -12,6 +13,10 @@ const COMMA = 0x2c;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
+/** Filled by each call from its beginning: what it returns are copies. */
+let ids = new Int32Array(4096);
+let logprobs = new Float64Array(4096);
+
 /**
  * Reads `[[logprob, id, ...], ...]`. Further elements of an entry (the token's text) are ignored.
  * @param bytes one value that is known to be strict JSON, nothing around it
@@ -20,8 +25,8 @@ const CLOSE_BRACKET = 0x5d;
  */
 export function parseLogprobs(bytes: Buffer, vocabSize: number): TokenLogprobs {
 	if (bytes[0] !== OPEN_BRACKET) invalid("is not a list");
-	let ids = new Int32Array(1024);
-	let logprobs = new Float64Array(1024);
+	// One string, of which the numbers are parts: a call for each number would cost more than reading it.
+	const text = bytes.toString("latin1");
 	let count = 0;
 	let at = skipSpace(bytes, 1);
 	while (bytes[at] !== CLOSE_BRACKET) {
@@ -33,13 +38,20 @@ export function parseLogprobs(bytes: Buffer, vocabSize: number): TokenLogprobs {
 		if (bytes[at] !== OPEN_BRACKET) invalid(`has an entry that is not a list at ${count}`);
 		const first = skipSpace(bytes, at + 1);
 		if (bytes[first] === CLOSE_BRACKET) invalid(`has an entry shorter than two at ${count}`);
-		const firstEnd = skipValue(bytes, first, 0, 64);
-		logprobs[count] = finiteNumber(bytes, first, firstEnd, count);
+		const firstEnd = numberEnd(bytes, first);
+		const logprob = firstEnd === first ? Number.NaN : Number(text.slice(first, firstEnd));
+		if (!Number.isFinite(logprob)) invalid(`has a logprob that is not a finite number at ${count}`);
+		logprobs[count] = logprob;
 		at = skipSpace(bytes, firstEnd);
 		if (bytes[at] !== COMMA) invalid(`has an entry shorter than two at ${count}`);
 		const second = skipSpace(bytes, at + 1);
-		at = skipValue(bytes, second, 0, 64);
-		ids[count] = tokenId(bytes, second, at, vocabSize, count);
+		let id = 0;
+		for (at = second; isDigit(bytes[at]); at++) id = id * 10 + (bytes[at] as number) - 0x30;
+		// A sign or a string before it, a fraction or an exponent after it.
+		if (at === second || numberEnd(bytes, at) !== at)
+			invalid(`has a token id that is not an integer at ${count}`);
+		if (id >= vocabSize) invalid(`has a token id outside the vocabulary (0..${vocabSize - 1}) at ${count}`);
+		ids[count] = id;
 		at = skipSpace(bytes, at);
 		while (bytes[at] !== CLOSE_BRACKET) {
 			at = skipSpace(bytes, skipValue(bytes, skipSpace(bytes, at + 1), 0, 64));
@@ -50,30 +62,21 @@ export function parseLogprobs(bytes: Buffer, vocabSize: number): TokenLogprobs {
 	return { ids: ids.slice(0, count), logprobs: logprobs.slice(0, count) };
 }
 
+/** End of the number at `at`; `at` when none is there. */
+function numberEnd(bytes: Buffer, at: number): number {
+	let end = at;
+	for (;;) {
+		const byte = bytes[end];
+		// 0-9 - + . e E
+		if (!isDigit(byte) && byte !== 0x2e && byte !== 0x2d && byte !== 0x65 && byte !== 0x2b && byte !== 0x45)
+			return end;
+		end++;
+	}
+}
+
 function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
 	to.set(from);
 	return to;
-}
-
-function finiteNumber(bytes: Buffer, start: number, end: number, index: number): number {
-	const byte = bytes[start] as number;
-	const value =
-		byte === 0x2d || (byte >= 0x30 && byte <= 0x39)
-			? Number(bytes.toString("latin1", start, end))
-			: Number.NaN;
-	if (!Number.isFinite(value)) invalid(`has a logprob that is not a finite number at ${index}`);
-	return value;
-}
-
-function tokenId(bytes: Buffer, start: number, end: number, vocabSize: number, index: number): number {
-	let id = 0;
-	for (let at = start; at < end; at++) {
-		const digit = (bytes[at] as number) - 0x30;
-		if (digit < 0 || digit > 9) invalid(`has a token id that is not an integer at ${index}`);
-		id = id * 10 + digit;
-	}
-	if (id >= vocabSize) invalid(`has a token id outside the vocabulary (0..${vocabSize - 1}) at ${index}`);
-	return id;
 }
 
 function invalid(what: string): never {

@@ -7,12 +7,14 @@ import type { EngineRequest, TurnRequest } from "../engine.js";
 export interface UpstreamFields {
 	/** Keys that the client's body loses; every key of `set` is lost too. */
 	remove: ReadonlySet<string>;
-	/** Members that are put in, values as JSON bytes. */
-	set: ReadonlyArray<readonly [key: string, value: readonly Buffer[]]>;
+	/** Members that are put in, values as JSON text. */
+	set: ReadonlyArray<readonly [key: string, value: string]>;
 	/** Members that are put in where the body has none, or null; values as JSON text. */
 	fill: ReadonlyArray<readonly [key: string, value: string]>;
 	/** Keys of `set` that the record leaves out: they name the attempt, not what was asked. */
 	unrecorded: ReadonlySet<string>;
+	/** Put in last: decimal, comma-separated. */
+	inputIds: readonly Buffer[];
 }
 
 /**
@@ -28,15 +30,16 @@ const SAMPLING_DEFAULTS: UpstreamFields["fill"] = [
 ];
 
 const UNRECORDED: ReadonlySet<string> = new Set(["rid"]);
-const OPEN_LIST = Buffer.from("[");
-const CLOSE_LIST = Buffer.from("]");
+const OPEN = Buffer.from("{");
+const COMMA = Buffer.from(",");
+const CLOSE = Buffer.from("]}");
 /** Of `null`, the only value that begins so. */
 const LOWER_N = 0x6e;
 
 /** What is injected into and removed from the client's body. */
 export function upstreamFields(turn: TurnRequest): UpstreamFields {
-	const set: Array<readonly [string, readonly Buffer[]]> = [];
-	const text = (key: string, value: string) => set.push([key, [Buffer.from(value)]]);
+	const set: Array<readonly [string, string]> = [];
+	const text = (key: string, value: string) => set.push([key, value]);
 	if (turn.overridesJson !== null) {
 		const overrides = parseJson(turn.overridesJson) as JsonObject;
 		for (const [key, value] of overrides) text(key, writeJson(value));
@@ -56,11 +59,11 @@ export function upstreamFields(turn: TurnRequest): UpstreamFields {
 	if (turn.samplingReplay) text("return_sampling_mask", "true");
 	text("rid", JSON.stringify(turn.attemptId));
 	if (turn.kwargs.size > 0) text("chat_template_kwargs", writeJson(turn.kwargs));
-	set.push(["input_ids", [OPEN_LIST, ...turn.inputIds, CLOSE_LIST]]);
 	const remove = new Set(["stream", "stream_options", "chat_template_kwargs"]);
 	// The whole payload is due: a client's own offset would leave rows out without a trace.
 	if (turn.r3 === "full") remove.add("routed_experts_start_len");
-	return { remove, set, fill: turn.samplingReplay ? SAMPLING_DEFAULTS : [], unrecorded: UNRECORDED };
+	const fill = turn.samplingReplay ? SAMPLING_DEFAULTS : [];
+	return { remove, set, fill, unrecorded: UNRECORDED, inputIds: turn.inputIds };
 }
 
 /**
@@ -71,6 +74,7 @@ export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFi
 	const { messages } = scan;
 	if (messages === null) throw new Error("a body without messages is refused before it is spliced");
 	const overridden = new Set(fields.set.map(([key]) => key));
+	overridden.add("input_ids");
 	const last = new Map(scan.fields.map((field) => [field.key, field]));
 	const given = (key: string): boolean => {
 		const field = last.get(key);
@@ -94,9 +98,9 @@ export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFi
 		record.push(piece);
 		recordLength += piece.length;
 	};
-	both(Buffer.from("{"));
+	both(OPEN);
 	for (const [index, field] of kept.entries()) {
-		if (index > 0) both(Buffer.from(","));
+		if (index > 0) both(COMMA);
 		if (field.key !== "messages") {
 			both(body.subarray(field.keyStart, field.valueEnd));
 			continue;
@@ -106,25 +110,27 @@ export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFi
 		chunks.push(body.subarray(messages.contentStart, messages.contentEnd));
 		both(body.subarray(messages.contentEnd, field.valueEnd));
 	}
-	for (const [key, value] of filled) both(Buffer.from(`,${JSON.stringify(key)}:${value}`));
+	// What is ours is text until something stands between: each buffer costs more than the bytes in it.
+	let members = "";
+	for (const [key, value] of filled) members += member(key, value);
 	for (const [key, value] of fields.set) {
-		const name = Buffer.from(`,${JSON.stringify(key)}:`);
-		if (fields.unrecorded.has(key)) {
-			chunks.push(name, ...value);
+		if (!fields.unrecorded.has(key)) {
+			members += member(key, value);
 			continue;
 		}
-		both(name);
-		if (key !== "input_ids") {
-			for (const piece of value) both(piece);
-			continue;
-		}
-		both(OPEN_LIST);
-		holes.inputIds = recordLength;
-		chunks.push(...value.slice(1, -1));
-		both(CLOSE_LIST);
+		if (members !== "") both(Buffer.from(members));
+		members = "";
+		chunks.push(Buffer.from(member(key, value)));
 	}
-	both(Buffer.from("}"));
+	both(Buffer.from(`${members},"input_ids":[`));
+	holes.inputIds = recordLength;
+	chunks.push(...fields.inputIds);
+	both(CLOSE);
 	const byteLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
 	// Copied: views would keep the client's whole body alive for as long as the record.
 	return { chunks, byteLength, record: { bytes: [Buffer.concat(record)], holes } };
+}
+
+function member(key: string, value: string): string {
+	return `,${JSON.stringify(key)}:${value}`;
 }
