@@ -74,13 +74,18 @@ function pathOnly(url: string): string {
 	return query === -1 ? url : url.slice(0, query);
 }
 
+/** An answer of up to this many bytes is left to the system as one: node takes 16 KiB for a full pipe, and would wait a loop for it. */
+const UNPACED_BYTES = 64 * 1024;
+
 /** Writes pieces with backpressure; resolves at the end, rejects with ClientGone when the client leaves. */
 export async function sendPieces(response: ServerResponse, pieces: readonly Buffer[]): Promise<void> {
 	const last = pieces.length - 1;
+	let written = 0;
 	for (let at = 0; at < last; at++) {
 		const piece = pieces[at] as Buffer;
 		if (response.destroyed) throw new ClientGone();
-		if (piece.length > 0 && !response.write(piece)) await drained(response);
+		written += piece.length;
+		if (piece.length > 0 && !response.write(piece) && written > UNPACED_BYTES) await drained(response);
 	}
 	if (response.destroyed) throw new ClientGone();
 	// With the end: a write of its own less.

@@ -9,12 +9,17 @@ it("an idle session keeps of a request's body no more than its messages", () => 
 	const { messages } = parseChatBody(body, null, chatBodyLimits({ maxMessages: 10, maxJsonDepth: 64 }));
 	const state = new PathState();
 	const turn = {
-		content: messages.content,
+		tail: messages.content,
 		requestCount: messages.count,
 		appended: [messages.bytes(0)],
 		generated: Buffer.from('{"role":"assistant","content":"y"}'),
 	};
-	state.push({ id: 0, trimCount: 0 } as TurnHeader, turn, new Int32Array([1]), new Int32Array([2]));
+	state.push(
+		{ id: 0, trimCount: 0, messagesShared: 0 } as TurnHeader,
+		turn,
+		new Int32Array([1]),
+		new Int32Array([2]),
+	);
 	expect(state.request?.content.toString()).toBe('{"role":"user","content":"x"}');
 	expect(state.request?.content.buffer.byteLength).toBeLessThan(64 * 1024);
 	for (const message of state.messages) expect(message.bytes.buffer.byteLength).toBeLessThan(64 * 1024);

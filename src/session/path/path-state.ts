@@ -6,6 +6,7 @@ import { TokenText } from "../../json/token-text.js";
 import type { JsonObject } from "../../json/value.js";
 import type { ReadableStore, TurnHeader } from "../../store/store.js";
 import { type AnswerForm, formBytes, type PromptForm } from "./canonical.js";
+import { KeptContent } from "./kept-content.js";
 import { elementRanges } from "./request-elements.js";
 import type { EarlierMessages } from "./request-messages.js";
 
@@ -54,17 +55,19 @@ export class PathState {
 	readonly tokens = new TokenText();
 	/** Messages of the head's request, for the byte-wise comparison with the next one. */
 	request: EarlierMessages | null = null;
+	readonly #content = new KeptContent();
 	/** The first so many messages, and what they took when the last of them had become old. */
 	#counted = 0;
 	#countedBytes = 0;
 
 	/**
 	 * Takes in one turn after the present head.
-	 * @param turn `content`: its request's whole messages content, kept; `appended`, `generated`: messages' bytes, copied
+	 * @param turn `tail`: its request's messages content after the bytes that it shares with the head's; `appended`, `generated`:
+	 *   messages' bytes. All are copied
 	 */
 	push(
 		header: TurnHeader,
-		turn: { content: Buffer; requestCount: number; appended: readonly Buffer[]; generated: Buffer },
+		turn: { tail: Buffer; requestCount: number; appended: readonly Buffer[]; generated: Buffer },
 		promptIds: Int32Array,
 		completionIds: Int32Array,
 	): void {
@@ -76,9 +79,8 @@ export class PathState {
 		this.tokens.append(promptIds);
 		this.tokens.append(completionIds);
 		this.checkpoints.push({ turn: header.id, messageEnd: this.messages.length });
-		const { content } = turn;
-		const kept = content.buffer.byteLength > 2 * content.length ? ownCopy(content) : content;
-		this.request = { content: kept, count: turn.requestCount };
+		const content = this.#content.extend(header.messagesShared, turn.tail);
+		this.request = { content, count: turn.requestCount };
 		this.head = header.id;
 	}
 
@@ -91,7 +93,7 @@ export class PathState {
 		}
 		return (
 			this.tokens.byteCapacity +
-			(this.request?.content.buffer.byteLength ?? 0) +
+			this.#content.byteCapacity +
 			this.#countedBytes +
 			messageBytes(this.messages.slice(this.#counted))
 		);
@@ -150,7 +152,6 @@ export async function loadPath(
 	turn: TurnId | null,
 ): Promise<PathState> {
 	const state = new PathState();
-	let content: Buffer = Buffer.alloc(0);
 	for (const header of pathTo(headers, turn)) {
 		const [tail, prompt, completion, reply] = await Promise.all([
 			store.part(id, header.id, "messages"),
@@ -158,18 +159,14 @@ export async function loadPath(
 			store.part(id, header.id, "completion"),
 			store.part(id, header.id, "reply"),
 		]);
-		content = Buffer.concat([content.subarray(0, header.messagesShared), tail]);
-		const current = content;
 		// The appended messages are always the last ones of the request.
-		const start = header.messagesShared + header.appendedOffset;
-		const appended = elementRanges(current.subarray(start)).map((range) =>
-			current.subarray(start + range.start, start + range.end),
-		);
+		const added = tail.subarray(header.appendedOffset);
+		const appended = elementRanges(added).map(({ start, end }) => added.subarray(start, end));
 		const { replyMessage } = header;
 		state.push(
 			header,
 			{
-				content: current,
+				tail,
 				requestCount: header.requestCount,
 				appended,
 				generated: reply.subarray(replyMessage.start, replyMessage.end),

@@ -52,7 +52,7 @@ export async function commitTurn(
 	const built = buildTurn({
 		meta,
 		parent: attach.parent,
-		parentContent: attach.state.request?.content ?? Buffer.alloc(0),
+		parentRequest: attach.state.request,
 		messages,
 		appendedFrom: attach.appendedFrom,
 		trimCount: prompt.trimCount,
@@ -80,7 +80,7 @@ export async function commitTurn(
 		attach.state.push(
 			built.header,
 			{
-				content: messages.content,
+				tail: messages.content.subarray(built.header.messagesShared),
 				requestCount: messages.count,
 				appended: Array.from({ length: messages.count - attach.appendedFrom }, (_, i) =>
 					messages.bytes(attach.appendedFrom + i),

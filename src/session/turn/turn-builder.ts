@@ -3,15 +3,15 @@ import { bytesOf } from "../../base/binary.js";
 import { commonPrefix } from "../../base/common-prefix.js";
 import type { TurnId } from "../../base/ids.js";
 import type { PartBase, PartName, SessionMeta, StoreOp, TurnHeader, TurnStatus } from "../../store/store.js";
-import type { RequestMessages } from "../path/request-messages.js";
+import type { EarlierMessages, RequestMessages } from "../path/request-messages.js";
 import type { GeneratedReply, SentRequest } from "./generation.js";
 
 export interface TurnInput {
 	meta: SessionMeta;
 	/** The turn it continues, or null for a first turn. */
 	parent: TurnHeader | null;
-	/** The parent's messages content; empty without a parent. */
-	parentContent: Buffer;
+	/** The parent's messages; null without a parent. */
+	parentRequest: EarlierMessages | null;
 	messages: RequestMessages;
 	/** Index of the first appended message. */
 	appendedFrom: number;
@@ -42,7 +42,7 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 	const { generation, messages, parent } = input;
 	const appendedAt =
 		input.appendedFrom < messages.count ? messages.range(input.appendedFrom).start : messages.content.length;
-	const messagesShared = Math.min(commonPrefix(input.parentContent, messages.content), appendedAt);
+	const messagesShared = Math.min(sharedBytes(input.parentRequest, messages), appendedAt);
 	const parts = new Map<PartName, readonly Uint8Array[]>([
 		// Copied: a store that keeps what it is given would keep the whole body of every request alive.
 		["messages", [Buffer.from(messages.content.subarray(messagesShared))]],
@@ -93,6 +93,12 @@ export function buildTurn(input: TurnInput): BuiltTurn {
 		templateKwargs: input.templateKwargs,
 	};
 	return { header, parts, bases };
+}
+
+/** A request that was found to repeat the parent's when it was read need not be compared with it again. */
+function sharedBytes(parent: EarlierMessages | null, { content, earlier }: RequestMessages): number {
+	if (parent === null) return 0;
+	return earlier === parent ? parent.content.length : commonPrefix(parent.content, content);
 }
 
 /** Stored payloads of a turn, in the order in which they stood. */
