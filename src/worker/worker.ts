@@ -23,6 +23,7 @@ import { Admission } from "./admission.js";
 import type { WorkerContext } from "./context.js";
 import { drainServer } from "./drain.js";
 import type { EngineDirectory } from "./engines.js";
+import { collectWhenIdle } from "./idle-collection.js";
 import { readLog } from "./read-log.js";
 import { listen } from "./server.js";
 
@@ -93,11 +94,13 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		clock: parts.clock,
 	};
 	const server: Server = await listen(context, parts.address);
+	const stopCollecting = collectWhenIdle();
 	return {
 		figures: (ofProcess) => readFigures({ ...context, ...ofProcess }, counters),
 		async drain(timeoutMs) {
 			await drainServer(server, timeoutMs);
 			registry.stop();
+			stopCollecting();
 			await context.assembler.close();
 			await engines.close();
 			await store.close();
