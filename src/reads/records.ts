@@ -1,5 +1,6 @@
 // The trainer's view of a session, as bytes, chunk by chunk: what GET answers. Never builds the whole as one string.
 import { int32FromBytes } from "../base/binary.js";
+import { GrowingBytes } from "../base/growing-bytes.js";
 import type { SessionId } from "../base/ids.js";
 import { background } from "../base/pace.js";
 import { TokenText } from "../json/token-text.js";
@@ -7,7 +8,6 @@ import type { Session } from "../session/life/session.js";
 import { pathTo } from "../session/path/path-state.js";
 import { describeTree } from "../session/place/tree.js";
 import type { ReadableStore, SessionMeta, TurnHeader } from "../store/store.js";
-import { GrowingBytes } from "./growing-bytes.js";
 
 /** Which routing and sampling payloads a read carries: of every record, of the last one only, or of none. */
 export type PayloadChoice = "all" | "latest" | "none";

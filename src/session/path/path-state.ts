@@ -1,6 +1,7 @@
 // What a next turn on one path needs, in memory: stored messages, tokens, their text. Rebuilt from the store at will.
 import { int32FromBytes } from "../../base/binary.js";
 import type { SessionId, TurnId } from "../../base/ids.js";
+import { background } from "../../base/pace.js";
 import { parseJson } from "../../json/parse.js";
 import { TokenText } from "../../json/token-text.js";
 import type { JsonObject } from "../../json/value.js";
@@ -153,6 +154,7 @@ export async function loadPath(
 ): Promise<PathState> {
 	const state = new PathState();
 	for (const header of pathTo(headers, turn)) {
+		if (background.isOver) await background.breathe();
 		const [tail, prompt, completion, reply] = await Promise.all([
 			store.part(id, header.id, "messages"),
 			store.part(id, header.id, "prompt"),
@@ -186,6 +188,7 @@ export async function loadTurnMessages(
 ): Promise<Map<TurnId, StoredMessage[]>> {
 	const messages = new Map<TurnId, StoredMessage[]>();
 	for (const header of headers.values()) {
+		if (background.isOver) await background.breathe();
 		if (header.status === "committed") messages.set(header.id, await loadOwnMessages(store, id, header));
 	}
 	return messages;

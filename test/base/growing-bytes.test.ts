@@ -1,7 +1,7 @@
 // Growing bytes against strings, and the views of all that was shown before.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { GrowingBytes } from "../../src/reads/growing-bytes.js";
+import { GrowingBytes } from "../../src/base/growing-bytes.js";
 
 describe("bytes of which the end is put anew", () => {
 	it("are what a copy of the beginning and the new end would be, and what was shown never changes", () => {
