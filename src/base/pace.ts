@@ -52,3 +52,12 @@ export class Pace {
 
 /** Of this process: reads, sweeps and whatever else no chat waits for share one slice, however many there are. */
 export const background = new Pace();
+
+/** Runs what rests now and then to its end, as background work. */
+export async function inSlices<Result>(steps: Generator<undefined, Result, void>): Promise<Result> {
+	for (;;) {
+		if (background.isOver) await background.breathe();
+		const { done, value } = steps.next();
+		if (done === true) return value;
+	}
+}

@@ -27,6 +27,44 @@ export function renderText(body: readonly Node[], scope: Scope): string {
 	return out.join("");
 }
 
+/**
+ * As `renderText`, with a rest after each step of a loop that lies in no other one: the messages of a long conversation.
+ * @throws TemplateError
+ */
+export function* renderSteps(body: readonly Node[], scope: Scope): Generator<undefined, string, void> {
+	const out: string[] = [];
+	yield* blockSteps(body, scope, out);
+	return out.join("");
+}
+
+function* blockSteps(
+	body: readonly Node[],
+	scope: Scope,
+	out: string[],
+): Generator<undefined, Outcome, void> {
+	for (const node of body) {
+		const outcome =
+			node.type === "For"
+				? yield* forSteps(node, scope, out)
+				: node.type === "If"
+					? yield* blockSteps(truthy(evaluate(node.test, scope)) ? node.body : node.alternate, scope, out)
+					: renderNode(node, scope, out);
+		if (outcome !== "done") return outcome;
+	}
+	return "done";
+}
+
+function* forSteps(node: For, scope: Scope, out: string[]): Generator<undefined, Outcome, void> {
+	const items = loopItems(node, scope);
+	if (items.length === 0) return renderBlock(node.defaultBlock, new Scope(scope), out);
+	const changes: Changes = { last: undefined };
+	for (let at = 0; at < items.length; at++) {
+		if (renderBlock(node.body, stepScope(node, items, at, changes, scope), out) === "break") break;
+		yield;
+	}
+	return "done";
+}
+
 function renderBlock(body: readonly Node[], scope: Scope, out: string[]): Outcome {
 	for (const node of body) {
 		const outcome = renderNode(node, scope, out);
@@ -68,15 +106,24 @@ function renderNode(node: Node, scope: Scope, out: string[]): Outcome {
 function renderFor(node: For, scope: Scope, out: string[]): Outcome {
 	const items = loopItems(node, scope);
 	if (items.length === 0) return renderBlock(node.defaultBlock, new Scope(scope), out);
-	const changes: { last: Value | undefined } = { last: undefined };
+	const changes: Changes = { last: undefined };
 	for (let at = 0; at < items.length; at++) {
-		// A fresh scope each time: what one iteration sets, the next does not see.
-		const inner = new Scope(scope);
-		inner.set("loop", loopContext(items, at, changes));
-		bind(node.loopvar, items[at] as Value, inner);
-		if (renderBlock(node.body, inner, out) === "break") break;
+		if (renderBlock(node.body, stepScope(node, items, at, changes, scope), out) === "break") break;
 	}
 	return "done";
+}
+
+/** What `loop.changed` was last asked about in a loop. */
+interface Changes {
+	last: Value | undefined;
+}
+
+/** A fresh scope each time: what one iteration sets, the next does not see. */
+function stepScope(node: For, items: readonly Value[], at: number, changes: Changes, scope: Scope): Scope {
+	const inner = new Scope(scope);
+	inner.set("loop", loopContext(items, at, changes));
+	bind(node.loopvar, items[at] as Value, inner);
+	return inner;
 }
 
 function loopItems(node: For, scope: Scope): Value[] {
@@ -89,7 +136,7 @@ function loopItems(node: For, scope: Scope): Value[] {
 	});
 }
 
-function loopContext(items: readonly Value[], at: number, changes: { last: Value | undefined }): Attributes {
+function loopContext(items: readonly Value[], at: number, changes: Changes): Attributes {
 	return new Attributes("LoopContext", (name) => {
 		switch (name) {
 			case "index":

@@ -3,7 +3,7 @@ import type { Node } from "./ast.js";
 import { globals } from "./globals.js";
 import { parseTemplate } from "./parse.js";
 import { Scope } from "./scope.js";
-import { renderText } from "./statements.js";
+import { renderSteps, renderText } from "./statements.js";
 import { TemplateError, type Value } from "./values.js";
 
 export class ChatTemplate {
@@ -19,13 +19,29 @@ export class ChatTemplate {
 
 	/** @throws TemplateError */
 	render(variables: ReadonlyMap<string, Value>): string {
-		const scope = new Scope(this.#globals);
-		for (const [name, value] of variables) scope.set(name, value);
 		try {
-			return renderText(this.#body, scope);
+			return renderText(this.#body, this.#scopeOf(variables));
 		} catch (error) {
-			if (error instanceof RangeError) throw new TemplateError("the template nests too deeply");
-			throw error;
+			throw asTemplateError(error);
 		}
 	}
+
+	/** The same text, with rests on the way in which others may run. @throws TemplateError */
+	*renderSteps(variables: ReadonlyMap<string, Value>): Generator<undefined, string, void> {
+		try {
+			return yield* renderSteps(this.#body, this.#scopeOf(variables));
+		} catch (error) {
+			throw asTemplateError(error);
+		}
+	}
+
+	#scopeOf(variables: ReadonlyMap<string, Value>): Scope {
+		const scope = new Scope(this.#globals);
+		for (const [name, value] of variables) scope.set(name, value);
+		return scope;
+	}
+}
+
+function asTemplateError(error: unknown): unknown {
+	return error instanceof RangeError ? new TemplateError("the template nests too deeply") : error;
 }

@@ -3,6 +3,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ConfigError } from "../base/errors.js";
+import { background } from "../base/pace.js";
 import type { ContainerPiece } from "./deferred-payloads.js";
 import type { HookPaths } from "./hooks.js";
 import type { SampleJob } from "./job.js";
@@ -14,6 +15,9 @@ const BUILT_ENTRY = fileURLToPath(new URL("./thread.js", import.meta.url));
 
 /** Jobs on the thread at once: each may hold a session's payloads. The others wait in turn. */
 const MAX_JOBS = 2;
+
+/** A turn has four lists and texts; about a millisecond. */
+const TURNS_AT_ONCE = 64;
 
 /** Payloads cross in slices of this size, and other work gets its turn between two of them. */
 const SLICE_BYTES = 2 * 1024 * 1024;
@@ -82,12 +86,14 @@ export class SampleAssembler {
 			const { input, reads } = await prepare();
 			const thread = this.#started();
 			await thread.ready;
-			const pieces = await new Promise<ContainerPiece[]>((resolve, reject) => {
-				const job = this.#nextJob++;
+			const job = this.#nextJob++;
+			const made = new Promise<ContainerPiece[]>((resolve, reject) => {
 				this.#jobs.set(job, { thread, reads, fault: undefined, resolve, reject });
-				this.#post(thread, { type: "assemble", job, input });
 			});
-			return { pieces, reads };
+			// Awaited below, and a thread may die before.
+			made.catch(() => {});
+			await this.#send(thread, job, input);
+			return { pieces: await made, reads };
 		} finally {
 			const next = this.#waiting.shift();
 			// The place goes to the one who waits, so nobody can slip in between.
@@ -100,6 +106,16 @@ export class SampleAssembler {
 		const thread = this.#thread;
 		this.#thread = null;
 		await thread?.worker.terminate();
+	}
+
+	/** Copied as it is sent, so not all turns at once. */
+	async #send(thread: Thread, job: number, { turns, ...input }: SampleJob): Promise<void> {
+		for (let at = 0; at < turns.length; at += TURNS_AT_ONCE) {
+			if (background.isOver) await background.breathe();
+			this.#post(thread, { type: "turns", job, turns: turns.slice(at, at + TURNS_AT_ONCE) });
+		}
+		if (background.isOver) await background.breathe();
+		this.#post(thread, { type: "assemble", job, input });
 	}
 
 	#started(): Thread {

@@ -1,6 +1,6 @@
 // What the event loop and the assembly thread say to each other. Types only.
 import type { ContainerPiece } from "./deferred-payloads.js";
-import type { SampleJob } from "./job.js";
+import type { SampleJob, StoredTurn } from "./job.js";
 
 /** `workerData` of the thread. */
 export interface ThreadSettings {
@@ -9,7 +9,10 @@ export interface ThreadSettings {
 }
 
 export type ToThread =
-	| { type: "assemble"; job: number; input: SampleJob }
+	/** Of a job that is to come, in order. */
+	| { type: "turns"; job: number; turns: StoredTurn[] }
+	/** With the turns that were sent before. */
+	| { type: "assemble"; job: number; input: Omit<SampleJob, "turns"> }
 	/** Answers `ask_decode`. */
 	| { type: "texts"; ask: number; texts: string[] }
 	/** Answers `ask_payload`, in order; the last one has an empty piece. */

@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { ConfigError } from "../base/errors.js";
 import type { ContainerPiece } from "./deferred-payloads.js";
 import { type Hooks, loadHooks } from "./hooks.js";
-import { runJob, type SampleJob } from "./job.js";
+import { runJob, type SampleJob, type StoredTurn } from "./job.js";
 import { SampleError } from "./sample.js";
 import type { FromThread, ThreadSettings, ToThread } from "./thread-messages.js";
 
@@ -17,6 +17,8 @@ interface Question {
 	reject(error: Error): void;
 }
 
+/** Of jobs that are still to come. */
+const turns = new Map<number, StoredTurn[]>();
 const questions = new Map<number, Question>();
 let asked = 0;
 
@@ -74,7 +76,7 @@ function transferable(pieces: readonly ContainerPiece[]): ArrayBuffer[] {
 	return [...new Set(whole)];
 }
 
-function take(message: Exclude<ToThread, { type: "assemble" }>): void {
+function take(message: Exclude<ToThread, { type: "turns" | "assemble" }>): void {
 	const question = questions.get(message.ask);
 	if (question === undefined) return;
 	if (message.type === "payload" && message.piece.byteLength > 0) {
@@ -90,8 +92,15 @@ function take(message: Exclude<ToThread, { type: "assemble" }>): void {
 try {
 	const hooks = await loadHooks(workerData as ThreadSettings);
 	port.on("message", (message: ToThread) => {
-		if (message.type === "assemble") void run(message.job, message.input, hooks);
-		else take(message);
+		if (message.type === "turns") {
+			const before = turns.get(message.job);
+			if (before === undefined) turns.set(message.job, message.turns);
+			else for (const turn of message.turns) before.push(turn);
+		} else if (message.type === "assemble") {
+			const input = { ...message.input, turns: turns.get(message.job) ?? [] };
+			turns.delete(message.job);
+			void run(message.job, input, hooks);
+		} else take(message);
 	});
 	tell({ type: "ready" });
 } catch (error) {

@@ -1,5 +1,6 @@
 // The Tito of one checkpoint and one family: renders by the family, encodes by the checkpoint's tokenizer. Reads no files.
 import { RollpinError } from "../base/errors.js";
+import { inSlices } from "../base/pace.js";
 import type { JsonObject } from "../json/value.js";
 import type { JoinBoundary } from "./boundary.js";
 import type { ControlText, ControlTokens } from "./control-text.js";
@@ -95,7 +96,9 @@ export class CheckpointTito implements Tito {
 	}
 
 	async encodeConversation(input: PromptInput): Promise<Int32Array> {
-		return this.#parts.encoder.encode(this.#renderer.comparable(input));
+		const steps = this.#renderer.comparing?.(input);
+		const text = steps === undefined ? this.#renderer.comparable(input) : await inSlices(steps);
+		return this.#parts.encoder.encode(text);
 	}
 
 	partSeparator(role: string, calling: boolean): string {

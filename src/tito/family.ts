@@ -19,6 +19,8 @@ export interface ConversationRenderer {
 	 * nothing is looked for.
 	 */
 	comparable(input: PromptInput, addGenerationPrompt?: boolean): string;
+	/** As `comparable`, with rests on the way in which others may run. Without it there are none. */
+	comparing?(input: PromptInput): Generator<undefined, string, void>;
 	/** The role as which a message of that role is shown. */
 	shownRole(role: string): string;
 	/** Text of the appended messages and the generation prompt, history not rendered. */

@@ -53,9 +53,44 @@ export class PromptRenderer implements ConversationRenderer {
 	}
 
 	comparable(input: PromptInput, addGenerationPrompt = false): string {
-		const messages = input.messages.map((message, at) => this.#shown(message, `messages[${at}]`, true));
+		const steps = this.comparing(input, addGenerationPrompt);
+		for (;;) {
+			const { done, value } = steps.next();
+			if (done === true) return value;
+		}
+	}
+
+	*comparing(input: PromptInput, addGenerationPrompt = false): Generator<undefined, string, void> {
+		const messages: Value[] = [];
+		for (const [at, message] of input.messages.entries()) {
+			messages.push(fromJson(this.#shown(message, `messages[${at}]`, true)));
+			yield;
+		}
 		const { tools } = this.#tools(input.tools);
-		return wellFormed(this.#render(messages.map(fromJson), tools, input.kwargs, addGenerationPrompt));
+		const attempt = (given: Value) =>
+			this.#template.renderSteps(this.#variables(messages, given, input.kwargs, addGenerationPrompt));
+		try {
+			return wellFormed(yield* this.#withTools(tools, attempt));
+		} catch (error) {
+			throw refusal(error);
+		}
+	}
+
+	*#withTools(
+		tools: CanonicalTools | null,
+		attempt: (given: Value) => Generator<undefined, string, void>,
+	): Generator<undefined, string, void> {
+		if (tools === null) return yield* attempt(null);
+		try {
+			return yield* attempt(tools.full);
+		} catch (first) {
+			if (!(first instanceof TemplateError)) throw first;
+			try {
+				return yield* attempt(tools.bare);
+			} catch (error) {
+				throw error instanceof TemplateError ? first : error;
+			}
+		}
 	}
 
 	/**
@@ -138,13 +173,22 @@ export class PromptRenderer implements ConversationRenderer {
 	}
 
 	#attempt(messages: Value[], tools: Value, kwargs: TemplateKwargs, addGenerationPrompt: boolean): string {
+		return this.#template.render(this.#variables(messages, tools, kwargs, addGenerationPrompt));
+	}
+
+	#variables(
+		messages: Value[],
+		tools: Value,
+		kwargs: TemplateKwargs,
+		addGenerationPrompt: boolean,
+	): Map<string, Value> {
 		const variables = new Map<string, Value>(this.#specialTokens);
 		variables.set("documents", null);
 		for (const [name, value] of kwargs) variables.set(name, fromJson(value));
 		variables.set("messages", messages);
 		variables.set("tools", tools);
 		variables.set("add_generation_prompt", addGenerationPrompt);
-		return this.#template.render(variables);
+		return variables;
 	}
 
 	/** When bare functions fail too, what the full tools met is the better explanation. */
@@ -160,12 +204,16 @@ export class PromptRenderer implements ConversationRenderer {
 		try {
 			return render();
 		} catch (error) {
-			if (!(error instanceof TemplateError)) throw error;
-			throw new RollpinError("invalid_messages", `the chat template refuses the messages: ${error.message}`, {
-				cause: error,
-			});
+			throw refusal(error);
 		}
 	}
+}
+
+function refusal(error: unknown): unknown {
+	if (!(error instanceof TemplateError)) return error;
+	return new RollpinError("invalid_messages", `the chat template refuses the messages: ${error.message}`, {
+		cause: error,
+	});
 }
 
 /** A reasoning of one space makes thinking templates open and close their block as they do for a real turn. */

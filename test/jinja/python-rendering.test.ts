@@ -12,13 +12,36 @@ function templates(refused: boolean): string[] {
 	return cases.filter((item) => item.has("refused") === refused).map((item) => text(item.get("template")));
 }
 
+function inSteps(template: ChatTemplate): string {
+	const steps = template.renderSteps(variables);
+	for (;;) {
+		const { done, value } = steps.next();
+		if (done === true) return value;
+	}
+}
+
 test.each(templates(false))("%j prints what Python prints", (template) => {
 	const expected = cases.find((item) => item.get("template") === template)?.get("text");
-	expect(new ChatTemplate(template).render(variables)).toBe(expected);
+	const compiled = new ChatTemplate(template);
+	expect(compiled.render(variables)).toBe(expected);
+	expect(inSteps(compiled)).toBe(expected);
 });
 
 test.each(templates(true))("%j is refused, as Python refuses it", (template) => {
 	expect(() => new ChatTemplate(template).render(variables)).toThrow(TemplateError);
+	expect(() => inSteps(new ChatTemplate(template))).toThrow(TemplateError);
+});
+
+test("a loop rests after each of its steps, also inside conditions, and prints what it prints without", () => {
+	const template = new ChatTemplate(
+		"{% if 1 %}{% for a in [1, 2, 3] %}{% if a == 3 %}{% break %}{% endif %}{{ a }}{% endfor %}{% endif %}!",
+	);
+	const steps = template.renderSteps(new Map());
+	expect([steps.next(), steps.next(), steps.next()]).toEqual([
+		{ done: false, value: undefined },
+		{ done: false, value: undefined },
+		{ done: true, value: "12!" },
+	]);
 });
 
 test.each([
