@@ -16,6 +16,7 @@ import { PromptRenderer } from "./renderer.js";
 import { resolveSegmentation, specialTokenTexts } from "./segmentation.js";
 import { INSTRUCTED_QUESTION, writeAlike } from "./template-probe.js";
 import type { TemplateKwargs, Tito } from "./tito.js";
+import { readTokenizerJson } from "./tokenizer-json.js";
 import type { ToolSchemaVersion } from "./tools.js";
 
 export interface TitoOptions {
@@ -52,8 +53,9 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 	const encoder = new Encoder(checkpoint.tokenizerFile, checkpoint.outputSize, options.maxTextBytes, [
 		...checkpoint.specialTokens.values(),
 	]);
-	const slowTokenizer = await encoder.goFast();
-	const segmentation = await resolveSegmentation(family, encoder, checkpoint);
+	const json = readTokenizerJson(checkpoint.tokenizerFile);
+	const slowTokenizer = await encoder.goFast(json);
+	const segmentation = await resolveSegmentation(family, encoder, checkpoint, json);
 	const end = await endOfAnswer(renderer, kwargs, checkpoint, encoder);
 	return new CheckpointTito(
 		{
@@ -67,7 +69,7 @@ export async function createTito(options: TitoOptions): Promise<Tito> {
 			joinBoundary: await resolveBoundary(family, encoder, end),
 			differsFromCheckpoint: differsFromCheckpoint(family, renderer, byTemplate, kwargs),
 			probe: new MessageProbe(renderer, kwargs, fieldNames(family, checkpoint)),
-			controlTokens: new ControlTokens(specialTokenTexts(checkpoint)),
+			controlTokens: new ControlTokens(specialTokenTexts(json)),
 			refuseControlText: options.controlText === "refuse",
 		},
 		renderer,

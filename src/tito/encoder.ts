@@ -1,19 +1,18 @@
 // Text to token ids and back: on the event loop where the tokenizer is understood completely, else by the library on the
 // thread pool. Adds no special token and cuts nothing.
-import { readFileSync } from "node:fs";
 import { Tokenizer } from "tokenizers";
 import { ConfigError, RollpinError } from "../base/errors.js";
 import { NotUnderstood, readDescription } from "./bpe/description.js";
 import { FastBpe, type FastEncoding } from "./bpe/fast-bpe.js";
 import { LoopTurns } from "./bpe/loop-turns.js";
-import { checkTexts } from "./bpe/self-check.js";
+import { firstDifference } from "./bpe/self-check.js";
 import { LargeTextGate } from "./large-text-gate.js";
+import type { TokenizerJson } from "./tokenizer-json.js";
 
 /** A letter that every tokenizer has. */
 const PROBE = "a";
 
 export class Encoder {
-	readonly #file: string;
 	readonly #tokenizer: Tokenizer;
 	readonly #maxTextBytes: number;
 	readonly #large = new LargeTextGate();
@@ -21,8 +20,8 @@ export class Encoder {
 	readonly #specialTokens: readonly string[];
 	#fast: FastBpe | null = null;
 	#anchor: Promise<string | null> | undefined;
-	/** Ids a model may sample are below it: the largest token id + 1, or the output layer's size if that is more. */
-	readonly vocabSize: number;
+	readonly #outputSize: number;
+	#largestId: number | undefined;
 
 	/**
 	 * Reads and builds the tokenizer, which blocks for up to a second.
@@ -35,32 +34,34 @@ export class Encoder {
 		maxTextBytes = Number.POSITIVE_INFINITY,
 		specialTokens: readonly string[] = [],
 	) {
-		this.#file = file;
 		this.#specialTokens = specialTokens;
 		this.#maxTextBytes = maxTextBytes;
 		this.#tokenizer = load(file);
 		this.#tokenizer.disableTruncation();
 		this.#tokenizer.disablePadding();
-		let largest = -1;
-		for (const id of Object.values(this.#tokenizer.getVocab(true))) if (id > largest) largest = id;
-		this.vocabSize = Math.max(largest + 1, outputSize);
+		this.#outputSize = outputSize;
+	}
+
+	/** Ids a model may sample are below it: the largest token id + 1, or the output layer's size if that is more. */
+	get vocabSize(): number {
+		this.#largestId ??= Object.values(this.#tokenizer.getVocab(true)).reduce((a, b) => Math.max(a, b), -1);
+		return Math.max(this.#largestId + 1, this.#outputSize);
 	}
 
 	/**
 	 * Encodes on the event loop from now on, where that gives the library's ids. Blocks for up to a second, and compares both.
+	 * @param json of the file that this one was made from
 	 * @returns why the library goes on encoding everything; null when it does not
 	 */
-	async goFast(): Promise<string | null> {
+	async goFast({ file }: TokenizerJson): Promise<string | null> {
 		try {
-			const description = readDescription(readFileSync(this.#file, "utf8"));
+			const description = readDescription(file);
 			const fast = new FastBpe(description, (token) => this.tokenId(token));
-			for (const text of checkTexts(description.added.map(({ content }) => content))) {
-				const ids = await this.#finished(fast.encode(text));
-				const expected = await this.#byLibrary(text);
-				if (ids === null || Buffer.compare(bytesOf(ids), bytesOf(expected)) !== 0)
-					return `other ids than the library's for ${JSON.stringify(text.slice(0, 100))}`;
-			}
+			const differing = await firstDifference(fast, this.#tokenizer, description);
+			if (differing !== null) return `other ids than the library's for ${JSON.stringify(differing)}`;
 			fast.forget();
+			// As `getVocab` would say, which takes longer than to read the file.
+			this.#largestId = Math.max(description.largestId, ...fast.addedIds);
 			this.#fast = fast;
 			return null;
 		} catch (error) {
@@ -154,10 +155,6 @@ export class Encoder {
 	tokenId(token: string): number | null {
 		return this.#tokenizer.tokenToId(token);
 	}
-}
-
-function bytesOf(ids: Int32Array): Buffer {
-	return Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
 }
 
 function load(file: string): Tokenizer {

@@ -1,30 +1,36 @@
 // Which ids part a conversation into segments, from a family's values and a tokenizer's special tokens. Resolved once.
-import { readFileSync } from "node:fs";
 import { requiredTokenId } from "./boundary.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { Encoder } from "./encoder.js";
 import type { Family } from "./family.js";
 import type { Segmentation } from "./mismatch.js";
+import type { TokenizerJson } from "./tokenizer-json.js";
 
 /** @throws ConfigError when the checkpoint lacks a token that the family parts segments by */
 export async function resolveSegmentation(
 	family: Family,
 	encoder: Encoder,
 	checkpoint: Checkpoint,
+	json: TokenizerJson,
 ): Promise<Segmentation> {
 	return {
-		boundaries: boundaryIds(family, encoder, checkpoint),
+		boundaries: boundaryIds(family, encoder, checkpoint, json),
 		trailing: new Set(await trailingIds(family, encoder)),
 		assistantStart: family.assistantStart ?? null,
 	};
 }
 
-function boundaryIds(family: Family, encoder: Encoder, checkpoint: Checkpoint): Set<number> {
+function boundaryIds(
+	family: Family,
+	encoder: Encoder,
+	checkpoint: Checkpoint,
+	json: TokenizerJson,
+): Set<number> {
 	const { segmentTokens } = family;
 	const ids = (tokens: readonly string[]) => tokens.map((token) => requiredTokenId(token, family, encoder));
 	if (segmentTokens !== undefined && "only" in segmentTokens) return new Set(ids(segmentTokens.only));
 	const named = [...checkpoint.specialTokens.values()].flatMap((token) => encoder.tokenId(token) ?? []);
-	const boundaries = new Set([...named, ...flaggedSpecial(checkpoint)]);
+	const boundaries = new Set([...named, ...flaggedSpecial(checkpoint, json)]);
 	for (const id of ids(segmentTokens?.except ?? [])) boundaries.delete(id);
 	return boundaries;
 }
@@ -38,27 +44,14 @@ async function trailingIds({ boundary, trailing }: Family, encoder: Encoder): Pr
 }
 
 /** Texts of the tokens that tokenizer.json flags special. */
-export function specialTokenTexts(checkpoint: Checkpoint): string[] {
-	return addedTokens(checkpoint).flatMap(({ content, special }) =>
+export function specialTokenTexts({ added }: TokenizerJson): string[] {
+	return added.flatMap(({ content, special }) =>
 		special === true && typeof content === "string" ? content : [],
 	);
 }
 
 /** Added tokens flagged special, in tokenizer.json or in tokenizer_config.json's `added_tokens_decoder`. */
-function flaggedSpecial(checkpoint: Checkpoint): number[] {
-	const added = addedTokens(checkpoint);
+function flaggedSpecial(checkpoint: Checkpoint, { added }: TokenizerJson): number[] {
 	const ids = added.flatMap(({ id, special }) => (special === true && typeof id === "number" ? id : []));
 	return [...ids, ...checkpoint.flaggedSpecialIds];
-}
-
-function addedTokens({ tokenizerFile }: Checkpoint): AddedToken[] {
-	// The platform's own parser: the file has megabytes, and only a few small fields are read from it.
-	const tokenizer = JSON.parse(readFileSync(tokenizerFile, "utf8")) as { added_tokens?: unknown };
-	return Array.isArray(tokenizer.added_tokens) ? (tokenizer.added_tokens as AddedToken[]) : [];
-}
-
-interface AddedToken {
-	id?: unknown;
-	special?: unknown;
-	content?: unknown;
 }

@@ -14,6 +14,8 @@ export interface BpeDescription {
 	nfc: boolean;
 	splitting: Splitting;
 	added: readonly AddedToken[];
+	/** The largest id in the vocabulary, added tokens aside. */
+	largestId: number;
 	/** Id of each byte. */
 	byteIds: Int32Array;
 	merges: Merges;
@@ -21,14 +23,20 @@ export interface BpeDescription {
 	whole: ReadonlyMap<string, number> | null;
 }
 
+/** Ids by token; has no prototype. An object as it was parsed: a map of it would take longer to make than all the rest. */
+type Vocab = Readonly<Record<string, number>>;
+
 type Json = Readonly<Record<string, unknown>>;
 
 /** Why a tokenizer is not understood. */
 export class NotUnderstood extends Error {}
 
-/** @throws NotUnderstood when anything in it is not known to be without effect on ids @throws SyntaxError */
-export function readDescription(json: string): BpeDescription {
-	const file = asObject(JSON.parse(json), "the file");
+/**
+ * @param json a parsed tokenizer.json, whose vocabulary loses its prototype
+ * @throws NotUnderstood when anything in it is not known to be without effect on ids
+ */
+export function readDescription(json: unknown): BpeDescription {
+	const file = asObject(json, "the file");
 	allow(file, "tokenizer.json", [
 		"version",
 		"truncation",
@@ -43,12 +51,13 @@ export function readDescription(json: string): BpeDescription {
 	checkPostProcessor(file["post_processor"]);
 	const model = asObject(file["model"], "model");
 	const vocab = vocabOf(model);
-	const byteIds = Int32Array.from(BYTE_CHARACTERS, (character) => vocab.get(character) ?? -1);
+	const byteIds = Int32Array.from(BYTE_CHARACTERS, (character) => vocab[character] ?? -1);
 	if (byteIds.includes(-1)) throw new NotUnderstood("the vocabulary lacks a byte");
 	return {
 		nfc: readsNfc(file["normalizer"]),
 		splitting: splittingOf(file["pre_tokenizer"]),
 		added: addedTokens(file["added_tokens"]),
+		largestId: largestOf(vocab),
 		byteIds,
 		merges: mergesOf(model["merges"], vocab),
 		whole: model["ignore_merges"] === true ? textsOf(vocab) : null,
@@ -122,7 +131,7 @@ function addedTokens(value: unknown): AddedToken[] {
 	});
 }
 
-function vocabOf(model: Json): Map<string, number> {
+function vocabOf(model: Json): Vocab {
 	const { type } = model;
 	if (type !== "BPE") throw new NotUnderstood(`the model is ${String(type)}`);
 	for (const field of ["dropout", "unk_token"])
@@ -143,11 +152,17 @@ function vocabOf(model: Json): Map<string, number> {
 		"vocab",
 		"merges",
 	]);
-	return new Map(Object.entries(asObject(model["vocab"], "vocab") as Record<string, number>));
+	return Object.setPrototypeOf(asObject(model["vocab"], "vocab"), null) as Vocab;
+}
+
+function largestOf(vocab: Vocab): number {
+	let largest = -1;
+	for (const token in vocab) largest = Math.max(largest, vocab[token] as number);
+	return largest;
 }
 
 /** Pairs, or two texts with a space between, as older files have them. */
-function mergesOf(value: unknown, vocab: ReadonlyMap<string, number>): Merges {
+function mergesOf(value: unknown, vocab: Vocab): Merges {
 	const list = listOf(value, "merges");
 	const merges = {
 		left: new Int32Array(list.length),
@@ -158,20 +173,26 @@ function mergesOf(value: unknown, vocab: ReadonlyMap<string, number>): Merges {
 		const [left, right, more] = (typeof merge === "string" ? merge.split(" ") : merge) as string[];
 		if (left === undefined || right === undefined || more !== undefined)
 			throw new NotUnderstood(`merge ${rank} is no pair`);
-		const ids = [vocab.get(left), vocab.get(right), vocab.get(left + right)];
-		if (ids.includes(undefined)) throw new NotUnderstood(`merge ${rank} is of no tokens`);
-		[merges.left[rank], merges.right[rank], merges.made[rank]] = ids as [number, number, number];
+		merges.left[rank] = idOf(left, vocab);
+		merges.right[rank] = idOf(right, vocab);
+		merges.made[rank] = idOf(left + right, vocab);
 	}
 	return merges;
 }
 
+function idOf(token: string, vocab: Vocab): number {
+	const id = vocab[token];
+	if (id === undefined) throw new NotUnderstood(`a merge is of ${token}, which is no token`);
+	return id;
+}
+
 /** Tokens that are text by themselves; others are parts of characters and can be no whole piece. */
-function textsOf(vocab: ReadonlyMap<string, number>): Map<string, number> {
+function textsOf(vocab: Vocab): Map<string, number> {
 	const texts = new Map<string, number>();
-	for (const [token, id] of vocab) {
+	for (const token in vocab) {
 		const bytes = bytesOfToken(token);
 		const text = bytes?.toString() ?? "\ufffd";
-		if (!text.includes("\ufffd")) texts.set(text, id);
+		if (!text.includes("\ufffd")) texts.set(text, vocab[token] as number);
 	}
 	return texts;
 }

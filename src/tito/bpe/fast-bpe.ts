@@ -119,6 +119,27 @@ export class FastBpe {
 		return true;
 	}
 
+	get addedIds(): Iterable<number> {
+		return this.#addedIds.values();
+	}
+
+	/** Without a rest, however long it takes. */
+	encodeAtOnce(text: string): Int32Array | null {
+		const encoding = this.encode(text);
+		for (;;) {
+			const { done, value } = encoding.next();
+			if (done === true) return value;
+		}
+	}
+
+	/** The text as it is split, in the form in which it is. */
+	split(text: string): string[] {
+		const { cuts, piece } = this.#description.splitting;
+		return parts(text, cuts).flatMap(
+			(part) => part.text.match(new RegExp(piece.source, `${piece.flags}g`)) ?? [],
+		);
+	}
+
 	/** What it has learnt of texts. */
 	forget(): void {
 		this.#cache.clear();

@@ -1,4 +1,7 @@
-// Texts on which a fast encoding must agree with the library's before it is trusted. Pure.
+// Compares a fast encoding with the library's on hard texts, before it is trusted.
+import type { Tokenizer } from "tokenizers";
+import type { BpeDescription } from "./description.js";
+import type { FastBpe } from "./fast-bpe.js";
 import { settledRanges } from "./settled.js";
 
 /** A longer run of settled characters is one of writing signs that are alike; its ends and some between stand for it. */
@@ -6,22 +9,28 @@ const LONG_RUN = 2000;
 const AT_ENDS = 64;
 const STEP_BETWEEN = 97;
 
+/** So many characters a text, that checking one holds the loop for a few milliseconds. */
+const CHECKED_AT_ONCE = 2000;
+
 /**
- * Every settled character, of long runs some: a reading of Unicode that has changed since, on either side, would split this
- * text otherwise.
+ * Texts of every settled character, of long runs some, each between others and before digits: a reading of Unicode that has
+ * changed, on either side, splits or composes them otherwise.
  */
-function characters(): string {
+function* characterTexts(): Generator<string, void, void> {
 	let text = "";
+	let count = 0;
 	for (const [first, last] of settledRanges()) {
 		for (let point = first; point <= last; point++) {
 			const inside = point - first >= AT_ENDS && last - point >= AT_ENDS;
 			if (last - first > LONG_RUN && inside && (point - first) % STEP_BETWEEN !== 0) continue;
 			text += String.fromCodePoint(point);
+			if (++count % CHECKED_AT_ONCE !== 0) continue;
+			yield text;
+			text = "";
 		}
-		// No piece becomes too long for the fast encoding.
-		text += "\n";
+		text += "12";
 	}
-	return text;
+	yield text;
 }
 
 const HARD = [
@@ -37,12 +46,35 @@ const HARD = [
 	"internationalization antidisestablishmentarianism \u0434\u043e\u0441\u0442\u043e\u043f\u0440\u0438\u043c\u0435\u0447\u0430\u0442\u0435\u043b\u044c\u043d\u043e\u0441\u0442\u044c",
 ];
 
-/** @param added texts of the tokenizer's added tokens */
-export function checkTexts(added: readonly string[]): string[] {
+/** Texts whose ids must be the library's. @param added texts of the tokenizer's added tokens */
+function hardTexts(added: readonly string[]): string[] {
 	const tokens = added.flatMap((token) => [
 		token,
 		`${token}x ${token}\n`,
 		`${token.slice(0, -1)} ${token}${token}`,
 	]);
-	return [...HARD, tokens.join(" "), tokens.join(""), characters()];
+	return [...HARD, tokens.join(" "), tokens.join("")];
+}
+
+/** A text that the library encodes, composes or splits otherwise; null where all agree. */
+export async function firstDifference(
+	fast: FastBpe,
+	library: Tokenizer,
+	{ nfc, added }: BpeDescription,
+): Promise<string | null> {
+	for (const text of hardTexts(added.map(({ content }) => content))) {
+		const expected = (await library.encode(text, null, { addSpecialTokens: false })).getIds();
+		if (fast.encodeAtOnce(text)?.join() !== expected.join()) return text;
+	}
+	const normalizer = library.getNormalizer();
+	const splitter = library.getPreTokenizer();
+	for (const text of characterTexts()) {
+		const normal = nfc ? text.normalize("NFC") : text;
+		if (nfc && normalizer?.normalizeString(text) !== normal) return text;
+		// The library's pieces have one character a byte.
+		const expected = splitter?.preTokenizeString(normal).map(([piece]) => piece.length) ?? [];
+		const lengths = fast.split(normal).map((piece) => Buffer.byteLength(piece));
+		if (lengths.join() !== expected.join()) return text;
+	}
+	return null;
 }

@@ -1,11 +1,12 @@
 // The encoder on the event loop beside the tokenizers library, id for id. `ROLLPIN_STRINGS` says how many random texts each
 // tokenizer gets, `npm run test:encode` a million.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Tokenizer } from "tokenizers";
 import { describe, expect, test } from "vitest";
 import { type BpeDescription, readDescription } from "../../../src/tito/bpe/description.js";
 import { FastBpe } from "../../../src/tito/bpe/fast-bpe.js";
+import { readTokenizerJson } from "../../../src/tito/tokenizer-json.js";
 import { goldenCases, goldenNames, goldenSets, LOADING_MS, numbers, recordingsDir, text } from "../shared.js";
 import { TOY_DIR } from "../toy.js";
 import { hardStrings } from "./hard-strings.js";
@@ -31,16 +32,8 @@ function open(file: string): Both {
 	const library = Tokenizer.fromFile(file);
 	library.disableTruncation();
 	library.disablePadding();
-	const description = readDescription(readFileSync(file, "utf8"));
+	const description = readDescription(readTokenizerJson(file).file);
 	return { description, library, fast: new FastBpe(description, (token) => library.tokenToId(token)) };
-}
-
-function encode(fast: FastBpe, given: string): Int32Array | null {
-	const encoding = fast.encode(given);
-	for (;;) {
-		const { done, value } = encoding.next();
-		if (done === true) return value;
-	}
 }
 
 /** @returns how many of the texts the fast encoder took */
@@ -48,7 +41,7 @@ async function compare({ fast, library }: Both, texts: string[]): Promise<number
 	const expected = await library.encodeBatch(texts, { addSpecialTokens: false });
 	let taken = 0;
 	for (const [at, given] of texts.entries()) {
-		const ids = encode(fast, given);
+		const ids = fast.encodeAtOnce(given);
 		if (ids === null) continue;
 		taken++;
 		const want = expected[at]?.getIds() ?? [];
@@ -84,7 +77,7 @@ describe.each(goldenSets)("golden prompts in %s", (set) => {
 			const { fast } = open(join(set, "checkpoints", name, "tokenizer.json"));
 			for (const { label, golden } of goldenCases(name, set)) {
 				if (golden.has("error")) continue;
-				const ids = encode(fast, text(golden.get("text")));
+				const ids = fast.encodeAtOnce(text(golden.get("text")));
 				expect(ids === null ? null : [...ids], label).toEqual(numbers(golden.get("ids")));
 			}
 		},
