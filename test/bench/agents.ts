@@ -2,6 +2,7 @@
 import { PARTITION_COUNT } from "../../src/base/partitions.js";
 import { percentile } from "../../src/demo/report.js";
 import { Conversation, type Post, words } from "./chat-client.js";
+import type { LoopFigures } from "./loop-watch.js";
 import { round } from "./output.js";
 import type { Role } from "./processes.js";
 import type { WorkerUsage } from "./worker-alone.js";
@@ -98,17 +99,17 @@ export function figuresOf({ turns, elapsedS, replyBytes, turnMs }: AgentsRun) {
 export async function usageOf(
 	role: Role<unknown>,
 	message: "take" | "gc" = "take",
-): Promise<{ loop_lag_p99_ms: number; peak_rss_mib: number }> {
+): Promise<LoopFigures & { peak_rss_mib: number }> {
 	let next = role.next<Partial<WorkerUsage>>();
 	// Asked once: taking the lag resets it.
 	role.send(message);
 	for (;;) {
-		const { loopLagP99Ms, peakRssBytes } = await next;
+		const { loop, peakRssBytes } = await next;
 		// A chat's own report may come in between.
-		if (loopLagP99Ms === undefined || peakRssBytes === undefined) {
+		if (loop === undefined || peakRssBytes === undefined) {
 			next = role.next();
 			continue;
 		}
-		return { loop_lag_p99_ms: loopLagP99Ms, peak_rss_mib: round(peakRssBytes / 1024 ** 2, 0) };
+		return { ...loop, peak_rss_mib: round(peakRssBytes / 1024 ** 2, 0) };
 	}
 }

@@ -35,7 +35,8 @@ const SUBJECTS: ReadonlyArray<readonly [name: "direct" | "naive" | "worker", lab
 	["worker", "one worker", worker],
 ];
 
-export async function compare(name: string, comparison: Comparison): Promise<void> {
+/** @param more figures measured apart, for the result */
+export async function compare(name: string, comparison: Comparison, more: object = {}): Promise<void> {
 	const { shape, r3BytesPerToken, rounds } = comparison;
 	const engine = await startRole<EngineAlone>("engine-alone", [
 		String(r3BytesPerToken),
@@ -58,6 +59,7 @@ export async function compare(name: string, comparison: Comparison): Promise<voi
 		{
 			shape: { ...shape, r3_bytes_per_token: r3BytesPerToken, store: comparison.store, rounds },
 			...Object.fromEntries(figures),
+			...more,
 		},
 	);
 }
@@ -185,6 +187,8 @@ const HEADINGS = [
 	"engine's CPU",
 	"agents' CPU",
 	"loop lag p99 ms",
+	"worst",
+	"slices > 20 ms",
 	"peak RSS MiB",
 ];
 
@@ -204,6 +208,8 @@ function row(label: string, measured: Measured, medians: Medians): Array<string 
 		cpuMs.engine,
 		cpuMs.agents,
 		usage?.loop_lag_p99_ms ?? "-",
+		usage?.loop_lag_worst_ms ?? "-",
+		usage?.slices_over_20_ms ?? "-",
 		usage?.peak_rss_mib ?? "-",
 	];
 }

@@ -4,10 +4,10 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { parseJson } from "../../src/json/parse.js";
 import type { JsonObject } from "../../src/json/value.js";
-import { createLoopLag } from "../../src/telemetry/loop-lag.js";
 import { createTito } from "../../src/tito/create.js";
 import { chooseFamily } from "../../src/tito/family-choice.js";
 import { TOY_CHECKPOINT } from "../support/worker-rig.js";
+import { createLoopWatch } from "./loop-watch.js";
 import { ready } from "./processes.js";
 import type { WorkerUsage } from "./worker-alone.js";
 
@@ -116,12 +116,12 @@ function asJson(message: Message): JsonObject {
 	return parseJson(JSON.stringify(message)) as JsonObject;
 }
 
-const loopLag = createLoopLag();
+const loopWatch = createLoopWatch();
 process.on("message", (message) => {
 	// Where the process was started with --expose-gc.
 	if (message === "gc") globalThis.gc?.();
 	const usage: WorkerUsage = {
-		loopLagP99Ms: loopLag.takeP99Ms(),
+		loop: loopWatch.take(),
 		peakRssBytes: process.resourceUsage().maxRSS * 1024,
 	};
 	process.send?.(usage);

@@ -1,7 +1,7 @@
 // Replay payloads of any length as views of one text: the same rows for the same places, as those of one growing history are. Pure.
 
 /** Rows that a payload may have: sessions of the benchmarks end below. */
-const MOST_ROWS = 60_000;
+const MOST_ROWS = 125_000;
 
 export class PayloadText {
 	readonly #bytesPerToken: number;

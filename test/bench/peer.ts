@@ -57,7 +57,7 @@ async function measureShape(
 			for (const subject of subjects) {
 				// A baseline for orientation, and the slowest.
 				if (subject.label === "naive server" && round > 0) continue;
-				process.stderr.write(`${shape.name}, round ${round + 1} of ${rounds}: ${subject.label}\n`);
+				say(`${shape.name}, round ${round + 1} of ${rounds}: ${subject.label}`);
 				runs.get(subject.label)?.push(await measureRun(shape, subject, round, others));
 			}
 		}
@@ -67,6 +67,10 @@ async function measureShape(
 		await engine.stop();
 	}
 	return report(shape, runs, floor);
+}
+
+function say(what: string): void {
+	process.stderr.write(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${what}\n`);
 }
 
 async function startSubjects(
@@ -91,7 +95,7 @@ async function startSubjects(
 
 /** A job runs for hours: what it pays for is compiled code. As long for each, and at least once. */
 async function warmUp(shape: PeerShape, subject: Subject, firstRun: number): Promise<void> {
-	process.stderr.write(`${shape.name}, warm-up: ${subject.label}\n`);
+	say(`${shape.name}, warm-up: ${subject.label}`);
 	const endMs = performance.now() + WARM_UP_MS;
 	let run = firstRun;
 	do {

@@ -1,8 +1,10 @@
 // `npm run bench:turn`: what one turn costs a worker against the length of its history, beside the engine alone.
 import { percentile } from "../../src/demo/report.js";
 import type { ChatDone } from "../../src/telemetry/events.js";
+import { usageOf } from "./agents.js";
 import { Conversation, Post, words } from "./chat-client.js";
 import type { EngineAlone } from "./engine-alone.js";
+import { loopText, measureGrowth, printGrowth } from "./growth.js";
 import { numberFlag, printResult, round } from "./output.js";
 import { type Role, startRole } from "./processes.js";
 import type { ChatReport, WorkerAlone } from "./worker-alone.js";
@@ -103,10 +105,20 @@ for (let at = 0; at < turns; at++) {
 		subject.samples.push({ ...sample, directMs: await subject.direct(20) });
 	}
 }
+const loop = await usageOf(worker);
 await toWorker.close();
 await toEngine.close();
 await worker.stop();
 await engine.stop();
+// To 1,000 messages and 100,000 tokens.
+const growth = await measureGrowth(store, {
+	sessions: 4,
+	marks: [10, 60, 250, 500],
+	window: 8,
+	wordsIn: numberFlag("turn-words", 80),
+	tokensOut: 32,
+	r3BytesPerToken: 0,
+});
 
 const rows = [
 	{ name: "first turn", samples: firsts },
@@ -142,6 +154,8 @@ const figures = rows.map(({ name, samples }) => {
 		},
 	};
 });
+printGrowth(growth);
+process.stderr.write(`\nturns of the table below: ${loopText(loop)}\n`);
 printResult(
 	"turn",
 	[
@@ -173,5 +187,5 @@ printResult(
 			...Object.values(row.phases),
 		]),
 	],
-	{ store, turns, figures },
+	{ store, turns, figures, loop, growth },
 );

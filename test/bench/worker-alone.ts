@@ -7,13 +7,13 @@ import type { WorkerIndex } from "../../src/base/ids.js";
 import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
 import type { ChatDone } from "../../src/telemetry/events.js";
-import { createLoopLag } from "../../src/telemetry/loop-lag.js";
 import { createTito } from "../../src/tito/create.js";
 import { openStore } from "../../src/worker/open-store.js";
 import { startWorker } from "../../src/worker/worker.js";
 import { clusterConfig } from "../support/cluster-config.js";
 import { plainEngine } from "../support/plain-engine.js";
 import { TOY_CHECKPOINT } from "../support/worker-rig.js";
+import { createLoopWatch, type LoopFigures } from "./loop-watch.js";
 import { ready } from "./processes.js";
 
 export interface WorkerAlone {
@@ -29,7 +29,7 @@ export interface ChatReport {
 
 /** The answer to the message `take`: figures since the last one. */
 export interface WorkerUsage {
-	loopLagP99Ms: number;
+	loop: LoopFigures;
 	/** Since the start of the process. */
 	peakRssBytes: number;
 }
@@ -82,12 +82,12 @@ const worker = await startWorker({
 	logger,
 	clock: systemClock,
 });
-const loopLag = createLoopLag();
+const loopWatch = createLoopWatch();
 process.on("message", (message) => {
 	// Where the process was started with --expose-gc.
 	if (message === "gc") globalThis.gc?.();
 	const usage: WorkerUsage = {
-		loopLagP99Ms: loopLag.takeP99Ms(),
+		loop: loopWatch.take(),
 		peakRssBytes: process.resourceUsage().maxRSS * 1024,
 	};
 	process.send?.(usage);
