@@ -12,6 +12,8 @@ export interface ClusterOptions {
 	upstream: string;
 	checkpointDir: string;
 	backends: number;
+	/** Stays behind; without one it is a directory of the cluster's own. */
+	dataDir?: string;
 	/** Further arguments of `serve`. */
 	serveArgs: readonly string[];
 }
@@ -30,7 +32,14 @@ export async function startBenchCluster(options: ClusterOptions): Promise<BenchC
 		join(options.home, "bin", "rollpin.js"),
 		"serve",
 		...["--port", "0", "--backends", String(options.backends), "--upstream", options.upstream],
-		...["--checkpoint", options.checkpointDir, "--data-dir", join(dir, "data"), "--log-format", "json"],
+		...[
+			"--checkpoint",
+			options.checkpointDir,
+			"--data-dir",
+			options.dataDir ?? join(dir, "data"),
+			"--log-format",
+			"json",
+		],
 		...options.serveArgs,
 	];
 	const child = spawn(process.execPath, args, {
