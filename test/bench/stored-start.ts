@@ -13,7 +13,7 @@ import { printResult, round } from "./output.js";
 import { startRole } from "./processes.js";
 
 /** Made last, and due while no cluster runs. */
-const DUE = 1_000;
+const DUE = 100;
 const DUE_TTL_S = 15;
 const AT_ONCE = 64;
 const ASKED = 500;
