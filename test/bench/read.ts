@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { percentile } from "../../src/demo/report.js";
+import { usageOf } from "./agents.js";
 import { Conversation, Post, words } from "./chat-client.js";
 import { Chatters, type Pace } from "./chatters.js";
 import type { EngineAlone } from "./engine-alone.js";
+import { type LoopFigures, worstOf } from "./loop-watch.js";
 import { watchPeak } from "./memory.js";
 import type { NaiveServer } from "./naive-server.js";
 import { numberFlag, printResult, round } from "./output.js";
@@ -28,6 +30,7 @@ interface Phase {
 	peakRss: number;
 	peakAnonymous: number;
 	cpuShare: number;
+	loop: LoopFigures;
 	reads: ReadReport[];
 }
 
@@ -61,6 +64,7 @@ async function phase(
 	{ role }: Subject,
 	activity: () => Promise<ReadReport[]>,
 ): Promise<Phase> {
+	await usageOf(role);
 	chatters.take();
 	const startedMs = performance.now();
 	const startedCpuMs = cpuMs(role.pid) ?? Number.NaN;
@@ -68,7 +72,9 @@ async function phase(
 	const reads = await activity();
 	const peak = peakOf();
 	const cpuShare = ((cpuMs(role.pid) ?? Number.NaN) - startedCpuMs) / (performance.now() - startedMs);
-	return { turnMs: chatters.take(), peakRss: peak.rss, peakAnonymous: peak.anonymous, cpuShare, reads };
+	const turnMs = chatters.take();
+	const { peak_rss_mib: _ofItsLife, ...loop } = await usageOf(role);
+	return { turnMs, peakRss: peak.rss, peakAnonymous: peak.anonymous, cpuShare, loop, reads };
 }
 
 const quiet = () => new Promise<ReadReport[]>((resolve) => setTimeout(() => resolve([]), phaseMs));
@@ -143,6 +149,8 @@ function figuresOf(phases: readonly Phase[], beside: readonly Phase[]) {
 		p99_ms: round(median(phases.map(p99))),
 		p99_to_quiet: round(median(phases.map((one, at) => p99(one) / p99(beside[at] ?? one)))),
 		worst_ms: round(Math.max(...turnMs), 1),
+		...worstOf(phases.map(({ loop }) => loop)),
+		loop_lag_p99_ms: round(median(phases.map(({ loop }) => loop.loop_lag_p99_ms))),
 		cpu_share: round(median(phases.map((one) => one.cpuShare))),
 		rss_mib: mib(Math.max(...phases.map(({ peakRss }) => peakRss))),
 		rss_added_mib: mib(Math.max(...against(({ peakRss }) => peakRss))),
@@ -185,6 +193,9 @@ const rows = (label: string, figures: ReturnType<typeof subjectFigures>) =>
 		one.p99_ms,
 		one.p99_to_quiet,
 		one.worst_ms,
+		one.loop_lag_p99_ms,
+		one.loop_lag_worst_ms,
+		one.slices_over_20_ms,
 		one.cpu_share,
 		one.rss_mib,
 		one.rss_added_mib,
@@ -204,6 +215,9 @@ printResult(
 			"p99 ms",
 			"to quiet",
 			"worst ms",
+			"lag p99 ms",
+			"worst",
+			"slices > 20 ms",
 			"CPU share",
 			"peak RSS MiB",
 			"added",
