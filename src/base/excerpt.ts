@@ -13,7 +13,7 @@ export interface Excerpt {
 	choice: number;
 	/** This many of its first bytes equal those of a payload that is stored already; they were compared and not kept. */
 	knownBytes: number;
-	/** The bytes after those, in one or more pieces. */
+	/** The bytes after those, in one or more pieces; none once they were given back. */
 	bytes: readonly Buffer[];
 	/** Of all, the known ones included. */
 	byteLength: number;

@@ -121,6 +121,8 @@ export interface ReadReply {
 	/** The reply without its excerpts. */
 	reply: Buffer;
 	excerpts: readonly Excerpt[];
+	/** Gives the memory of the payloads' bytes back, once nobody uses them. The prompt ids stay. */
+	giveBack: () => void;
 	/** Choice 0's message: its byte range in `reply`, and its value. */
 	messageRange: { start: number; end: number };
 	message: JsonObject;

@@ -241,14 +241,16 @@ export interface ReadableStore {
  * effect in the order in which `commit` was called.
  *
  * Ownership of bytes: the buffers handed to `append_turn` belong to the store from the call of `commit` on (it
- * writes them through, or keeps them, without a copy): the caller must never change them again. Metas, headers
- * and tombstones are copied.
+ * writes them through, or keeps them, without a copy): the caller must not change them. Metas, headers and tombstones are
+ * copied.
  *
  * @throws RollpinError `store_full` (507) when the medium is full: nothing of that commit is kept, reads go on,
  * and later commits succeed once there is space; `session_state_conflict` when an op doesn't fit what is stored:
  * nothing of that commit is kept; `internal` when a commit names two sessions
  */
 export interface Store extends ReadableStore {
+	/** Whether given buffers are its own for good. Else they are the caller's again when their commit has resolved. */
+	readonly keepsGiven: boolean;
 	/** Every obligation, in no order; used at start. */
 	obligations(): AsyncIterable<Obligation>;
 	/** Those of one session, live or not. */

@@ -307,6 +307,34 @@ describe("ReplyScanner", () => {
 		);
 	});
 
+	it("uses the memory of payloads that were given back again, not before, and never that of prompt ids", () => {
+		const reply = (fill: string) =>
+			`{"choices":[{"prompt_token_ids":[${fill.repeat(800_000)}9],"meta_info":{"routed_experts":"${fill.repeat(800_000)}"}}]}`;
+		const slabsOf = (scanned: ScannedReply, field: string) =>
+			scanned.excerpts.filter((each) => each.field === field).flatMap(({ bytes }) => bytes);
+		const first = scan(reply("7,"));
+		const payload = slabsOf(first, "routed_experts");
+		const ids = slabsOf(first, "prompt_token_ids");
+		const second = scan(reply("8,"));
+		expect(Buffer.concat(payload).toString("latin1") === "7,".repeat(800_000)).toBe(true);
+		first.giveBack();
+		expect(slabsOf(first, "routed_experts")).toEqual([]);
+		expect(slabsOf(first, "prompt_token_ids").every((piece, at) => piece === ids[at])).toBe(true);
+		// Twice is once.
+		first.giveBack();
+		const [third, fourth] = [scan(reply("5,")), scan(reply("6,"))];
+		expect(putBack(second).toString("latin1") === reply("8,")).toBe(true);
+		expect(putBack(third).toString("latin1") === reply("5,")).toBe(true);
+		expect(putBack(fourth).toString("latin1") === reply("6,")).toBe(true);
+		expect(Buffer.concat(ids).toString("latin1") === `${"7,".repeat(800_000)}9`).toBe(true);
+		const used = new Set(
+			[third, fourth]
+				.flatMap(({ excerpts }) => excerpts)
+				.flatMap(({ bytes }) => bytes.map(({ buffer }) => buffer)),
+		);
+		expect(payload.some(({ buffer }) => used.has(buffer))).toBe(true);
+	});
+
 	it("does not take the ids that were sent for what a sampling mask repeats", () => {
 		const text = '{"choices":[{"meta_info":{"output_token_sampling_mask":[12,345,06]}}]}';
 		expect(() => scan(text, [], "12,345,06")).toThrow(JsonSyntaxError);

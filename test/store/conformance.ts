@@ -676,6 +676,28 @@ export function describeStore(
 			}
 		});
 
+		it("what was given is the caller's again after the commit, unless the store keeps it", async () => {
+			if (store.keepsGiven) return;
+			const given: Buffer[] = [];
+			const mine = (length: number, seed: number) => {
+				given.push(bytes(length, seed));
+				return given.at(-1) as Buffer;
+			};
+			const sizes = [300, 70_000, 600_000, 9 * MIB];
+			await store.commit([putSession(s)]);
+			for (const [turn, size] of sizes.entries()) {
+				await store.commit([
+					append(s, turn, { reply: [mine(size, turn)], "payload:0": [mine(size, turn + 50)] }),
+				]);
+				for (const buffer of given) buffer.fill(0x21);
+			}
+			for (const [turn, size] of sizes.entries()) {
+				expect((await store.part(s, tid(turn), "reply")).equals(bytes(size, turn))).toBe(true);
+				const payload = await streamed(store, s, turn, "payload:0");
+				expect(sha256([payload].flat())).toBe(sha256([bytes(size, turn + 50)]));
+			}
+		});
+
 		it("commits of one session take effect in the order they were called, many at once", async () => {
 			const commits = [store.commit([putSession(s)])];
 			for (let turn = 0; turn < 100; turn++) {

@@ -18,6 +18,10 @@ export class PassingStore implements Store {
 		this.#store = store;
 	}
 
+	get keepsGiven(): boolean {
+		return this.#store.keepsGiven;
+	}
+
 	sessions(): AsyncIterable<SessionMeta> {
 		return this.#store.sessions();
 	}

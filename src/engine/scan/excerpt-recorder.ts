@@ -8,6 +8,7 @@ import type { KnownPayload } from "./known-payload.js";
 import { SentText } from "./sent-ids.js";
 import { Slabs } from "./slabs.js";
 
+const PROMPT_IDS = "prompt_token_ids";
 /** Room for the rest at first: where the reply's length is not known, and at least and most where it is. */
 const FIRST_BYTES = 16 * 1024;
 const MIN_FIRST_BYTES = 1024;
@@ -28,6 +29,7 @@ interface OpenExcerpt {
 
 export class ExcerptRecorder {
 	readonly excerpts: Excerpt[] = [];
+	readonly #payloadSlabs: Slabs[] = [];
 	readonly #maxRestBytes: number;
 	#rest: Buffer;
 	#restLength = 0;
@@ -128,13 +130,15 @@ export class ExcerptRecorder {
 	}
 
 	openExcerpt(field: string, choice: number): void {
-		const isPrompt = field === "prompt_token_ids";
+		const isPrompt = field === PROMPT_IDS;
+		const bytes = new Slabs();
+		if (!isPrompt) this.#payloadSlabs.push(bytes);
 		const known = isPrompt ? null : (this.#known[this.#payloads++] ?? null);
 		this.#excerpt = {
 			offset: this.#restLength,
 			field,
 			choice,
-			bytes: new Slabs(),
+			bytes,
 			byteLength: 0,
 			knownBytes: 0,
 			known,
@@ -155,6 +159,12 @@ export class ExcerptRecorder {
 		const bytes = whole ?? excerpt.bytes.pieces();
 		const byteLength = whole === null ? excerpt.byteLength : (sent?.length ?? 0);
 		this.excerpts.push({ offset, field, choice, bytes, byteLength, knownBytes });
+	}
+
+	/** Nobody uses the payloads' bytes any more: they are empty from now on, and their memory is for other replies. */
+	giveBack(): void {
+		for (const slabs of this.#payloadSlabs.splice(0)) slabs.giveBack();
+		for (const excerpt of this.excerpts) if (excerpt.field !== PROMPT_IDS) excerpt.bytes = [];
 	}
 
 	/** They differ from the sent ones after all, or are fewer: what was passed over is held too. */

@@ -17,6 +17,8 @@ export interface ScannedReply {
 	excerpts: Excerpt[];
 	/** Where known values of the root and of choice 0 stand in `rest`. */
 	ranges: ReadonlyMap<Site, ByteRange>;
+	/** Gives the memory of the payloads' bytes back, once nobody uses them; they are empty then. The prompt ids stay. */
+	giveBack: () => void;
 	/** True when a key that decides something stands twice in one object: which one counts is anyone's guess. */
 	hasDuplicateKey: boolean;
 }
@@ -95,7 +97,9 @@ export class ReplyScanner extends ChunkTokenizer {
 		const rest = this.#recorder.rest();
 		if (!isUtf8(rest)) this.fail("invalid UTF-8", 0);
 		const { ranges, hasDuplicateKey } = this.#sites;
-		return { rest, excerpts: this.#recorder.excerpts, ranges, hasDuplicateKey };
+		const recorder = this.#recorder;
+		const giveBack = () => recorder.giveBack();
+		return { rest, excerpts: recorder.excerpts, ranges, giveBack, hasDuplicateKey };
 	}
 
 	/** Gives the recorder everything before `to`. */

@@ -55,6 +55,7 @@ export function readReply(scanned: ScannedReply, expected: ReplyExpectation): Re
 	return {
 		reply: placed.reply,
 		excerpts: placed.excerpts,
+		giveBack: scanned.giveBack,
 		messageRange: placed.messageRange,
 		message,
 		finishReason,

@@ -27,6 +27,8 @@ export interface SentRequest {
 export interface GeneratedReply {
 	reply: Buffer;
 	excerpts: readonly Excerpt[];
+	/** Called once nobody uses the bytes of the payloads any more; those of the prompt ids stay. */
+	giveBack?: () => void;
 	messageRange: { start: number; end: number };
 	message: JsonObject;
 	finishReason: string | null;

@@ -106,6 +106,8 @@ export async function runTurn<Generated extends GeneratedReply, Refused>(
 		const finished = { attach, prompt, generation, sent, identity };
 		const header = await session.write(() => commitTurn(session, request, finished, deps));
 		timings.commitMs = committing();
+		// Only of a turn that is stored: whoever still writes for a commit that failed must not find other bytes there.
+		if (!deps.store.keepsGiven) generation.giveBack?.();
 		report.toolsChange = toolsChange(header, attach.parent, attach.discarded);
 		const discarded = attach.discarded[0];
 		if (discarded !== undefined && attach.rollback !== null) {

@@ -84,6 +84,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
 }
 
 class DiskStore implements Store {
+	readonly keepsGiven = false;
 	readonly #options: DiskStoreOptions;
 	readonly #parts: StoreParts;
 	readonly #partitions = new Map<Partition, PartitionStore>();

@@ -42,6 +42,7 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
 }
 
 class MemoryStore implements Store {
+	readonly keepsGiven = true;
 	readonly #sessions = new Map<SessionId, KeptSession>();
 	readonly #tombstones: TombstoneRing;
 	/** Of buried sessions, by id and resource. */
