@@ -113,6 +113,26 @@ describe("an engine that misbehaves", () => {
 		});
 	});
 
+	it("closes what payloads would be compared with, once each, also where the breaker lets nothing be sent", async () => {
+		const engine = await rawEngine(() => undefined);
+		await engine.close();
+		const client = clientOf(engine.url);
+		for (let attempt = 0; attempt < 7; attempt++) {
+			let closed = 0;
+			const cursor = {
+				read: async () => 0,
+				readNow: () => 0,
+				close: async () => {
+					closed++;
+				},
+			};
+			const refused = client.chat(chatRequest({ knownPayloads: [cursor] }));
+			const code = attempt < 5 ? "upstream_unreachable" : "upstream_breaker_open";
+			await expect(refused).rejects.toMatchObject({ code });
+			expect(closed).toBe(1);
+		}
+	});
+
 	it("has a name that does not resolve: unreachable", async () => {
 		const failure = clientOf("http://engine.invalid:1").chat(chatRequest());
 		await expect(failure).rejects.toMatchObject({ code: "upstream_unreachable", status: 502 });

@@ -191,7 +191,7 @@ describe("ReplyScanner", () => {
 			"output_token_sampling_logprobs",
 			"prompt_token_ids",
 		]);
-		const plain = (scanned: ScannedReply): unknown => ({
+		const plain = ({ giveBack, ...scanned }: ScannedReply): unknown => ({
 			...scanned,
 			excerpts: scanned.excerpts.map((excerpt) => ({
 				...excerpt,

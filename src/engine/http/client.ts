@@ -43,7 +43,7 @@ interface EngineChatRequest extends ReplyExpectation {
 	signal: CancelSignal;
 	/** Told of the reply's bytes that are held, as they arrive; for those who account for them. */
 	onReplyBytes?: (bytes: number) => void;
-	/** Payloads that those of the reply are likely to begin as, in their order; what they share is not held. */
+	/** Payloads that those of the reply are likely to begin as, in their order; what they share is not held. Closed by `chat`. */
 	knownPayloads?: readonly PayloadCursor[];
 }
 
@@ -107,14 +107,17 @@ export class EngineClient {
 	 */
 	async chat(request: EngineChatRequest): Promise<EngineChatResult> {
 		this.#running.add(request);
+		const known = request.knownPayloads?.map((cursor) => new KnownPayload(cursor)) ?? [];
 		try {
-			return await this.#breaker.guard(() => this.#chat(request));
+			return await this.#breaker.guard(() => this.#chat(request, known));
 		} finally {
 			this.#running.delete(request);
+			// Where nothing was sent, nobody else closes their cursors.
+			for (const payload of known) payload.stop();
 		}
 	}
 
-	async #chat(request: EngineChatRequest): Promise<EngineChatResult> {
+	async #chat(request: EngineChatRequest, knownPayloads: readonly KnownPayload[]): Promise<EngineChatResult> {
 		const reply = await exchange(this.#pool, {
 			path: `${this.#basePath}${this.dialect.chatPath}${request.query}`,
 			headers: request.headers,
@@ -127,7 +130,7 @@ export class EngineClient {
 			onCancelled: () => this.#aborts.send(request.attemptId, request.headers),
 			onReplyBytes: request.onReplyBytes,
 			sites: this.dialect.sites,
-			knownPayloads: (request.knownPayloads ?? []).map((cursor) => new KnownPayload(cursor)),
+			knownPayloads,
 			sentIds: request.inputIdsText,
 		});
 		const headers = clientHeaders(reply.headers);
