@@ -10,9 +10,9 @@ export interface LoopLag {
 	stop(): void;
 }
 
-const TICK_MS = 10;
+const TICK_MS = 50;
 /** A block is counted as if it had been asked about so often at most: 100 s. */
-const MAX_TICKS = 10_000;
+const MAX_TICKS = 2_000;
 
 /**
  * Starts measuring. A tick that comes late stands for all the ticks that it kept from coming: had something
