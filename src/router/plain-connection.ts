@@ -4,14 +4,12 @@ import { RollpinError } from "../base/errors.js";
 import { readPlainHead } from "./plain-head.js";
 import { type RelayTarget, workerFailed } from "./relay.js";
 import { refuseRaw } from "./replies.js";
+import { replyHead } from "./reply-head.js";
 import type { ReplyHead } from "./reply-parser.js";
 import { newRequestId, readRequestHead, workerHead } from "./request-head.js";
 import type { Router } from "./router.js";
 import { BODY_IDLE_MS } from "./upload.js";
 import type { ReplyListener, WorkerConnection } from "./worker-pool.js";
-
-/** As node's server says it (`keepAliveTimeout` in front.ts). */
-const KEPT = "connection: keep-alive\r\nkeep-alive: timeout=75";
 
 export interface PlainOwner {
 	/** The connection and what was read of it: node's server has it from now on. */
@@ -209,7 +207,13 @@ export class PlainConnection implements ReplyListener {
 		// The first part of a head.
 		if (head === null && !this.#begun) return true;
 		this.#begun = true;
-		const written = last ? this.#flushed : undefined;
+		const flowing = this.#write(head, bytes, last ? this.#flushed : undefined);
+		// What the system did not take at once it will get from there.
+		if (this.#socket.writableLength > 0) this.#worker?.keepRead();
+		return flowing;
+	}
+
+	#write(head: ReplyHead | null, bytes: Buffer, written: (() => void) | undefined): boolean {
 		if (head === null || (head.asSent && !this.#router.draining)) return this.#socket.write(bytes, written);
 		this.#closes = this.#router.draining;
 		const text = replyHead(head, this.#requestId, this.#closes);
@@ -283,16 +287,6 @@ export class PlainConnection implements ReplyListener {
 		this.#over = true;
 		refuseRaw(this.#socket, error, this.#requestId === "" ? newRequestId() : this.#requestId);
 	}
-}
-
-/** Of a reply whose head can't go to the client as the worker wrote it. */
-function replyHead(head: ReplyHead, requestId: string, closes: boolean): string {
-	let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n`;
-	const { headers } = head;
-	for (let at = 0; at < headers.length; at += 2) text += `${headers[at]}: ${headers[at + 1]}\r\n`;
-	if (!head.hasRequestId) text += `x-request-id: ${requestId}\r\n`;
-	if (!head.hasDate) text += `date: ${new Date().toUTCString()}\r\n`;
-	return `${text}${closes ? "connection: close" : KEPT}\r\n\r\n`;
 }
 
 function timeout(message: string): RollpinError {

@@ -81,7 +81,7 @@ export class Relay implements ReplyListener, UploadOwner {
 	}
 
 	body(bytes: Buffer): void {
-		if (!this.#reply.body(bytes)) this.#connection.pause();
+		if (!this.#reply.body(Buffer.from(bytes))) this.#connection.pause();
 	}
 
 	readEnd(): void {

@@ -88,7 +88,7 @@ export class ReplyParser {
 		const end = joined.indexOf("\r\n\r\n");
 		if (end < 0) {
 			if (joined.length > MAX_HEAD_BYTES) throw new Error("the head of the reply is too long");
-			this.#kept = joined;
+			this.#kept = joined === bytes ? Buffer.from(bytes) : joined;
 			return joined.subarray(joined.length);
 		}
 		const atStart = this.#kept === null && bytes.length === this.#fedBytes;

@@ -3,7 +3,10 @@ import { connect, type Socket } from "node:net";
 import { addressKey, netOptions, type WorkerAddress } from "../ipc/worker-address.js";
 import { type ReplyHead, ReplyParser } from "./reply-parser.js";
 
-/** What one request hears of its reply. `failed` or `end` comes last, exactly once. */
+/**
+ * What one request hears of its reply. `failed` or `end` comes last, exactly once. Bytes are valid until the call returns:
+ * the next read goes to the same memory. Who needs them longer copies them, or says `keepRead`.
+ */
 export interface ReplyListener {
 	head(head: ReplyHead): void;
 	body(bytes: Buffer): void;
@@ -23,12 +26,15 @@ export interface ReplyListener {
 /** Shorter than any keep-alive limit of the workers' servers: the side that reuses must be the first to let go. */
 const IDLE_LIMIT_MS = 4_000;
 const SWEEP_MS = 1_000;
+/** Of a reply, at once. One buffer for each connection: node's own one for each read keeps V8's collector busy. */
+const READ_BYTES = 64 * 1024;
 /** Up to this size, copying into one string with the head is cheaper than writing a second buffer. */
 const SMALL_BYTES = 16 * 1024;
 
 export class WorkerConnection {
 	idleSinceMs = 0;
 	readonly #socket: Socket;
+	#reads = Buffer.allocUnsafeSlow(READ_BYTES);
 	readonly #release: (connection: WorkerConnection) => void;
 	#listener: ReplyListener | null = null;
 	readonly #parser = new ReplyParser(
@@ -48,11 +54,19 @@ export class WorkerConnection {
 
 	constructor(address: WorkerAddress, release: (connection: WorkerConnection) => void, closed: () => void) {
 		this.#release = release;
-		this.#socket = connect(netOptions(address));
+		this.#socket = connect({
+			...netOptions(address),
+			onread: {
+				buffer: () => this.#reads,
+				callback: (length, buffer) => {
+					this.#received(Buffer.from(buffer.buffer, buffer.byteOffset, length));
+					return true;
+				},
+			},
+		});
 		this.#socket.on("connect", () => {
 			this.#connected = true;
 		});
-		this.#socket.on("data", (bytes) => this.#received(bytes));
 		this.#socket.on("drain", () => this.#listener?.drained());
 		this.#socket.on("error", (error) => {
 			this.#error = error;
@@ -103,6 +117,11 @@ export class WorkerConnection {
 
 	resume(): void {
 		this.#socket.resume();
+	}
+
+	/** The bytes that were given last are still in use: what comes is read into other memory. */
+	keepRead(): void {
+		this.#reads = Buffer.allocUnsafeSlow(READ_BYTES);
 	}
 
 	/** Gives the request up: the worker sees it closed, its listener hears nothing more. */

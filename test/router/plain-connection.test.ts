@@ -1,4 +1,5 @@
 // Connections of plain requests: replies as the worker wrote them, and node's server from the first request that is not plain.
+import { randomBytes } from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, expect, test, vi } from "vitest";
 import { type RouterRig, startRouter } from "../support/router-rig.js";
@@ -111,6 +112,35 @@ test("a reply that comes byte by byte arrives whole", async () => {
 	client.socket.write(get("/a"));
 	await until("the reply", 5_000, () => client.text.endsWith("0\r\n\r\n"));
 	expect(client.text).toMatch(/\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n$/);
+});
+
+test("a client that reads in fits and starts gets every byte: what it has not taken is not read over", async () => {
+	const body = randomBytes(12 * 1024 * 1024);
+	// In pieces below what makes a write wait: a part of one is left over while the next is read already.
+	const { port } = await withRawWorker(async (_text, socket) => {
+		socket.write(`${HEAD}Content-Length: ${body.length}\r\n\r\n`);
+		for (let at = 0; at < body.length; at += 3_000) {
+			if (!socket.write(body.subarray(at, at + 3_000)))
+				await new Promise((resolve) => socket.once("drain", resolve));
+			else await new Promise((resolve) => setImmediate(resolve));
+		}
+	});
+	const { socket } = open(port);
+	socket.removeAllListeners("data");
+	const pieces: Buffer[] = [];
+	let bytes = 0;
+	socket.on("data", (piece) => {
+		pieces.push(piece);
+		bytes += piece.length;
+		if (pieces.length % 64 !== 1) return;
+		// Until what the sockets between take is full.
+		socket.pause();
+		setTimeout(() => socket.resume(), 150);
+	});
+	socket.write(get("/a"));
+	await until("all of it", 20_000, () => bytes > body.length);
+	const text = Buffer.concat(pieces);
+	expect(text.subarray(text.indexOf("\r\n\r\n") + 4).equals(body)).toBe(true);
 });
 
 test("bytes of a worker behind the end of its reply cut the client off", async () => {
