@@ -9,8 +9,11 @@ import { type Measured, type PeerShape, totalMs } from "./trial.js";
 type Runs = ReadonlyMap<string, readonly Measured[]>;
 
 const GROUPS: readonly ThreadGroup[] = ["main", "v8", "libuv", "other"];
-/** What others are compared with, where it runs. */
-const REFERENCES = ["peer", "before", "naive server"];
+/** What others are compared with, where it runs; two workers with one too. */
+function referencesOf(shape: PeerShape, runs: Runs): string[] {
+	const all = ["peer", "before", "naive server", ...(shape.name === "workers" ? ["ours"] : [])];
+	return all.filter((name) => (runs.get(name)?.length ?? 0) > 0);
+}
 
 export function report(shape: PeerShape, runs: Runs, floor: FloorFigures | null): object {
 	const all = Object.fromEntries([...runs].map(([label]) => [label, describe(shape, runs, label)]));
@@ -42,10 +45,9 @@ function describe(shape: PeerShape, runs: Runs, label: string) {
 		p99_ms: median(({ p99Ms }) => p99Ms),
 		cpu_ms: median(({ cpuMs }) => cpuMs, 3),
 		ratios: Object.fromEntries(
-			REFERENCES.filter((other) => other !== label && (runs.get(other)?.length ?? 0) > 0).map((other) => [
-				other,
-				ratiosTo(own, runs.get(other) ?? []),
-			]),
+			referencesOf(shape, runs)
+				.filter((other) => other !== label)
+				.map((other) => [other, ratiosTo(own, runs.get(other) ?? [])]),
 		),
 		cpu_ms_by_process: Object.fromEntries(
 			processes.map((name) => [
@@ -111,7 +113,7 @@ function summary(
 	runs: Runs,
 	all: Record<string, Described>,
 ): Array<Array<string | number>> {
-	const references = REFERENCES.filter((name) => (runs.get(name)?.length ?? 0) > 0);
+	const references = referencesOf(shape, runs);
 	const head = [
 		"",
 		`${shape.unit}s/s`,
