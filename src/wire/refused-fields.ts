@@ -78,8 +78,11 @@ const NEUTRAL_BYTES = 256;
 
 /** @throws RollpinError `invalid_request` naming the first field that is refused, the rule and the remedy */
 export function refuseFields({ body, scan }: Pick<ChatBody, "body" | "scan">, rules: FieldRules): void {
+	const known = ruleTable(rules);
+	// In the rules' order, so that the first of several is always the same one; most requests have none.
+	if (!scan.fields.some(({ key }) => known.has(key))) return;
 	const spelled = new Map(scan.fields.map((field) => [field.key, field]));
-	for (const [field, rule] of rulesFor(rules)) {
+	for (const [field, rule] of known) {
 		const range = spelled.get(field);
 		if (range === undefined) continue;
 		const small = range.valueEnd - range.valueStart <= NEUTRAL_BYTES;
@@ -98,6 +101,19 @@ export function refuseOverrides(overrides: JsonObject, rules: FieldRules): void 
 /** Every field that some setting refuses, with the rule in words, for the docs. */
 export function refusedFieldRules(): Array<readonly [field: string, why: string]> {
 	return rulesFor({ r3: "off", samplingReplay: true }).map(([field, { why }]) => [field, why]);
+}
+
+const tables = new Map<string, ReadonlyMap<string, Rule>>();
+
+/** The same, made once for each combination of settings. */
+function ruleTable(rules: FieldRules): ReadonlyMap<string, Rule> {
+	const key = `${rules.r3} ${rules.samplingReplay}`;
+	let table = tables.get(key);
+	if (table === undefined) {
+		table = new Map(rulesFor(rules));
+		tables.set(key, table);
+	}
+	return table;
 }
 
 function rulesFor({ r3, samplingReplay }: FieldRules): Array<readonly [string, Rule]> {

@@ -120,7 +120,8 @@ export class Session implements Queued {
 		this.#closedAtS = atS;
 		const cancelled = this.chatsRunning;
 		for (const lock of [this.lock, ...(this.#keyLocks?.values() ?? [])]) {
-			lock.dismissAll(goneError(this.meta.id, reason, atS));
+			// Nobody waits as a rule, and an error with its stack is dear.
+			if (lock.waiting > 0) lock.dismissAll(goneError(this.meta.id, reason, atS));
 		}
 		for (const one of this.#running ?? []) one.abort(this.closedError());
 		await this.lock.idle();
