@@ -9,15 +9,20 @@ const QUIET_TURN_MS = 0.2;
 const MOST_TURNS = 8;
 
 export class Pace {
+	readonly #nowMs: () => number;
 	/** Who is ready for a slice, first come, first served. */
 	readonly #waiting: Array<() => void> = [];
 	#sliceStartedMs = Number.NEGATIVE_INFINITY;
 	#turnStartedMs = 0;
 	#turns = 0;
 
+	constructor(nowMs: () => number = () => performance.now()) {
+		this.#nowMs = nowMs;
+	}
+
 	/** Whether the present slice is over: then `breathe` comes before the next step of the work. */
 	get isOver(): boolean {
-		return performance.now() - this.#sliceStartedMs >= SLICE_MS;
+		return this.#nowMs() - this.#sliceStartedMs >= SLICE_MS;
 	}
 
 	/** Resolves at the beginning of the caller's next slice. */
@@ -30,12 +35,12 @@ export class Pace {
 
 	readonly #watch = (): void => {
 		this.#turns = 0;
-		this.#turnStartedMs = performance.now();
+		this.#turnStartedMs = this.#nowMs();
 		setImmediate(this.#afterTurn);
 	};
 
 	readonly #afterTurn = (): void => {
-		const nowMs = performance.now();
+		const nowMs = this.#nowMs();
 		const tookMs = nowMs - this.#turnStartedMs;
 		this.#turnStartedMs = nowMs;
 		this.#turns++;

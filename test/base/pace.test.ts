@@ -1,36 +1,36 @@
 import { describe, expect, it } from "vitest";
 import { Pace } from "../../src/base/pace.js";
 
-/** Keeps every turn of the loop busy until it is told to end. */
-function busyLoop(): { turns: () => number; end: () => void } {
-	let turns = 0;
-	let ended = false;
-	const turn = () => {
-		turns++;
-		const startedMs = performance.now();
-		while (performance.now() - startedMs < 1);
-		if (!ended) setImmediate(turn);
-	};
-	setImmediate(turn);
-	return { turns: () => turns, end: () => (ended = true) };
-}
-
 describe("work that can wait", () => {
-	it("begins with a breath, and may go on at once after it", async () => {
-		const pace = new Pace();
+	it("begins with a breath, and goes on until a millisecond is over", async () => {
+		let nowMs = 5;
+		const pace = new Pace(() => nowMs);
 		expect(pace.isOver).toBe(true);
 		await pace.breathe();
 		expect(pace.isOver).toBe(false);
+		nowMs += 0.9;
+		expect(pace.isOver).toBe(false);
+		nowMs += 0.1;
+		expect(pace.isOver).toBe(true);
 	});
 
-	it("lets a loop that is always busy go first eight times, and goes on then", async () => {
-		const pace = new Pace();
-		const others = busyLoop();
+	it.each([
+		["in which others had work, and in the eighth all the same", 1, 8],
+		["if nobody else had any", 0, 1],
+	])("goes on after turns of the loop %s", async (_, busyMs, expected) => {
+		let nowMs = 0;
+		let turns = 0;
+		let ended = false;
+		const turn = () => {
+			turns++;
+			nowMs += busyMs;
+			if (!ended) setImmediate(turn);
+		};
+		const pace = new Pace(() => nowMs);
+		setImmediate(turn);
 		await pace.breathe();
-		const before = others.turns();
-		await pace.breathe();
-		others.end();
-		expect(others.turns() - before).toBe(8);
+		ended = true;
+		expect(turns).toBe(expected);
 	});
 
 	it("has one slice at a time, first come, first served", async () => {
