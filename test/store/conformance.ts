@@ -418,6 +418,48 @@ export function describeStore(
 			expect(sha256(right)).toBe(sha256(left));
 		});
 
+		it("gives everything back of a session that it was told to forget, also while it is read and written", async () => {
+			store.cool(sid("never"));
+			await store.commit([putSession(s), append(s, 0, { prompt: [bytes(9)], "payload:0": [bytes(MIB)] })]);
+			const reading = store.streamPart(s, tid(0), "payload:0")[Symbol.asyncIterator]();
+			const pieces = [Buffer.from((await reading.next()).value as Buffer)];
+			const cursor = store.openPart(s, tid(0), "prompt");
+			for (let turn = 1; turn < 4; turn++) {
+				store.cool(s);
+				const commit = store.commit([
+					append(s, turn, { prompt: [bytes(turn)] }),
+					putSession(s, { turnCount: turn }),
+				]);
+				store.cool(s);
+				await commit;
+				store.cool(s);
+				expect((await store.headers(s)).map(({ id }) => id)).toEqual(
+					Array.from({ length: turn + 1 }, (_, id) => id),
+				);
+				store.cool(s);
+				expect(await store.part(s, tid(turn), "prompt")).toEqual(bytes(turn));
+				store.cool(s);
+				expect((await store.session(s))?.turnCount).toBe(turn);
+			}
+			for (;;) {
+				const next = await reading.next();
+				if (next.done === true) break;
+				pieces.push(Buffer.from(next.value));
+			}
+			expect(sha256(pieces)).toBe(sha256([bytes(MIB)]));
+			const read = Buffer.alloc(20);
+			store.cool(s);
+			expect(await cursor.read(read)).toBe(9);
+			await cursor.close();
+			store.cool(s);
+			const late = store.openPart(s, tid(0), "prompt");
+			expect(late.readNow(read)).toBe(9);
+			await late.close();
+			await store.commit([{ op: "drop_turn", session: s, turn: tid(3) }]);
+			store.cool(s);
+			await expect(store.part(s, tid(3), "prompt")).rejects.toBeInstanceOf(TurnGone);
+		});
+
 		it("applies all ops of a commit in order", async () => {
 			await store.commit([putSession(s), append(s, 0), append(s, 1, { prompt: [bytes(4)] })]);
 			await store.commit([

@@ -15,7 +15,7 @@ import { type Choose, DROP_ALL, KEEP_ALL, Platter, seededChoose } from "../suppo
 import { compilePreload } from "../support/preload.js";
 import { within } from "../support/wait.js";
 import { type Recorded, readWriteLog } from "../support/write-log.js";
-import { bury, bytes, header, putSession, sha256, sid, streamed, tid } from "./values.js";
+import { bury, bytes, header, putSession, sha256, sid, streamed, tid, writersPayload } from "./values.js";
 
 type Durability = "process" | "power";
 
@@ -68,8 +68,8 @@ async function recordWriter(
 /** What a reader finds of a session: refused as damaged, not there (-1), or so many turns, whole each. */
 type Left = number | "refused";
 
-/** Opens what is left as an owner does, under another boot. Whole turns only, and the partition serves. */
-async function turnsLeft(dir: string, durability: Durability): Promise<Left> {
+/** Opens what is left as an owner does, under this boot unless told. Whole turns only, and the partition serves. */
+async function turnsLeft(dir: string, durability: Durability, bootId?: string): Promise<Left> {
 	rmSync(join(dir, "lock"), { force: true });
 	const dataDir = await prepareDataDir(dir);
 	const refusals: string[] = [];
@@ -80,7 +80,7 @@ async function turnsLeft(dir: string, durability: Durability): Promise<Left> {
 		durability,
 		tombstones: 10,
 		epoch: await dataDir.nextEpoch(),
-		bootId: "the next boot",
+		...(bootId === undefined ? {} : { bootId }),
 		onPartitionRefused: (_partition, reason) => refusals.push(reason),
 	});
 	try {
@@ -107,7 +107,7 @@ async function turnsLeft(dir: string, durability: Durability): Promise<Left> {
 		for (let turn = 0; turn < headers.length; turn++) {
 			expect(sha256([await store.part(id, tid(turn), "prompt")])).toBe(sha256([bytes(1000, turn)]));
 			expect(sha256([await store.part(id, tid(turn), "reply")])).toBe(sha256([bytes(20_000, turn + 100)]));
-			expect(sha256(await streamed(store, id, turn, "payload:0"))).toBe(sha256([bytes(300_000, turn)]));
+			expect(sha256(await streamed(store, id, turn, "payload:0"))).toBe(sha256([writersPayload(turn)]));
 		}
 		expect(filesOf(dir)).toHaveLength(1);
 		await store.commit([putSession(id, { turnCount: headers.length, tokenCount: 1 })]);
@@ -169,7 +169,7 @@ async function loseEverywhere(
 		for (const [variant, choose] of variantsBehind(record, step)) {
 			rmSync(target, { recursive: true, force: true });
 			platter.write(target, choose);
-			const left = await turnsLeft(target, openedAs).catch((error: unknown) => {
+			const left = await turnsLeft(target, openedAs, "the next boot").catch((error: unknown) => {
 				const where = `behind step ${step} (${record.type}), keeping ${variant}, opened as ${openedAs}`;
 				throw new Error(where, { cause: error });
 			});
@@ -180,6 +180,28 @@ async function loseEverywhere(
 	expect(closed).toBe(point === "closed");
 	return losses;
 }
+
+describe.skipIf(preload === null)("A process that is killed", () => {
+	for (const durability of ["process", "power"] as const) {
+		it(`behind any step of what it does to its data dir (${durability}) leaves every acknowledged turn and nothing half`, async () => {
+			const { dir, base, log } = await recordWriter(durability);
+			const platter = new Platter(base, { shownAs: dir, namesWithFiles: false });
+			const target = join(base, "..", "after");
+			let acknowledged = -1;
+			let looks = 0;
+			for (const [step, record] of log.entries()) {
+				platter.apply(record);
+				if (record.type === "said") acknowledged += record.text.split("\n").length - 1;
+				rmSync(target, { recursive: true, force: true });
+				platter.write(target, KEEP_ALL);
+				const left = await turnsLeft(target, durability);
+				looks++;
+				expect([acknowledged, acknowledged + 1], `behind step ${step} (${record.type})`).toContain(left);
+			}
+			expect([acknowledged, looks > 20]).toEqual([TURNS, true]);
+		}, 60_000);
+	}
+});
 
 describe.skipIf(preload === null)("A loss of power", () => {
 	it("the log of the writes tells everything that was written", async () => {

@@ -91,3 +91,6 @@ export async function liveIds(store: Store): Promise<string[]> {
 	for await (const found of store.sessions()) ids.push(found.id);
 	return ids.sort();
 }
+
+/** The payload of a turn of the writer that is killed: small and large ones are written in different ways. */
+export const writersPayload = (turn: number): Buffer => bytes(turn % 2 === 0 ? 300_000 : 30_000, turn);

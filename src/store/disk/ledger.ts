@@ -155,9 +155,10 @@ export class Ledger {
 		yield* writeFrame(medium, this.#fd, { ...frame, sequence, at: before.length, seed: this.#seed }, shape);
 		const flushed = durable ? before.length : before.flushed;
 		yield* this.#commit({ ...before, sequence, length: end, flushed });
+		const writtenAtMs = performance.now();
 		if (durable) yield* medium.flush(this.#fd);
-		if (!(yield* owner.isCurrent())) {
-			// The new owner never saw it, so nobody may find it later.
+		if (!(yield* owner.counts(writtenAtMs))) {
+			// The new owner has not seen it, so nobody may find it later.
 			yield* this.#commit({ ...before, sequence: sequence + 1 });
 			yield* owner.check();
 		}

@@ -55,7 +55,7 @@ export class PartitionStore {
 		const isNew = [...(await readdir(directory)), ...(await readdir(sessions))].every(
 			(name) => name === "sessions" || name.endsWith(UNFINISHED),
 		);
-		const owner = await run(Owner.take(directory, partition, epoch, isNew, medium));
+		const owner = await run(Owner.take(directory, partition, epoch, bootTag, isNew, medium));
 		let ledger: Ledger | null = null;
 		try {
 			// What was there before the partition was taken over might have changed since.

@@ -154,7 +154,9 @@ class DiskReader implements ReadableStore {
 	}
 
 	async tombstone(id: SessionId): Promise<Tombstone | undefined> {
-		const record = (await this.#buried(partitionOf(id))).get(id);
+		const partition = partitionOf(id);
+		if (this.#refused.has(partition)) throw partitionRefuses(partition);
+		const record = (await this.#buried(partition)).get(id);
 		if (record === undefined || record.tombstone === null) return undefined;
 		return (await this.#look(id)) === undefined ? record.tombstone : undefined;
 	}

@@ -98,7 +98,7 @@ export function* rewrite(session: StoredSession, image: SessionImage, parts: Wri
 	});
 	const file = new OpenFile(path, "r+");
 	descriptors.adopt(file, made.fd);
-	if (!(yield* owner.isCurrent())) {
+	if (!(yield* owner.counts(made.namedAtMs))) {
 		descriptors.forget(file);
 		yield* removeQuietly(medium, path, length);
 		yield* owner.check();

@@ -83,8 +83,14 @@ export class SessionWriter {
 		yield* space.grant(shape.frameBytes + FRAMES_AT);
 		yield* owner.check();
 		const stem = fileStem(id);
-		const { segment, slot } = yield* this.#newSegment({ id, stem, order }, null, frame, shape, record);
-		yield* this.#confirm(segment);
+		const { segment, slot, namedAtMs } = yield* this.#newSegment(
+			{ id, stem, order },
+			null,
+			frame,
+			shape,
+			record,
+		);
+		yield* this.#confirm(segment, namedAtMs);
 		return new StoredSession(stem, { id, order, segments: [segment], slot }, record.owed);
 	}
 
@@ -135,8 +141,9 @@ export class SessionWriter {
 				bootTag,
 			};
 			yield* this.#writeSlot(fd, segment, slot);
+			const writtenAtMs = performance.now();
 			if (durable) yield* medium.flush(fd);
-			if (!(yield* owner.isCurrent())) {
+			if (!(yield* owner.counts(writtenAtMs))) {
 				// The new owner goes on from the slot before: nobody may find this one later.
 				yield* this.#writeSlot(fd, segment, { ...before, sequence: sequence + 1 });
 				yield* owner.check();
@@ -160,7 +167,7 @@ export class SessionWriter {
 		// What a file goes on from must not be taken by a loss of power that leaves the file itself.
 		if (before.flushed < before.length) yield* this.flush(former);
 		const made = yield* this.#newSegment(session, former, frame, shape, record);
-		yield* this.#confirm(made.segment);
+		yield* this.#confirm(made.segment, made.namedAtMs);
 		session.segments = [...session.segments, made.segment];
 		session.slot = made.slot;
 		return { segment: made.segment, at: FRAMES_AT, crcs: made.crcs };
@@ -183,7 +190,7 @@ export class SessionWriter {
 		frame: Pick<NewFile, "frame">["frame"],
 		shape: FrameShape,
 		times: Times,
-	): Steps<{ segment: Segment; slot: Slot; crcs: readonly number[] }> {
+	): Steps<{ segment: Segment; slot: Slot; crcs: readonly number[]; namedAtMs: number }> {
 		const { directory, medium, descriptors, epoch, nextNumber, durable, bootTag } = this.#parts;
 		const stamp = { epoch, number: nextNumber() };
 		const path = `${directory}/${fileName(stem, stamp)}`;
@@ -208,13 +215,13 @@ export class SessionWriter {
 		const file = new OpenFile(path, "r+");
 		descriptors.adopt(file, made.fd);
 		const segment = { stamp, name: stampText(stamp), file, seed: made.seed, length };
-		return { segment, slot: made.slot, crcs: made.crcs };
+		return { segment, slot: made.slot, crcs: made.crcs, namedAtMs: made.namedAtMs };
 	}
 
 	/** @throws RollpinError when replaced; the file that was made is removed then: nobody goes on from it */
-	*#confirm(segment: Segment): Steps<void> {
+	*#confirm(segment: Segment, namedAtMs: number): Steps<void> {
 		const { owner, medium, descriptors } = this.#parts;
-		if (yield* owner.isCurrent()) return;
+		if (yield* owner.counts(namedAtMs)) return;
 		descriptors.forget(segment.file);
 		yield* removeQuietly(medium, segment.file.path);
 		yield* owner.check();

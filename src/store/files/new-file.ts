@@ -38,6 +38,8 @@ export interface MadeFile {
 	seed: number;
 	slot: Slot;
 	crcs: readonly number[];
+	/** When others could find it, as `performance.now()` has it. */
+	namedAtMs: number;
 }
 
 /** Throws as the system does; then nothing is left of it. */
@@ -68,8 +70,9 @@ export function* makeFile(medium: Medium, file: NewFile): Steps<MadeFile> {
 		if (ahead > 0) yield* medium.write(fd, Buffer.alloc(ahead), FRAMES_AT + shape.frameBytes);
 		if (durable) yield* medium.flush(fd);
 		yield* medium.rename(unfinishedPath, path);
+		const namedAtMs = performance.now();
 		if (durable) yield* medium.flushDirectory(directory);
-		return { fd, seed, slot, crcs };
+		return { fd, seed, slot, crcs, namedAtMs };
 	} catch (error) {
 		medium.close(fd);
 		try {
