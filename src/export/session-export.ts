@@ -45,9 +45,14 @@ export async function exportSession(
 		let kept = false;
 		try {
 			const failure = await fill(draft, produce(session));
-			const now = await store.session(id);
-			if (now === undefined) return { kind: "gone" };
-			const whole = now.createdAt === meta.createdAt && hasAll(await store.headers(id), headers.keys());
+			let now: { meta: SessionMeta | undefined; headers: TurnHeader[] };
+			try {
+				now = { meta: await store.session(id), headers: await store.headers(id) };
+			} catch (error) {
+				return { kind: "failed", reason: reasonOf(error) };
+			}
+			if (now.meta === undefined) return { kind: "gone" };
+			const whole = now.meta.createdAt === meta.createdAt && hasAll(now.headers, headers.keys());
 			// What was dropped meanwhile explains a failure, and spoils what was read without one.
 			if (!whole) continue;
 			if (failure !== null) return { kind: "failed", reason: reasonOf(failure.error) };

@@ -142,7 +142,8 @@ export class SessionRegistry {
 
 	/** Closes, waits until nothing runs, and buries. Throws the 404 when somebody else does the same, or it is gone. */
 	async delete(id: SessionId): Promise<void> {
-		const session = this.#teardown.unburied(id, "deleted") ?? (await this.get(id));
+		const session = this.#teardown.unburied(id, "deleted") ?? (await this.#toDelete(id));
+		if (session === null) return;
 		// Another DELETE may have come first between the lookup's end and here; only a failed one may be repeated.
 		if (!this.#teardown.takeOver(id)) session.refuseWhenClosing();
 		this.#reaper.disarm(session);
@@ -177,6 +178,18 @@ export class SessionRegistry {
 		await this.#reaper.sweep();
 		// Not waited for: what holds a resource may be slow, or down.
 		void this.resources.sweep();
+	}
+
+	/** Null: too damaged to be known by its id, and buried. */
+	async #toDelete(id: SessionId): Promise<Session | null> {
+		try {
+			return await this.get(id);
+		} catch (error) {
+			if (!(error instanceof RollpinError && error.code === "store_damaged")) throw error;
+			const tombstone = { id, reason: "deleted", at: this.#clock.nowS() } as const;
+			await this.#store.commit([{ op: "bury", tombstone }]);
+			return null;
+		}
 	}
 
 	#isKnown(id: SessionId): boolean {
