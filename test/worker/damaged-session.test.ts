@@ -69,7 +69,7 @@ test.each([
 			"store_damaged",
 		]);
 		expect(said(await rig.request("POST", `/sessions/${id}/samples`, {}))).toEqual([500, "store_damaged"]);
-			expect((await rig.chat(other, { model: "m", max_tokens: 8, messages: othersNext })).status).toBe(200);
+		expect((await rig.chat(other, { model: "m", max_tokens: 8, messages: othersNext })).status).toBe(200);
 		expect((await rig.request("DELETE", `/sessions/${id}`)).status).toBe(204);
 		expect(said(await rig.request("GET", `/sessions/${id}`))).toEqual([404, "session_deleted"]);
 		expect(path(id)).toBe("");
