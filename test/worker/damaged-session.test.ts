@@ -61,8 +61,10 @@ test.each([
 		const file = path(id);
 		harm(file);
 		await rig.restart();
-		const get = await rig.request("GET", `/sessions/${id}`);
-		expect(said(get), what).toEqual([500, "store_damaged"]);
+		// An answer that has begun when the damage is met is broken off.
+		const get = await rig.request("GET", `/sessions/${id}`).catch(() => null);
+		if (get === null) expect(what).toBe("changed in a bit");
+		else expect(said(get), what).toEqual([500, "store_damaged"]);
 		expect(said(await rig.chat(id, { model: "m", messages: next }))).toEqual([500, "store_damaged"]);
 		expect(said(await rig.chat(id, { model: "m", messages: next.slice(-1) }))).toEqual([
 			500,
