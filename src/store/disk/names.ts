@@ -33,6 +33,12 @@ export function stampText({ epoch, number }: FileStamp): string {
 	return `${epoch.toString(36)}-${number.toString(36)}`;
 }
 
+/** Of a text that `stampText` made. */
+export function parseStamp(text: string): FileStamp {
+	const [epoch = "", number = ""] = text.split("-");
+	return { epoch: Number.parseInt(epoch, 36), number: Number.parseInt(number, 36) };
+}
+
 export function isNewer(left: FileStamp, right: FileStamp): boolean {
 	return left.epoch === right.epoch ? left.number > right.number : left.epoch > right.epoch;
 }

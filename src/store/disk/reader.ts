@@ -222,7 +222,7 @@ class DiskReader implements ReadableStore {
 		for (let tries = 1; ; tries++) {
 			try {
 				const found = await this.#find(partition, stem, null);
-				return found === undefined ? undefined : metaOf(found.record);
+				return found?.meta;
 			} catch (error) {
 				if (!(error instanceof Damage || isMissing(error))) throw error;
 				if (tries < TRIES) continue;

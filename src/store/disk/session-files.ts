@@ -9,10 +9,11 @@ import type { Medium } from "../files/medium.js";
 import { FRAMES_AT, type Slot } from "../files/slots.js";
 import type { Steps } from "../files/steps.js";
 import { type FrameOp, SessionImage, type SessionRecord, type TextsPlace } from "../plan/image.js";
-import { decodeOps } from "../plan/op-text.js";
+import { decodeOps, type RecordText, recordIn } from "../plan/op-text.js";
+import type { Obligation, SessionMeta } from "../store.js";
 import { isMissing } from "../store-errors.js";
 import type { FileStamp } from "./names.js";
-import { stampText } from "./names.js";
+import { parseStamp, stampText } from "./names.js";
 
 /** One file of a session. */
 export interface Segment {
@@ -32,8 +33,8 @@ export interface FoundSession {
 	/** Oldest first. */
 	segments: Segment[];
 	slot: Slot;
-	record: SessionRecord;
-	textsAt: TextsPlace | null;
+	meta: SessionMeta;
+	owed: readonly Obligation[];
 	/** Committed bytes that a loss of power took. */
 	lost: number;
 }
@@ -107,7 +108,7 @@ export function* findSession(
 		}
 		const kept = verdict.lost === 0 ? slot : yield* slotBefore(opened, slot, verdict.length);
 		segment.length = kept.length;
-		const { record, textsAt } = yield* recordAt(source, opened, kept);
+		const { meta, owed } = yield* metaAt(source, opened, kept);
 		const segments = yield* earlierSegments(source, head, slot);
 		segments.push(segment);
 		return {
@@ -115,8 +116,8 @@ export function* findSession(
 			order: head.order,
 			segments,
 			slot: kept,
-			record,
-			textsAt,
+			meta,
+			owed,
 			lost: verdict.lost,
 		};
 	} finally {
@@ -130,52 +131,40 @@ function* slotBefore({ segment, stretches, head }: OpenedSegment, slot: Slot, le
 	for (let at = FRAMES_AT; at < length; ) {
 		const frame = yield* frameAt(stretches, at, segment.seed);
 		if (frame === null) break;
-		if (decodeOps(frame.text).ops.some(({ op }) => op === "record")) recordAt = at;
+		if (recordIn(frame.text) !== null) recordAt = at;
 		at += frame.header.frameBytes;
 	}
 	if (recordAt === 0) throw new Damage("a loss of power took all of its newest file", head, slot);
 	return { ...slot, length, recordAt };
 }
 
-function* recordAt(
+function* metaAt(
 	source: SessionSource,
 	{ segment, stretches, head }: OpenedSegment,
 	slot: Slot,
-): Steps<{ record: SessionRecord; textsAt: TextsPlace | null }> {
-	const frame = yield* frameAt(stretches, slot.recordAt, segment.seed);
-	const { record, textsAt } = recordIn(frame?.text) ?? { record: null, textsAt: null };
+): Steps<Pick<FoundSession, "meta" | "owed">> {
+	const record = recordIn((yield* frameAt(stretches, slot.recordAt, segment.seed))?.text ?? "[]");
 	if (record === null) throw new Damage(`the record at ${slot.recordAt} is damaged`, head, slot);
-	if (textsAt === null) return { record, textsAt: { segment: segment.name, at: slot.recordAt } };
-	const texts = yield* textsOf(source, { segment, stretches }, textsAt);
-	if (texts === null) throw new Damage(`the texts at ${textsAt.at} are damaged`, head, slot);
-	const { metadataJson, overridesJson } = texts;
-	return { record: { ...record, metadataJson, overridesJson }, textsAt };
-}
-
-function recordIn(text: string | undefined): { record: SessionRecord; textsAt: TextsPlace | null } | null {
-	if (text === undefined) return null;
-	const { ops, textsAt } = decodeOps(text);
-	for (const op of ops) if (op.op === "record") return { record: op.record, textsAt };
-	return null;
+	const { meta, textsAt, owed } = record;
+	const texts = textsAt === null ? record.texts : yield* textsOf(source, { segment, stretches }, textsAt);
+	if (textsAt !== null && texts === null)
+		throw new Damage(`the texts at ${textsAt.at} are damaged`, head, slot);
+	const [metadataJson, overridesJson] = texts ?? [null, null];
+	return { meta: { ...meta, metadataJson, overridesJson }, owed };
 }
 
 function* textsOf(
 	source: SessionSource,
 	newest: Pick<OpenedSegment, "segment" | "stretches">,
 	textsAt: TextsPlace,
-): Steps<SessionRecord | null> {
+): Steps<RecordText["texts"]> {
+	const at = (stretches: Stretches, seed: number) => frameAt(stretches, textsAt.at, seed);
 	if (textsAt.segment === newest.segment.name) {
-		return (
-			recordIn((yield* frameAt(newest.stretches, textsAt.at, newest.segment.seed))?.text)?.record ?? null
-		);
+		return recordIn((yield* at(newest.stretches, newest.segment.seed))?.text ?? "[]")?.texts ?? null;
 	}
-	const [epoch = "", number = ""] = textsAt.segment.split("-");
-	const other = yield* openSegment(source, {
-		epoch: Number.parseInt(epoch, 36),
-		number: Number.parseInt(number, 36),
-	});
+	const other = yield* openSegment(source, parseStamp(textsAt.segment));
 	try {
-		return recordIn((yield* frameAt(other.stretches, textsAt.at, other.segment.seed))?.text)?.record ?? null;
+		return recordIn((yield* at(other.stretches, other.segment.seed))?.text ?? "[]")?.texts ?? null;
 	} finally {
 		source.medium.close(other.fd);
 	}

@@ -221,13 +221,17 @@ export class SessionTable {
 		let [lost, why] = [0, ""];
 		try {
 			const found = yield* findSession(this.#sourceOf(stem), newest, id, buffer);
-			const pinned = new Set(found.segments.map(({ name }) => name));
 			const isBuried = (buried.get(found.id)?.order ?? 0) >= found.order;
-			leftOver = entry.stamps.filter((stamp) => isBuried || !pinned.has(stampText(stamp)));
+			if (isBuried) leftOver = entry.stamps;
+			else if (entry.stamps.length > found.segments.length) {
+				const pinned = new Set(found.segments.map(({ name }) => name));
+				leftOver = entry.stamps.filter((stamp) => !pinned.has(stampText(stamp)));
+			}
 			if (isBuried) looked = { entry: undefined, meta: undefined };
 			else {
-				const session = new StoredSession(stem, found, found.record.owed);
-				looked = { entry: { kind: "stored", session }, meta: metaOf(found.record) };
+				const owed = new Map(found.owed.map((obligation) => [obligation.resource, obligation]));
+				const session = new StoredSession(stem, found, owed);
+				looked = { entry: { kind: "stored", session }, meta: found.meta };
 				lost = found.lost;
 			}
 		} catch (error) {

@@ -30,7 +30,7 @@ export class StoredSession implements PartView {
 
 	constructor(
 		stem: string,
-		found: Omit<FoundSession, "record" | "textsAt" | "lost">,
+		found: Omit<FoundSession, "meta" | "owed" | "lost">,
 		owed: StoredSession["owed"],
 	) {
 		this.stem = stem;

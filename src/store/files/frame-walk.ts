@@ -24,11 +24,17 @@ export class Stretches {
 	#buffer: Buffer;
 	#at = 0;
 	#length = 0;
+	#knownSize: number | null = null;
 
 	constructor(medium: Medium, fd: number, buffer: Buffer = Buffer.allocUnsafeSlow(AHEAD_BYTES)) {
 		this.#medium = medium;
 		this.#fd = fd;
 		this.#buffer = buffer;
+	}
+
+	/** Of the file, when a read has met its end. */
+	get knownSize(): number | null {
+		return this.#knownSize;
 	}
 
 	/** Fewer bytes only at the file's end. */
@@ -38,6 +44,7 @@ export class Stretches {
 			this.#length = 0;
 			this.#length = yield* this.#medium.read(this.#fd, this.#buffer, at);
 			this.#at = at;
+			if (this.#length > 0 && this.#length < this.#buffer.length) this.#knownSize = at + this.#length;
 		}
 		return this.#buffer.subarray(at - this.#at, Math.min(this.#length, at - this.#at + length));
 	}

@@ -16,7 +16,7 @@ export function* judge(
 ): Steps<{ slot: Slot; verdict: Verdict } | { slot: null; verdict: Verdict & { kind: "damaged" } }> {
 	const choice = newestSlot(bytes, seed);
 	const slot = choice?.slot ?? null;
-	const { size } = yield* medium.stat(fd);
+	const size = stretches.knownSize ?? (yield* medium.stat(fd)).size;
 	const sameBoot = slot !== null && bootTag !== 0 && slot.bootTag === bootTag;
 	const later = choice?.intact === false ? yield* frameAt(stretches, choice.slot.length, seed) : null;
 	const walk =

@@ -85,6 +85,24 @@ export function decodeOps(text: string): { ops: FrameOp[]; textsAt: TextsPlace |
 	return { ops, textsAt };
 }
 
+/** What a frame's record says, without the work that an image needs. */
+export interface RecordText {
+	meta: Omit<SessionMeta, "metadataJson" | "overridesJson">;
+	/** Null: they stand at `textsAt`, or there are none. */
+	texts: readonly [metadataJson: string | null, overridesJson: string | null] | null;
+	textsAt: TextsPlace | null;
+	owed: readonly Obligation[];
+}
+
+/** Null when the frame has no record. */
+export function recordIn(text: string): RecordText | null {
+	for (const op of JSON.parse(text) as StoredOp[]) {
+		if (op.o !== "record") continue;
+		return { meta: op.meta, texts: op.texts ?? null, textsAt: op.textsAt ?? null, owed: op.owed ?? [] };
+	}
+	return null;
+}
+
 function decodeOp(op: StoredOp): FrameOp {
 	switch (op.o) {
 		case "record": {
