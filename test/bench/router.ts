@@ -39,10 +39,12 @@ if (nginx !== null) {
 
 const path = "/sessions/0123456789abcdef0123456789abcdef/v1/chat/completions";
 const small = request("POST", path, Buffer.alloc(1024, "x"));
+const longBody = request("POST", path, Buffer.alloc(100 * 1024, "x"));
 const large = request("POST", `${path}?/large`, Buffer.alloc(16, "x"));
 
 await measure(small, 1, { connections, durationMs: 500 });
 const smalls = await measure(small, rounds, { connections, durationMs });
+const longBodies = await measure(longBody, rounds, { connections, durationMs });
 const larges = await measure(large, rounds, { connections: largeConnections, durationMs });
 await nginx?.stop();
 await router.stop();
@@ -54,6 +56,7 @@ const result = {
 	round_ms: durationMs,
 	connections,
 	small_replies: summary(smalls, (round) => round.requestsPerS, "requests_per_s"),
+	bodies_100_kib: summary(longBodies, (round) => round.requestsPerS, "requests_per_s"),
 	large_replies: {
 		mib: largeMib,
 		connections: largeConnections,
@@ -73,6 +76,7 @@ printResult(
 			"p50 ms",
 			"p99 ms",
 			"CPU µs/request",
+			"CPU µs, 100 KiB bodies",
 			"failures",
 			`${largeMib} MiB GB/s`,
 		],
@@ -86,13 +90,15 @@ printResult(
 				nginx === null ? "-" : ratio("nginx"),
 				round(median(smalls, name, (one) => one.p50Ms)),
 				round(median(smalls, name, (one) => one.p99Ms)),
-				name === "direct"
-					? "-"
-					: round(
-							median(smalls, name, (one) => one.cpuUs ?? Number.NaN),
-							1,
-						),
-				failures(smalls, name) + failures(larges, name),
+				...[smalls, longBodies].map((of) =>
+					name === "direct"
+						? "-"
+						: round(
+								median(of, name, (one) => one.cpuUs ?? Number.NaN),
+								1,
+							),
+				),
+				allFailures(name),
 				round(median(larges, name, (one) => one.bytesPerS / 1e9)),
 			];
 		}),
@@ -100,7 +106,7 @@ printResult(
 	result,
 );
 if (nginx === null) process.stderr.write("nginx is not installed: no comparison with it\n");
-process.exit(subjects.some(({ name }) => failures(smalls, name) + failures(larges, name) > 0) ? 1 : 0);
+process.exit(subjects.some(({ name }) => allFailures(name) > 0) ? 1 : 0);
 
 /** Rounds in turn, so that what else the machine does hits all alike. */
 async function measure(
@@ -124,6 +130,10 @@ async function measure(
 function request(method: string, target: string, body: Buffer): Buffer {
 	const head = `${method} ${target} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nauthorization: Bearer none\r\naccept: application/json\r\nuser-agent: bench\r\ncontent-length: ${body.length}\r\n\r\n`;
 	return Buffer.concat([Buffer.from(head), body]);
+}
+
+function allFailures(name: string): number {
+	return [smalls, longBodies, larges].reduce((sum, of) => sum + failures(of, name), 0);
 }
 
 function failures(of: Map<string, Round[]>, name: string): number {
