@@ -7,10 +7,10 @@ import { isSettled } from "./settled.js";
 
 /** In UTF-16 units, each at most three bytes. */
 const MAX_PIECE_LENGTH = MAX_PIECE_BYTES / 4;
-/** What is normalized at once, in UTF-16 units. */
-const MAX_NORMALIZED_LENGTH = 256 * 1024;
+/** What is normalized at once, in UTF-16 units, or a little more. */
+const NORMALIZED_LENGTH = 32 * 1024;
 /** Between two rests, in units of text that the cache knows; a millisecond or two. */
-const WORK = 64 * 1024;
+const WORK = 32 * 1024;
 /** What a unit of text costs that has to be merged. */
 const MERGED_COST = 8;
 /** What normal form C leaves as it is: nothing below composes with anything below. */
@@ -75,12 +75,8 @@ export class FastBpe {
 	}
 
 	*#normalized(text: string, ids: Ids): Generator<undefined, boolean, void> {
-		let normal = text;
-		if (this.#description.nfc && COMPOSES.test(text)) {
-			// Tested before: what V8 composes of unsettled characters could be settled.
-			if (text.length > MAX_NORMALIZED_LENGTH || !isSettled(text)) return false;
-			normal = text.normalize("NFC");
-		}
+		const normal = this.#description.nfc && COMPOSES.test(text) ? yield* composed(text) : text;
+		if (normal === null) return false;
 		for (const part of parts(normal, this.#addedNormalized)) {
 			if (part.added) push(ids, this.#addedIds.get(part.text) as number);
 			else if (!(yield* this.#plain(part.text, ids))) return false;
@@ -135,7 +131,7 @@ export class FastBpe {
 	/** The text as it is split, in the form in which it is. */
 	split(text: string): string[] {
 		const { cuts, piece } = this.#description.splitting;
-		return parts(text, cuts).flatMap(
+		return Array.from(parts(text, cuts)).flatMap(
 			(part) => part.text.match(new RegExp(piece.source, `${piece.flags}g`)) ?? [],
 		);
 	}
@@ -158,6 +154,24 @@ export class FastBpe {
 		for (let at = 0; at < length; at++) this.#symbols[at] = byteIds[this.#bytes[at] as number] as number;
 		return this.#merges.merge(this.#symbols, length);
 	}
+}
+
+/** Normal form C; null for a text that V8 may compose otherwise than the library. */
+function* composed(text: string): Generator<undefined, string | null, void> {
+	let normal = "";
+	for (let at = 0; at < text.length; ) {
+		if (at > 0) yield;
+		// Neither an ASCII character nor a Chinese one composes with anything before it.
+		const apart = /[\0-\x7f\u4e00-\u9fa5]/g;
+		apart.lastIndex = at + NORMALIZED_LENGTH;
+		const end = apart.exec(text)?.index ?? text.length;
+		const chunk = text.slice(at, end);
+		// Tested before: what V8 composes of unsettled characters could be settled.
+		if (chunk.length > NORMALIZED_LENGTH * 4 || !isSettled(chunk)) return null;
+		normal += chunk.normalize("NFC");
+		at = end;
+	}
+	return normal;
 }
 
 function required({ content }: AddedToken, idOf: (token: string) => number | null): number {
@@ -183,17 +197,14 @@ interface Part {
 }
 
 /** A text cut at what a global pattern finds in it. */
-function parts(text: string, pattern: RegExp | null): Part[] {
-	if (pattern === null) return text === "" ? [] : [{ text, added: false }];
-	const found: Part[] = [];
+function* parts(text: string, pattern: RegExp | null): Generator<Part, void, void> {
 	let at = 0;
-	for (const match of text.matchAll(pattern)) {
-		if (match.index > at) found.push({ text: text.slice(at, match.index), added: false });
-		found.push({ text: match[0], added: true });
+	for (const match of pattern === null ? [] : text.matchAll(pattern)) {
+		if (match.index > at) yield { text: text.slice(at, match.index), added: false };
+		yield { text: match[0], added: true };
 		at = match.index + match[0].length;
 	}
-	if (at < text.length) found.push({ text: text.slice(at), added: false });
-	return found;
+	if (at < text.length) yield { text: at === 0 ? text : text.slice(at), added: false };
 }
 
 function push(ids: Ids, id: number): void {

@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readDescription } from "../../../src/tito/bpe/description.js";
+import { FastBpe } from "../../../src/tito/bpe/fast-bpe.js";
 import { Encoder } from "../../../src/tito/encoder.js";
 import { readTokenizerJson } from "../../../src/tito/tokenizer-json.js";
 import { TOY_DIR } from "../toy.js";
@@ -111,6 +113,26 @@ describe("an encoder that is told to go fast", () => {
 			expect(await encoder.encode(text), JSON.stringify(text)).toEqual(await library.encode(text));
 	});
 
+	it("composes a large text in parts as the library does the whole", async () => {
+		const path = changed((file) => (file.normalizer = { type: "NFC" }));
+		const encoder = new Encoder(path);
+		const json = readTokenizerJson(path);
+		expect(await encoder.goFast(json)).toBeNull();
+		const library = new Encoder(path);
+		const fast = new FastBpe(readDescription(json.file), (token) => encoder.tokenId(token));
+		const unit = "cafe\u0301 q\u0323\u0307\u0301 \u1100\u1161\u11a8\u4f60\u597d";
+		const cases: [text: string, taken: boolean][] = [
+			[unit.repeat(3000), true],
+			// The first part ends at its last letter, not between it and its marks.
+			[`${"\u00e9\u2014".repeat(16 * 1024)}e\u0301\u0323x`, true],
+			["\u00e9\u2014".repeat(70_000), false],
+		];
+		for (const [text, taken] of cases) {
+			expect(await encoder.encode(text)).toEqual(await library.encode(text));
+			expect(fast.encodeAtOnce(text) !== null).toBe(taken);
+		}
+	});
+
 	it("lets others run while it encodes a large text, and gives each text its own ids", async () => {
 		const encoder = new Encoder(TOY);
 		await encoder.goFast(readTokenizerJson(TOY));
@@ -125,8 +147,8 @@ describe("an encoder that is told to go fast", () => {
 		setImmediate(count);
 		const ids = await Promise.all(texts.map((text) => encoder.encode(text)));
 		done = true;
-		// 64 Ki units a round at most; the first ones of each text are encoded at once.
-		expect(rounds).toBeGreaterThanOrEqual(Math.floor(texts.join("").length / 65536) - texts.length);
+		// 32 Ki units a round at most; the first ones of each text are encoded at once.
+		expect(rounds).toBeGreaterThanOrEqual(Math.floor(texts.join("").length / 32768) - texts.length);
 		for (const [at, text] of texts.entries()) expect(ids[at]).toEqual(await library.encode(text));
 	});
 });
