@@ -100,7 +100,7 @@ const create: PeerShape = {
 
 const READ_TURNS = 32;
 const READ_WORDS = 1_000;
-const PHASE_MS = 3_000;
+const PHASE_MS = 2_500;
 const PACE = { chatters: 8, everyMs: 50 };
 
 /** A session whose GET has some 9 MB. */
@@ -190,20 +190,20 @@ export function peerShapes(textOf: RealText): PeerShape[] {
 			name: "chat",
 			title: "plain chats: 32 sessions x 20 turns, 200 tokens in and out",
 			shape: CHAT,
-			warmUpTurns: 20,
+			warmUpTurns: 8,
 		}),
 		turnsShape({
 			name: "r3",
 			title: "replay payloads: 8 sessions x 20 turns, 1,000 tokens in and out, 1,000 bytes a token",
 			shape: { sessions: R3_COUNTS.sessions, turns: R3_COUNTS.turns, wordsIn: 500, tokensOut: 1_000 },
-			warmUpTurns: 6,
+			warmUpTurns: 4,
 			r3BytesPerToken: 1_000,
 		}),
 		turnsShape({
 			name: "long",
 			title: "long histories: 4 sessions x 60 turns, to 102,000 tokens",
 			shape: { sessions: 4, turns: 60, wordsIn: 350, tokensOut: 1_000 },
-			warmUpTurns: 12,
+			warmUpTurns: 8,
 		}),
 		turnsShape({
 			name: "text",
@@ -218,7 +218,7 @@ export function peerShapes(textOf: RealText): PeerShape[] {
 			name: "workers",
 			title: "plain chats as above over one worker and over two",
 			shape: CHAT,
-			warmUpTurns: 20,
+			warmUpTurns: 8,
 		}),
 	];
 }
