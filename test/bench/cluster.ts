@@ -47,6 +47,12 @@ export async function startBenchCluster(options: ClusterOptions): Promise<BenchC
 		env: { ...process.env, TMPDIR: dir, ...watchEnv(dir) },
 		stdio: ["ignore", log, log],
 	});
+	// A benchmark that fails on the way leaves neither behind.
+	const clear = () => {
+		child.kill("SIGKILL");
+		rmSync(dir, { recursive: true, force: true });
+	};
+	process.once("exit", clear);
 	const ready = await until("the cluster to be ready", 60_000, () => {
 		if (child.exitCode !== null) throw new Error(`it ended: ${readFileSync(logPath, "utf8")}`);
 		return readyRecord(readFileSync(logPath, "utf8"));
@@ -63,6 +69,7 @@ export async function startBenchCluster(options: ClusterOptions): Promise<BenchC
 		processes: new Map(all.map(([name, pid]) => [name, new Watched(pid, dir)])),
 		async stop() {
 			await ended(child);
+			process.off("exit", clear);
 			rmSync(dir, { recursive: true, force: true });
 		},
 	};
