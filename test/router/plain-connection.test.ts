@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, expect, test, vi } from "vitest";
 import { type RouterRig, startRouter } from "../support/router-rig.js";
-import { until } from "../support/wait.js";
+import { until, within } from "../support/wait.js";
 
 const ON_0 = "00".padEnd(32, "0");
 let rig: RouterRig | undefined;
@@ -203,7 +203,7 @@ test("a body that comes in pieces reaches the worker whole, its head with the fi
 test("a client that ends its side while its request runs is gone: the worker's request is cut", async () => {
 	let arrived = false;
 	let cut = false;
-	const { port } = await withRawWorker((_text, socket) => {
+	const { port, router } = await withRawWorker((_text, socket) => {
 		arrived = true;
 		socket.on("close", () => {
 			cut = true;
@@ -214,6 +214,9 @@ test("a client that ends its side while its request runs is gone: the worker's r
 	await until("the request", 2_000, () => arrived);
 	client.socket.end();
 	await until("the cut", 2_000, () => cut);
+	await until("its end", 2_000, () => client.closed);
+	// Nothing of it is left that a drain would wait for.
+	await within("the drain", 2_000, router.drain());
 });
 
 test("a client that sends nothing for 10 s is 408; one that is idle for 75 s between requests is closed", async () => {
