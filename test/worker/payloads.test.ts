@@ -5,6 +5,8 @@ import { decodeSafetensors } from "../../src/samples/safetensors.js";
 import type { SimTunables } from "../../src/sim/engine/options.js";
 import { PayloadMaker } from "../../src/sim/engine/replay-payload.js";
 import { compileSimTunables } from "../../src/sim/engine/tunables.js";
+import { createMemoryStore } from "../../src/store/memory/memory-store.js";
+import type { Store } from "../../src/store/store.js";
 import { type CompiledFixture, compileFixture } from "../support/compiled-fixture.js";
 import { createDiskDir, type DiskDir } from "../support/disk-dir.js";
 import { type RecordJson, type Reply, startRig, type WorkerRig } from "../support/worker-rig.js";
@@ -22,9 +24,13 @@ afterEach(async () => {
 	thread.remove();
 });
 
-const start = async (overrides: Partial<ClusterConfig>, sim: Partial<SimTunables> = {}): Promise<void> => {
+const start = async (
+	overrides: Partial<ClusterConfig>,
+	sim: Partial<SimTunables> = {},
+	open: () => Promise<Store> = () => dir.open(),
+): Promise<void> => {
 	const config = { r3: "full" as const, ...overrides };
-	rig = await startRig(config, () => dir.open(), undefined, undefined, thread.path, sim);
+	rig = await startRig(config, open, undefined, undefined, thread.path, sim);
 };
 const user = (content: string) => ({ role: "user", content });
 const say = (...messages: object[]) => ({ model: "m", messages, max_tokens: 400 });
@@ -34,10 +40,10 @@ const payloadOf = (record: RecordJson) => record.response.choices[0]?.meta_info.
 const read = async (id: string) => (await rig.request("GET", `/sessions/${id}`)).json;
 
 /** The simulated engine's payload is a pure function of the ids it saw: made once more here, it tells every byte. */
-function expectEngineOwn(record: RecordJson): void {
+function expectEngineOwn(record: RecordJson, sim: Partial<SimTunables> = {}): void {
 	const sampled = record.response.choices[0]?.meta_info.output_token_logprobs.map((entry) => entry[1]) ?? [];
 	const ids = Int32Array.from([...record.request.input_ids, ...sampled]);
-	const { seed, r3Layers, r3TopK, r3Experts } = compileSimTunables({});
+	const { seed, r3Layers, r3TopK, r3Experts } = compileSimTunables(sim);
 	const maker = new PayloadMaker(seed, { layers: r3Layers, topK: r3TopK, bound: r3Experts });
 	const made = Buffer.concat([...maker.make(ids, 0).chunks()]).toString("latin1");
 	expect(made.length).toBeGreaterThan(0);
@@ -75,6 +81,22 @@ describe("replay payloads", () => {
 		expect(await rig.store.sizeBytes()).toBeLessThan(empty + (payloads.at(-1)?.length ?? 0) * 2 + bodies * 4);
 		await rig.restart();
 		expect((await read(id)).records.map(payloadOf)).toEqual(payloads);
+	});
+
+	it.each([
+		["on disk", () => dir.open()],
+		["in memory", async () => createMemoryStore({ tombstones: 10 })],
+	])("of one session are not written over by those of the next, %s", async (_medium, open) => {
+		// Of more than a MiB: slabs of that size are used again.
+		const sim = { r3Layers: 400 };
+		await start({}, sim, open);
+		const ids = [await rig.create(), await rig.create()];
+		for (const id of ids) await talk(id, 2);
+		for (const id of ids) {
+			const { records } = await read(id);
+			for (const record of records) expectEngineOwn(record, sim);
+			expect(payloadOf(records[0] as RecordJson).length).toBeGreaterThan(1.5 * 1024 * 1024);
+		}
 	});
 
 	it("are read as they came after a retry, which has a payload of its own", async () => {
