@@ -16,7 +16,7 @@ import { type ReadReport, readOnAndOn } from "./read-on.js";
 import type { WorkerAlone } from "./worker-alone.js";
 
 const BYTES_PER_TOKEN = numberFlag("bytes-per-token", 1_024);
-const readBytes = numberFlag("read-gib", 0.25) * 1024 ** 3;
+const readBytes = Math.round(numberFlag("read-gib", 0.25) * 1024 ** 3);
 /** The naive server answers with one string, which V8 ends at 512 MiB. */
 const naiveBytes = Math.min(readBytes, 0.25 * 1024 ** 3);
 const wordsIn = numberFlag("words-in", 1_000);
