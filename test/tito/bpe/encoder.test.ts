@@ -113,6 +113,25 @@ describe("an encoder that is told to go fast", () => {
 			expect(await encoder.encode(text), JSON.stringify(text)).toEqual(await library.encode(text));
 	});
 
+	it.each(["a \ud800", "\udc00\ud800", "a \u{1fae9}", "\u0295", "x\u{10ffff}"])(
+		"does not take %j, on which V8 may differ",
+		(text) => {
+			const fast = new FastBpe(readDescription(readTokenizerJson(TOY).file), () => 0);
+			expect(fast.encodeAtOnce("settled")).not.toBeNull();
+			expect(fast.encodeAtOnce(text)).toBeNull();
+		},
+	);
+
+	it("takes the longest of the tokens that begin at one place", async () => {
+		const path = changed((file) => {
+			for (const [at, content] of ["<a>", "<a>b", "<a"].entries())
+				file.added_tokens.push({ ...file.added_tokens[0], id: 2665 + at, content });
+		});
+		const encoder = new Encoder(path);
+		expect(await encoder.goFast(readTokenizerJson(path))).toBeNull();
+		expect(encoder.encode("<a>b<a><a")).toEqual(Int32Array.of(2666, 2665, 2667));
+	});
+
 	it("composes a large text in parts as the library does the whole", async () => {
 		const path = changed((file) => (file.normalizer = { type: "NFC" }));
 		const encoder = new Encoder(path);
