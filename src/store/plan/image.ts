@@ -1,6 +1,6 @@
 // A session as its stored frames make it: its record, its turns, where their parts are. Pure; holds no bytes of parts.
 //
-// `applyOp` is all that changes one. A commit is planned with it, applied with it, and read again with it after a restart.
+// `applyToTurns` is all that changes its turns: a commit is planned with it, applied with it, and read again with it.
 import type { TurnId } from "../../base/ids.js";
 import type { Obligation, PartBase, PartName } from "../store.js";
 
