@@ -1,5 +1,5 @@
 // Bytes of the data dir that hold nothing: given up when the medium is full, so that starting and deleting go on.
-import { existsSync, renameSync, rmSync, unlinkSync } from "node:fs";
+import { renameSync, rmSync, statSync, truncateSync, unlinkSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -11,10 +11,12 @@ const PIECE_BYTES = 1024 * 1024;
 
 const pathOf = (dataDir: string) => join(dataDir, RESERVE_NAME);
 
-/** Gives the room back to the medium; false when there is none. */
+/** Gives some of the room back to the medium; false when there is none. A part of it, since others may take what is free. */
 export function giveUpReserve(dataDir: string): boolean {
 	try {
-		unlinkSync(pathOf(dataDir));
+		const { size } = statSync(pathOf(dataDir));
+		if (size > PIECE_BYTES) truncateSync(pathOf(dataDir), size - PIECE_BYTES);
+		else unlinkSync(pathOf(dataDir));
 		return true;
 	} catch {
 		return false;
@@ -23,7 +25,8 @@ export function giveUpReserve(dataDir: string): boolean {
 
 /** Makes it, unless it is there or room is short. What fails is left for the next time. */
 export async function keepReserve(dataDir: string, freeBytes: number): Promise<void> {
-	if (freeBytes < ROOM_BYTES + RESERVE_BYTES || existsSync(pathOf(dataDir))) return;
+	if (freeBytes < ROOM_BYTES + RESERVE_BYTES) return;
+	if (statSync(pathOf(dataDir), { throwIfNoEntry: false })?.size === RESERVE_BYTES) return;
 	const temporary = `${pathOf(dataDir)}.${process.pid}.tmp`;
 	try {
 		const file = await open(temporary, "wx", 0o600);

@@ -1,6 +1,6 @@
 // A data dir on a medium that fills up: 507 without an ack, reads go on, recovery by itself. Needs the right to mount.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -15,14 +15,16 @@ const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=160m", "tmpfs", m
 if (!mounted)
 	process.stderr.write("skipped: no right to mount a small tmpfs, so no medium that can be filled\n");
 
+const data = join(medium, "data");
+const flags = ["--port", "0", "--backends", "2", "--log-format", "json", "--data-dir", data];
 let cluster: ServedCluster;
 let url: string;
-beforeAll(async () => {
-	if (!mounted) return;
-	const data = join(medium, "data");
-	const flags = ["--port", "0", "--backends", "2", "--log-format", "json", "--data-dir", data];
+async function serve(): Promise<void> {
 	cluster = new ServedCluster(flags, { bare: true });
 	({ url } = await cluster.ready());
+}
+beforeAll(async () => {
+	if (mounted) await serve();
 });
 afterAll(async () => {
 	if (mounted) {
@@ -84,4 +86,46 @@ test.skipIf(!mounted)(
 		expect(cluster.all("worker_exit")).toEqual([]);
 	},
 	60_000,
+);
+
+test.skipIf(!mounted)(
+	"without a byte left on the medium it starts, reads and deletes, which gives room back; what was begun stays refused",
+	async () => {
+		const opening = { role: "user", content: "one" };
+		const ids = ["kept", "gone", "later"];
+		for (const id of ids) expect((await chat(id, [opening])).status).toBe(200);
+		// It is made behind the first look at the medium.
+		const reserved = () => statSync(join(data, "reserve"), { throwIfNoEntry: false })?.size ?? 0;
+		await until("the reserve", 10_000, async () => reserved() === 8 * MIB);
+		const ballast = join(medium, "ballast");
+		const fill = () => {
+			const { bavail, bsize } = statfsSync(medium);
+			appendFileSync(ballast, Buffer.alloc(bavail * bsize));
+		};
+		fill();
+		expect(statfsSync(medium).bavail).toBe(0);
+		const gone = await fetch(`${url}/sessions/gone`, { method: "DELETE" });
+		expect(gone.status).toBe(204);
+		expect(await recordsOf("kept")).toHaveLength(1);
+		for (const stop of ["SIGTERM", "SIGKILL"] as const) {
+			if (stop === "SIGTERM") cluster.signal(stop);
+			else cluster.signalGroup(stop);
+			await cluster.exited;
+			fill();
+			await serve();
+			expect(await recordsOf("kept")).toHaveLength(1);
+			expect((await fetch(`${url}/sessions/gone`)).status).toBe(404);
+			expect((await chat("kept", [opening, { role: "user", content: "two" }])).status).toBe(507);
+			expect(await recordsOf("kept")).toHaveLength(1);
+		}
+		expect((await fetch(`${url}/sessions/later`, { method: "DELETE" })).status).toBe(204);
+		expect((await fetch(`${url}/sessions/later`)).status).toBe(404);
+		expect(cluster.all("worker_exit")).toEqual([]);
+		rmSync(ballast);
+		await until("the reserve again", 20_000, async () => {
+			await chat("kept", [opening]);
+			return reserved() === 8 * MIB;
+		});
+	},
+	120_000,
 );
