@@ -30,12 +30,21 @@ export function report(shape: PeerShape, runs: Runs, floor: FloorFigures | null)
 	return { title: shape.title, ...all, ...(floor === null ? {} : { floor }) };
 }
 
+/** The median; of an even number the mean of the two in the middle, so that two rounds do not show their lesser one. */
+function middle(values: readonly number[]): number {
+	const below = percentile(values, 0.5);
+	const above = -percentile(
+		values.map((value) => -value),
+		0.5,
+	);
+	return (below + above) / 2;
+}
+
 type Described = ReturnType<typeof describe>;
 
 function describe(shape: PeerShape, runs: Runs, label: string) {
 	const own = runs.get(label) ?? [];
-	const median = (value: (run: Measured) => number, places = 2) =>
-		round(percentile(own.map(value), 0.5), places);
+	const median = (value: (run: Measured) => number, places = 2) => round(middle(own.map(value)), places);
 	const processes = own[0] === undefined ? [] : [...own[0].processes.keys()];
 	const loops = own.flatMap(({ loop }) => (loop === null ? [] : [loop]));
 	const figureNames = Object.keys(own[0]?.done.figures ?? {});
@@ -87,22 +96,18 @@ function usedBy(processes: Measured["processes"], name: string) {
 function overRounds(loops: readonly LoopFigures[]): LoopFigures {
 	return {
 		...worstOf(loops),
-		loop_lag_p99_ms: percentile(
-			loops.map((one) => one.loop_lag_p99_ms),
-			0.5,
-		),
+		loop_lag_p99_ms: round(middle(loops.map((one) => one.loop_lag_p99_ms))),
 	};
 }
 
 function ratiosTo(own: readonly Measured[], other: readonly Measured[]) {
 	const of = (value: (run: Measured) => number) =>
 		round(
-			percentile(
+			middle(
 				own.flatMap((run, at) => {
 					const beside = other[at];
 					return beside === undefined ? [] : [value(run) / value(beside)];
 				}),
-				0.5,
 			),
 		);
 	return { speed: of(({ unitsPerS }) => unitsPerS), cpu: of(({ cpuMs }) => cpuMs) };
