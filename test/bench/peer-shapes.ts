@@ -56,7 +56,6 @@ function turnsShape({ name, r3BytesPerToken = 0, shape, textOf, title, warmUpTur
 		r3BytesPerToken,
 		prepare: async (subject, run) => turnsTrial(subject, { ...shape, ...inRun(run) }),
 		warmUp: async (subject, run) => turnsTrial(subject, { ...shape, turns: warmUpTurns, ...inRun(run) }),
-		fits: () => true,
 	};
 }
 
@@ -95,7 +94,6 @@ const create: PeerShape = {
 	r3BytesPerToken: 0,
 	prepare: async (subject) => createTrial(subject, CREATES),
 	warmUp: async (subject) => createTrial(subject, CREATES / 6),
-	fits: () => true,
 };
 
 const READ_TURNS = 32;
@@ -174,8 +172,7 @@ const read: PeerShape = {
 	r3BytesPerToken: 0,
 	prepare: readTrial,
 	warmUp: async (subject) => turnsTrial(subject, { sessions: 8, turns: 8, wordsIn: 20, tokensOut: 200 }),
-	// A relay has nothing to read.
-	fits: ({ label }) => label !== "relay",
+	readsSessions: true,
 };
 
 /** Of the shape with replay payloads, for its floor. */

@@ -86,11 +86,10 @@ async function startSubjects(
 		if (shape.name === "workers") subjects.push(await startOurs("before, 2 workers", resolve(before), two));
 	}
 	if (peer !== null) subjects.push(peerSubject(peer.url, peer.pid));
-	if (shape.name !== "workers") {
-		subjects.push(await startRelay(common));
-		if (naive) subjects.push(await startNaive(common));
-	}
-	return subjects.filter(shape.fits);
+	if (shape.name === "workers") return subjects;
+	if (shape.readsSessions !== true) subjects.push(await startRelay(common));
+	if (naive) subjects.push(await startNaive(common));
+	return subjects;
 }
 
 /** A job runs for hours: what it pays for is compiled code. As long for each, and at least once. */

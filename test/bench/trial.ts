@@ -34,8 +34,8 @@ export interface PeerShape {
 	prepare(subject: Subject, run: number): Promise<Trial>;
 	/** A run of less, again and again before the first round. */
 	warmUp(subject: Subject, run: number): Promise<Trial>;
-	/** False for a subject that cannot do it. */
-	fits(subject: Subject): boolean;
+	/** Nothing for a relay, which keeps none. */
+	readsSessions?: boolean;
 }
 
 export interface Measured {
