@@ -24,6 +24,9 @@ export interface CommitEffect {
 	rewrite: StoredSession | null;
 }
 
+/** A rewrite that failed is not worth another try before the files have grown by so much. */
+const RETRY_GROWTH = 1.25;
+
 const NO_EFFECT: CommitEffect = { buried: null, revived: false, rewrite: null };
 const NOTHING_SHARED: ReadonlyMap<string, number> = new Map();
 
@@ -88,6 +91,7 @@ export class Commits {
 				session.readers--;
 			}
 		} catch (error) {
+			session.rewriteFromBytes = session.bytes * RETRY_GROWTH;
 			if (error instanceof Damage) this.#table.damage(session, error.message);
 			else if (!isHarmless(error)) throw error;
 		}
@@ -109,7 +113,8 @@ export class Commits {
 		} finally {
 			session.readers--;
 		}
-		return needsRewrite(session, image) ? { ...NO_EFFECT, rewrite: session } : NO_EFFECT;
+		const isDue = session.bytes >= session.rewriteFromBytes && needsRewrite(session, image);
+		return isDue ? { ...NO_EFFECT, rewrite: session } : NO_EFFECT;
 	}
 
 	*#renew(

@@ -25,8 +25,10 @@ export class StoredSession implements PartView {
 	readers = 0;
 	/** Its image is being read. */
 	loading: Promise<unknown> | null = null;
-	/** Bytes of its parts are to be written anew. */
+	/** Its files are to be written anew. */
 	rewriting = false;
+	/** That failed: not tried again before they have so many bytes. */
+	rewriteFromBytes = 0;
 
 	constructor(
 		stem: string,
