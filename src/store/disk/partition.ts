@@ -117,7 +117,8 @@ export class PartitionStore {
 		const buffer = Buffer.allocUnsafeSlow(4096);
 		let sinceMs = performance.now();
 		for (const stem of this.#table.stems()) {
-			const meta = await run(this.#table.meta(stem, buffer));
+			const looked = run(this.#table.meta(stem, buffer));
+			const meta = looked instanceof Promise ? await looked : looked;
 			if (meta !== undefined) yield meta;
 			if (performance.now() - sinceMs < SLICE_MS) continue;
 			await new Promise((resolve) => setImmediate(resolve));

@@ -9,7 +9,7 @@ import { type Descriptors, OpenFile } from "../files/descriptors.js";
 import { type FrameShape, shapeOf, writeFrame } from "../files/frame-writer.js";
 import type { FreeSpace } from "../files/free-space.js";
 import type { Medium } from "../files/medium.js";
-import { makeFile, type NewFile } from "../files/new-file.js";
+import { type MadeFile, makeFile, type NewFile } from "../files/new-file.js";
 import { encodeSlot, FRAMES_AT, type Slot, slotAt } from "../files/slots.js";
 import type { Steps } from "../files/steps.js";
 import type { CommitPlan } from "../plan/commit-plan.js";
@@ -191,12 +191,12 @@ export class SessionWriter {
 		shape: FrameShape,
 		times: Times,
 	): Steps<{ segment: Segment; slot: Slot; crcs: readonly number[]; namedAtMs: number }> {
-		const { directory, medium, descriptors, epoch, nextNumber, durable, bootTag } = this.#parts;
+		const { directory, descriptors, epoch, nextNumber, durable, bootTag } = this.#parts;
 		const stamp = { epoch, number: nextNumber() };
 		const path = `${directory}/${fileName(stem, stamp)}`;
 		const length = FRAMES_AT + shape.frameBytes;
 		const pin = former === null ? null : { ...former.stamp, length: former.length };
-		const made = yield* makeFile(medium, {
+		const made = yield* this.#madeFile({
 			path,
 			unfinishedPath: `${path}${UNFINISHED}`,
 			directory,
@@ -216,6 +216,16 @@ export class SessionWriter {
 		descriptors.adopt(file, made.fd);
 		const segment = { stamp, name: stampText(stamp), file, seed: made.seed, length };
 		return { segment, slot: made.slot, crcs: made.crcs, namedAtMs: made.namedAtMs };
+	}
+
+	*#madeFile(file: NewFile): Steps<MadeFile> {
+		try {
+			return yield* makeFile(this.#parts.medium, file);
+		} catch (error) {
+			// A new owner removes what was not finished.
+			if (isMissing(error)) yield* this.#parts.owner.check();
+			throw error;
+		}
 	}
 
 	/** @throws RollpinError when replaced; the file that was made is removed then: nobody goes on from it */
