@@ -1,6 +1,7 @@
 // Who owns a partition: one small file, written over by each new owner. Whoever reads another epoch in it than its own has
 // been replaced, for ever.
 import { crc32 } from "node:zlib";
+import type { RollpinError } from "../../base/errors.js";
 import type { Partition } from "../../base/ids.js";
 import type { Medium } from "../files/medium.js";
 import type { Steps } from "../files/steps.js";
@@ -102,7 +103,12 @@ export class Owner {
 
 	/** @throws RollpinError `session_state_conflict` when another one has taken over */
 	*check(): Steps<void> {
-		if (!(yield* this.isCurrent())) throw replacedOwner(this.#partition);
+		if (!(yield* this.isCurrent())) throw this.replaced();
+	}
+
+	/** What a former owner throws. */
+	replaced(): RollpinError {
+		return replacedOwner(this.#partition);
 	}
 
 	/**

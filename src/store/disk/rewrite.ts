@@ -22,7 +22,7 @@ import type { PartName } from "../store.js";
 import { fileName, stampText, UNFINISHED } from "./names.js";
 import { removeQuietly } from "./quiet-removal.js";
 import { Damage, type Segment } from "./session-files.js";
-import type { WriterParts } from "./session-writer.js";
+import { confirmNewFile, type WriterParts } from "./session-writer.js";
 import type { StoredSession } from "./stored-session.js";
 
 /** Less garbage than this is not worth a rewrite. */
@@ -98,11 +98,7 @@ export function* rewrite(session: StoredSession, image: SessionImage, parts: Wri
 	});
 	const file = new OpenFile(path, "r+");
 	descriptors.adopt(file, made.fd);
-	if (!(yield* owner.counts(made.namedAtMs))) {
-		descriptors.forget(file);
-		yield* removeQuietly(medium, path, length);
-		yield* owner.check();
-	}
+	yield* confirmNewFile(parts, file, made.namedAtMs);
 	const before = session.bytes;
 	const former = session.segments;
 	const segment: Segment = { stamp, name: stampText(stamp), file, seed: made.seed, length };

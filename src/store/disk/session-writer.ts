@@ -90,7 +90,7 @@ export class SessionWriter {
 			shape,
 			record,
 		);
-		yield* this.#confirm(segment, namedAtMs);
+		yield* confirmNewFile(this.#parts, segment.file, namedAtMs);
 		return new StoredSession(stem, { id, order, segments: [segment], slot }, record.owed);
 	}
 
@@ -142,12 +142,18 @@ export class SessionWriter {
 			};
 			yield* this.#writeSlot(fd, segment, slot);
 			const writtenAtMs = performance.now();
-			if (durable) yield* medium.flush(fd);
-			if (!(yield* owner.counts(writtenAtMs))) {
-				// The new owner goes on from the slot before: nobody may find this one later.
-				yield* this.#writeSlot(fd, segment, { ...before, sequence: sequence + 1 });
-				yield* owner.check();
+			let counts = false;
+			try {
+				if (durable) yield* medium.flush(fd);
+				counts = yield* owner.counts(writtenAtMs);
+			} finally {
+				// What is not acknowledged nobody may find later, and a new owner goes on from the slot before.
+				if (!counts) {
+					session.slot = { ...before, sequence: sequence + 1 };
+					yield* this.#writeSlot(fd, segment, session.slot);
+				}
 			}
+			if (!counts) throw owner.replaced();
 			session.slot = slot;
 			segment.length = slot.length;
 			return { segment, at, crcs };
@@ -167,7 +173,7 @@ export class SessionWriter {
 		// What a file goes on from must not be taken by a loss of power that leaves the file itself.
 		if (before.flushed < before.length) yield* this.flush(former);
 		const made = yield* this.#newSegment(session, former, frame, shape, record);
-		yield* this.#confirm(made.segment, made.namedAtMs);
+		yield* confirmNewFile(this.#parts, made.segment.file, made.namedAtMs);
 		session.segments = [...session.segments, made.segment];
 		session.slot = made.slot;
 		return { segment: made.segment, at: FRAMES_AT, crcs: made.crcs };
@@ -228,15 +234,6 @@ export class SessionWriter {
 		}
 	}
 
-	/** @throws RollpinError when replaced; the file that was made is removed then: nobody goes on from it */
-	*#confirm(segment: Segment, namedAtMs: number): Steps<void> {
-		const { owner, medium, descriptors } = this.#parts;
-		if (yield* owner.counts(namedAtMs)) return;
-		descriptors.forget(segment.file);
-		yield* removeQuietly(medium, segment.file.path);
-		yield* owner.check();
-	}
-
 	*#take(segment: Segment): Steps<number> {
 		try {
 			return yield* this.#parts.descriptors.take(segment.file);
@@ -252,6 +249,24 @@ export class SessionWriter {
 		const bytes = encodeSlot(slot, segment.seed, beganMs === null ? Buffer.alloc(64) : this.#slotBytes);
 		yield* (beganMs === null ? medium : medium.now).write(fd, bytes, slotAt(slot.sequence));
 	}
+}
+
+/** @throws RollpinError when replaced; whenever it throws, the file is removed: nobody shall go on from it */
+export function* confirmNewFile(
+	{ owner, medium, descriptors }: WriterParts,
+	file: OpenFile,
+	namedAtMs: number,
+): Steps<void> {
+	let counts = false;
+	try {
+		counts = yield* owner.counts(namedAtMs);
+	} finally {
+		if (!counts) {
+			descriptors.forget(file);
+			yield* removeQuietly(medium, file.path);
+		}
+	}
+	if (!counts) throw owner.replaced();
 }
 
 function recordOf(ops: readonly FrameOp[]): SessionRecord | null {

@@ -56,6 +56,7 @@ export function* makeFile(medium: Medium, file: NewFile): Steps<MadeFile> {
 	}
 	const frame = { ...file.frame, sequence: FIRST_SEQUENCE, at: FRAMES_AT, seed };
 	const fd = yield* medium.open(unfinishedPath, "wx+");
+	let present = unfinishedPath;
 	try {
 		let crcs: readonly number[];
 		if (isSmall) crcs = encodeFrame(start.subarray(FRAMES_AT), frame, shape);
@@ -70,15 +71,17 @@ export function* makeFile(medium: Medium, file: NewFile): Steps<MadeFile> {
 		if (ahead > 0) yield* medium.write(fd, Buffer.alloc(ahead), FRAMES_AT + shape.frameBytes);
 		if (durable) yield* medium.flush(fd);
 		yield* medium.rename(unfinishedPath, path);
+		present = path;
 		const namedAtMs = performance.now();
 		if (durable) yield* medium.flushDirectory(directory);
 		return { fd, seed, slot, crcs, namedAtMs };
 	} catch (error) {
 		medium.close(fd);
 		try {
-			yield* medium.remove(unfinishedPath, 0);
+			// Also under its name: the next owner would take it for the newest, and lose what its caller goes on to commit elsewhere.
+			yield* medium.remove(present, 0);
 		} catch {
-			// Renamed already, or removed with the next open.
+			// An unfinished one is removed with the next open.
 		}
 		throw error;
 	}
