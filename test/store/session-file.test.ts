@@ -146,6 +146,21 @@ describe("A session's file", () => {
 		expect(files()).toHaveLength(1);
 	});
 
+	it("that was left over from a buried session stays nothing when its tombstone is forgotten before anybody looked", async () => {
+		const first = await openStore({ tombstones: 1 });
+		await first.commit([putSession(one), append(one, 0, reply(0))]);
+		const [path = ""] = files();
+		const kept = readFileSync(path);
+		await first.commit([bury(one)]);
+		await first.commit([bury(two)]);
+		await first.close();
+		// As a worker leaves it that dies between a burial and the removal of the file.
+		writeFileSync(path, kept);
+		const second = await openStore({ tombstones: 1 });
+		expect(await second.session(one)).toBeUndefined();
+		expect(files()).toEqual([]);
+	});
+
 	it("is written by many sessions at once, more than files may stay open", async () => {
 		const store = await openStore({ filesKeptOpen: 10 });
 		const ids = Array.from({ length: 300 }, (_, index) => sid(`s${index}`));

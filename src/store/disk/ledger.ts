@@ -65,6 +65,8 @@ export class Ledger {
 	#slot: Slot | null = null;
 	/** End of what was written ahead; before the first record, of the former ledger. */
 	#allocated: number;
+	/** Length at which it is worth looking how much of it still says something. */
+	#rewriteAt = REWRITE_BYTES;
 	#queue: Promise<unknown> | null = null;
 
 	/**
@@ -160,11 +162,10 @@ export class Ledger {
 		if (!(yield* owner.counts(writtenAtMs))) {
 			// The new owner has not seen it, so nobody may find it later.
 			yield* this.#commit({ ...before, sequence: sequence + 1 });
-			yield* owner.check();
+			throw owner.replaced();
 		}
 		this.records.set(record.id, record);
-		if (end > REWRITE_BYTES && JSON.stringify([...this.records.values()]).length * 2 < end)
-			yield* this.#rewrite();
+		if (end > this.#rewriteAt) yield* this.#rewrite();
 	}
 
 	*#commit(slot: Slot): Steps<void> {
@@ -205,11 +206,16 @@ export class Ledger {
 
 	*#rewrite(): Steps<void> {
 		if (this.#stamp === null) return;
+		const needed = JSON.stringify([...this.records.values()]).length;
+		// Not at every record: to find it out takes as long as all records are.
+		this.#rewriteAt = Math.max(REWRITE_BYTES, 2 * needed);
+		if (this.#rewriteAt >= (this.#slot as Slot).length) return;
 		const former = fileName(LEDGER_STEM, this.#stamp);
 		try {
 			yield* this.#begin();
 		} catch {
 			// The one there is goes on.
+			this.#rewriteAt = 2 * (this.#slot as Slot).length;
 			return;
 		}
 		this.#formers = [former];

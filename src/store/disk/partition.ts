@@ -104,7 +104,8 @@ export class PartitionStore {
 	forget(id: SessionId): void {
 		const record = this.#ledger.records.get(id);
 		if (record === undefined) return;
-		if (record.owed.length === 0 && this.#commits.isRemoved(id)) this.#ledger.records.delete(id);
+		const isNothingLeft = this.#commits.isRemoved(id) && !this.#table.has(id);
+		if (record.owed.length === 0 && isNothingLeft) this.#ledger.records.delete(id);
 		else this.#ledger.records.set(id, { ...record, tombstone: null });
 	}
 

@@ -115,6 +115,11 @@ export class SessionTable {
 		return entry?.kind === "stored" ? entry.session : undefined;
 	}
 
+	/** There are files of its, of whatever session. */
+	has(id: SessionId): boolean {
+		return this.#entries.has(fileStem(id));
+	}
+
 	put(session: StoredSession): void {
 		this.#entries.set(session.stem, { kind: "stored", session });
 		this.#bytes += session.bytes;
