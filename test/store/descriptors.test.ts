@@ -69,8 +69,8 @@ async function failedStart(limit: number, taken: number): Promise<{ code: number
 }
 
 for (const [what, limit, taken] of [
-	["too low a limit", 200, 0],
-	["descriptors that are taken", 300, 100],
+	["too low a limit", 150, 0],
+	["descriptors that are taken", 240, 100],
 ] as const) {
 	it.skipIf(process.platform !== "linux")(
 		`${what}: the start ends with the number it needs, the data is as before`,
@@ -83,7 +83,7 @@ for (const [what, limit, taken] of [
 			expect(code).toBe(1);
 			expect(stderr).toMatch(
 				new RegExp(
-					"ConfigError: the store of 64 partitions needs 224 free file descriptors, and more for connections, but this " +
+					"ConfigError: the store of 64 partitions needs 160 free file descriptors, and more for connections, but this " +
 						`process may have ${limit} in all \\(EMFILE: .*\\): raise the limit \\(ulimit -n\\); the data is untouched`,
 				),
 			);

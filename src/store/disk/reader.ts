@@ -29,9 +29,11 @@ import {
 	partitionDirectory,
 	sessionsDirectory,
 } from "./names.js";
-import { PartReader, type PartView } from "./part-reader.js";
+import { PartReader } from "./part-reader.js";
+import type { PartView } from "./part-reading.js";
 import { RefusedPartition } from "./refused-partition.js";
 import { Damage, type FoundSession, findSession, readImage, type SessionSource } from "./session-files.js";
+import { damagedMeta } from "./stored-session.js";
 
 /** Sessions are read one after the other. */
 const FILES_KEPT_OPEN = 32;
@@ -228,7 +230,7 @@ class DiskReader implements ReadableStore {
 				if (tries < TRIES) continue;
 				const id = (error instanceof Damage ? error.head?.id : undefined) ?? idOfStem(stem);
 				// Whoever asks for it by its id is told.
-				return id === null ? undefined : nothingKnownOf(id as SessionId);
+				return damagedMeta({ id: id as SessionId | null, slot: error instanceof Damage ? error.slot : null });
 			}
 		}
 	}
@@ -289,13 +291,6 @@ function namesIn(directory: string): string[] {
 		if (isMissing(error)) return [];
 		throw error;
 	}
-}
-
-function nothingKnownOf(id: SessionId): SessionMeta {
-	return {
-		...{ id, createdAt: 0, expiresAt: 0, lastUsedAt: 0, metadataJson: null, overridesJson: null },
-		...{ head: null, provisional: null, nextTurn: 0 as TurnId, turnCount: 0, tokenCount: 0 },
-	};
 }
 
 function outOfDescriptors(cause: unknown): ConfigError {

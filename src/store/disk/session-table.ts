@@ -22,7 +22,7 @@ import {
 } from "./names.js";
 import { removeQuietly } from "./quiet-removal.js";
 import { Damage, findSession, readImage, type SessionSource } from "./session-files.js";
-import { type DamagedSession, type Entry, StoredSession } from "./stored-session.js";
+import { type DamagedSession, damagedMeta, type Entry, StoredSession } from "./stored-session.js";
 
 export interface TableEvents {
 	damaged(id: SessionId | null, file: string, why: string): void;
@@ -48,9 +48,6 @@ interface Looked {
 	entry: Exclude<Entry, { kind: "unread" }> | undefined;
 	meta: SessionMeta | undefined;
 }
-
-/** A session that never ends by itself: the end of the year 9999. */
-const NEVER_S = 253_402_300_799;
 
 export class SessionTable {
 	readonly #parts: TableParts;
@@ -301,22 +298,4 @@ export class SessionTable {
 
 function readError(error: unknown): unknown {
 	return isOutOfDescriptors(error) ? noDescriptors(error) : error;
-}
-
-/** Enough to refuse it by its id, and to end it in time. */
-function damagedMeta({ id, slot }: DamagedSession): SessionMeta | undefined {
-	if (id === null) return undefined;
-	return {
-		id,
-		createdAt: slot?.createdAt ?? 0,
-		expiresAt: slot?.expiresAt ?? NEVER_S,
-		lastUsedAt: slot?.lastUsedAt ?? Date.now() / 1000,
-		metadataJson: null,
-		overridesJson: null,
-		head: null,
-		provisional: null,
-		nextTurn: 0 as SessionMeta["nextTurn"],
-		turnCount: 0,
-		tokenCount: 0,
-	};
 }

@@ -2,9 +2,9 @@
 import type { SessionId } from "../../base/ids.js";
 import type { Slot } from "../files/slots.js";
 import type { SessionImage } from "../plan/image.js";
-import type { Obligation } from "../store.js";
+import type { Obligation, SessionMeta } from "../store.js";
 import type { FileStamp } from "./names.js";
-import type { PartView } from "./part-reader.js";
+import type { PartView } from "./part-reading.js";
 import type { FoundSession, Segment } from "./session-files.js";
 
 export const NOTHING_OWED: ReadonlyMap<string, Obligation> = new Map();
@@ -69,3 +69,24 @@ export type Entry =
 	| { kind: "unread"; stamps: FileStamp[] }
 	| { kind: "stored"; session: StoredSession }
 	| { kind: "damaged"; session: DamagedSession };
+
+/** A session that never ends by itself: the end of the year 9999. */
+const NEVER_S = 253_402_300_799;
+
+/** Enough to refuse it by its id, and to end it in time. */
+export function damagedMeta({ id, slot }: Pick<DamagedSession, "id" | "slot">): SessionMeta | undefined {
+	if (id === null) return undefined;
+	return {
+		id,
+		createdAt: slot?.createdAt ?? 0,
+		expiresAt: slot?.expiresAt ?? NEVER_S,
+		lastUsedAt: slot?.lastUsedAt ?? Date.now() / 1000,
+		metadataJson: null,
+		overridesJson: null,
+		head: null,
+		provisional: null,
+		nextTurn: 0 as SessionMeta["nextTurn"],
+		turnCount: 0,
+		tokenCount: 0,
+	};
+}
