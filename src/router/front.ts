@@ -1,5 +1,5 @@
 // The router's HTTP server: strict parsing, limits on slowness, and an answer to what is no request at all.
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ErrorCode, RollpinError } from "../base/errors.js";
@@ -59,14 +59,14 @@ function createStrictServer(router: Router): Server {
 	// Without it node drops what is over its own bound in silence; the bytes are bounded anyway.
 	server.maxHeadersCount = 0;
 	const latest = new WeakMap<Duplex, ServerResponse>();
-	server.on("request", (req, res) => {
+	const tellQueued = createQueueWatch();
+	const handle = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
 		latest.set(req.socket, res);
-		router.handle(req, res, false);
-	});
-	server.on("checkContinue", (req, res) => {
-		latest.set(req.socket, res);
-		router.handle(req, res, true);
-	});
+		tellQueued(req.socket, res);
+		router.handle(req, res, expectsContinue);
+	};
+	server.on("request", (req, res) => handle(req, res, false));
+	server.on("checkContinue", (req, res) => handle(req, res, true));
 	server.on("checkExpectation", (req, res) => {
 		const { requestId } = readRequestHead(req.rawHeaders, req.httpVersion);
 		const error = new RollpinError("invalid_request", "the only expectation served is 100-continue", {
@@ -93,6 +93,25 @@ function createStrictServer(router: Router): Server {
 		refuseRaw(socket, new RollpinError(code, message), newRequestId());
 	});
 	return server;
+}
+
+/**
+ * A reply that waits for the one before it on its connection has no socket yet, and node says nothing to it when the connection
+ * ends: its request would run on, and count as running for ever.
+ */
+function createQueueWatch(): (socket: Socket, res: ServerResponse) => void {
+	const queues = new WeakMap<Socket, Set<ServerResponse>>();
+	return (socket, res) => {
+		if (res.socket !== null) return;
+		const queue = queues.get(socket) ?? new Set();
+		queue.add(res);
+		res.once("close", () => queue.delete(res));
+		if (queues.has(socket)) return;
+		queues.set(socket, queue);
+		socket.once("close", () => {
+			for (const queued of queue) if (queued.socket === null) queued.emit("close");
+		});
+	};
 }
 
 /** The packet at which the parser gave up begins with a request line that does not end within our bound. */
