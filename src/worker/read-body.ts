@@ -35,7 +35,7 @@ export function readBody(
 		let ended = false;
 		const fail = (error: unknown) => {
 			request.off("data", onData);
-			// What still comes is dropped, so that the connection can be used again; after a 413 it is closed.
+			// What still comes is dropped, so that the connection can be used again.
 			request.resume();
 			reject(error);
 		};

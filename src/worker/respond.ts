@@ -63,8 +63,8 @@ export function sendError(
 	const headers = errorHeaders(shown);
 	for (let at = 0; at < headers.length; at += 2)
 		response.setHeader(headers[at] as string, headers[at + 1] as string);
-	// Unread rest of a refused body: the connection can't be used again.
-	if (!request.readableEnded && shown.status === 413) response.setHeader("connection", "close");
+	// The connection stays open also when a body was refused that still comes: closing would fail the router's writes before it
+	// has read this answer. Node drops the rest; the router bounds it, and uses the connection for nothing else.
 	sendJson(response, shown.status, encode(shown));
 	return shown;
 }

@@ -300,6 +300,16 @@ describe("the front", () => {
 		expect(await rawRequest(at.port, declared)).toMatchObject({ status: 413, closed: true });
 	});
 
+	test("a body over a worker's own bound is 413 each time: the worker does not hang up on the router that still sends", async () => {
+		const size = 1_500_000;
+		const chunked = `POST /sessions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${size.toString(16)}\r\n${"x".repeat(size)}\r\n0\r\n\r\n`;
+		const declared = `POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: ${size}\r\n\r\n${"x".repeat(size)}`;
+		for (let round = 0; round < 8; round++) {
+			expect(await rawRequest(at.port, chunked)).toMatchObject({ status: 413 });
+			expect(await rawRequest(at.port, declared)).toMatchObject({ status: 413 });
+		}
+	});
+
 	test("answers /health within 50 ms while every worker works, and the list of sessions still comes", async () => {
 		const ids = Array.from({ length: 24 }, (_, i) => idOn((i % 2) as 0 | 1));
 		const long = "word ".repeat(20_000);

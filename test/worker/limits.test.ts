@@ -106,7 +106,7 @@ describe("a limit", () => {
 		const over = await rig.chat(id, say(user("x".repeat(1_000))));
 		expect(told(over)).toEqual([413, "body_too_large"]);
 		expect(over.json.error?.message).toContain("--max-body-mib");
-		expect(over.headers.connection).toBe("close");
+		expect(over.headers.connection).toBe("keep-alive");
 		expect(await text(id)).toBe(before);
 		expect(await seen()).toBe(0);
 		expect((await rig.chat(id, say(user("x")))).status).toBe(200);
