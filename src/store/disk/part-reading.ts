@@ -20,9 +20,6 @@ export interface PartView {
 	readonly version: number;
 }
 
-/** Bytes that a reader holds at once: what fits the processor's cache is several times faster. */
-export const PIECE_BYTES = 2 * BLOCK_BYTES;
-
 export interface PartReaderParts {
 	medium: Medium;
 	descriptors: Descriptors;
@@ -32,6 +29,9 @@ export interface PartReaderParts {
 	begun?(view: PartView): void;
 	ended?(view: PartView): void;
 }
+
+/** Bytes that a reader holds at once: what fits the processor's cache is several times faster. */
+export const PIECE_BYTES = 2 * BLOCK_BYTES;
 
 /** One part being read from its beginning. */
 export class Reading {
@@ -78,23 +78,25 @@ export class Reading {
 	 * @param spill a block that has no room is read elsewhere, and copied as far as it is the part's; else it is 0
 	 */
 	*checked(into: Buffer, from: number, spill: boolean): Steps<number> {
-		this.#relocate();
-		const extent = this.#extents[this.#index];
-		if (extent === undefined) return 0;
-		const { place, length } = extent;
-		const at = this.#at;
-		const room = into.length - from;
-		const blocks = Math.max(1, Math.min(PIECE_BYTES, room) / BLOCK_BYTES) | 0;
-		const needed = Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES;
-		const end = Math.min(place.stored, at + blocks * BLOCK_BYTES, needed);
-		const fits = end - at <= room;
-		if (!fits && !spill) return 0;
-		const target = fits ? into.subarray(from, from + end - at) : Buffer.allocUnsafeSlow(end - at);
-		yield* this.#block(place, at, target);
-		const used = Math.min(end, length) - at;
-		if (!fits) target.copy(into, from, 0, used);
-		this.#advance(used);
-		return used;
+		for (;;) {
+			this.#relocate();
+			const extent = this.#extents[this.#index];
+			if (extent === undefined) return 0;
+			const { place, length } = extent;
+			const at = this.#at;
+			const room = into.length - from;
+			const blocks = Math.max(1, Math.min(PIECE_BYTES, room) / BLOCK_BYTES) | 0;
+			const needed = Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES;
+			const end = Math.min(place.stored, at + blocks * BLOCK_BYTES, needed);
+			const fits = end - at <= room;
+			if (!fits && !spill) return 0;
+			const target = fits ? into.subarray(from, from + end - at) : Buffer.allocUnsafeSlow(end - at);
+			if (!(yield* this.#block(place, at, target))) continue;
+			const used = Math.min(end, length) - at;
+			if (!fits) target.copy(into, from, 0, used);
+			this.#advance(used);
+			return used;
+		}
 	}
 
 	/** Reads as many whole blocks as `into` holds, one at least where there is one. */
@@ -110,13 +112,15 @@ export class Reading {
 	/** Fills `buffer` with the next bytes; fewer only at the end. */
 	*unchecked(buffer: Buffer, medium: Medium): Steps<number> {
 		this.check();
-		this.#relocate();
 		let filled = 0;
 		while (filled < buffer.length) {
+			// Before each extent: parts may be moved while one is waited for.
+			this.#relocate();
 			const extent = this.#extents[this.#index];
 			if (extent === undefined) break;
 			const bytes = Math.min(buffer.length - filled, extent.length - this.#at);
-			yield* this.#read(extent.place, this.#at, buffer.subarray(filled, filled + bytes), medium);
+			const target = buffer.subarray(filled, filled + bytes);
+			if (!(yield* this.#read(extent.place, this.#at, target, medium))) continue;
 			filled += bytes;
 			this.#advance(bytes);
 		}
@@ -124,8 +128,9 @@ export class Reading {
 		return filled;
 	}
 
-	*#block(place: PartPlace, at: number, into: Buffer): Steps<void> {
-		yield* this.#read(place, at, into, this.#parts.medium);
+	/** False: the parts were moved meanwhile. */
+	*#block(place: PartPlace, at: number, into: Buffer): Steps<boolean> {
+		if (!(yield* this.#read(place, at, into, this.#parts.medium))) return false;
 		const first = at / BLOCK_BYTES;
 		const sums = new BlockCheck(place.crcs.slice(first, first + Math.ceil(into.length / BLOCK_BYTES)));
 		if (!sums.add(into) || !sums.end()) {
@@ -133,9 +138,11 @@ export class Reading {
 			this.check();
 			throw this.#damaged(`${this.#part} of turn ${this.#turn} is not what was written`);
 		}
+		return true;
 	}
 
-	*#read(place: PartPlace, at: number, into: Buffer, medium: Medium): Steps<void> {
+	/** False: the parts were moved before their file was open, and it is gone. */
+	*#read(place: PartPlace, at: number, into: Buffer, medium: Medium): Steps<boolean> {
 		const { descriptors } = this.#parts;
 		const segment = this.#view.segments.find(({ name }) => name === place.segment);
 		if (segment === undefined) {
@@ -152,9 +159,11 @@ export class Reading {
 			}
 		} catch (error) {
 			this.check();
-			throw isMissing(error) ? this.#damaged("its file is gone") : error;
+			if (!isMissing(error)) throw error;
+			if (this.#version !== this.#view.version) return false;
+			throw this.#damaged("its file is gone");
 		}
-		if (bytes === into.length) return;
+		if (bytes === into.length) return true;
 		this.check();
 		throw this.#damaged(`${this.#part} of turn ${this.#turn} ends too soon`);
 	}
