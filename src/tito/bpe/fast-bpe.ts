@@ -90,7 +90,7 @@ export class FastBpe {
 			for (let at = 0; at < part.length; ) {
 				// Set anew each time: others use the pattern while this one rests.
 				pattern.lastIndex = at;
-				if (!pattern.test(part)) return false;
+				if (!matches(pattern, part)) return false;
 				const end = pattern.lastIndex;
 				if (end - at > MAX_PIECE_LENGTH) return false;
 				const piece = part.slice(at, end);
@@ -153,6 +153,15 @@ export class FastBpe {
 		const { byteIds } = this.#description;
 		for (let at = 0; at < length; at++) this.#symbols[at] = byteIds[this.#bytes[at] as number] as number;
 		return this.#merges.merge(this.#symbols, length);
+	}
+}
+
+/** False also for a run of millions of characters, at which V8's matcher runs out of its stack. */
+function matches(pattern: RegExp, text: string): boolean {
+	try {
+		return pattern.test(text);
+	} catch {
+		return false;
 	}
 }
 

@@ -122,6 +122,11 @@ describe("an encoder that is told to go fast", () => {
 		},
 	);
 
+	it("does not take a run of millions of signs, at which V8's matcher gives up", () => {
+		const fast = new FastBpe(readDescription(readTokenizerJson(TOY).file), () => 0);
+		expect(fast.encodeAtOnce("\u2014".repeat(6_000_000))).toBeNull();
+	});
+
 	it("takes the longest of the tokens that begin at one place", async () => {
 		const path = changed((file) => {
 			for (const [at, content] of ["<a>", "<a>b", "<a"].entries())
