@@ -23,8 +23,6 @@ export interface ReplySink {
 	head(head: ReplyHead): void;
 	/** The next bytes of the body, without chunk framing. */
 	body(bytes: Buffer): void;
-	/** The reply is complete. Nothing may follow on this connection before the next request. */
-	end(): void;
 }
 
 const MAX_HEAD_BYTES = 64 * 1024;
@@ -59,6 +57,7 @@ export class ReplyParser {
 		this.#left = 0;
 	}
 
+	/** The reply is complete. Nothing may follow on this connection before the next request. */
 	get done(): boolean {
 		return this.#state === "done";
 	}
@@ -148,7 +147,7 @@ export class ReplyParser {
 		head.asSent &&= head.hasDate && head.hasRequestId;
 		this.#sink.head(head);
 		if (empty || length === 0) {
-			this.#finish();
+			this.#state = "done";
 			return;
 		}
 		if (chunked) this.#state = "chunk_size";
@@ -163,7 +162,7 @@ export class ReplyParser {
 		this.#left -= body.length;
 		this.#sink.body(body);
 		if (this.#left === 0) {
-			if (this.#state === "length") this.#finish();
+			if (this.#state === "length") this.#state = "done";
 			else this.#state = "chunk_end";
 		}
 		return bytes.subarray(body.length);
@@ -193,11 +192,6 @@ export class ReplyParser {
 			if (size === undefined) throw new Error("a chunk size of the reply is malformed");
 			this.#left = Number.parseInt(size, 16);
 			this.#state = this.#left === 0 ? "trailers" : "chunk_data";
-		} else if (line === "\r\n") this.#finish();
-	}
-
-	#finish(): void {
-		this.#state = "done";
-		this.#sink.end();
+		} else if (line === "\r\n") this.#state = "done";
 	}
 }

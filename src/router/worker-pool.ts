@@ -44,7 +44,6 @@ export class WorkerConnection {
 				this.#listener?.head(reply);
 			},
 			body: (bytes) => this.#listener?.body(bytes),
-			end: () => undefined,
 		},
 		false,
 	);

@@ -44,7 +44,6 @@ test.each(NAMES)("%s crosses neither the router, in either direction, nor from t
 			headers = head.headers;
 		},
 		body: () => undefined,
-		end: () => undefined,
 	};
 	new ReplyParser(sink, false).feed(Buffer.from(`HTTP/1.1 204 No\r\n${name}: 1\r\nx-kept: 1\r\n\r\n`));
 	expect(headers).toEqual(["x-kept", "1"]);
