@@ -1,5 +1,6 @@
 // What a next turn on one path needs, in memory: stored messages, tokens, their text. Rebuilt from the store at will.
 import { int32FromBytes } from "../../base/binary.js";
+import { GrowingBytes } from "../../base/growing-bytes.js";
 import type { SessionId, TurnId } from "../../base/ids.js";
 import { background } from "../../base/pace.js";
 import { parseJson } from "../../json/parse.js";
@@ -7,7 +8,6 @@ import { TokenText } from "../../json/token-text.js";
 import type { JsonObject } from "../../json/value.js";
 import type { ReadableStore, TurnHeader } from "../../store/store.js";
 import { type AnswerForm, formBytes, type PromptForm } from "./canonical.js";
-import { KeptContent } from "./kept-content.js";
 import { elementRanges } from "./request-elements.js";
 import type { EarlierMessages } from "./request-messages.js";
 
@@ -56,7 +56,7 @@ export class PathState {
 	readonly tokens = new TokenText();
 	/** Messages of the head's request, for the byte-wise comparison with the next one. */
 	request: EarlierMessages | null = null;
-	readonly #content = new KeptContent();
+	readonly #content = new GrowingBytes();
 	/** The first so many messages, and what they took when the last of them had become old. */
 	#counted = 0;
 	#countedBytes = 0;
@@ -80,8 +80,8 @@ export class PathState {
 		this.tokens.append(promptIds);
 		this.tokens.append(completionIds);
 		this.checkpoints.push({ turn: header.id, messageEnd: this.messages.length });
-		const content = this.#content.extend(header.messagesShared, turn.tail);
-		this.request = { content, count: turn.requestCount };
+		this.#content.replaceEnd(header.messagesShared, turn.tail);
+		this.request = { content: this.#content.bytes, count: turn.requestCount };
 		this.head = header.id;
 	}
 
