@@ -21,7 +21,7 @@ import {
 import { type Measured, measureRun, type PeerShape } from "./trial.js";
 import { Watched } from "./watched.js";
 
-const WARM_UP_MS = 4_000;
+const WARM_UP_MS = 10_000;
 const ENGINES = { canned: "canned-engine", simulated: "engine-alone" } as const;
 
 const options = peerOptions(process.argv.slice(2), process.env);

@@ -1,5 +1,6 @@
 // Role: one worker and nothing else. Tells its parent of every chat that ended, with the CPU time used until then.
 import { mkdtempSync, rmSync } from "node:fs";
+import { Session } from "node:inspector/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.js";
@@ -15,6 +16,7 @@ import { plainEngine } from "../support/plain-engine.js";
 import { TOY_CHECKPOINT } from "../support/worker-rig.js";
 import { createLoopWatch, type LoopFigures } from "./loop-watch.js";
 import { ready } from "./processes.js";
+import { profileTable } from "./profile-table.js";
 
 export interface WorkerAlone {
 	socketPath: string;
@@ -83,7 +85,20 @@ const worker = await startWorker({
 	clock: systemClock,
 });
 const loopWatch = createLoopWatch();
-process.on("message", (message) => {
+const profiler = new Session();
+profiler.connect();
+process.on("message", async (message: string | { profile: "start" | number }) => {
+	if (typeof message === "object") {
+		if (message.profile === "start") {
+			await profiler.post("Profiler.enable");
+			await profiler.post("Profiler.setSamplingInterval", { interval: 250 });
+			await profiler.post("Profiler.start");
+			return;
+		}
+		const { profile } = await profiler.post("Profiler.stop");
+		process.send?.(profileTable(profile, message.profile));
+		return;
+	}
 	// Where the process was started with --expose-gc.
 	if (message === "gc") globalThis.gc?.();
 	const usage: WorkerUsage = {
