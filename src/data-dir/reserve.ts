@@ -27,9 +27,10 @@ export function giveUpReserve(dataDir: string): boolean {
 export async function keepReserve(dataDir: string, freeBytes: number): Promise<void> {
 	if (freeBytes < ROOM_BYTES + RESERVE_BYTES) return;
 	if (statSync(pathOf(dataDir), { throwIfNoEntry: false })?.size === RESERVE_BYTES) return;
-	const temporary = `${pathOf(dataDir)}.${process.pid}.tmp`;
+	// One name for all workers, who would all write the same: what one that died had begun does not stay for ever.
+	const temporary = `${pathOf(dataDir)}.tmp`;
 	try {
-		const file = await open(temporary, "wx", 0o600);
+		const file = await open(temporary, "w", 0o600);
 		try {
 			// Bytes that are no zeros: a file system may keep no room for those.
 			const piece = Buffer.alloc(PIECE_BYTES, "rollpin reserve\n");
