@@ -1,3 +1,4 @@
+// A cancellation beside what an AbortSignal does.
 import { expect, it } from "vitest";
 import { Cancellation } from "../../src/base/cancellation.js";
 

@@ -1,3 +1,4 @@
+// The pace of background work, on a clock of the test.
 import { describe, expect, it } from "vitest";
 import { Pace } from "../../src/base/pace.js";
 

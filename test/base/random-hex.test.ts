@@ -1,3 +1,4 @@
+// Ids from blocks of random bytes, over several blocks.
 import { expect, it } from "vitest";
 import { randomHex } from "../../src/base/random-hex.js";
 

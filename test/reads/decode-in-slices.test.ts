@@ -1,3 +1,4 @@
+// Lists of ids as they are handed to a tokenizer, a few at a time.
 import { describe, expect, it } from "vitest";
 import { decodeInSlices } from "../../src/reads/decode-in-slices.js";
 import type { Tito } from "../../src/tito/tito.js";

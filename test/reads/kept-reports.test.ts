@@ -1,3 +1,4 @@
+// What is kept of the reports made last, and what goes.
 import { describe, expect, it } from "vitest";
 import { KeptReports } from "../../src/reads/kept-reports.js";
 

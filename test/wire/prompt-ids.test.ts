@@ -1,3 +1,4 @@
+// Which requests ask for the ids of their prompt.
 import { expect, it } from "vitest";
 import { parseJson } from "../../src/json/parse.js";
 import type { JsonObject } from "../../src/json/value.js";

@@ -1,3 +1,4 @@
+// When an idle worker has V8 collect, and that it does.
 import { describe, expect, it } from "vitest";
 import { IdleWatch, nudgeCollector } from "../../src/worker/idle-collection.js";
 import { until } from "../support/wait.js";

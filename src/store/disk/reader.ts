@@ -223,8 +223,7 @@ class DiskReader implements ReadableStore {
 	async #metaOf(partition: Partition, stem: string): Promise<SessionMeta | undefined> {
 		for (let tries = 1; ; tries++) {
 			try {
-				const found = await this.#find(partition, stem, null);
-				return found?.meta;
+				return (await this.#find(partition, stem, null))?.meta;
 			} catch (error) {
 				if (!(error instanceof Damage || isMissing(error))) throw error;
 				if (tries < TRIES) continue;

@@ -7,7 +7,7 @@ import { run, type Steps, wait } from "../files/steps.js";
 import type { SessionImage } from "../plan/image.js";
 import { metaOf } from "../plan/metas.js";
 import type { SessionMeta } from "../store.js";
-import { isMissing, isOutOfDescriptors, noDescriptors, storeDamaged } from "../store-errors.js";
+import { isMissing, storeDamaged, systemError } from "../store-errors.js";
 import type { Images } from "./images.js";
 import type { LedgerRecord } from "./ledger.js";
 import {
@@ -206,7 +206,7 @@ export class SessionTable {
 			const image = yield* readImage(source, session.segments);
 			session.image ??= image;
 		} catch (error) {
-			throw error instanceof Damage ? this.damage(session, error.message) : readError(error);
+			throw error instanceof Damage ? this.damage(session, error.message) : systemError(error);
 		}
 	}
 
@@ -244,7 +244,7 @@ export class SessionTable {
 				this.#entries.delete(stem);
 				return { entry: undefined, meta: undefined };
 			}
-			if (!(error instanceof Damage)) throw readError(error);
+			if (!(error instanceof Damage)) throw systemError(error);
 			const head = error.head;
 			const isBuried = head !== null && (buried.get(head.id as SessionId)?.order ?? 0) >= head.order;
 			if (isBuried) {
@@ -294,8 +294,4 @@ export class SessionTable {
 	#pathOf(stem: string, stamp: FileStamp): string {
 		return `${this.#parts.directory}/${fileName(stem, stamp)}`;
 	}
-}
-
-function readError(error: unknown): unknown {
-	return isOutOfDescriptors(error) ? noDescriptors(error) : error;
 }

@@ -1,3 +1,4 @@
+// The encoder on the event loop: which tokenizers and texts it takes, and that its ids are the library's.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
