@@ -57,7 +57,7 @@ export function replacedOwner(partition: Partition): RollpinError {
 }
 
 /** What a client is told when a file of a stored part can't be opened for now. */
-export function noDescriptors(cause: unknown): RollpinError {
+function noDescriptors(cause: unknown): RollpinError {
 	return new RollpinError(
 		"worker_unavailable",
 		"this worker is out of file descriptors (raise the limit: ulimit -n); nothing was changed, try again",
