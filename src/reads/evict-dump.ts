@@ -10,11 +10,16 @@ import { sessionChunks } from "./session-json.js";
 /**
  * Keeps a session that has committed turns as `<id>.json` in `dir`, the same JSON as its GET. An id that was dumped
  * before (it may be used again once its tombstone is forgotten) gets `<id>.<created_at in ms>.json`.
- * Resolves when the file is on disk under its name. Throws what the file system throws; then there is no file.
+ * Resolves when the file is on disk under its name. Throws what the file system throws, and
+ * RollpinError `store_damaged`; then there is no file.
  */
 export async function dumpSession(dir: string, context: ReadContext, session: Session): Promise<void> {
 	const { createdAt, id, turnCount } = session.meta;
-	if (turnCount === 0) return;
+	if (turnCount === 0) {
+		// Of a damaged one nobody knows how many turns it had.
+		await context.store.session(id);
+		return;
+	}
 	await makeDirectory(dir);
 	const temporary = join(dir, `.${randomBytes(8).toString("hex")}.tmp`);
 	try {

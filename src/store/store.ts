@@ -256,4 +256,6 @@ export interface Store extends ReadableStore {
 	/** Those of one session, live or not. */
 	obligationsOf(id: SessionId): Promise<Obligation[]>;
 	commit(ops: readonly StoreOp[]): Promise<void>;
+	/** Sessions that are refused because what is stored of them is damaged, as far as they were looked at. */
+	damagedSessions(): number;
 }

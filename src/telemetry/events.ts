@@ -102,6 +102,8 @@ export interface EventFields {
 	session_created: { session_id: string; expires_at: number };
 	session_deleted: { session_id: string; turns: number; cancelled: number };
 	session_reaped: { session_id: string; reason: string; turns: number; overdue_ms: number };
+	/** A damaged session ended without the dump that `--evict-dump` asks for. */
+	session_not_dumped: { session_id: string; turns: number; err: unknown };
 	session_extended: { session_id: string; expires_at: number };
 	resource_failed: { session_id: string; resource: string; failures: number; err: unknown };
 	reaper_sweep: { sweep_ms: number; reaped: number; overdue: number };
@@ -171,6 +173,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	session_created: "info",
 	session_deleted: "info",
 	session_reaped: "info",
+	session_not_dumped: "error",
 	session_extended: "info",
 	resource_failed: "warn",
 	reaper_sweep: "debug",

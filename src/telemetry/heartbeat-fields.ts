@@ -17,7 +17,7 @@ export interface WorkerFacts {
 	partitionsRefused: number;
 	admission: { readonly inflight: number };
 	registry: { readonly size: number; readonly queueDepth: number };
-	store: { sizeBytes(): Promise<number> };
+	store: { sizeBytes(): Promise<number>; damagedSessions(): number };
 	engines: { all(): ReadonlyArray<{ readonly client: { readonly unreachable: boolean } }> };
 }
 
@@ -178,6 +178,14 @@ export const HEARTBEAT_FIELDS = {
 		metric: { name: "rollpin_partitions_refused", type: "gauge" },
 		help: "Parts of the data dir that the worker owns and does not serve",
 		top: { note: "partitions refused", counted: true },
+	},
+	sessions_damaged: {
+		unit: "",
+		digits: 0,
+		from: { worker: ({ store }) => store.damagedSessions() },
+		metric: { name: "rollpin_sessions_damaged", type: "gauge" },
+		help: "Sessions that are refused because what is stored of them is damaged",
+		top: { note: "sessions damaged", counted: true },
 	},
 	breaker_open: {
 		unit: "",

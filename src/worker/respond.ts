@@ -92,15 +92,31 @@ export async function sendPieces(response: ServerResponse, pieces: readonly Buff
 	response.end(pieces[last]);
 }
 
+/** So much of an answer is held back: an error that comes before that is an answer of its own, not one that breaks off. */
+const HELD_BYTES = 64 * 1024;
+
 /**
  * As `sendPieces`, and no piece is used any more once the next but one is asked for: its maker may then fill its buffer
  * anew.
  */
 export async function sendWritten(response: ServerResponse, pieces: AsyncIterable<Buffer>): Promise<void> {
 	let last: Promise<void> = Promise.resolve();
+	let held: Buffer[] | null = [];
+	let heldBytes = 0;
 	for await (const piece of pieces) {
 		if (response.destroyed) throw new ClientGone();
 		if (piece.length === 0) continue;
+		if (held !== null) {
+			heldBytes += piece.length;
+			if (heldBytes <= HELD_BYTES) {
+				// Its memory is its maker's.
+				held.push(Buffer.from(piece));
+				continue;
+			}
+			if (held.length > 0) last = written(response, Buffer.concat(held));
+			last.catch(() => undefined);
+			held = null;
+		}
 		const before = last;
 		last = written(response, piece);
 		// Awaited with the next piece; until then nobody else hears of a failure.
@@ -108,7 +124,8 @@ export async function sendWritten(response: ServerResponse, pieces: AsyncIterabl
 		await before;
 	}
 	await last;
-	response.end();
+	if (response.destroyed) throw new ClientGone();
+	response.end(held === null ? undefined : Buffer.concat(held));
 }
 
 /** Resolves when the system has taken the bytes over. */

@@ -1,6 +1,7 @@
 // One worker's rooms, wired together: store, registry, tokens, engine, routes. Knows nothing of processes or IPC.
 import type { Server } from "node:http";
 import type { Clock } from "../base/clock.js";
+import { RollpinError } from "../base/errors.js";
 import type { WorkerIndex } from "../base/ids.js";
 import { PartitionMap } from "../base/partitions.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
@@ -158,7 +159,15 @@ function createRegistry(
 		clock,
 		{
 			async beforeExpiry(session) {
-				if (config.evictDumpDir !== null) await dumpSession(config.evictDumpDir, reads, session);
+				if (config.evictDumpDir === null) return;
+				try {
+					await dumpSession(config.evictDumpDir, reads, session);
+				} catch (error) {
+					// What is damaged stays so: a later try would fail too, and the session would never end.
+					if (!(error instanceof RollpinError && error.code === "store_damaged")) throw error;
+					const { id, turnCount } = session.meta;
+					logger.event("session_not_dumped", { session_id: id, turns: turnCount, err: error });
+				}
 			},
 			resources: resources ?? [],
 			owns: (id) => reads.partitions.workerOf(id) === index,

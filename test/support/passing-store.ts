@@ -60,6 +60,10 @@ export class PassingStore implements Store {
 	obligationsOf(id: SessionId): Promise<Obligation[]> {
 		return this.#store.obligationsOf(id);
 	}
+	damagedSessions(): number {
+		return this.#store.damagedSessions();
+	}
+
 	sizeBytes(): Promise<number> {
 		return this.#store.sizeBytes();
 	}

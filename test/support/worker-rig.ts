@@ -76,6 +76,8 @@ export interface WorkerRig {
 	/** The worker's part of a heartbeat. */
 	figures(): Promise<WorkerFigures>;
 	events: Array<{ event: EventName; fields: Record<string, unknown> }>;
+	/** Where the worker listens. */
+	socketPath(): string;
 	/** Sends one request; each has a connection of its own, so that aborting one touches no other. */
 	request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Reply>;
 	/** POST chat of one session. */
@@ -153,6 +155,7 @@ export async function startRig(
 		worker: await start(store),
 		figures: () => rig.worker.figures({ uptimeS: 0, takeLoopLagP99Ms: () => 0, partitionsRefused: 0 }),
 		events,
+		socketPath: () => socketPath,
 		async request(method, path, body, options = {}) {
 			const client = new Client("http://worker", { socketPath });
 			try {

@@ -10,7 +10,7 @@ const FACTS: WorkerFacts = {
 	partitionsRefused: 2,
 	admission: { inflight: 3 },
 	registry: { size: 4, queueDepth: 5 },
-	store: { sizeBytes: async () => 3 * 512 * 1024 },
+	store: { sizeBytes: async () => 3 * 512 * 1024, damagedSessions: () => 6 },
 	engines: { all: () => [{ client: { unreachable: false } }, { client: { unreachable: true } }] },
 };
 const USAGE = { rssBytes: 100.06 * 1024 * 1024, vmsBytes: 1024 * 1024, cpuPercent: 12.34 };
@@ -39,6 +39,7 @@ describe("a heartbeat", () => {
 			["queue_depth", 5],
 			["store_mb", 1.5],
 			["partitions_refused", 2],
+			["sessions_damaged", 6],
 			["breaker_open", 1],
 		]);
 	});

@@ -201,6 +201,10 @@ export class PartitionStore {
 		if (this.#isUnflushed(session)) this.#parts.flushes.add(() => this.#flush(session));
 	}
 
+	get damagedSessions(): number {
+		return this.#table.damaged;
+	}
+
 	/** Counts what commits that are under way leave, and what is given back by them. */
 	async sizeBytes(): Promise<number> {
 		await Promise.all(this.#inFlight.values());

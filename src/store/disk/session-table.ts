@@ -54,6 +54,7 @@ export class SessionTable {
 	readonly #source: SessionSource;
 	readonly #entries = new Map<string, Entry>();
 	#bytes = 0;
+	#damaged = 0;
 
 	constructor(parts: TableParts) {
 		this.#parts = parts;
@@ -87,6 +88,11 @@ export class SessionTable {
 	/** Bytes of all files that were looked at. */
 	get bytes(): number {
 		return this.#bytes;
+	}
+
+	/** Entries of sessions that are refused. */
+	get damaged(): number {
+		return this.#damaged;
 	}
 
 	account(bytes: number): void {
@@ -134,7 +140,7 @@ export class SessionTable {
 		}
 		if (entry.kind === "unread") return [];
 		const { stem, stamps } = entry.session;
-		this.#entries.delete(stem);
+		if (this.#entries.delete(stem)) this.#damaged--;
 		return stamps.map((stamp) => ({ path: this.#pathOf(stem, stamp), length: 0 }));
 	}
 
@@ -284,6 +290,7 @@ export class SessionTable {
 
 	#setDamaged(session: DamagedSession, file: string, why: string): void {
 		this.#entries.set(session.stem, { kind: "damaged", session });
+		this.#damaged++;
 		this.#parts.events.damaged(session.id, file, why);
 	}
 

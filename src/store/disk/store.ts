@@ -203,6 +203,12 @@ class DiskStore implements Store {
 		if (!this.#closed) this.#partitions.get(partitionOf(id))?.cool(id);
 	}
 
+	damagedSessions(): number {
+		let sessions = 0;
+		for (const partition of this.#partitions.values()) sessions += partition.damagedSessions;
+		return sessions;
+	}
+
 	async sizeBytes(): Promise<number> {
 		this.#checkOpen();
 		let bytes = 0;

@@ -148,6 +148,10 @@ class MemoryStore implements Store {
 		}
 	}
 
+	damagedSessions(): number {
+		return 0;
+	}
+
 	async sizeBytes(): Promise<number> {
 		this.#checkOpen();
 		let bytes = 0;
