@@ -38,7 +38,7 @@ export function createExportProgress(): ExportProgress {
 			const to = out === "-" ? "stdout" : out;
 			const rest = [gone > 0 ? `; ${gone} deleted meanwhile` : "", failed > 0 ? `; ${failed} FAILED` : ""];
 			process.stderr.write(
-				`exported ${sessions} sessions (${turns} turns, ${mib} MiB) to ${to} in ${elapsedS().toFixed(1)} s${rest.join("")}\n`,
+				`exported ${sessions} session${sessions === 1 ? "" : "s"} (${turns} turn${turns === 1 ? "" : "s"}, ${mib} MiB) to ${to} in ${elapsedS().toFixed(1)} s${rest.join("")}\n`,
 			);
 		},
 	};

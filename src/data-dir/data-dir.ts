@@ -113,8 +113,8 @@ export async function checkFormat(path: string): Promise<void> {
 	if (format.format !== FORMAT_VERSION || format.partitions !== PARTITION_COUNT) {
 		throw new ConfigError(
 			`--data-dir: ${path} has format ${format.format}${NAMED_FORMATS.get(format.format) ?? ""} with ` +
-				`${String(format.partitions)} partitions, this version reads format ${FORMAT_VERSION} with ${PARTITION_COUNT}; start the ` +
-				"version that wrote it, or choose an empty directory",
+				`${String(format.partitions)} partitions, this version reads format ${FORMAT_VERSION} with ${PARTITION_COUNT}; serve ` +
+				"or export it with the version that wrote it, and choose an empty directory for this one",
 		);
 	}
 }

@@ -59,11 +59,15 @@ describe("prepareDataDir", () => {
 	});
 
 	for (const [what, text, said] of [
-		["of an unknown version", '{"format":3,"partitions":64}', /format 3 .*start the version that wrote it/],
+		[
+			"of an unknown version",
+			'{"format":3,"partitions":64}',
+			/format 3 .*serve or export it with the version that wrote it/,
+		],
 		[
 			"of LMDB's days",
 			'{"format":1,"partitions":64}',
-			/format 1 \(LMDB, up to version 0\.2\) .*start the version that wrote it/,
+			/format 1 \(LMDB, up to version 0\.2\) .*serve or export it with the version that wrote it/,
 		],
 		["with another number of partitions", '{"format":2,"partitions":32}', /32 partitions/],
 		["torn", '{"form', /format\.json is damaged; restore it/],
