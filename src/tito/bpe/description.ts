@@ -1,4 +1,5 @@
 // Reads a tokenizer.json that is a byte-level BPE of a kind that is understood completely. Says why not, and encodes nothing.
+import { isUtf8 } from "node:buffer";
 import { BYTE_CHARACTERS, bytesOfToken } from "./byte-characters.js";
 import type { Merges } from "./merges.js";
 import { BYTE_LEVEL_PATTERN, type Splitting, splittingFor } from "./patterns.js";
@@ -191,8 +192,7 @@ function textsOf(vocab: Vocab): Map<string, number> {
 	const texts = new Map<string, number>();
 	for (const token in vocab) {
 		const bytes = bytesOfToken(token);
-		const text = bytes?.toString() ?? "\ufffd";
-		if (!text.includes("\ufffd")) texts.set(text, vocab[token] as number);
+		if (bytes !== null && isUtf8(bytes)) texts.set(bytes.toString(), vocab[token] as number);
 	}
 	return texts;
 }

@@ -66,6 +66,16 @@ export class FastBpe {
 	}
 
 	*encode(text: string): FastEncoding {
+		try {
+			return yield* this.#encoded(text);
+		} catch (error) {
+			// At a run of millions of characters V8's matcher runs out of its stack; the library does not.
+			if (error instanceof RangeError) return null;
+			throw error;
+		}
+	}
+
+	*#encoded(text: string): FastEncoding {
 		const ids: Ids = { buffer: new Int32Array(64 + (text.length >> 2)), length: 0, work: 0 };
 		for (const raw of parts(text, this.#addedRaw)) {
 			if (raw.added) push(ids, this.#addedIds.get(raw.text) as number);
@@ -90,7 +100,7 @@ export class FastBpe {
 			for (let at = 0; at < part.length; ) {
 				// Set anew each time: others use the pattern while this one rests.
 				pattern.lastIndex = at;
-				if (!matches(pattern, part)) return false;
+				if (!pattern.test(part)) return false;
 				const end = pattern.lastIndex;
 				if (end - at > MAX_PIECE_LENGTH) return false;
 				const piece = part.slice(at, end);
@@ -153,15 +163,6 @@ export class FastBpe {
 		const { byteIds } = this.#description;
 		for (let at = 0; at < length; at++) this.#symbols[at] = byteIds[this.#bytes[at] as number] as number;
 		return this.#merges.merge(this.#symbols, length);
-	}
-}
-
-/** False also for a run of millions of characters, at which V8's matcher runs out of its stack. */
-function matches(pattern: RegExp, text: string): boolean {
-	try {
-		return pattern.test(text);
-	} catch {
-		return false;
 	}
 }
 

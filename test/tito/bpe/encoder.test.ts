@@ -124,8 +124,25 @@ describe("an encoder that is told to go fast", () => {
 	);
 
 	it("does not take a run of millions of signs, at which V8's matcher gives up", () => {
-		const fast = new FastBpe(readDescription(readTokenizerJson(TOY).file), () => 0);
+		const description = readDescription(readTokenizerJson(TOY).file);
+		const fast = new FastBpe(description, () => 0);
 		expect(fast.encodeAtOnce("\u2014".repeat(6_000_000))).toBeNull();
+		// What is cut out first is looked for by a pattern of its own.
+		const cuts = /[\u4e00-\u9fa5]+/gu;
+		const cutting = new FastBpe({ ...description, splitting: { ...description.splitting, cuts } }, () => 0);
+		expect(cutting.encodeAtOnce("\u4e00".repeat(20_000_000))).toBeNull();
+	});
+
+	it("takes whole a token that spells U+FFFD, where the merges do not make it", async () => {
+		const path = changed(({ added_tokens, model }) => {
+			model["ignore_merges"] = true;
+			model.vocab["\u00ef\u00bf\u00bd".repeat(2)] = Object.keys(model.vocab).length + added_tokens.length;
+		});
+		const encoder = new Encoder(path);
+		expect(await encoder.goFast(readTokenizerJson(path))).toBeNull();
+		const library = new Encoder(path);
+		for (const text of ["\ufffd\ufffd", "\ufffd", "a \ufffd\ufffd\u4e00\n"])
+			expect(await encoder.encode(text), text).toEqual(await library.encode(text));
 	});
 
 	it("takes the longest of the tokens that begin at one place", async () => {
