@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { type ErrorCode, RollpinError } from "../base/errors.js";
 import { OWN_METHODS } from "../base/paths.js";
 import { putPlainFront } from "./plain-front.js";
-import { isRefused, refuse, refuseRaw } from "./replies.js";
+import { isRefused, NO_HTTP, refuse, refuseRaw } from "./replies.js";
 import { MAX_HEADER_BYTES, newRequestId, readRequestHead } from "./request-head.js";
 import { MAX_TARGET_LENGTH } from "./route.js";
 import type { Router } from "./router.js";
@@ -130,6 +130,6 @@ function parseFault(code: string, packet: Buffer | undefined): [ErrorCode, strin
 		case "ERR_HTTP_REQUEST_TIMEOUT":
 			return ["request_timeout", `the request's head did not come within ${HEADERS_TIMEOUT_MS / 1000} s`];
 		default:
-			return ["invalid_request", "what was sent is not valid HTTP/1.1"];
+			return ["invalid_request", NO_HTTP];
 	}
 }

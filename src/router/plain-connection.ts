@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { RollpinError } from "../base/errors.js";
 import { readPlainHead } from "./plain-head.js";
 import { type RelayTarget, workerFailed } from "./relay.js";
-import { refuseRaw } from "./replies.js";
+import { NO_HTTP, refuseRaw } from "./replies.js";
 import { replyHead } from "./reply-head.js";
 import type { ReplyHead } from "./reply-parser.js";
 import { newRequestId, readRequestHead, workerHead } from "./request-head.js";
@@ -128,10 +128,11 @@ export class PlainConnection implements ReplyListener {
 
 	readonly #onDrain = (): void => this.#worker?.resume();
 
-	/** As node's server takes it: a client that ends its side is gone. */
+	/** As node's server takes it: a client that ends its side is gone, or has sent half a request. */
 	readonly #onEnd = (): void => {
 		this.#giveUp();
-		this.#socket.end();
+		if (this.#left === 0 || this.#begun || this.#over) this.#socket.end();
+		else this.#refuse(new RollpinError("invalid_request", NO_HTTP));
 	};
 
 	readonly #onError = (): void => {

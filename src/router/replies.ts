@@ -9,6 +9,9 @@ const LINGER_MS = 1_000;
 /** A body up to here is read to its end instead, and the connection lives on. */
 const CHEAP_BODY_BYTES = 256 * 1024;
 
+/** What is said to bytes that are no request, or only half of one. */
+export const NO_HTTP = "what was sent is not valid HTTP/1.1";
+
 const refused = new WeakSet<ServerResponse>();
 
 export function sendJson(

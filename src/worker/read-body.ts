@@ -15,6 +15,8 @@ export function readBody(
 	maxBytes: number,
 	hold: (bytes: number) => void,
 ): Promise<Buffer> {
+	// It closed while its session was looked up: nothing would be heard of it any more.
+	if (request.destroyed) throw new ClientGone();
 	const encoding = request.headers["content-encoding"];
 	if (encoding !== undefined && encoding !== "identity") {
 		throw new RollpinError(

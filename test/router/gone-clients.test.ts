@@ -50,3 +50,18 @@ test("a client that leaves behind a second plain request is gone: the first one 
 	await within("the drain", 2_000, rig.router.drain());
 	expect(at.arrived).toBe(1);
 });
+
+test("a client that ends its side in the middle of a body is 400, and its worker's request is cut", async () => {
+	const { client, at } = await start();
+	let text = "";
+	client.on("data", (bytes) => {
+		text += bytes.toString();
+	});
+	client.write(`POST /sessions/${ON_0}/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nab`);
+	await until("it at the worker", 2_000, () => at.arrived === 1);
+	client.end();
+	await until("the refusal", 2_000, () => text.includes('"invalid_request"'));
+	expect(text).toMatch(/^HTTP\/1\.1 400 .*connection: close/s);
+	await until("it to be cut", 2_000, () => at.cut === 1);
+	await within("the drain", 2_000, rig.router.drain());
+});

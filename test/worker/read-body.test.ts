@@ -19,11 +19,15 @@ afterEach(() => {
 });
 
 /** Answers with the body's length, or 429 when `hold` refuses it. */
-async function serve(hold: (bytes: number, request: IncomingMessage) => void): Promise<void> {
+async function serve(
+	hold: (bytes: number, request: IncomingMessage) => void,
+	before: (request: IncomingMessage) => Promise<void> = async () => undefined,
+): Promise<void> {
 	outcomes.length = 0;
 	received = "";
 	server = createServer(async (request, response) => {
 		try {
+			await before(request);
 			const body = await readBody(request, 1_000_000, (bytes) => hold(bytes, request));
 			outcomes.push(body.length);
 			response.end(`length ${body.length}`);
@@ -71,6 +75,24 @@ it("of a client that leaves in the middle ends at once", async () => {
 	});
 	socket.write(head(800_000) + HALF);
 	await until("the first piece", 5_000, () => pieces > 0);
+	socket.destroy();
+	await until("the end", 5_000, () => outcomes.length > 0);
+	expect(outcomes[0]).toBeInstanceOf(ClientGone);
+});
+
+it("of a client that has left before it is asked for ends at once too", async () => {
+	let asked = false;
+	await serve(
+		() => undefined,
+		(request) =>
+			new Promise((resolve) => {
+				asked = true;
+				request.once("close", resolve);
+			}),
+	);
+	// Little enough for its server to go on reading, and to see it leave.
+	socket.write(`${head(800_000)}x`);
+	await until("the request", 5_000, () => asked);
 	socket.destroy();
 	await until("the end", 5_000, () => outcomes.length > 0);
 	expect(outcomes[0]).toBeInstanceOf(ClientGone);
