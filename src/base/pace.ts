@@ -1,4 +1,4 @@
-// Work that can wait, on an event loop that others need: one slice at a time, when nobody else has anything to do. Knows
+// Long work on an event loop that others need: one slice at a time; what can wait, when nobody else has anything to do. Knows
 // nothing of the work.
 
 /** A chat takes a dozen turns of the loop, and may find a slice before it in each of them. */
@@ -9,6 +9,8 @@ const QUIET_TURN_MS = 0.2;
 const MOST_TURNS = 8;
 
 export class Pace {
+	readonly #sliceMs: number;
+	readonly #mostTurns: number;
 	readonly #nowMs: () => number;
 	/** Who is ready for a slice, first come, first served. */
 	readonly #waiting: Array<() => void> = [];
@@ -16,13 +18,19 @@ export class Pace {
 	#turnStartedMs = 0;
 	#turns = 0;
 
-	constructor(nowMs: () => number = () => performance.now()) {
+	/** @param mostTurns turns of a busy loop that it waits for a quiet one, at most */
+	constructor(
+		nowMs: () => number = () => performance.now(),
+		{ sliceMs = SLICE_MS, mostTurns = MOST_TURNS } = {},
+	) {
 		this.#nowMs = nowMs;
+		this.#sliceMs = sliceMs;
+		this.#mostTurns = mostTurns;
 	}
 
 	/** Whether the present slice is over: then `breathe` comes before the next step of the work. */
 	get isOver(): boolean {
-		return this.#nowMs() - this.#sliceStartedMs >= SLICE_MS;
+		return this.#nowMs() - this.#sliceStartedMs >= this.#sliceMs;
 	}
 
 	/** Resolves at the beginning of the caller's next slice. */
@@ -44,7 +52,7 @@ export class Pace {
 		const tookMs = nowMs - this.#turnStartedMs;
 		this.#turnStartedMs = nowMs;
 		this.#turns++;
-		if (tookMs >= QUIET_TURN_MS && this.#turns < MOST_TURNS) {
+		if (tookMs >= QUIET_TURN_MS && this.#turns < this.#mostTurns) {
 			setImmediate(this.#afterTurn);
 			return;
 		}
@@ -57,6 +65,9 @@ export class Pace {
 
 /** Of this process: reads, sweeps and whatever else no chat waits for share one slice, however many there are. */
 export const background = new Pace();
+
+/** Of this process: long work that a chat waits for. It has a slice in each turn of the loop, and waits for no quiet one. */
+export const foreground = new Pace(undefined, { sliceMs: 3, mostTurns: 1 });
 
 /** Runs what rests now and then to its end, as background work. */
 export async function inSlices<Result>(steps: Generator<undefined, Result, void>): Promise<Result> {

@@ -34,6 +34,22 @@ describe("work that can wait", () => {
 		expect(turns).toBe(expected);
 	});
 
+	it("goes on in the next turn of a busy loop where a chat waits for it", async () => {
+		let nowMs = 0;
+		let turns = 0;
+		let ended = false;
+		const turn = () => {
+			turns++;
+			nowMs += 1;
+			if (!ended) setImmediate(turn);
+		};
+		const pace = new Pace(() => nowMs, { mostTurns: 1 });
+		setImmediate(turn);
+		await pace.breathe();
+		ended = true;
+		expect(turns).toBe(1);
+	});
+
 	it("has one slice at a time, first come, first served", async () => {
 		const pace = new Pace();
 		const order: string[] = [];

@@ -2,7 +2,7 @@
 import { int32FromBytes } from "../../base/binary.js";
 import { GrowingBytes } from "../../base/growing-bytes.js";
 import type { SessionId, TurnId } from "../../base/ids.js";
-import { background } from "../../base/pace.js";
+import { foreground } from "../../base/pace.js";
 import { parseJson } from "../../json/parse.js";
 import { TokenText } from "../../json/token-text.js";
 import type { JsonObject } from "../../json/value.js";
@@ -154,7 +154,7 @@ export async function loadPath(
 ): Promise<PathState> {
 	const state = new PathState();
 	for (const header of pathTo(headers, turn)) {
-		if (background.isOver) await background.breathe();
+		if (foreground.isOver) await foreground.breathe();
 		const [tail, prompt, completion, reply] = await Promise.all([
 			store.part(id, header.id, "messages"),
 			store.part(id, header.id, "prompt"),
@@ -188,7 +188,7 @@ export async function loadTurnMessages(
 ): Promise<Map<TurnId, StoredMessage[]>> {
 	const messages = new Map<TurnId, StoredMessage[]>();
 	for (const header of headers.values()) {
-		if (background.isOver) await background.breathe();
+		if (foreground.isOver) await foreground.breathe();
 		if (header.status === "committed") messages.set(header.id, await loadOwnMessages(store, id, header));
 	}
 	return messages;
