@@ -33,6 +33,13 @@ export function isMissing(error: unknown): boolean {
 	return codeOf(error) === "ENOENT";
 }
 
+/** True when what is there can't be read, and a later try would not do better: a bad sector, a directory, no permission. */
+export function isUnreadable(error: unknown): boolean {
+	return (
+		isSystemError(error) && !isMissing(error) && !isOutOfDescriptors(error) && codeOf(error) !== "ENOMEM"
+	);
+}
+
 /** What an error of the system means to who asked for a commit or a read; any other error as it is. */
 export function systemError(error: unknown): unknown {
 	if (isFull(error)) return storeFull(error);

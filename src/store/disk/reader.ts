@@ -214,8 +214,8 @@ class DiskReader implements ReadableStore {
 			try {
 				return await look();
 			} catch (error) {
-				if (tries < TRIES && (error instanceof Damage || isMissing(error))) continue;
-				throw error instanceof Damage || isMissing(error) ? storeDamaged(id) : error;
+				if (!Damage.isBehind(error)) throw error;
+				if (tries >= TRIES) throw storeDamaged(id);
 			}
 		}
 	}
@@ -225,7 +225,7 @@ class DiskReader implements ReadableStore {
 			try {
 				return (await this.#find(partition, stem, null))?.meta;
 			} catch (error) {
-				if (!(error instanceof Damage || isMissing(error))) throw error;
+				if (!Damage.isBehind(error)) throw error;
 				if (tries < TRIES) continue;
 				const id = (error instanceof Damage ? error.head?.id : undefined) ?? idOfStem(stem);
 				// Whoever asks for it by its id is told.

@@ -11,7 +11,7 @@ import type { Steps } from "../files/steps.js";
 import { type FrameOp, SessionImage, type SessionRecord, type TextsPlace } from "../plan/image.js";
 import { decodeOps, type RecordText, recordIn } from "../plan/op-text.js";
 import type { Obligation, SessionMeta } from "../store.js";
-import { isMissing } from "../store-errors.js";
+import { isMissing, isUnreadable } from "../store-errors.js";
 import type { FileStamp } from "./names.js";
 import { parseStamp, stampText } from "./names.js";
 
@@ -47,6 +47,11 @@ export class Damage extends Error {
 		super(why);
 		this.head = head;
 		this.slot = slot;
+	}
+
+	/** What is stored can't be had, now or later. */
+	static isBehind(error: unknown): error is Error {
+		return error instanceof Damage || isMissing(error) || isUnreadable(error);
 	}
 }
 
@@ -194,6 +199,8 @@ function* openPinned(
 		opened = yield* openSegment(source, { epoch: pin.epoch, number: pin.number });
 	} catch (error) {
 		if (error instanceof Damage) throw new Damage(`of an earlier file: ${error.message}`, newest, slot);
+		if (isUnreadable(error))
+			throw new Damage(`of an earlier file: ${(error as Error).message}`, newest, slot);
 		throw isMissing(error) ? new Damage("an earlier file of it is gone", newest, slot) : error;
 	}
 	const { head, fd } = opened;

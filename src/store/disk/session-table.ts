@@ -7,7 +7,7 @@ import { run, type Steps, wait } from "../files/steps.js";
 import type { SessionImage } from "../plan/image.js";
 import { metaOf } from "../plan/metas.js";
 import type { SessionMeta } from "../store.js";
-import { isMissing, storeDamaged, systemError } from "../store-errors.js";
+import { isMissing, isUnreadable, storeDamaged, systemError } from "../store-errors.js";
 import type { Images } from "./images.js";
 import type { LedgerRecord } from "./ledger.js";
 import {
@@ -22,13 +22,8 @@ import {
 } from "./names.js";
 import { removeQuietly } from "./quiet-removal.js";
 import { Damage, findSession, readImage, type SessionSource } from "./session-files.js";
+import type { TableEvents } from "./store-parts.js";
 import { type DamagedSession, damagedMeta, type Entry, StoredSession } from "./stored-session.js";
-
-export interface TableEvents {
-	damaged(id: SessionId | null, file: string, why: string): void;
-	/** A loss of power took the session's last moments. */
-	rolledBack(id: SessionId, bytes: number): void;
-}
 
 export interface TableParts {
 	/** Of the sessions' files. */
@@ -74,7 +69,7 @@ export class SessionTable {
 		const { directory, medium } = this.#parts;
 		for (const name of await readdir(directory)) {
 			if (name.endsWith(UNFINISHED)) {
-				await run(medium.remove(`${directory}/${name}`, 0));
+				await run(removeQuietly(medium, `${directory}/${name}`));
 				continue;
 			}
 			const parsed = parseFileName(name);
@@ -212,7 +207,7 @@ export class SessionTable {
 			const image = yield* readImage(source, session.segments);
 			session.image ??= image;
 		} catch (error) {
-			throw error instanceof Damage ? this.damage(session, error.message) : systemError(error);
+			throw Damage.isBehind(error) ? this.damage(session, error.message) : systemError(error);
 		}
 	}
 
@@ -242,7 +237,9 @@ export class SessionTable {
 				looked = { entry: { kind: "stored", session }, meta: found.meta };
 				lost = found.lost;
 			}
-		} catch (error) {
+		} catch (thrown) {
+			// One that can't be read costs itself, too, and not the start of its worker.
+			const error = isUnreadable(thrown) ? new Damage((thrown as Error).message) : thrown;
 			if (isMissing(error)) {
 				// A former owner has taken back what it had begun.
 				entry.stamps = entry.stamps.filter((stamp) => stamp !== newest);

@@ -1,10 +1,16 @@
 // What all partitions of one worker's store share. Types only.
+import type { SessionId } from "../../base/ids.js";
 import type { Descriptors } from "../files/descriptors.js";
 import type { FreeSpace } from "../files/free-space.js";
 import type { Medium } from "../files/medium.js";
 import type { FlushQueue } from "./flush-queue.js";
 import type { Images } from "./images.js";
-import type { TableEvents } from "./session-table.js";
+
+export interface TableEvents {
+	damaged(id: SessionId | null, file: string, why: string): void;
+	/** A loss of power took the session's last moments. */
+	rolledBack(id: SessionId, bytes: number): void;
+}
 
 export interface StoreParts {
 	medium: Medium;
