@@ -28,12 +28,26 @@ const BUILT_ENTRIES: ChildEntries = {
 	sim: fileURLToPath(new URL("../sim/child.js", import.meta.url)),
 };
 
+/**
+ * Each collection of an idle worker ages the code of its functions, and V8 throws away what is old: the next burst would compile
+ * nearly all of it again (docs/decisions.md). Known to the V8 of every Node from 20 to 26.
+ */
+const EXEC_ARGV: Readonly<Record<ChildRole, readonly string[]>> = {
+	worker: ["--no-flush-bytecode"],
+	router: [],
+	sim: [],
+};
+
 /** Longest wait for the last messages of a channel whose process has exited. */
 const LAST_MESSAGES_MS = 200;
 
 export function createClusterFork(entries: ChildEntries = BUILT_ENTRIES): Fork {
 	return (role) => {
-		cluster.setupPrimary({ exec: entries[role], args: [] });
+		cluster.setupPrimary({
+			exec: entries[role],
+			args: [],
+			execArgv: [...process.execArgv, ...EXEC_ARGV[role]],
+		});
 		const worker = cluster.fork();
 		const child = worker.process;
 		let exitListener: ((code: number | null, signal: string | null) => void) | undefined;
