@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorBody, errorHeaders, RollpinError } from "../base/errors.js";
 import { JsonSyntaxError } from "../json/parse.js";
+import { TurnGone } from "../store/store-errors.js";
 import type { Logger } from "../telemetry/logger.js";
 import { ClientGone } from "./client-gone.js";
 
@@ -100,6 +101,16 @@ const HELD_BYTES = 64 * 1024;
  * anew.
  */
 export async function sendWritten(response: ServerResponse, pieces: AsyncIterable<Buffer>): Promise<void> {
+	try {
+		await writeAll(response, pieces);
+	} catch (error) {
+		// Overtaken by a commit or a DELETE: no status says "read again", so it breaks off as it does later on.
+		if (error instanceof TurnGone && !response.headersSent) response.flushHeaders();
+		throw error;
+	}
+}
+
+async function writeAll(response: ServerResponse, pieces: AsyncIterable<Buffer>): Promise<void> {
 	let last: Promise<void> = Promise.resolve();
 	let held: Buffer[] | null = [];
 	let heldBytes = 0;

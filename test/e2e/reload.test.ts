@@ -1,5 +1,13 @@
 // Rolling restart on real processes: every worker is replaced, nothing fails, a new build is picked up.
-import { appendFileSync, cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+	appendFileSync,
+	cpSync,
+	mkdtempSync,
+	readFileSync,
+	rmSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -115,11 +123,12 @@ test("a successor that cannot start ends the reload: the other worker goes on as
 	await it.ready();
 	const before = pids(it);
 	// The first successor finds a data dir it does not know.
+	const format = readFileSync(join(dir, "data", "format.json"));
 	writeFileSync(join(dir, "data", "format.json"), '{"format":999,"partitions":64}\n');
 	it.signal("SIGUSR2");
 	const done = await it.event("reload_done", 20_000);
 	expect(done).toMatchObject({ replaced: 0, workers: 2, failed_worker: 0, level: "error" });
-	writeFileSync(join(dir, "data", "format.json"), '{"format":1,"partitions":64}\n');
+	writeFileSync(join(dir, "data", "format.json"), format);
 	await it.event("worker_ready", 20_000, (record) => record["worker"] === 0 && Number(record["epoch"]) > 1);
 	expect(pids(it)[1]).toBe(before[1]);
 }, 60_000);

@@ -401,18 +401,16 @@ describe("creating, reading and deleting at once", () => {
 		await expectGone(id, "session_deleted");
 	});
 
-	it("cuts a read short when the session is deleted under it, rather than sending half of it as whole", async () => {
+	it("answers 404 to a read whose session is deleted under it before the first byte went out, rather than half of it", async () => {
 		const id = await rig.create();
 		await rig.chat(id, say(user("one")));
 		const part = rig.points.arm(`${id} before part reply`);
-		const reading = read(id).then(
-			() => "a whole reply",
-			() => "cut",
-		);
+		const reading = rig.request("GET", `/sessions/${id}`);
 		await part.arrived();
 		expect((await rig.request("DELETE", `/sessions/${id}`)).status).toBe(204);
 		part.open();
-		expect(await reading).toBe("cut");
+		const { status, text } = await reading;
+		expect([status, JSON.parse(text).error.code]).toEqual([404, "session_deleted"]);
 		expect(rig.events.filter(({ event }) => event === "request_error")).toEqual([]);
 	});
 
