@@ -2,7 +2,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorBody, errorHeaders, RollpinError } from "../base/errors.js";
 import { JsonSyntaxError } from "../json/parse.js";
-import { TurnGone } from "../store/store-errors.js";
 import type { Logger } from "../telemetry/logger.js";
 import { ClientGone } from "./client-gone.js";
 
@@ -104,8 +103,9 @@ export async function sendWritten(response: ServerResponse, pieces: AsyncIterabl
 	try {
 		await writeAll(response, pieces);
 	} catch (error) {
-		// Overtaken by a commit or a DELETE: no status says "read again", so it breaks off as it does later on.
-		if (error instanceof TurnGone && !response.headersSent) response.flushHeaders();
+		// Overtaken by a commit or a DELETE, it breaks off as it does later on.
+		const isDamage = error instanceof RollpinError && error.code === "store_damaged";
+		if (!isDamage && !response.headersSent && !response.destroyed) response.flushHeaders();
 		throw error;
 	}
 }
