@@ -1,9 +1,10 @@
 // One commit from its ops to what is stored: planned, written where it belongs, applied. Its caller keeps commits in order.
-import type { SessionId, TurnId } from "../../base/ids.js";
+import type { SessionId } from "../../base/ids.js";
 import type { Steps } from "../files/steps.js";
+import { partsToCompare } from "../plan/bases.js";
 import { type CommitPlan, planCommit } from "../plan/commit-plan.js";
 import { MIN_SHARED_BYTES } from "../plan/commit-rules.js";
-import { byteLength, PrefixMatch } from "../plan/pieces.js";
+import { PrefixMatch } from "../plan/pieces.js";
 import type { Obligation, StoreOp } from "../store.js";
 import { storeDamaged, systemError, TurnGone } from "../store-errors.js";
 import type { Ledger, LedgerRecord } from "./ledger.js";
@@ -161,27 +162,17 @@ export class Commits {
 	 */
 	*#sharedPrefixes(session: StoredSession, ops: readonly StoreOp[]): Steps<ReadonlyMap<string, number>> {
 		let found: Map<string, number> | null = null;
-		const changed = new Set<TurnId>();
-		for (const op of ops) {
-			// What is stored is not what the turns after it in this commit would begin with.
-			if (op.op === "bury") break;
-			if (op.op === "drop_turn") changed.add(op.turn);
-			if (op.op !== "append_turn") continue;
-			for (const [name, base] of op.bases ?? []) {
-				if (changed.has(base.turn)) continue;
-				const pieces = op.parts.get(name) ?? [];
-				if (byteLength(pieces) < MIN_SHARED_BYTES) continue;
-				const match = new PrefixMatch(pieces);
-				try {
-					yield* this.#reader.compare(session, base.turn, base.part, base.shared ?? 0, match);
-				} catch (error) {
-					if (!(error instanceof TurnGone)) throw error;
-					continue;
-				}
-				if (match.shared < MIN_SHARED_BYTES) continue;
-				found ??= new Map();
-				found.set(`${op.header.id} ${name}`, match.shared);
+		for (const { base, part, pieces, turn } of partsToCompare(ops)) {
+			const match = new PrefixMatch(pieces);
+			try {
+				yield* this.#reader.compare(session, base.turn, base.part, base.shared ?? 0, match);
+			} catch (error) {
+				if (!(error instanceof TurnGone)) throw error;
+				continue;
 			}
+			if (match.shared < MIN_SHARED_BYTES) continue;
+			found ??= new Map();
+			found.set(`${turn} ${part}`, match.shared);
 		}
 		return found ?? NOTHING_SHARED;
 	}

@@ -3,6 +3,7 @@
 // Plans and images are those of the store on disk; what stands in a file there is a list of pieces here.
 import { RollpinError } from "../../base/errors.js";
 import type { SessionId, TurnId } from "../../base/ids.js";
+import { partsToCompare } from "../plan/bases.js";
 import { type Body, type CommitPlan, planCommit } from "../plan/commit-plan.js";
 import { checkCommit, MIN_SHARED_BYTES } from "../plan/commit-rules.js";
 import { extentsOf } from "../plan/extents.js";
@@ -183,18 +184,12 @@ class MemoryStore implements Store {
 	/** What appended parts have in common with their bases, by `<turn> <part>`. */
 	#sharedPrefixes(id: SessionId, ops: readonly StoreOp[]): ReadonlyMap<string, number> {
 		const found = new Map<string, number>();
-		const changed = new Set<TurnId>();
-		for (const op of ops) {
-			if (op.op === "bury") break;
-			if (op.op === "drop_turn") changed.add(op.turn);
-			if (op.op !== "append_turn") continue;
-			for (const [name, { turn, part, shared = 0 }] of op.bases ?? []) {
-				const lender = this.#sessions.get(id)?.image.get(turn)?.parts.get(part);
-				if (changed.has(turn) || lender === undefined || lender.dropped === true) continue;
-				const match = new PrefixMatch(op.parts.get(name) ?? []);
-				sliceOf(this.#pieces(id, turn, part), shared).every((piece) => match.take(piece));
-				if (match.shared >= MIN_SHARED_BYTES) found.set(`${op.header.id} ${name}`, match.shared);
-			}
+		for (const { base, part, pieces, turn } of partsToCompare(ops)) {
+			const lender = this.#sessions.get(id)?.image.get(base.turn)?.parts.get(base.part);
+			if (lender === undefined || lender.dropped === true) continue;
+			const match = new PrefixMatch(pieces);
+			sliceOf(this.#pieces(id, base.turn, base.part), base.shared ?? 0).every((piece) => match.take(piece));
+			if (match.shared >= MIN_SHARED_BYTES) found.set(`${turn} ${part}`, match.shared);
 		}
 		return found;
 	}
