@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { flushDirectory } from "../../data-dir/durable-file.js";
 import { sliceOf } from "../plan/pieces.js";
-import { Pace } from "./pace.js";
+import { MediumSpeed } from "./medium-speed.js";
 import { type Steps, wait } from "./steps.js";
 
 /** Buffers given to one writev; below every platform's IOV_MAX. */
@@ -28,26 +28,26 @@ const PIECES_PER_WRITE = 512;
 const LONG_FILE_BYTES = 8 * 1024 * 1024;
 
 export class Medium {
-	readonly #pace: Pace;
+	readonly #speed: MediumSpeed;
 	#now: Medium | null = null;
 
-	constructor(pace = new Pace()) {
-		this.#pace = pace;
+	constructor(speed = new MediumSpeed()) {
+		this.#speed = speed;
 	}
 
 	/** The same medium for callers that cannot wait: the loop waits for every call, however slow it is. */
 	get now(): Medium {
-		this.#now ??= new MediumNow(this.#pace);
+		this.#now ??= new MediumNow(this.#speed);
 		return this.#now;
 	}
 
 	/** Null: ask asynchronously. Otherwise hand the result to `end`. */
 	begin(): number | null {
-		return this.#pace.begin();
+		return this.#speed.begin();
 	}
 
 	end(beganMs: number): void {
-		if (beganMs > 0) this.#pace.end(beganMs);
+		if (beganMs > 0) this.#speed.end(beganMs);
 	}
 
 	*open(path: string, flags: string): Steps<number> {

@@ -8,7 +8,7 @@ const SLOW_CALL_MS = 5;
 /** So long the medium is not waited for then. */
 const SLOW_FOR_MS = 1000;
 
-export class Pace {
+export class MediumSpeed {
 	readonly #nowMs: () => number;
 	readonly #preemptions: () => number;
 	#preemptionsSeen: number;

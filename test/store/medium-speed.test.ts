@@ -1,6 +1,6 @@
 // When the medium is waited for by the event loop, and when no longer: a table over how long calls took, and why.
 import { expect, it } from "vitest";
-import { Pace } from "../../src/store/files/pace.js";
+import { MediumSpeed } from "../../src/store/files/medium-speed.js";
 
 /** How long a call took, the pause after it, and how often others were given the processor meanwhile. */
 type Call = readonly [tookMs: number, pauseMs: number, preemptions?: number];
@@ -9,15 +9,15 @@ type Call = readonly [tookMs: number, pauseMs: number, preemptions?: number];
 function waited(calls: readonly Call[]): boolean[] {
 	let nowMs = 0;
 	let preempted = 7;
-	const pace = new Pace(
+	const speed = new MediumSpeed(
 		() => nowMs,
 		() => preempted,
 	);
 	return calls.map(([tookMs, pauseMs, preemptions = 0]) => {
-		const beganMs = pace.begin();
+		const beganMs = speed.begin();
 		nowMs += tookMs;
 		preempted += preemptions;
-		if (beganMs !== null) pace.end(beganMs);
+		if (beganMs !== null) speed.end(beganMs);
 		nowMs += pauseMs;
 		return beganMs !== null;
 	});
