@@ -66,7 +66,7 @@ export class Pace {
 /** Of this process: reads, sweeps and whatever else no chat waits for share one slice, however many there are. */
 export const background = new Pace();
 
-/** Of this process: long work that a chat waits for. It has a slice in each turn of the loop, and waits for no quiet one. */
+/** Of this process: long work that a chat waits for. It has a slice in every other turn of the loop at least, and waits for no quiet one. */
 export const foreground = new Pace(undefined, { sliceMs: 3, mostTurns: 1 });
 
 /** Runs what rests now and then to its end, as background work. */

@@ -2,9 +2,9 @@
 // thread pool. Adds no special token and cuts nothing.
 import { Tokenizer } from "tokenizers";
 import { ConfigError, RollpinError } from "../base/errors.js";
+import { foreground } from "../base/pace.js";
 import { NotUnderstood, readDescription } from "./bpe/description.js";
 import { FastBpe, type FastEncoding } from "./bpe/fast-bpe.js";
-import { LoopTurns } from "./bpe/loop-turns.js";
 import { firstDifference } from "./bpe/self-check.js";
 import { LargeTextGate } from "./large-text-gate.js";
 import type { TokenizerJson } from "./tokenizer-json.js";
@@ -16,7 +16,6 @@ export class Encoder {
 	readonly #tokenizer: Tokenizer;
 	readonly #maxTextBytes: number;
 	readonly #large = new LargeTextGate();
-	readonly #turns = new LoopTurns();
 	readonly #specialTokens: readonly string[];
 	#fast: FastBpe | null = null;
 	#anchor: Promise<string | null> | undefined;
@@ -97,7 +96,7 @@ export class Encoder {
 
 	async #finished(encoding: FastEncoding): Promise<Int32Array | null> {
 		for (;;) {
-			await this.#turns.next();
+			await foreground.breathe();
 			const { done, value } = encoding.next();
 			if (done === true) return value;
 		}
