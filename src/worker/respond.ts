@@ -92,7 +92,7 @@ export async function sendPieces(response: ServerResponse, pieces: readonly Buff
 	response.end(pieces[last]);
 }
 
-/** So much of an answer is held back: an error that comes before that is an answer of its own, not one that breaks off. */
+/** So much of an answer is held back: damage that is met before that is an answer of its own, not one that breaks off. */
 const HELD_BYTES = 64 * 1024;
 
 /**
@@ -100,34 +100,35 @@ const HELD_BYTES = 64 * 1024;
  * anew.
  */
 export async function sendWritten(response: ServerResponse, pieces: AsyncIterable<Buffer>): Promise<void> {
+	const held: Buffer[] = [];
 	try {
-		await writeAll(response, pieces);
+		await writeAll(response, pieces, held);
 	} catch (error) {
-		// Overtaken by a commit or a DELETE, it breaks off as it does later on.
 		const isDamage = error instanceof RollpinError && error.code === "store_damaged";
-		if (!isDamage && !response.headersSent && !response.destroyed) response.flushHeaders();
+		// Overtaken by a commit or a DELETE on the way, it breaks off, as it does later on.
+		if (held.length > 0 && !isDamage && !response.destroyed) response.flushHeaders();
 		throw error;
 	}
 }
 
-async function writeAll(response: ServerResponse, pieces: AsyncIterable<Buffer>): Promise<void> {
+/** @param held pieces that are not written yet; empty again as soon as one is */
+async function writeAll(
+	response: ServerResponse,
+	pieces: AsyncIterable<Buffer>,
+	held: Buffer[],
+): Promise<void> {
 	let last: Promise<void> = Promise.resolve();
-	let held: Buffer[] | null = [];
 	let heldBytes = 0;
 	for await (const piece of pieces) {
 		if (response.destroyed) throw new ClientGone();
 		if (piece.length === 0) continue;
-		if (held !== null) {
-			heldBytes += piece.length;
-			if (heldBytes <= HELD_BYTES) {
-				// Its memory is its maker's.
-				held.push(Buffer.from(piece));
-				continue;
-			}
-			if (held.length > 0) last = written(response, Buffer.concat(held));
-			last.catch(() => undefined);
-			held = null;
+		heldBytes += piece.length;
+		if (heldBytes <= HELD_BYTES) {
+			// Its memory is its maker's.
+			held.push(Buffer.from(piece));
+			continue;
 		}
+		for (const earlier of held.splice(0)) response.write(earlier);
 		const before = last;
 		last = written(response, piece);
 		// Awaited with the next piece; until then nobody else hears of a failure.
@@ -136,7 +137,8 @@ async function writeAll(response: ServerResponse, pieces: AsyncIterable<Buffer>)
 	}
 	await last;
 	if (response.destroyed) throw new ClientGone();
-	response.end(held === null ? undefined : Buffer.concat(held));
+	for (const piece of held) response.write(piece);
+	response.end();
 }
 
 /** Resolves when the system has taken the bytes over. */
