@@ -55,6 +55,13 @@ const recordsOf = async (id: string): Promise<unknown[]> => {
 	return ((await reply.json()) as { records: unknown[] }).records;
 };
 
+/** The reserve is made behind the first look at the medium: whoever fills it before that fills against the cluster. */
+const untilReserved = (meanwhile?: () => Promise<unknown>) =>
+	until("the reserve", 20_000, async () => {
+		await meanwhile?.();
+		return statSync(join(data, "reserve"), { throwIfNoEntry: false })?.size === 8 * MIB;
+	});
+
 test.skipIf(!mounted)(
 	"a full medium refuses turns with 507 and keeps none of them; reads go on; room brings it back by itself",
 	async () => {
@@ -62,6 +69,7 @@ test.skipIf(!mounted)(
 		const first = await chat("full", [opening]);
 		expect(first.status).toBe(200);
 		const next = [opening, first.message, { role: "user", content: "two" }];
+		await untilReserved();
 		const ballast = join(medium, "ballast");
 		const { bavail, bsize } = statfsSync(medium);
 		writeFileSync(ballast, Buffer.alloc(bavail * bsize - 2 * MIB));
@@ -94,9 +102,7 @@ test.skipIf(!mounted)(
 		const opening = { role: "user", content: "one" };
 		const ids = ["kept", "gone", "later"];
 		for (const id of ids) expect((await chat(id, [opening])).status).toBe(200);
-		// It is made behind the first look at the medium.
-		const reserved = () => statSync(join(data, "reserve"), { throwIfNoEntry: false })?.size ?? 0;
-		await until("the reserve", 10_000, async () => reserved() === 8 * MIB);
+		await untilReserved();
 		const ballast = join(medium, "ballast");
 		const fill = () => {
 			const { bavail, bsize } = statfsSync(medium);
@@ -122,10 +128,7 @@ test.skipIf(!mounted)(
 		expect((await fetch(`${url}/sessions/later`)).status).toBe(404);
 		expect(cluster.all("worker_exit")).toEqual([]);
 		rmSync(ballast);
-		await until("the reserve again", 20_000, async () => {
-			await chat("kept", [opening]);
-			return reserved() === 8 * MIB;
-		});
+		await untilReserved(() => chat("kept", [opening]));
 	},
 	120_000,
 );
