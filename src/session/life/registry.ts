@@ -53,8 +53,9 @@ export class SessionRegistry {
 
 	/** Restores every stored session's deadline; what fell due while nobody ran is torn down before this resolves. */
 	async start(): Promise<void> {
-		await this.resources.start();
 		for await (const meta of this.#store.sessions()) this.#adopt(meta);
+		// After that: the store has looked at every session, and knows what each owes.
+		await this.resources.start();
 		await this.#reaper.start();
 		void this.resources.sweep();
 		this.#sweeper = setInterval(() => void this.sweep(), SWEEP_INTERVAL_MS);

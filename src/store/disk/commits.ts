@@ -52,8 +52,8 @@ export class Commits {
 	*commit(id: SessionId, ops: readonly StoreOp[], order: () => number): Steps<CommitEffect> {
 		const entry = yield* this.#table.entry(id);
 		const burying = ops[0]?.op === "bury";
-		if (entry?.kind === "damaged" && !burying) throw storeDamaged(id);
-		const session = entry?.kind === "stored" ? entry.session : undefined;
+		if (entry?.isDamaged && !burying) throw storeDamaged(id);
+		const session = entry?.isDamaged ? undefined : entry;
 		// What is buried need not be known.
 		const image = session === undefined || burying ? null : yield* this.#table.image(session);
 		const shared =

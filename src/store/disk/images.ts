@@ -5,6 +5,7 @@ import type { StoredSession } from "./stored-session.js";
 const IMAGE_BYTES = 1500;
 const TURN_BYTES = 1500;
 const MOST_BYTES = 64 * 1024 * 1024;
+const SHRINK_TO = 7 / 8;
 
 export class Images {
 	readonly #mostBytes: number;
@@ -42,10 +43,12 @@ export class Images {
 		this.#held.delete(session);
 	}
 
+	/** Many at once: a map is walked from where its first entries stood, also over those that are gone. */
 	#shrink(but: StoredSession): void {
+		const enough = this.#mostBytes * SHRINK_TO;
 		for (const session of this.#held.keys()) {
 			if (session !== but) this.forget(session);
-			if (this.#total <= this.#mostBytes) return;
+			if (this.#total <= enough) return;
 		}
 	}
 }

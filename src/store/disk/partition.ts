@@ -17,6 +17,8 @@ import type { StoredSession } from "./stored-session.js";
 
 /** Sessions are looked at for so long before others have a turn. */
 const SLICE_MS = 2;
+/** Of its newest file, a look reads so much at once: as a rule all that it needs. */
+const LOOK_BYTES = 4096;
 
 export class PartitionStore {
 	readonly #parts: StoreParts;
@@ -115,15 +117,13 @@ export class PartitionStore {
 	}
 
 	async *sessions(): AsyncIterable<SessionMeta> {
-		const buffer = Buffer.allocUnsafeSlow(4096);
-		let sinceMs = performance.now();
+		const slices = new Slices();
+		const buffer = Buffer.allocUnsafeSlow(LOOK_BYTES);
 		for (const stem of this.#table.stems()) {
 			const looked = run(this.#table.meta(stem, buffer));
 			const meta = looked instanceof Promise ? await looked : looked;
 			if (meta !== undefined) yield meta;
-			if (performance.now() - sinceMs < SLICE_MS) continue;
-			await new Promise((resolve) => setImmediate(resolve));
-			sinceMs = performance.now();
+			if (slices.isOver) await slices.next();
 		}
 	}
 
@@ -173,13 +173,17 @@ export class PartitionStore {
 
 	async obligationsOf(id: SessionId): Promise<Obligation[]> {
 		const entry = await run(this.#table.entry(id));
-		const owed = entry?.kind === "stored" ? entry.session.owed.values() : this.#ledger.records.get(id)?.owed;
+		const isStored = entry !== undefined && !entry.isDamaged;
+		const owed = isStored ? entry.owed.values() : this.#ledger.records.get(id)?.owed;
 		return Array.from(owed ?? [], (obligation) => ({ ...obligation }));
 	}
 
 	async obligations(): Promise<Obligation[]> {
+		await this.#lookAtAll();
 		const all: Obligation[] = [];
-		for await (const { id } of this.sessions()) all.push(...(await this.obligationsOf(id)));
+		for (const session of this.#table.seen()) {
+			for (const obligation of session.owed.values()) all.push({ ...obligation });
+		}
 		for (const { owed } of this.#ledger.records.values()) {
 			for (const obligation of owed) all.push({ ...obligation });
 		}
@@ -208,9 +212,8 @@ export class PartitionStore {
 	/** Counts what commits that are under way leave, and what is given back by them. */
 	async sizeBytes(): Promise<number> {
 		await Promise.all(this.#inFlight.values());
-		for await (const _meta of this.sessions()) {
-			// What was looked at is counted.
-		}
+		// What was looked at is counted.
+		await this.#lookAtAll();
 		return this.#table.bytes + this.#ledger.sizeBytes;
 	}
 
@@ -240,6 +243,19 @@ export class PartitionStore {
 			});
 		}
 		return effect;
+	}
+
+	/** Costs nothing once everything was looked at. */
+	async #lookAtAll(): Promise<void> {
+		const unread = this.#table.unread();
+		if (unread.length === 0) return;
+		const slices = new Slices();
+		const buffer = Buffer.allocUnsafeSlow(LOOK_BYTES);
+		for (const stem of unread) {
+			const looked = run(this.#table.meta(stem, buffer));
+			if (looked instanceof Promise) await looked;
+			if (slices.isOver) await slices.next();
+		}
 	}
 
 	#isUnflushed({ slot, newest }: StoredSession): boolean {
@@ -297,6 +313,20 @@ export class PartitionStore {
 		yield* this.#table.image(session);
 		session.readers++;
 		return session;
+	}
+}
+
+/** Work on many sessions, a slice of the event loop at a time. */
+class Slices {
+	#sinceMs = performance.now();
+
+	get isOver(): boolean {
+		return performance.now() - this.#sinceMs >= SLICE_MS;
+	}
+
+	async next(): Promise<void> {
+		await new Promise((resolve) => setImmediate(resolve));
+		this.#sinceMs = performance.now();
 	}
 }
 

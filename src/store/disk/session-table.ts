@@ -2,12 +2,13 @@
 import { readdir } from "node:fs/promises";
 import type { SessionId } from "../../base/ids.js";
 import type { Descriptors } from "../files/descriptors.js";
+import type { FileHead } from "../files/head.js";
 import type { Medium } from "../files/medium.js";
 import { run, type Steps, wait } from "../files/steps.js";
 import type { SessionImage } from "../plan/image.js";
 import { metaOf } from "../plan/metas.js";
 import type { SessionMeta } from "../store.js";
-import { isMissing, isUnreadable, storeDamaged, systemError } from "../store-errors.js";
+import { storeDamaged, systemError } from "../store-errors.js";
 import type { Images } from "./images.js";
 import type { LedgerRecord } from "./ledger.js";
 import {
@@ -15,15 +16,15 @@ import {
 	fileName,
 	fileStem,
 	idOfStem,
-	isNewer,
 	parseFileName,
 	stampText,
 	UNFINISHED,
 } from "./names.js";
 import { removeQuietly } from "./quiet-removal.js";
-import { Damage, findSession, readImage, type SessionSource } from "./session-files.js";
+import { Damage, readImage, type SessionSource } from "./session-files.js";
+import { lookAt } from "./session-look.js";
 import type { TableEvents } from "./store-parts.js";
-import { type DamagedSession, damagedMeta, type Entry, StoredSession } from "./stored-session.js";
+import { type DamagedSession, damagedMeta, type Entry, type StoredSession } from "./stored-session.js";
 
 export interface TableParts {
 	/** Of the sessions' files. */
@@ -40,13 +41,17 @@ export interface TableParts {
 
 /** Undefined: there is no session. */
 interface Looked {
-	entry: Exclude<Entry, { kind: "unread" }> | undefined;
+	entry: Entry | undefined;
 	meta: SessionMeta | undefined;
 }
+
+const NONE: Looked = { entry: undefined, meta: undefined };
 
 export class SessionTable {
 	readonly #parts: TableParts;
 	readonly #source: SessionSource;
+	/** Files by stem, of those that nobody has looked at yet. */
+	readonly #unread = new Map<string, readonly FileStamp[]>();
 	readonly #entries = new Map<string, Entry>();
 	#bytes = 0;
 	#damaged = 0;
@@ -74,9 +79,8 @@ export class SessionTable {
 			}
 			const parsed = parseFileName(name);
 			if (parsed === null) continue;
-			const entry = this.#entries.get(parsed.stem);
-			if (entry?.kind === "unread") entry.stamps.push(parsed.stamp);
-			else this.#entries.set(parsed.stem, { kind: "unread", stamps: [parsed.stamp] });
+			const stamps = this.#unread.get(parsed.stem);
+			this.#unread.set(parsed.stem, stamps === undefined ? [parsed.stamp] : [...stamps, parsed.stamp]);
 		}
 	}
 
@@ -97,64 +101,71 @@ export class SessionTable {
 	/** @throws RollpinError `store_damaged` */
 	*stored(id: SessionId): Steps<StoredSession | undefined> {
 		const entry = yield* this.entry(id);
-		if (entry?.kind === "damaged") throw storeDamaged(id);
-		return entry?.kind === "stored" ? entry.session : undefined;
+		if (entry?.isDamaged) throw storeDamaged(id);
+		return entry;
 	}
 
-	*entry(id: SessionId): Steps<Exclude<Entry, { kind: "unread" }> | undefined> {
+	*entry(id: SessionId): Steps<Entry | undefined> {
 		const stem = fileStem(id);
 		const entry = this.#entries.get(stem);
-		return entry?.kind === "unread" ? (yield* this.#look(stem, entry, id)).entry : entry;
+		if (entry !== undefined) return entry;
+		const stamps = this.#unread.get(stem);
+		return stamps === undefined ? undefined : (yield* this.#look(stem, stamps, id)).entry;
 	}
 
 	/** As it is in memory; undefined also for one that nobody looked at. */
 	known(id: SessionId): StoredSession | undefined {
 		const entry = this.#entries.get(fileStem(id));
-		return entry?.kind === "stored" ? entry.session : undefined;
+		return entry?.isDamaged ? undefined : entry;
 	}
 
 	/** There are files of its, of whatever session. */
 	has(id: SessionId): boolean {
-		return this.#entries.has(fileStem(id));
+		const stem = fileStem(id);
+		return this.#entries.has(stem) || this.#unread.has(stem);
 	}
 
 	put(session: StoredSession): void {
-		this.#entries.set(session.stem, { kind: "stored", session });
+		this.#entries.set(session.stem, session);
 		this.#bytes += session.bytes;
 	}
 
 	/** Forgets it; its files, which are returned, are its caller's to remove. */
 	remove(entry: Entry): Array<{ path: string; length: number }> {
-		if (entry.kind === "stored") {
-			const { stem, segments, bytes } = entry.session;
-			this.#entries.delete(stem);
-			this.#bytes -= bytes;
-			this.#parts.images.drop(entry.session);
-			for (const { file } of segments) this.#parts.descriptors.forget(file);
-			return segments.map(({ file, length }) => ({ path: file.path, length }));
+		if (entry.isDamaged) {
+			const { stem, stamps } = entry;
+			if (this.#entries.delete(stem)) this.#damaged--;
+			return stamps.map((stamp) => ({ path: this.#pathOf(stem, stamp), length: 0 }));
 		}
-		if (entry.kind === "unread") return [];
-		const { stem, stamps } = entry.session;
-		if (this.#entries.delete(stem)) this.#damaged--;
-		return stamps.map((stamp) => ({ path: this.#pathOf(stem, stamp), length: 0 }));
+		const { stem, segments, bytes } = entry;
+		this.#entries.delete(stem);
+		this.#bytes -= bytes;
+		this.#parts.images.drop(entry);
+		for (const { file } of segments) this.#parts.descriptors.forget(file);
+		return segments.map(({ file, length }) => ({ path: file.path, length }));
 	}
 
 	/** Those that somebody looked at. */
 	*seen(): Generator<StoredSession> {
-		for (const entry of this.#entries.values()) if (entry.kind === "stored") yield entry.session;
+		for (const entry of this.#entries.values()) if (!entry.isDamaged) yield entry;
+	}
+
+	/** Stems that nobody has looked at. */
+	unread(): string[] {
+		return this.#unread.size === 0 ? [] : [...this.#unread.keys()];
 	}
 
 	stems(): string[] {
-		return [...this.#entries.keys()];
+		return [...this.#entries.keys(), ...this.#unread.keys()];
 	}
 
 	/** The meta of the session under a stem; of a damaged one what its slots say. Undefined: it is none any more. */
 	*meta(stem: string, buffer?: Buffer): Steps<SessionMeta | undefined> {
+		const stamps = this.#unread.get(stem);
+		if (stamps !== undefined) return (yield* this.#look(stem, stamps, idOfStem(stem), buffer)).meta;
 		const entry = this.#entries.get(stem);
 		if (entry === undefined) return undefined;
-		if (entry.kind === "unread") return (yield* this.#look(stem, entry, idOfStem(stem), buffer)).meta;
-		if (entry.kind === "damaged") return damagedMeta(entry.session);
-		return metaOf((yield* this.image(entry.session)).record);
+		return entry.isDamaged ? damagedMeta(entry) : metaOf((yield* this.image(entry)).record);
 	}
 
 	/** @throws RollpinError `store_damaged` */
@@ -162,7 +173,7 @@ export class SessionTable {
 		while (session.image === null) {
 			if (session.loading !== null) {
 				yield session.loading;
-				if (this.#entries.get(session.stem)?.kind !== "stored") throw storeDamaged(session.id);
+				if (this.#entries.get(session.stem)?.isDamaged !== false) throw storeDamaged(session.id);
 				continue;
 			}
 			const loading = run(this.#load(session, this.#sourceOf(session.stem)));
@@ -189,12 +200,11 @@ export class SessionTable {
 
 	/** From now on the session is refused. Returns what its caller is told. */
 	damage(session: StoredSession, why: string): Error {
-		const entry = this.#entries.get(session.stem);
-		if (entry?.kind === "stored" && entry.session === session) {
+		if (this.#entries.get(session.stem) === session) {
 			const { id, stem, slot, segments } = session;
-			this.remove(entry);
+			this.remove(session);
 			this.#setDamaged(
-				{ id, stem, slot, stamps: segments.map(({ stamp }) => stamp) },
+				{ isDamaged: true, id, stem, slot, stamps: segments.map(({ stamp }) => stamp) },
 				session.newest.file.path,
 				why,
 			);
@@ -211,82 +221,58 @@ export class SessionTable {
 		}
 	}
 
-	*#look(
-		stem: string,
-		entry: Extract<Entry, { kind: "unread" }>,
-		id: SessionId | null,
-		buffer?: Buffer,
-	): Steps<Looked> {
-		const { buried, events } = this.#parts;
-		const newest = entry.stamps.reduce((left, right) => (isNewer(right, left) ? right : left));
-		let looked: Looked;
-		let leftOver: readonly FileStamp[] = [];
-		let [lost, why] = [0, ""];
-		try {
-			const found = yield* findSession(this.#sourceOf(stem), newest, id, buffer);
-			const isBuried = (buried.get(found.id)?.order ?? 0) >= found.order;
-			if (isBuried) leftOver = entry.stamps;
-			else if (entry.stamps.length > found.segments.length) {
-				const pinned = new Set(found.segments.map(({ name }) => name));
-				leftOver = entry.stamps.filter((stamp) => !pinned.has(stampText(stamp)));
-			}
-			if (isBuried) looked = { entry: undefined, meta: undefined };
-			else {
-				const owed = new Map(found.owed.map((obligation) => [obligation.resource, obligation]));
-				const session = new StoredSession(stem, found, owed);
-				looked = { entry: { kind: "stored", session }, meta: found.meta };
-				lost = found.lost;
-			}
-		} catch (thrown) {
-			// One that can't be read costs itself, too, and not the start of its worker.
-			const error = isUnreadable(thrown) ? new Damage((thrown as Error).message) : thrown;
-			if (isMissing(error)) {
-				// A former owner has taken back what it had begun.
-				entry.stamps = entry.stamps.filter((stamp) => stamp !== newest);
-				if (entry.stamps.length > 0) return yield* this.#look(stem, entry, id, buffer);
-				this.#entries.delete(stem);
-				return { entry: undefined, meta: undefined };
-			}
-			if (!(error instanceof Damage)) throw systemError(error);
-			const head = error.head;
-			const isBuried = head !== null && (buried.get(head.id as SessionId)?.order ?? 0) >= head.order;
-			if (isBuried) {
-				leftOver = entry.stamps;
-				looked = { entry: undefined, meta: undefined };
-			} else {
-				const known = (head?.id ?? idOfStem(stem)) as SessionId | null;
-				// A head with another id than the name has is another session's file.
-				const own = known !== null && fileStem(known) === stem ? known : idOfStem(stem);
-				const session = { id: own, stem, slot: error.slot, stamps: entry.stamps };
-				looked = { entry: { kind: "damaged", session }, meta: damagedMeta(session) };
-				why = error.message;
-			}
-		}
+	*#look(stem: string, stamps: readonly FileStamp[], id: SessionId | null, buffer?: Buffer): Steps<Looked> {
+		const { buried, events, medium } = this.#parts;
+		const isBuried = (head: Pick<FileHead, "id" | "order">) =>
+			(buried.get(head.id as SessionId)?.order ?? 0) >= head.order;
+		const look = yield* lookAt(this.#sourceOf(stem), { stem, stamps, id, isBuried }, buffer);
 		// Somebody else may have looked meanwhile.
-		if (this.#entries.get(stem) !== entry) return { ...looked, entry: this.#seen(stem) };
-		if (looked.entry === undefined) this.#entries.delete(stem);
-		else if (looked.entry.kind === "damaged") {
-			this.#setDamaged(looked.entry.session, this.#pathOf(stem, newest), why);
-		} else {
-			const { session } = looked.entry;
+		if (this.#unread.get(stem) !== stamps) return yield* this.#lookedMeanwhile(stem);
+		if (look.kind === "gone") return yield* this.#lookAgain(stem, stamps, look.stamp, id, buffer);
+		this.#unread.delete(stem);
+		if (look.kind === "damaged") {
+			this.#setDamaged(look.session, this.#pathOf(stem, look.stamp), look.why);
+			return { entry: look.session, meta: damagedMeta(look.session) };
+		}
+		let looked = NONE;
+		if (look.kind === "stored") {
+			const { session, meta, lost } = look;
+			looked = { entry: session, meta };
 			buried.delete(session.id);
 			this.put(session);
 			if (lost > 0) events.rolledBack(session.id, lost);
 		}
-		for (const stamp of leftOver) {
+		for (const stamp of look.leftOver) {
 			// What can't be removed now is found again by the next owner.
-			yield* removeQuietly(this.#parts.medium, this.#pathOf(stem, stamp));
+			yield* removeQuietly(medium, this.#pathOf(stem, stamp));
 		}
 		return looked;
 	}
 
-	#seen(stem: string): Exclude<Entry, { kind: "unread" }> | undefined {
-		const entry = this.#entries.get(stem);
-		return entry?.kind === "unread" ? undefined : entry;
+	/** A former owner has taken back what it had begun. */
+	*#lookAgain(
+		stem: string,
+		stamps: readonly FileStamp[],
+		gone: FileStamp,
+		id: SessionId | null,
+		buffer?: Buffer,
+	): Steps<Looked> {
+		const left = stamps.filter((stamp) => stamp !== gone);
+		if (left.length === 0) {
+			this.#unread.delete(stem);
+			return NONE;
+		}
+		this.#unread.set(stem, left);
+		return yield* this.#look(stem, left, id, buffer);
+	}
+
+	*#lookedMeanwhile(stem: string): Steps<Looked> {
+		const meta = yield* this.meta(stem);
+		return { entry: this.#entries.get(stem), meta };
 	}
 
 	#setDamaged(session: DamagedSession, file: string, why: string): void {
-		this.#entries.set(session.stem, { kind: "damaged", session });
+		this.#entries.set(session.stem, session);
 		this.#damaged++;
 		this.#parts.events.damaged(session.id, file, why);
 	}

@@ -10,6 +10,11 @@ import type { FoundSession, Segment } from "./session-files.js";
 export const NOTHING_OWED: ReadonlyMap<string, Obligation> = new Map();
 
 export class StoredSession implements PartView {
+	/** Tells it from one that is damaged. */
+	get isDamaged(): false {
+		return false;
+	}
+
 	readonly id: SessionId;
 	/** What its files begin with. */
 	readonly stem: string;
@@ -57,6 +62,7 @@ export class StoredSession implements PartView {
 
 /** One whose file says too little to be served. */
 export interface DamagedSession {
+	isDamaged: true;
 	/** Null: its name is a hash, and its head can't be read. */
 	id: SessionId | null;
 	stem: string;
@@ -64,11 +70,8 @@ export interface DamagedSession {
 	slot: Slot | null;
 }
 
-export type Entry =
-	/** Nobody has looked at its files yet. */
-	| { kind: "unread"; stamps: FileStamp[] }
-	| { kind: "stored"; session: StoredSession }
-	| { kind: "damaged"; session: DamagedSession };
+/** What is known of a name whose files were looked at. */
+export type Entry = StoredSession | DamagedSession;
 
 /** A session that never ends by itself: the end of the year 9999. */
 const NEVER_S = 253_402_300_799;
