@@ -19,6 +19,7 @@ export const ERROR_STATUS = {
 	request_timeout: 408,
 	truncated_turn: 409,
 	session_state_conflict: 409,
+	chat_cancelled: 409,
 	session_closed: 410,
 	/** 410 to the chat that was running when the deadline came; a later request gets 404 under the same code. */
 	session_expired: 410,
@@ -56,6 +57,11 @@ export interface ErrorOptions {
 	status?: number;
 	/** Sent as `Retry-After`, whole seconds. */
 	retryAfterS?: number;
+	/**
+	 * False is sent as `x-should-retry: false`: OpenAI's clients send a 409 again by themselves
+	 * (https://github.com/openai/openai-node, `shouldRetry` in src/client.ts).
+	 */
+	retry?: false;
 	/** Sent as `Allow`, for 405. */
 	allow?: string;
 	/** The offending field, as OpenAI's `error.param` has it: `messages[3].content`. */
@@ -70,6 +76,7 @@ export class RollpinError extends Error {
 	readonly code: ErrorCode;
 	readonly status: number;
 	readonly retryAfterS: number | undefined;
+	readonly retry: false | undefined;
 	readonly allow: string | undefined;
 	readonly param: string | undefined;
 	readonly details: Readonly<Record<string, unknown>> | undefined;
@@ -80,6 +87,7 @@ export class RollpinError extends Error {
 		this.code = code;
 		this.status = options.status ?? ERROR_STATUS[code];
 		this.retryAfterS = options.retryAfterS;
+		this.retry = options.retry;
 		this.allow = options.allow;
 		this.param = options.param;
 		this.details = options.details;
@@ -107,6 +115,7 @@ export function errorType(status: number): string {
 export function errorHeaders(error: RollpinError): string[] {
 	return [
 		...(error.retryAfterS === undefined ? [] : ["retry-after", String(error.retryAfterS)]),
+		...(error.retry === false ? ["x-should-retry", "false"] : []),
 		...(error.allow === undefined ? [] : ["allow", error.allow]),
 		...(error.status === 401 ? ["www-authenticate", "Bearer"] : []),
 	];

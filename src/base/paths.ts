@@ -44,6 +44,11 @@ export const PATHS = {
 			DELETE: "ends the session and removes what it has",
 		},
 	},
+	"/sessions/{id}/cancel": {
+		family: "session",
+		answeredBy: "worker",
+		methods: { POST: "ends the session's running and waiting chats; the session stays" },
+	},
 	"/sessions/{id}/extend": {
 		family: "session",
 		answeredBy: "worker",

@@ -105,6 +105,7 @@ export interface EventFields {
 	/** A damaged session ended without the dump that `--evict-dump` asks for. */
 	session_not_dumped: { session_id: string; turns: number; err: unknown };
 	session_extended: { session_id: string; expires_at: number };
+	chats_cancelled: { session_id: string; cancelled: number };
 	resource_failed: { session_id: string; resource: string; failures: number; err: unknown };
 	reaper_sweep: { sweep_ms: number; reaped: number; overdue: number };
 	request_error: { x_request_id: string; method: string; path: string; err: unknown };
@@ -175,6 +176,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	session_reaped: "info",
 	session_not_dumped: "error",
 	session_extended: "info",
+	chats_cancelled: "info",
 	resource_failed: "warn",
 	reaper_sweep: "debug",
 	request_error: "error",

@@ -14,6 +14,7 @@ import { passThrough } from "./pass-through.js";
 import { sendError, sendJson } from "./respond.js";
 import { collectSamples } from "./samples-route.js";
 import {
+	cancelChats,
 	createSession,
 	deleteSession,
 	extendSession,
@@ -94,6 +95,7 @@ function handlersOf(context: WorkerContext): Handlers {
 			GET: (call) => readSession(context, id(call), query(call), call.response),
 			DELETE: (call) => deleteSession(context, id(call), call.response),
 		},
+		"/sessions/{id}/cancel": { POST: (call) => cancelChats(context, id(call), call.response) },
 		"/sessions/{id}/extend": {
 			POST: (call) => extendSession(context, id(call), call.request, call.response),
 		},

@@ -1,4 +1,4 @@
-// Create, list, read, extend and delete. Each validates, asks the registry, and writes one answer.
+// Create, list, read, extend, cancel and delete. Each validates, asks the registry, and writes one answer.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
@@ -73,6 +73,17 @@ export async function extendSession(
 	const meta = await context.registry.extend(id, ttlS);
 	context.logger.event("session_extended", { session_id: id, expires_at: meta.expiresAt });
 	sendJson(response, 200, JSON.stringify({ expires_at: meta.expiresAt }));
+}
+
+export async function cancelChats(
+	context: WorkerContext,
+	id: SessionId,
+	response: ServerResponse,
+): Promise<void> {
+	const session = await context.registry.get(id);
+	const cancelled = session.cancelChats();
+	context.logger.event("chats_cancelled", { session_id: id, cancelled });
+	sendJson(response, 200, JSON.stringify({ cancelled }));
 }
 
 export async function deleteSession(

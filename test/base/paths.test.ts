@@ -11,6 +11,7 @@ const ALLOW: Record<keyof typeof PATHS, string> = {
 	"/metrics": "GET, HEAD",
 	"/sessions": "GET, HEAD, POST",
 	"/sessions/{id}": "DELETE, GET, HEAD",
+	"/sessions/{id}/cancel": "POST",
 	"/sessions/{id}/extend": "POST",
 	"/sessions/{id}/samples": "POST",
 	"/sessions/{id}/verify": "POST",

@@ -15,6 +15,7 @@ type Command =
 	| { do: "leave"; which: number }
 	| { do: "take"; which: number }
 	| { do: "calm" }
+	| { do: "cancel" }
 	| { do: "delete" }
 	| { do: "expire" };
 
@@ -28,6 +29,7 @@ const living = fc.oneof(
 	{ weight: 4, arbitrary: chat },
 	{ weight: 1, arbitrary: fc.record({ do: fc.constant("leave" as const), which }) },
 	{ weight: 2, arbitrary: fc.record({ do: fc.constant("calm" as const) }) },
+	{ weight: 1, arbitrary: fc.record({ do: fc.constant("cancel" as const) }) },
 );
 const closing = fc.constantFrom<Command>({ do: "delete" }, { do: "expire" });
 const commands: fc.Arbitrary<Command[]> = fc
@@ -91,6 +93,7 @@ async function drive(room: Interleaving, script: Command[]): Promise<void> {
 		if (command.do === "take") room.take(command.which);
 		else if (command.do === "delete") room.delete();
 		else if (command.do === "expire") room.expire();
+		else if (command.do === "cancel") room.cancel();
 		else if (command.do === "calm") await room.finish();
 		else if (command.do === "leave") room.chats.at(-1 - (command.which % 3))?.leave();
 		else request(room, command, at);
@@ -128,10 +131,15 @@ function expectHonestEndings(room: Interleaving): void {
 		if (ending.kind !== "none") continue;
 		expect(ending.why).toMatch(
 			room.closed === null
-				? /^(400 (history_mismatch|rollback_limit)|502 upstream_invalid|refused|client left)$/
-				: /^(400 (history_mismatch|rollback_limit)|502 upstream_invalid|refused|client left|4(04|10) session_(deleted|expired|closed))$/,
+				? /^(400 (history_mismatch|rollback_limit)|502 upstream_invalid|refused|client left|409 chat_cancelled)$/
+				: /^(400 (history_mismatch|rollback_limit)|502 upstream_invalid|refused|client left|409 chat_cancelled|4(04|10) session_(deleted|expired|closed))$/,
 		);
 	}
+	// Whoever was said to be cancelled was: what its chat made is no turn, as the checks of the records show.
+	const told = room.chats.filter(
+		({ ending }) => ending?.kind === "none" && ending.why === "409 chat_cancelled",
+	);
+	expect(told).toHaveLength(room.cancelled);
 	// Or no idle limit would ever run out, and no idle session's memory would be given back.
 	for (const session of room.registry.values()) expect(session.inflight).toBe(0);
 	// A session that closes takes no more turns, however long they waited for their write.
@@ -155,7 +163,7 @@ async function expectGone(room: Interleaving): Promise<void> {
 
 describe("any order of chats, retries, repeats, disconnects, DELETE and deadline", () => {
 	it("leaves exactly the records of the turns that were answered, one after the other (linear)", async () => {
-		const seen = { turns: 0, repeats: 0, provisional: 0, gone: 0, left: 0, refused: 0 };
+		const seen = { turns: 0, repeats: 0, provisional: 0, gone: 0, left: 0, cancelled: 0, refused: 0 };
 		await fc.assert(
 			fc.asyncProperty(commands, hotBytes, async (script, budget) => {
 				const room = new Interleaving(linearPolicy, budget);
@@ -182,6 +190,7 @@ describe("any order of chats, retries, repeats, disconnects, DELETE and deadline
 					if (ending?.kind === "turn") seen[ending.status === "provisional" ? "provisional" : "turns"]++;
 					else if (ending?.kind === "repeat") seen.repeats++;
 					else if (ending?.why === "client left") seen.left++;
+					else if (ending?.why === "409 chat_cancelled") seen.cancelled++;
 					else if (ending?.why.startsWith("400")) seen.refused++;
 				}
 			}),

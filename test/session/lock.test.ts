@@ -56,11 +56,12 @@ describe("the session lock", () => {
 		expect(lock.held).toBe(false);
 	});
 
-	it("dismisses all waiters with the reason and tells when the holder has left", async () => {
+	it("lets all waiters go at once with the reason and tells when the holder has left", async () => {
 		const lock = new SessionLock(10);
 		const release = await lock.acquire();
-		const waiters = [lock.acquire(), lock.acquire()];
-		lock.dismissAll(new Error("deleted"));
+		const everybody = new AbortController();
+		const waiters = [lock.acquire(everybody.signal), lock.acquire(everybody.signal)];
+		everybody.abort(new Error("deleted"));
 		for (const waiter of waiters) await expect(waiter).rejects.toThrow("deleted");
 		let idle = false;
 		const idling = lock.idle().then(() => {

@@ -63,6 +63,8 @@ export class Interleaving {
 	atEngine = 0;
 	/** Writes of turns that have begun, and those among them whose session was closing by then. */
 	turnWrites = { begun: 0, late: 0 };
+	/** Chats that were said to be cancelled. */
+	cancelled = 0;
 	/** Deletes and sweeps that have ended. */
 	closed: "deleted" | "expired" | null = null;
 	#nowMs = 0;
@@ -165,6 +167,11 @@ export class Interleaving {
 				if (!(error instanceof RollpinError && error.status === 404)) throw error;
 			}),
 		);
+	}
+
+	/** Ends what runs or waits, as far as that can still be ended. */
+	cancel(): void {
+		for (const session of this.registry.values()) this.cancelled += session.cancelChats();
 	}
 
 	expire(): void {

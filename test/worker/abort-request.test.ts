@@ -51,6 +51,7 @@ async function expectOneAbort(sinceMs: number, rid: string): Promise<void> {
 describe("the engine is told of a turn that ends by", () => {
 	it.each([
 		["a DELETE", (_stop: AbortController) => rig.request("DELETE", "/sessions/a"), 410],
+		["a cancel", (_stop: AbortController) => rig.request("POST", "/sessions/a/cancel"), 409],
 		["a client that goes away", async (stop: AbortController) => stop.abort(), null],
 	])("%s", async (_name, end, status) => {
 		const stop = new AbortController();

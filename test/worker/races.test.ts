@@ -176,6 +176,29 @@ describe.each(POINTS)("a chat $name", (point) => {
 		await expectGone(id, "session_expired");
 	});
 
+	it("is cancelled together with what waits, or kept and answered once its commit has begun; the session goes on", async () => {
+		const { id, history, chat, open } = await hold(point);
+		const committing = point.inCommit && point.engineSaw === 1;
+		const queued = rig.begin(id, say(...history, user("queued")));
+		await rig.inFlight(id, 2);
+		const cancelling = await rig.request("POST", `/sessions/${id}/cancel`);
+		expect([cancelling.status, cancelling.json]).toEqual([200, { cancelled: committing ? 1 : 2 }]);
+		expect(told(await queued.done)).toEqual([409, "chat_cancelled"]);
+		if (point.inCommit) await open();
+		expect(told(await chat.done)).toEqual(committing ? [200, null] : [409, "chat_cancelled"]);
+		expect((await chat.done)?.headers["x-should-retry"]).toBe(committing ? undefined : "false");
+		if (!point.inCommit) await open();
+		await rig.control.waitForCounter("cancelled", { atLeast: point.cancelled });
+		expect(await questions(id)).toHaveLength(committing ? 2 : 1);
+		expect((await rig.request("POST", `/sessions/${id}/cancel`)).json).toEqual({ cancelled: 0 });
+		expect((await rig.chat(id, say(...history, user("again")))).status).toBe(200);
+		expect(await questions(id)).toEqual(["one", "again"]);
+		expect(await seen()).toBe(point.engineSaw + 1);
+		expect(
+			rig.events.filter(({ event }) => event === "chats_cancelled").map(({ fields }) => fields.cancelled),
+		).toEqual([committing ? 1 : 2, 0]);
+	});
+
 	it("frees the session when its client leaves; a turn stands only if its commit had begun", async () => {
 		const { id, history, chat, open } = await hold(point);
 		const committing = point.inCommit && point.engineSaw === 1;
@@ -298,6 +321,13 @@ describe("a chat waiting for the lock", () => {
 			expect(rig.events.filter(({ event }) => event === "rollback")).toEqual([]);
 		}
 	});
+});
+
+it("nothing to cancel: an unknown id is 404, and so is one that is gone", async () => {
+	expect(told(await rig.request("POST", "/sessions/never-seen/cancel"))).toEqual([404, "session_not_found"]);
+	const id = await rig.create();
+	await rig.request("DELETE", `/sessions/${id}`);
+	expect(told(await rig.request("POST", `/sessions/${id}/cancel`))).toEqual([404, "session_deleted"]);
 });
 
 describe("a provisional record", () => {

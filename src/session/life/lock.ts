@@ -1,4 +1,4 @@
-// One writer at a time per session: a bounded first-come queue whose waiters can be dismissed. Knows nothing of chats.
+// One writer at a time per session: a bounded first-come queue whose waiters can leave. Knows nothing of chats.
 import type { CancelSignal } from "../../base/cancellation.js";
 import { RollpinError } from "../../base/errors.js";
 
@@ -29,8 +29,7 @@ export class SessionLock {
 
 	/**
 	 * Waits for its turn; call the returned function once to let the next one in.
-	 * @throws RollpinError `too_many_requests` when the queue is full; `signal`'s reason when it is aborted while
-	 * waiting; the reason given to `dismissAll`
+	 * @throws RollpinError `too_many_requests` when the queue is full; `signal`'s reason when it is aborted while waiting
 	 */
 	async acquire(signal?: CancelSignal): Promise<() => void> {
 		signal?.throwIfAborted();
@@ -51,11 +50,6 @@ export class SessionLock {
 			released = true;
 			this.#release();
 		};
-	}
-
-	/** Turns every waiter away with `reason`; the holder keeps the lock. */
-	dismissAll(reason: unknown): void {
-		for (const waiter of this.#waiting?.splice(0) ?? []) waiter.dismiss(reason);
 	}
 
 	/** Resolves when nobody holds the lock. Its caller must have made sure that nobody new gets in line. */

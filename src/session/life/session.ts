@@ -1,5 +1,5 @@
 // One live session: its stored facts, its lock, its running chats, and how it closes. Knows nothing of HTTP.
-import { Cancellation, type CancelSignal } from "../../base/cancellation.js";
+import type { CancelSignal } from "../../base/cancellation.js";
 import { RollpinError } from "../../base/errors.js";
 import type { TurnId } from "../../base/ids.js";
 import type { ReadableStore, SessionMeta, TurnHeader } from "../../store/store.js";
@@ -15,6 +15,7 @@ import type { EarlierMessages } from "../path/request-messages.js";
 import { EMPTY_HISTORY, type SessionHistory } from "../path/session-history.js";
 import type { Queued } from "./due-queue.js";
 import { SessionLock } from "./lock.js";
+import { type SessionChat, SessionChats } from "./session-chats.js";
 
 export type CloseReason = "deleted" | "expired";
 
@@ -44,8 +45,8 @@ export class Session implements Queued {
 	#closing: CloseReason | null = null;
 	/** Float Unix seconds; set with the above. */
 	#closedAtS = 0;
-	/** Chats past the lock's queue; each is cancelled when the session closes. */
-	#running: Set<Cancellation> | null = null;
+	/** Made with the first one; each is ended when the session closes. */
+	#chats: SessionChats | null = null;
 	/** One per Idempotency-Key in use, for chats that do not hold `lock` from end to end. */
 	#keyLocks: Map<string, SessionLock> | null = null;
 	readonly #maxQueue: number;
@@ -76,14 +77,17 @@ export class Session implements Queued {
 
 	/** Chats past the lock's queue, those that no longer hold it included. */
 	get chatsRunning(): number {
-		return this.#running?.size ?? 0;
+		return this.#chats?.running ?? 0;
 	}
 
 	/** Chats running or waiting for the lock. */
 	get chatsInFlight(): number {
-		let waiting = this.lock.waiting;
-		for (const lock of this.#keyLocks?.values() ?? []) waiting += lock.waiting;
-		return this.chatsRunning + waiting;
+		return this.#chats?.inFlight ?? 0;
+	}
+
+	/** When the longest running chat arrived, float Unix seconds; null while none runs. */
+	get runningSinceS(): number | null {
+		return this.#chats?.runningSinceS ?? null;
 	}
 
 	get closing(): CloseReason | null {
@@ -111,19 +115,15 @@ export class Session implements Queued {
 	}
 
 	/**
-	 * Marks the session closed, cancels what runs (410) and dismisses what waits (404); all of that happens before
-	 * this returns its promise. Resolves with the number of cancelled chats when nothing runs any more.
+	 * Marks the session closed, ends what runs (410) and what waits (404); all of that happens before this returns its
+	 * promise. Resolves with the number of cancelled chats when nothing runs any more.
 	 * @param atS float Unix seconds
 	 */
 	async close(reason: CloseReason, atS: number): Promise<number> {
 		this.#closing = reason;
 		this.#closedAtS = atS;
 		const cancelled = this.chatsRunning;
-		for (const lock of [this.lock, ...(this.#keyLocks?.values() ?? [])]) {
-			// Nobody waits as a rule, and an error with its stack is dear.
-			if (lock.waiting > 0) lock.dismissAll(goneError(this.meta.id, reason, atS));
-		}
-		for (const one of this.#running ?? []) one.abort(this.closedError());
+		this.#chats?.end(({ waiting }) => (waiting ? goneError(this.meta.id, reason, atS) : this.closedError()));
 		await this.lock.idle();
 		await this.#writes?.idle();
 		return cancelled;
@@ -141,7 +141,7 @@ export class Session implements Queued {
 	}
 
 	/** Waits until no other chat with this Idempotency-Key is under way. Throws as `SessionLock.acquire` does. */
-	async acquireKey(key: string, signal: CancelSignal | undefined): Promise<() => void> {
+	async acquireKey(key: string, signal: CancelSignal): Promise<() => void> {
 		this.#keyLocks ??= new Map();
 		const locks = this.#keyLocks;
 		const held = locks.get(key) ?? new SessionLock(this.#maxQueue);
@@ -168,23 +168,31 @@ export class Session implements Queued {
 			: new RollpinError("session_closed", `session ${this.meta.id} was deleted during this chat`);
 	}
 
-	/** Registers a running chat; its signal fires when the session closes or `client` goes away. */
-	enter(client: CancelSignal | undefined): { signal: CancelSignal; leave: () => void } {
-		const running = new Cancellation();
-		const onClientGone = () => running.abort(client?.reason);
-		client?.addEventListener("abort", onClientGone);
-		if (client?.aborted) onClientGone();
-		if (this.#closing !== null) running.abort(this.closedError());
-		this.#running ??= new Set();
-		const all = this.#running;
-		all.add(running);
-		return {
-			signal: running,
-			leave: () => {
-				all.delete(running);
-				client?.removeEventListener("abort", onClientGone);
-			},
-		};
+	/**
+	 * Registers a chat, before it waits for its turn; its signal fires when the session closes, the chats are cancelled, or
+	 * `client` goes away.
+	 * @param arrivedAt float Unix seconds
+	 * @throws RollpinError the 404 of a session that is being closed
+	 */
+	enter(client: CancelSignal | undefined, arrivedAt: number): SessionChat {
+		this.refuseWhenClosing();
+		this.#chats ??= new SessionChats();
+		return this.#chats.enter(client, arrivedAt);
+	}
+
+	/**
+	 * Ends every chat that runs or waits, but not one whose commit has begun: it is kept, and answered. The session stays.
+	 * @returns how many it ended: they fail with `chat_cancelled`, and nothing of them is committed
+	 */
+	cancelChats(): number {
+		const { id } = this.meta;
+		const reason = () =>
+			new RollpinError(
+				"chat_cancelled",
+				`this chat of session ${id} was cancelled from outside; nothing of it was kept, and the session goes on`,
+				{ retry: false },
+			);
+		return this.#chats?.end(reason) ?? 0;
 	}
 
 	/** Headers of all turns, read on first use. */

@@ -35,15 +35,13 @@ export interface FinishedGeneration {
 	identity: Fingerprint | null;
 }
 
-/** Writes the turn and lets the session have it. Under the session's write lock. @throws RollpinError when the session closed meanwhile */
+/** Writes the turn and lets the session have it. Under the session's write lock, which nobody ends any more (`SessionChat.commits`). */
 export async function commitTurn(
 	session: Session,
 	request: CommittedRequest,
 	finished: FinishedGeneration,
 	deps: CommitDeps,
 ): Promise<TurnHeader> {
-	// In tree mode somebody may have closed the session while this waited for another commit.
-	if (session.closing !== null) throw session.closedError();
 	const { attach, generation, prompt } = finished;
 	const { messages } = request;
 	const aborted = generation.finishReason === "abort";

@@ -56,14 +56,18 @@ export async function runTurn<Generated extends GeneratedReply, Refused>(
 ): Promise<TurnOutcome<Generated, Refused>> {
 	const { clock, policy } = deps;
 	const { timings } = report;
-	session.refuseWhenClosing();
 	const identity = request.idempotency === null ? null : fingerprintOf(request.idempotency);
-	const elapsed = stopwatch(clock);
-	const { release, releaseKey } = await acquireLocks(session, request, policy.exclusive);
-	timings.lockWaitMs = elapsed();
-	const { signal, leave } = session.enter(request.clientGone);
+	const chat = session.enter(request.clientGone, request.arrivedAt);
+	const { signal } = chat;
+	let release = () => {};
+	let releaseKey = () => {};
 	try {
-		signal.throwIfAborted();
+		const elapsed = stopwatch(clock);
+		if (!policy.exclusive && request.idempotency !== null)
+			releaseKey = await session.acquireKey(request.idempotency.key, signal);
+		release = await session.lock.acquire(signal);
+		timings.lockWaitMs = elapsed();
+		chat.admitted();
 		const repeated = await findRepeated(session, identity, deps.store);
 		// Read under the lock, and so before anything can be buried.
 		signal.throwIfAborted();
@@ -104,7 +108,11 @@ export async function runTurn<Generated extends GeneratedReply, Refused>(
 		report.completionTokens = generation.completionIds.length;
 		const committing = stopwatch(clock);
 		const finished = { attach, prompt, generation, sent, identity };
-		const header = await session.write(() => commitTurn(session, request, finished, deps));
+		const header = await session.write(() => {
+			// In tree mode it may have been ended while it waited for another commit.
+			chat.commits();
+			return commitTurn(session, request, finished, deps);
+		});
 		timings.commitMs = committing();
 		// Only of a turn that is stored: whoever still writes for a commit that failed must not find other bytes there.
 		if (!deps.store.keepsGiven) generation.giveBack?.();
@@ -118,8 +126,10 @@ export async function runTurn<Generated extends GeneratedReply, Refused>(
 		// A client that left during the commit changes nothing any more: the turn stands.
 		if (session.closing !== null) throw session.closedError();
 		return { kind: "turn", header, generation, prompt: prompt.engine };
+	} catch (error) {
+		throw chat.failure(error);
 	} finally {
-		leave();
+		chat.leave();
 		release();
 		releaseKey();
 	}
@@ -147,29 +157,6 @@ async function attachCounted(
 }
 
 const REFUSALS: ReadonlySet<string> = new Set(["history_mismatch", "rollback_limit"]);
-
-/**
- * The session's lock, and in front of it the key's when the session's is not held to the end: two requests with the
- * same Idempotency-Key must never be at the engine together.
- */
-async function acquireLocks(
-	session: Session,
-	request: TurnRequest,
-	exclusive: boolean,
-): Promise<{ release: () => void; releaseKey: () => void }> {
-	const { clientGone, idempotency } = request;
-	if (exclusive || idempotency === null) {
-		return { release: await session.lock.acquire(clientGone), releaseKey: () => {} };
-	}
-	const releaseKey = await session.acquireKey(idempotency.key, clientGone);
-	try {
-		session.refuseWhenClosing();
-		return { release: await session.lock.acquire(clientGone), releaseKey };
-	} catch (error) {
-		releaseKey();
-		throw error;
-	}
-}
 
 /**
  * What the reply's payloads are compared with while they arrive. With a tree that gives payloads up, the parent's could
