@@ -261,3 +261,23 @@ it("makes no session for a first chat whose client left before there was one", a
 	expect(room.chats[0]?.ending).toEqual({ kind: "none", why: "client left" });
 	expect(await room.store.session(SESSION)).toBeUndefined();
 });
+
+it("tells a chat that was cancelled so, also when it would have been refused by then", async () => {
+	const room = new Interleaving(linearPolicy, 0);
+	room.begin([user("one")], "stop", null);
+	await room.finish();
+	room.begin([user("one"), said("answer 0"), user("two")], "stop", null);
+	await room.finish();
+	room.begin([user("else")], "stop", null);
+	await room.settle();
+	// It is read; its session's state is not.
+	room.take(0);
+	await room.settle();
+	room.cancel();
+	expect(room.cancelled).toBe(1);
+	await room.finish();
+	expect(room.chats[2]?.ending).toEqual({ kind: "none", why: "409 chat_cancelled" });
+	room.begin([user("else")], "stop", null);
+	await room.finish();
+	expect(room.chats[3]?.ending).toEqual({ kind: "none", why: "400 rollback_limit" });
+});
