@@ -14,7 +14,7 @@ export interface PathSpec {
 	methods: Readonly<Partial<Record<"GET" | "POST" | "DELETE", string>>>;
 }
 
-/** `{id}` stands for a session's id. The engine's paths are not in here: `--pass-through` lists them. */
+/** `{id}` stands for a session's id, `{worker}` for a worker's index. The engine's paths are not in here: `--pass-through` lists them. */
 export const PATHS = {
 	"/health": {
 		family: "cluster",
@@ -25,6 +25,16 @@ export const PATHS = {
 		family: "cluster",
 		answeredBy: "router",
 		methods: { GET: "the state of every worker, with its last heartbeat" },
+	},
+	"/cluster/workers/{worker}/drain": {
+		family: "cluster",
+		answeredBy: "router",
+		methods: { POST: "gives that worker no new sessions; those that it has go on" },
+	},
+	"/cluster/workers/{worker}/undrain": {
+		family: "cluster",
+		answeredBy: "router",
+		methods: { POST: "ends that: new sessions go to it again" },
 	},
 	"/metrics": {
 		family: "cluster",
@@ -88,6 +98,8 @@ export type PathOf<Answerer extends PathSpec["answeredBy"]> = {
 export const ENGINE_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"] as const;
 
 const SESSION = "/sessions/{id}";
+const WORKER = "/cluster/workers/{worker}";
+const WORKER_PATH = /^\/cluster\/workers\/([^/]+)(?=\/)/;
 /** Below a session they would be turns that no record has. */
 const GENERATIONS: ReadonlySet<string> = new Set(["/v1/completions", "/generate"]);
 
@@ -119,7 +131,7 @@ export const OWN_METHODS = [
  * @returns the table's path, or the refusal: `not_found`, `method_not_allowed`
  */
 export function topPath(method: string, path: string): TopPath | RollpinError {
-	const entry = top.get(path);
+	const entry = top.get(path.startsWith("/cluster/workers/") ? path.replace(WORKER_PATH, WORKER) : path);
 	if (entry !== undefined) return checked(method, entry);
 	return new RollpinError(
 		"not_found",
@@ -149,6 +161,18 @@ export function sessionPath(
 	if (model && method !== "GET" && method !== "HEAD" && !passThrough.includes(tail))
 		return new RollpinError("path_not_allowed", `${tail} takes GET and HEAD`);
 	return "engine";
+}
+
+/**
+ * The worker that a path names in the place of `{worker}`.
+ * @param workers how many there are
+ * @returns its index, or the refusal: `not_found`
+ */
+export function workerOfPath(path: string, workers: number): number | RollpinError {
+	const text = WORKER_PATH.exec(path)?.[1] ?? "";
+	const index = /^\d{1,3}$/.test(text) ? Number(text) : workers;
+	if (index < workers) return index;
+	return new RollpinError("not_found", `no such worker: ${text}; they are numbered from 0 to ${workers - 1}`);
 }
 
 /** What stands in the place of `{id}` cannot be a session's. */

@@ -1,6 +1,8 @@
 // Every command of `rollpin`, in the order in which --help lists them: run a cluster, watch and check it, take from it.
 import type { Command } from "./command.js";
+import { cancel } from "./commands/cancel.js";
 import { demo } from "./commands/demo.js";
+import { drain, undrain } from "./commands/drain.js";
 import { exportSessions } from "./commands/export.js";
 import { reload } from "./commands/reload.js";
 import { serve } from "./commands/serve.js";
@@ -8,4 +10,15 @@ import { sim } from "./commands/sim.js";
 import { top } from "./commands/top.js";
 import { verify } from "./commands/verify.js";
 
-export const COMMANDS: readonly Command[] = [serve, reload, top, verify, demo, exportSessions, sim];
+export const COMMANDS: readonly Command[] = [
+	serve,
+	reload,
+	top,
+	cancel,
+	drain,
+	undrain,
+	verify,
+	demo,
+	exportSessions,
+	sim,
+];

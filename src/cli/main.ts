@@ -16,8 +16,8 @@ export async function main(
 	commands: readonly Command[] = COMMANDS,
 ): Promise<number> {
 	let exitCode: number = EXIT_OK;
-	const program = createProgram(packageVersion(), commands, async (command, flags) => {
-		exitCode = await command.run(flags);
+	const program = createProgram(packageVersion(), commands, async (command, flags, given) => {
+		exitCode = await command.run(flags, given);
 	});
 	try {
 		await program.parseAsync(argv, { from: "user" });

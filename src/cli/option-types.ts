@@ -15,6 +15,8 @@ interface OptionText {
 	defaultText?: string;
 	/** Added to the error for a bad value. */
 	hint?: string;
+	/** The command does not run without it. */
+	required?: true;
 }
 
 export interface OptionSpec<T> extends OptionText {

@@ -14,7 +14,7 @@ const HELP_OPTION = ["-h, --help", "print this help"] as const;
 export function createProgram(
 	version: string,
 	commands: readonly Command[],
-	run: (command: Command, flags: RawFlags) => Promise<void>,
+	run: (command: Command, flags: RawFlags, given: string) => Promise<void>,
 ): Commander {
 	const program = new Commander("rollpin")
 		.description("Sticky, token-exact session servers between OpenAI chat agents and an SGLang engine")
@@ -34,8 +34,14 @@ export function createProgram(
 			.command(command.name)
 			.summary(command.summary)
 			.description(command.description)
-			.helpOption(...HELP_OPTION)
-			.action((flags: RawFlags) => run(command, flags));
+			.helpOption(...HELP_OPTION);
+		const { argument } = command;
+		if (argument === undefined) added.action((flags: RawFlags) => run(command, flags, ""));
+		else {
+			added
+				.argument(`<${argument.name}>`)
+				.action((given: string, flags: RawFlags) => run(command, flags, given));
+		}
 		for (const [key, spec] of Object.entries(command.options)) addFlag(added, { key, spec });
 	}
 	addHelp(program);

@@ -13,6 +13,8 @@ export function readFlags<Options extends OptionSet>(options: Options, flags: Ra
 	const values: Record<string, unknown> = {};
 	for (const [key, spec] of Object.entries(options)) {
 		const given = flags[key];
+		if (given === undefined && spec.required)
+			throw new ConfigError(`${flagOf(key)}: is needed; give ${spec.rule}`);
 		values[key] = given === undefined ? spec.fallback : readFlag(key, spec, given);
 	}
 	// Each was read by its own option, which is what ValuesOf says.
@@ -24,6 +26,6 @@ function readFlag(key: string, spec: OptionSpec<unknown>, given: readonly string
 	const value = spec.parse(raw);
 	if (value !== undefined) return value;
 	throw new ConfigError(
-		`${flagOf(key)} ${shownValue(raw)}: must be ${spec.rule}; change it, or leave it out for ${defaultText(spec)}`,
+		`${flagOf(key)} ${shownValue(raw)}: must be ${spec.rule}; change it${spec.required ? "" : `, or leave it out for ${defaultText(spec)}`}`,
 	);
 }

@@ -15,6 +15,8 @@ export interface WorkerStatus {
 	epoch: number;
 	/** A planned successor is on its way: requests for it wait instead of failing. */
 	replacing: boolean;
+	/** By an operator's wish it gets no new sessions; those that it has go on. */
+	drain: boolean;
 	/** Where the router relays to; null unless it takes requests. */
 	address: WorkerAddress | null;
 	/** The last heartbeat as it was logged, or null. */
@@ -53,6 +55,8 @@ export type FromChild =
 	| { type: "connection_received"; seq: number }
 	/** The router has no request on that draining worker's process, and none will follow: it may end. */
 	| { type: "worker_idle"; worker: number; epoch: number }
+	/** An operator asked the router for it; answered with `worker_drain_set`. */
+	| { type: "set_worker_drain"; seq: number; worker: number; drain: boolean }
 	/** The child itself was told to end (SIGTERM): replace it; `drain` follows once the router has nothing on it. */
 	| { type: "draining" }
 	/** Nothing is running any more; the child exits by itself now. */
@@ -77,6 +81,8 @@ export type ToChild =
 	| { type: "connection"; seq: number }
 	/** What the router answers /health and /cluster from, and routes by. */
 	| { type: "snapshot"; snapshot: ClusterSnapshot }
+	/** That request of the router's is done: the snapshot before this message says so. */
+	| { type: "worker_drain_set"; seq: number }
 	| { type: "ask_stats" }
 	| { type: "ping"; seq: number }
 	/** Accept nothing new, let running requests end for at most `timeoutMs`, then say `drained` and exit. */

@@ -50,3 +50,8 @@ export function logHeartbeatMissed(log: Logger, { index, pid }: ChildSlot, misse
 	const fields = { worker: index, worker_pid: pid ?? 0, missed };
 	log.event("heartbeat_missed", fields, `worker ${index} missed ${missed} heartbeats`);
 }
+
+export function logDrain(log: Logger, worker: number, drain: boolean): void {
+	const msg = drain ? "gets no new sessions (rollpin drain)" : "gets new sessions again (rollpin undrain)";
+	log.event("worker_drain", { worker, drain }, `worker ${worker} ${msg}`);
+}

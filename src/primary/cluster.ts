@@ -7,6 +7,7 @@ import type { ChildSlot, SlotListener } from "./child-slot.js";
 import {
 	logClusterReady,
 	logDegraded,
+	logDrain,
 	logHeartbeat,
 	logHeartbeatMissed,
 	logSimEngine,
@@ -50,6 +51,8 @@ export class Cluster {
 	#stage: ClusterStage = "starting";
 	#engineCheck: EngineCheckResult | null = null;
 	#pushScheduled = false;
+	/** Indexes of workers that get no new sessions; their processes may change. */
+	readonly #drained = new Set<number>();
 
 	constructor(parts: ClusterParts) {
 		this.#parts = parts;
@@ -149,6 +152,7 @@ export class Cluster {
 			pid: slot.pid,
 			epoch: slot.epoch,
 			replacing: slot.replacing,
+			drain: this.#drained.has(slot.index),
 			address: ready ? { kind: "socket", path: this.#parts.sockets.path("w", slot.index, slot.epoch) } : null,
 			heartbeat: heartbeat === null ? null : { ...heartbeat },
 		};
@@ -188,7 +192,19 @@ export class Cluster {
 				break;
 			case "worker_idle":
 				this.#replacements.workerIdle(message.worker, message.epoch);
+				break;
+			case "set_worker_drain":
+				this.#setDrain(message.worker, message.drain);
+				this.router.send({ type: "worker_drain_set", seq: message.seq });
 		}
+	}
+
+	#setDrain(worker: number, drain: boolean): void {
+		if (drain) this.#drained.add(worker);
+		else this.#drained.delete(worker);
+		logDrain(this.#parts.log, worker, drain);
+		// At once: the router answers by what it knows.
+		this.router.send({ type: "snapshot", snapshot: this.snapshot() });
 	}
 
 	#simReady(slot: ChildSlot, url: string | undefined, controlUrl: string): void {

@@ -7,6 +7,7 @@ import { createLogger } from "../telemetry/logger.js";
 import { createConnectionLimit } from "./connection-limit.js";
 import { createFront, type Front } from "./front.js";
 import { Router } from "./router.js";
+import { WorkerDrains } from "./worker-drains.js";
 
 let socketPath: string | null = null;
 let front: Front | undefined;
@@ -22,13 +23,18 @@ const primary = connectToPrimary("router", {
 	},
 });
 
+const drains = new WorkerDrains((seq, worker, drain) => {
+	void primary.send({ type: "set_worker_drain", seq, worker, drain });
+});
+
 primary.on("start_router", (start) => {
 	socketPath = start.socketPath;
 	const { level, format } = start.config.log;
 	const log = createLogger({ role: "router", level, format });
-	router = new Router(start.config, start.snapshot, log, (worker, epoch) => {
+	const workerIdle = (worker: number, epoch: number): void => {
 		void primary.send({ type: "worker_idle", worker, epoch });
-	});
+	};
+	router = new Router(start.config, start.snapshot, log, workerIdle, drains.set);
 	front = createFront(router);
 	const { server } = front;
 	admit = createConnectionLimit(server, log);
@@ -49,6 +55,7 @@ primary.on("connection", ({ seq }, connection) => {
 });
 
 primary.on("snapshot", ({ snapshot }) => router?.update(snapshot));
+primary.on("worker_drain_set", ({ seq }) => drains.isSet(seq));
 
 primary.on("drain", ({ timeoutMs }) => {
 	const exit = async (): Promise<void> => {

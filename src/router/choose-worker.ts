@@ -32,11 +32,17 @@ export function chooseWorker(
 	const { workers, partitions } = load;
 	switch (route.kind) {
 		case "create": {
-			const ready = workers.filter(({ state }) => state === "ready");
+			const ready = workers.filter(({ state, drain }) => state === "ready" && !drain);
 			const worker = ready[Math.floor(random() * ready.length)];
 			if (worker === undefined) {
-				const next = workers.find(({ replacing }) => replacing);
-				return next === undefined ? unavailable("no worker is ready") : { waitsFor: next.index };
+				const next = workers.find(({ replacing, drain }) => replacing && !drain);
+				if (next !== undefined) return { waitsFor: next.index };
+				const drained = workers.some(({ drain }) => drain);
+				return unavailable(
+					drained
+						? "no worker takes new sessions, for some are drained (rollpin undrain ends that)"
+						: "no worker is ready",
+				);
 			}
 			const id = partitions.mint(worker.index as WorkerIndex);
 			return targetOf(worker, load, `x-rollpin-session-id: ${id}\r\n`);

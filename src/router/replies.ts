@@ -120,12 +120,13 @@ export function clusterOf(snapshot: ClusterSnapshot): string {
 		started_at: snapshot.startedAt,
 		url: snapshot.url,
 		upstream: snapshot.upstream,
-		workers: snapshot.workers.map(({ index, state, pid, epoch, replacing, heartbeat }) => ({
+		workers: snapshot.workers.map(({ index, state, pid, epoch, replacing, drain, heartbeat }) => ({
 			worker: index,
 			state,
 			pid,
 			epoch,
 			replacing,
+			drain,
 			heartbeat,
 		})),
 	});

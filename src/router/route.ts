@@ -4,9 +4,13 @@ import type { Partition, SessionId } from "../base/ids.js";
 import { isSessionId, partitionOf } from "../base/partitions.js";
 import { invalidSessionId, type PathOf, sessionPath, topPath } from "../base/paths.js";
 
+export type LocalPath = Exclude<PathOf<"router">, `${string}{worker}${string}`>;
+
 export type Route =
 	/** Answered by the router itself. */
-	| { kind: "local"; path: PathOf<"router"> }
+	| { kind: "local"; path: LocalPath }
+	/** To be asked of the primary; `path` names the worker. */
+	| { kind: "drain"; path: string; drain: boolean }
 	| { kind: "create" }
 	/** To the worker that the cursor names, or the first. */
 	| { kind: "list"; worker: number }
@@ -43,6 +47,9 @@ export function route(method: string, target: string, passThrough: readonly stri
 		case "/cluster":
 		case "/metrics":
 			return { kind: "local", path: found };
+		case "/cluster/workers/{worker}/drain":
+		case "/cluster/workers/{worker}/undrain":
+			return { kind: "drain", path, drain: found.endsWith("/drain") };
 		case "/sessions":
 			return method === "POST" ? CREATE : listRoute(query < 0 ? "" : target.slice(query + 1));
 	}

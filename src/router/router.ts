@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import { PartitionMap } from "../base/partitions.js";
-import type { PathOf } from "../base/paths.js";
+import { workerOfPath } from "../base/paths.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
 import { addressKey } from "../ipc/worker-address.js";
@@ -15,7 +15,8 @@ import { Relay, type RelayTarget, type RelayWatch } from "./relay.js";
 import { clusterOf, healthOf, refuse, sendJson, sendText } from "./replies.js";
 import { checkRequest } from "./request-check.js";
 import { type RequestHead, readRequestHead } from "./request-head.js";
-import { route } from "./route.js";
+import { type LocalPath, route } from "./route.js";
+import type { SetDrain } from "./worker-drains.js";
 import { WorkerPool } from "./worker-pool.js";
 
 const UPLOAD_CHECK_MS = 1_000;
@@ -33,6 +34,7 @@ export class Router {
 	readonly #uploads = new Set<Relay>();
 	readonly #held: HeldRequests;
 	readonly #workerIdle: (worker: number, epoch: number) => void;
+	readonly #setDrain: SetDrain;
 	readonly watch: RelayWatch;
 	readonly #uploadTimer: NodeJS.Timeout;
 	readonly #partitions: PartitionMap;
@@ -43,17 +45,22 @@ export class Router {
 	#running = 0;
 	#whenIdle: (() => void) | null = null;
 
-	/** @param workerIdle called when no request is on, or goes to, a draining worker's process; perhaps more than once */
+	/**
+	 * @param workerIdle called when no request is on, or goes to, a draining worker's process; perhaps more than once
+	 * @param setDrain asks the primary
+	 */
 	constructor(
 		config: ClusterConfig,
 		snapshot: ClusterSnapshot,
 		log: Logger,
 		workerIdle: (worker: number, epoch: number) => void = () => undefined,
+		setDrain: SetDrain = () => Promise.resolve(),
 	) {
 		this.#config = config;
 		this.#log = log;
 		this.#snapshot = snapshot;
 		this.#workerIdle = workerIdle;
+		this.#setDrain = setDrain;
 		this.#held = new HeldRequests(config.limits.maxInflightPerWorker, config.drainTimeoutMs + HOLD_GRACE_MS);
 		this.#authorize = createAuthorize(config.authToken);
 		this.#partitions = new PartitionMap(config.backends);
@@ -117,6 +124,12 @@ export class Router {
 			case "local":
 				this.#local[decision.path](res, head.requestId);
 				return;
+			case "drain": {
+				const worker = workerOfPath(decision.path, this.#config.backends);
+				if (worker instanceof RollpinError) refuse(req, res, worker, head.requestId, expectsContinue);
+				else void this.#answerDrain(res, head.requestId, worker, decision.drain);
+				return;
+			}
 			case "reject":
 				refuse(req, res, decision.error, head.requestId, expectsContinue || this.draining);
 				return;
@@ -134,7 +147,7 @@ export class Router {
 		const { limits, passThroughPaths } = this.#config;
 		if (checkRequest(target, head, this.#authorize, limits.maxBodyBytes) !== null) return null;
 		const decision = route(method, target, passThroughPaths);
-		if (decision.kind === "local" || decision.kind === "reject") return null;
+		if (decision.kind === "local" || decision.kind === "drain" || decision.kind === "reject") return null;
 		const destination = this.#choose(decision);
 		if (destination instanceof RollpinError || "waitsFor" in destination) return null;
 		this.#running += 1;
@@ -147,7 +160,12 @@ export class Router {
 		if (this.#running === 0) this.#whenIdle?.();
 	}
 
-	readonly #local: Record<PathOf<"router">, (res: ServerResponse, requestId: string) => void> = {
+	async #answerDrain(res: ServerResponse, requestId: string, worker: number, drain: boolean): Promise<void> {
+		await this.#setDrain(worker, drain);
+		if (!res.destroyed) sendJson(res, 200, JSON.stringify({ worker, drain }), requestId);
+	}
+
+	readonly #local: Record<LocalPath, (res: ServerResponse, requestId: string) => void> = {
 		"/health": (res, requestId) => {
 			const { status, body } = healthOf(this.#snapshot);
 			sendJson(res, status, body, requestId);

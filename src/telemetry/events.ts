@@ -127,6 +127,7 @@ export interface EventFields {
 	/** A relayed request ended without a reply of its worker. */
 	relay_error: { x_request_id: string; worker: number; code: string };
 	cluster_degraded: { ready: number; total: number };
+	worker_drain: { worker: number; drain: boolean };
 	reload_started: { workers: number };
 	reload_done: { replaced: number; workers: number; failed_worker: number | null; elapsed_ms: number };
 	reload_refused: { reason: string };
@@ -196,6 +197,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	front_port_error: "error",
 	relay_error: "warn",
 	cluster_degraded: "error",
+	worker_drain: "info",
 	reload_started: "info",
 	reload_done: "info",
 	reload_refused: "warn",

@@ -18,6 +18,7 @@ interface WorkerStatus {
 	pid: number | null;
 	epoch: number;
 	replacing: boolean;
+	drain: boolean;
 	/** Figures of the last heartbeat; null before the first. */
 	heartbeat: Figures | null;
 }
@@ -96,11 +97,12 @@ export function view(cluster: ClusterStatus, beats: Beats, now: number): string 
 }
 
 function row(
-	{ worker, state, pid, epoch, replacing, heartbeat }: WorkerStatus,
+	{ worker, state, pid, epoch, replacing, drain, heartbeat }: WorkerStatus,
 	beats: WorkerBeats | undefined,
 ): Array<string | number> {
 	const notes = [
 		...(replacing ? ["replacing"] : []),
+		...(drain ? ["drained"] : []),
 		...(epoch > 1 ? [`process ${epoch}`] : []),
 		...notesOf(heartbeat),
 	];

@@ -1,13 +1,15 @@
 // The table of paths as a decision: every method on every path, and what an unknown one is told.
 import { describe, expect, test } from "vitest";
 import type { RollpinError } from "../../src/base/errors.js";
-import { OWN_METHODS, PATHS, sessionPath, topPath } from "../../src/base/paths.js";
+import { OWN_METHODS, PATHS, sessionPath, topPath, workerOfPath } from "../../src/base/paths.js";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"];
 /** Written out once more, so that a path that loses a method is seen. */
 const ALLOW: Record<keyof typeof PATHS, string> = {
 	"/health": "GET, HEAD",
 	"/cluster": "GET, HEAD",
+	"/cluster/workers/{worker}/drain": "POST",
+	"/cluster/workers/{worker}/undrain": "POST",
 	"/metrics": "GET, HEAD",
 	"/sessions": "GET, HEAD, POST",
 	"/sessions/{id}": "DELETE, GET, HEAD",
@@ -49,6 +51,18 @@ describe("the table of paths", () => {
 		expect(Object.keys(PATHS)).toEqual(Object.keys(ALLOW));
 		expect(OWN_METHODS).toBe("DELETE, GET, HEAD, POST");
 	});
+});
+
+test("a worker's path names one of those that there are, by its plain number", () => {
+	expect(workerOfPath("/cluster/workers/2/drain", 3)).toBe(2);
+	for (const text of ["3", "-1", "x", "1e0", "%32", "0x1"]) {
+		expect(workerOfPath(`/cluster/workers/${text}/drain`, 3)).toMatchObject({
+			code: "not_found",
+			message: `no such worker: ${text}; they are numbered from 0 to 2`,
+		});
+	}
+	expect(topPath("POST", "/cluster/workers/drain")).toMatchObject({ code: "not_found" });
+	expect(topPath("POST", "/cluster/workers/1/x/drain")).toMatchObject({ code: "not_found" });
 });
 
 describe("a path below a session that is not ours", () => {

@@ -36,6 +36,11 @@ describe("bad usage is one line on stderr and exit code 2", () => {
 		[["verify", "--auth-token-file", "good.json"], /--auth-token-file good\.json: must hold one token/],
 		[["top"], /ROLLPIN_AUTH_TOKEN: must hold one token/, { env: { ROLLPIN_AUTH_TOKEN: "two words" } }],
 		[["serve", "--port", "1", "--port=2"], /--port: given 2 times/],
+		[["cancel"], /missing required argument 'id'; see rollpin cancel --help/],
+		[["cancel", "a/b"], /<id> "a\/b": must be a session id: 1 to 128 characters/],
+		[["drain"], /--worker: is needed; give a whole number from 0 to 63/],
+		[["drain", "--worker", "x"], /--worker x: must be a whole number from 0 to 63; change it\n/],
+		[["cancel", "a", "--url", "http://127.0.0.1:1"], /no cluster answers at http:\/\/127\.0\.0\.1:1/],
 		[["serve", "extra"], /too many arguments for 'serve'/],
 		[["serve", "--checkpoint", "nowhere"], /--checkpoint .*nowhere: no such directory/],
 		[
@@ -88,7 +93,7 @@ describe("help", () => {
 	it("lists every command with what it does, in the order of the table", async () => {
 		const { stdout } = await runRollpin(["--help"]);
 		const listed = (stdout.split("Commands:\n")[1] ?? "").trimEnd().split("\n");
-		const shown = listed.map((line) => /^ {2}(\w+) (?:\[\w+\] )?\s*(.+)$/.exec(line)?.slice(1));
+		const shown = listed.map((line) => /^ {2}(\w+) (?:\[\w+\] )?(?:<\w+> )?\s*(.+)$/.exec(line)?.slice(1));
 		expect(shown).toEqual([
 			...COMMANDS.map(({ name, summary }) => [name, summary]),
 			["help", "print the help of a command"],

@@ -5,16 +5,18 @@ import { PartitionMap } from "../../src/base/partitions.js";
 import type { WorkerStatus } from "../../src/ipc/messages.js";
 import { chooseWorker, type WorkerRoute } from "../../src/router/choose-worker.js";
 
-type State = WorkerStatus["state"] | "replacing" | "no socket";
+type State = WorkerStatus["state"] | "replacing" | "no socket" | "drained";
 
 function status(index: number, state: State): WorkerStatus {
 	return {
 		index,
-		state: state === "replacing" ? "draining" : state === "no socket" ? "ready" : state,
+		state:
+			state === "replacing" ? "draining" : state === "no socket" || state === "drained" ? "ready" : state,
 		pid: 1,
 		epoch: 1,
 		replacing: state === "replacing",
-		address: state === "ready" ? { kind: "socket", path: `/w${index}` } : null,
+		drain: state === "drained",
+		address: state === "ready" || state === "drained" ? { kind: "socket", path: `/w${index}` } : null,
 		heartbeat: null,
 	};
 }
@@ -45,6 +47,7 @@ describe("a session's request", () => {
 		["ready", 0, "w1"],
 		["ready", 3, "w1"],
 		["ready", 4, "worker_unavailable: worker 1 has too many requests running; try again"],
+		["drained", 0, "w1"],
 		["replacing", 0, "waits 1"],
 		["replacing", 99, "waits 1"],
 		["starting", 0, "worker_unavailable: worker 1, which owns this session, is not ready; try again"],
@@ -72,6 +75,17 @@ describe("a new session", () => {
 			expect(new PartitionMap(3).workerOf(id?.[2] as SessionId)).toBe(index);
 		},
 	);
+
+	test("goes to no worker that is drained, and is refused when no other is ready", () => {
+		for (const random of [0, 0.5, 0.99])
+			expect(chosen({ kind: "create" }, ["drained", "ready", "drained"], [], random)).toMatch(/^w1 /);
+		for (const states of [["drained"], ["down", "drained"]] as State[][]) {
+			expect(chosen({ kind: "create" }, states, [])).toBe(
+				"worker_unavailable: no worker takes new sessions, for some are drained (rollpin undrain ends that); try again",
+			);
+		}
+		expect(chosen({ kind: "create" }, ["drained", "replacing"], [])).toBe("waits 1");
+	});
 
 	test("waits for the first that is replaced when none is ready, and is refused when none comes", () => {
 		expect(chosen({ kind: "create" }, ["down", "replacing", "replacing"], [])).toBe("waits 1");

@@ -5,7 +5,7 @@ import { METRICS, type Metric, metricsOf } from "../../src/router/metrics.js";
 import { HEARTBEAT_FIELDS } from "../../src/telemetry/heartbeat-fields.js";
 import { heartbeatWith } from "../support/heartbeats.js";
 
-const worker = { replacing: false, pid: 1, epoch: 2, address: null };
+const worker = { replacing: false, drain: false, pid: 1, epoch: 2, address: null };
 const snapshot: ClusterSnapshot = {
 	phase: "ok",
 	instanceId: "i",

@@ -21,6 +21,8 @@ export interface RouterRig {
 	events: Array<{ event: string; fields: Record<string, unknown> }>;
 	/** What it told of draining workers that have no request of its any more. */
 	quiet: Array<{ worker: number; epoch: number }>;
+	/** What it asked its primary about drained workers, and how to answer that. */
+	drains: Array<{ worker: number; drain: boolean; done: () => void }>;
 	close(): Promise<void>;
 }
 
@@ -53,6 +55,7 @@ export async function startRouter(
 			pid: 1000 + index,
 			epoch: 1,
 			replacing: false,
+			drain: false,
 			address: { kind: "socket", path: socketPath },
 			heartbeat: null,
 		});
@@ -72,7 +75,14 @@ export async function startRouter(
 		flush: () => undefined,
 	};
 	const quiet: RouterRig["quiet"] = [];
-	const router = new Router(config, snapshot, log, (worker, epoch) => void quiet.push({ worker, epoch }));
+	const drains: RouterRig["drains"] = [];
+	const router = new Router(
+		config,
+		snapshot,
+		log,
+		(worker, epoch) => void quiet.push({ worker, epoch }),
+		(worker, drain) => new Promise((done) => void drains.push({ worker, drain, done })),
+	);
 	const front = createFront(router);
 	await new Promise<void>((resolve) => front.server.listen(0, "127.0.0.1", resolve));
 	const { port } = front.server.address() as AddressInfo;
@@ -84,6 +94,7 @@ export async function startRouter(
 		workers,
 		events,
 		quiet,
+		drains,
 		async close() {
 			router.close();
 			front.closeAllConnections();

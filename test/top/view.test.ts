@@ -14,6 +14,7 @@ function cluster(...workers: Array<Partial<ClusterStatus["workers"][number]>>): 
 			pid: 100 + index,
 			epoch: 1,
 			replacing: false,
+			drain: false,
 			heartbeat: null,
 			...worker,
 		})),

@@ -1,0 +1,76 @@
+// Asks a running cluster over HTTP, for the commands of whoever looks after it. Knows a cluster by its URL only.
+import { ConfigError, ERROR_STATUS, type ErrorCode, RollpinError } from "../base/errors.js";
+import { noCluster } from "../demo/no-cluster.js";
+import { printable } from "./printable.js";
+
+export interface ClusterAddress {
+	url: string;
+	authToken: string | null;
+}
+
+/** Of one request, from its call to its answer's last byte. */
+const TIMEOUT_MS = 10_000;
+
+export class ClusterClient {
+	readonly url: string;
+	readonly #headers: Record<string, string>;
+	readonly #stop: AbortSignal | undefined;
+
+	/** @param stop ends every request; each then fails with its reason */
+	constructor({ url, authToken }: ClusterAddress, stop?: AbortSignal) {
+		this.url = url;
+		this.#headers = authToken === null ? {} : { authorization: `Bearer ${authToken}` };
+		this.#stop = stop;
+	}
+
+	/**
+	 * The JSON of an answer. What of it is there is for the caller to look at: the cluster may be of another version.
+	 * @throws ConfigError when no cluster answers, or it asks for a token; RollpinError for a refusal, under its code
+	 */
+	async ask<Answer>(method: "GET" | "POST", path: string): Promise<Answer> {
+		const { status, text } = await this.#send(method, path);
+		const answer = this.#parsed(text);
+		if (status >= 400) throw refusal(status, answer);
+		return answer as Answer;
+	}
+
+	/** As `ask`, whatever the status: `/health` says more with its 503. */
+	async askAnyway<Answer>(path: string): Promise<{ status: number; answer: Answer }> {
+		const { status, text } = await this.#send("GET", path);
+		return { status, answer: this.#parsed(text) as Answer };
+	}
+
+	async #send(method: string, path: string): Promise<{ status: number; text: string }> {
+		const timeout = AbortSignal.timeout(TIMEOUT_MS);
+		const signal = this.#stop === undefined ? timeout : AbortSignal.any([this.#stop, timeout]);
+		let reply: { status: number; text: string };
+		try {
+			const { status, text } = await fetch(this.url + path, { method, headers: this.#headers, signal }).then(
+				async (response) => ({ status: response.status, text: await response.text() }),
+			);
+			reply = { status, text };
+		} catch (error) {
+			this.#stop?.throwIfAborted();
+			throw noCluster(this.url, error);
+		}
+		if (reply.status === 401)
+			throw new ConfigError(`${this.url} asks for a token; give the cluster's with --auth-token-file`);
+		return reply;
+	}
+
+	#parsed(text: string): unknown {
+		try {
+			return JSON.parse(text);
+		} catch (error) {
+			throw new ConfigError(`${this.url} is not a Rollpin cluster; check --url`, { cause: error });
+		}
+	}
+}
+
+/** The error of a cluster's answer, as our own errors are. */
+function refusal(status: number, answer: unknown): RollpinError {
+	const { error } = (answer ?? {}) as { error?: { code?: unknown; message?: unknown } };
+	const code = typeof error?.code === "string" && error.code in ERROR_STATUS ? error.code : "internal";
+	const message = typeof error?.message === "string" ? error.message : `the cluster answered ${status}`;
+	return new RollpinError(code as ErrorCode, printable(message), { status });
+}
