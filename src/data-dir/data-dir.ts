@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { PARTITION_COUNT } from "../base/partitions.js";
 import { readIfThere, replaceFile } from "./durable-file.js";
-import { LOCK_NAME, releaseLock, takeLock } from "./lock.js";
+import { type LockOptions, takeLock } from "./lock.js";
+import { LOCK_NAME } from "./lock-record.js";
 import { makeDirectory } from "./make-directory.js";
 import { withReserve } from "./reserve.js";
 
@@ -18,9 +19,12 @@ export interface DataDir {
 	/**
 	 * A number greater than every one handed out before for this data dir, also across restarts. Every worker that
 	 * is spawned opens its store with a fresh one; that is what shuts its predecessor out.
+	 * @throws ConfigError when another cluster has taken the directory over
 	 */
 	nextEpoch(): Promise<number>;
-	/** Gives the lock back. */
+	/** Resolves, with one line for the operator, when another cluster has taken the directory over. */
+	readonly lost: Promise<string>;
+	/** Gives the lock back, unless another cluster has it by now. */
 	release(): Promise<void>;
 }
 
@@ -28,9 +32,9 @@ export interface DataDir {
  * Creates or checks the data dir and takes its lock; called once by the primary, before it forks.
  * @throws ConfigError when it is in use, isn't ours, has another format, or can't be written
  */
-export async function prepareDataDir(path: string): Promise<DataDir> {
+export async function prepareDataDir(path: string, options: LockOptions = {}): Promise<DataDir> {
 	try {
-		return await prepare(path);
+		return await prepare(path, options);
 	} catch (error) {
 		if (error instanceof ConfigError) throw error;
 		const reason = error instanceof Error ? error.message : String(error);
@@ -43,7 +47,7 @@ export async function prepareDataDir(path: string): Promise<DataDir> {
 	}
 }
 
-async function prepare(path: string): Promise<DataDir> {
+async function prepare(path: string, options: LockOptions): Promise<DataDir> {
 	await makeDirectory(path, 0o700);
 	const foreign = await holdsOthersFiles(path);
 	const format = await readIfThere(formatFile(path));
@@ -53,7 +57,7 @@ async function prepare(path: string): Promise<DataDir> {
 		);
 	}
 	await chmod(path, 0o700);
-	await withReserve(path, () => takeLock(lockFile(path)));
+	const lock = await withReserve(path, () => takeLock(join(path, LOCK_NAME), options));
 	try {
 		if (format === undefined) {
 			await makeDirectory(partitionsDirectory(path), 0o700);
@@ -62,25 +66,30 @@ async function prepare(path: string): Promise<DataDir> {
 		}
 		await checkFormat(path);
 	} catch (error) {
-		await releaseLock(lockFile(path));
+		await lock.release();
 		throw error;
 	}
 	let last = Number((await readIfThere(epochFile(path))) ?? 0);
 	let queue: Promise<unknown> = Promise.resolve();
 	return {
 		path,
+		lost: lock.lost,
 		nextEpoch() {
 			const next = queue.then(async () => {
 				// The clock keeps epochs growing even if the file of the last one is lost or damaged.
 				const epoch = Math.max(Number.isSafeInteger(last) ? last + 1 : 0, Date.now());
+				// A primary that was stopped for longer than its lease must not outbid the one that took over: that one reads
+				// the file after it has the lock, so an epoch that was written while the lock was still held is below its own.
+				await lock.check();
 				await withReserve(path, () => replaceFile(epochFile(path), `${epoch}\n`));
+				await lock.check();
 				last = epoch;
 				return epoch;
 			});
 			queue = next.catch(() => undefined);
 			return next;
 		},
-		release: () => releaseLock(lockFile(path)),
+		release: () => lock.release(),
 	};
 }
 
@@ -122,4 +131,3 @@ export async function checkFormat(path: string): Promise<void> {
 export const partitionsDirectory = (path: string) => join(path, "partitions");
 const formatFile = (path: string) => join(path, "format.json");
 const epochFile = (path: string) => join(path, "epoch");
-const lockFile = (path: string) => join(path, LOCK_NAME);

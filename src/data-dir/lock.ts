@@ -1,169 +1,220 @@
-// The lock that keeps two clusters off one data dir: a file naming the host, the process and its start time.
-import { readFileSync } from "node:fs";
-import { link, rm, stat, writeFile } from "node:fs/promises";
-import { constants, hostname } from "node:os";
+// Takes, keeps and gives back the lock that keeps two clusters off one data dir. How owners follow one another on disk is
+// lock-record.ts's, whether one lives is lock-judge.ts's.
+import { type FileHandle, link, open, rm, writeFile } from "node:fs/promises";
+import type { Server } from "node:net";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../base/errors.js";
-import { readIfThere, writeBeside } from "./durable-file.js";
+import { writeBeside } from "./durable-file.js";
+import { judgeBySocket, LEASE_MS, RENEW_MS, watchLease } from "./lock-judge.js";
+import {
+	type FoundOwner,
+	findOwner,
+	type LockOwner,
+	newToken,
+	ownerHere,
+	promote,
+	socketName,
+	successor,
+} from "./lock-record.js";
+import { listenAt } from "./lock-socket.js";
 
-/** Name of the lock in its data dir. */
-export const LOCK_NAME = "lock";
-const TAKEOVER_TIMEOUT_MS = 2000;
-
-interface LockOwner {
-	host: string;
-	pid: number;
-	/** Start time of the process in the kernel's own unit, or null where the platform doesn't tell. */
-	startTime: string | null;
+export interface LockOptions {
+	/** Told in one line why the start takes time. */
+	notice?: (line: string) => void;
+	/** How long an owner that may be on another machine is watched for. */
+	leaseMs?: number;
+	renewMs?: number;
 }
 
-/** Takes the lock, over a dead owner's if need be. @throws ConfigError when another cluster may hold it */
-export async function takeLock(path: string): Promise<void> {
-	const own: LockOwner = { host: hostname(), pid: process.pid, startTime: startTimeOf(process.pid) };
-	const temporary = await writeBeside(path, `${JSON.stringify(own)}\n`);
+export interface HeldLock {
+	/** Resolves, with one line for the operator, when another cluster has taken the lock over. */
+	readonly lost: Promise<string>;
+	/** @throws ConfigError when another cluster has taken the lock over */
+	check(): Promise<void>;
+	/** Gives the lock back, unless another cluster has it by now. Never throws. */
+	release(): Promise<void>;
+}
+
+/** Takes the lock, over a dead owner's if need be. @throws ConfigError when another cluster has it, or may have it */
+export async function takeLock(lock: string, options: LockOptions = {}): Promise<HeldLock> {
+	// Before the socket is made: who is refused leaves nothing behind.
+	let former = await waitForTurn(lock, options);
+	const token = newToken();
+	const socketPath = join(dirname(lock), socketName(token));
+	const server = await listenIfPossible(socketPath);
 	try {
-		for (let attempt = 0; attempt < 100; attempt++) {
-			try {
-				// link() is atomic and never replaces: the lock appears whole, or not at all.
-				await link(temporary, path);
-				return;
-			} catch (error) {
-				if (!isCode(error, "EEXIST")) throw error;
-			}
-			await removeStale(path);
-		}
-	} finally {
-		await rm(temporary, { force: true });
-	}
-	throw new ConfigError(
-		`--data-dir: ${path} keeps changing hands: another cluster is starting on it; start one`,
-	);
-}
-
-/** Gives the lock back, unless it isn't ours (any more). */
-export async function releaseLock(path: string): Promise<void> {
-	const owner = parseOwner(await readIfThere(path));
-	if (owner?.pid === process.pid && owner.host === hostname()) await rm(path, { force: true });
-}
-
-/** @throws ConfigError when the lock's owner lives, or can't be judged from here */
-async function removeStale(path: string): Promise<void> {
-	if (await judgedStale(path)) {
-		// Only the holder of the takeover file removes a lock, and it looks again first: another starter may have
-		// put its own lock in the place of the stale one meanwhile.
-		const takeover = `${path}.takeover`;
-		if (!(await createExclusively(takeover))) return;
+		const owner = ownerHere(dirname(lock), token, server === null ? null : socketName(token));
+		const temporary = await writeBeside(lock, textOf(owner));
 		try {
-			if (await judgedStale(path)) await rm(path, { force: true });
+			while (!(await succeed(lock, former, owner, temporary))) former = await waitForTurn(lock, options);
 		} finally {
-			await rm(takeover, { force: true });
+			await rm(temporary, { force: true });
 		}
-	}
-}
-
-async function judgedStale(path: string): Promise<boolean> {
-	const text = await readIfThere(path);
-	if (text === undefined) return false;
-	const owner = parseOwner(text);
-	if (owner === undefined) {
-		throw new ConfigError(
-			`--data-dir: ${path} is not a lock of this program; remove it if no cluster runs here`,
-		);
-	}
-	if (owner.host !== hostname()) {
-		throw new ConfigError(
-			`--data-dir: in use by process ${owner.pid} on host ${owner.host}; stop that cluster, or remove ${path} if it is gone`,
-		);
-	}
-	if (isAlive(owner)) {
-		throw new ConfigError(
-			`--data-dir: ${dirname(path)} is in use by the cluster with process id ${owner.pid}; stop it, or choose another directory`,
-		);
-	}
-	return true;
-}
-
-/** False, after a pause, when the file is there; one that a crash left behind goes after a while. */
-async function createExclusively(path: string): Promise<boolean> {
-	try {
-		await writeFile(path, "", { flag: "wx", mode: 0o600 });
-		return true;
+		return new Held(lock, owner, server, await open(lock, "r+"), options.renewMs ?? RENEW_MS);
 	} catch (error) {
-		if (!isCode(error, "EEXIST")) throw error;
+		server?.close();
+		await rm(socketPath, { force: true });
+		throw error;
 	}
-	const age = await stat(path).then(
-		(found) => Date.now() - found.mtimeMs,
-		() => 0,
-	);
-	if (age > TAKEOVER_TIMEOUT_MS) await rm(path, { force: true });
-	else await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+const textOf = (owner: LockOwner) => `${JSON.stringify(owner)}\n`;
+
+/** Null where the file system takes no sockets: there the lease alone speaks for this owner. */
+async function listenIfPossible(path: string): Promise<Server | null> {
+	try {
+		return await listenAt(path);
+	} catch (error) {
+		if (isCode(error, "ENOSPC") || isCode(error, "EDQUOT")) throw error;
+		return null;
+	}
+}
+
+/** False when another was faster. */
+async function succeed(
+	lock: string,
+	former: FoundOwner | null,
+	own: LockOwner,
+	temporary: string,
+): Promise<boolean> {
+	const name = former?.next ?? lock;
+	try {
+		// link() is atomic and never replaces: the claim appears whole, or not at all.
+		await link(temporary, name);
+	} catch (error) {
+		if (isCode(error, "EEXIST")) return false;
+		throw error;
+	}
+	if (former === null) return true;
+	// Another may have succeeded the same owner before and cleared that name away: then this claim follows nobody.
+	if ((await findOwner(lock))?.owner.token === own.token) {
+		await promote(lock, former);
+		return true;
+	}
+	await rm(name, { force: true });
 	return false;
 }
 
-function isAlive(owner: LockOwner): boolean {
-	try {
-		process.kill(owner.pid, 0);
-	} catch (error) {
-		if (!isCode(error, "EPERM")) return false;
+/**
+ * The owner that may be succeeded, or null when there is none. Goes on as long as others succeed one another meanwhile,
+ * each of which is the end of one of them.
+ * @throws ConfigError when it lives
+ */
+async function waitForTurn(lock: string, options: LockOptions): Promise<FoundOwner | null> {
+	for (;;) {
+		const found = await findOwner(lock);
+		if (found === null || found.released) return found;
+		const answer = await judgeBySocket(lock, found);
+		if (answer === "alive") throw inUse(lock, found);
+		if (answer === "dead") return found;
+		const leaseMs = options.leaseMs ?? LEASE_MS;
+		const { host, pid } = found.owner;
+		options.notice?.(
+			`${dirname(lock)} was last used by process ${pid} on host ${host}, which can't be reached from here: watching ` +
+				`for ${leaseMs / 1000} s whether it still renews its lock`,
+		);
+		const seen = await watchLease(found, leaseMs);
+		if (seen === "renewed") throw inUse(lock, found);
+		if (seen === "silent") return found;
 	}
-	const startTime = startTimeOf(owner.pid);
-	return startTime === null || owner.startTime === null || startTime === owner.startTime;
 }
 
-/** Field 22 of /proc/PID/stat; a pid that was given out again has another one. */
-function startTimeOf(pid: number): string | null {
-	try {
-		const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-		return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? null;
-	} catch {
-		return null; // No /proc here: the process id alone decides.
-	}
+function inUse(lock: string, { owner }: FoundOwner): ConfigError {
+	return new ConfigError(
+		`--data-dir: ${dirname(lock)} is in use by the cluster with process id ${owner.pid} on host ${owner.host}; stop it, ` +
+			"or choose another directory",
+	);
 }
 
-function parseOwner(text: string | undefined): LockOwner | undefined {
-	try {
-		const owner = JSON.parse(text ?? "") as Partial<LockOwner>;
-		if (typeof owner.host !== "string" || typeof owner.pid !== "number") return undefined;
-		return { host: owner.host, pid: owner.pid, startTime: owner.startTime ?? null };
-	} catch {
-		return undefined;
+class Held implements HeldLock {
+	readonly lost: Promise<string>;
+	readonly #lock: string;
+	readonly #owner: LockOwner;
+	readonly #server: Server | null;
+	readonly #timer: NodeJS.Timeout;
+	#file: FileHandle;
+	#lose: (line: string) => void = () => undefined;
+	/** Null between two. */
+	#renewing: Promise<void> | null = null;
+
+	constructor(lock: string, owner: LockOwner, server: Server | null, file: FileHandle, renewMs: number) {
+		this.#lock = lock;
+		this.#owner = owner;
+		this.#server = server;
+		this.#file = file;
+		this.lost = new Promise((resolve) => {
+			this.#lose = resolve;
+		});
+		this.#timer = setInterval(() => {
+			// On a medium that stands still one renewal waits, not thousands.
+			this.#renewing ??= this.#renew().finally(() => {
+				this.#renewing = null;
+			});
+		}, renewMs).unref();
+	}
+
+	async check(): Promise<void> {
+		const found = await findOwner(this.#lock);
+		if (found === null || found.owner.token === this.#owner.token) return;
+		const line = this.#lostTo(found);
+		this.#lose(line);
+		throw new ConfigError(line);
+	}
+
+	async release(): Promise<void> {
+		clearInterval(this.#timer);
+		await this.#renewing;
+		await this.#file.close().catch(() => undefined);
+		try {
+			const end = successor(this.#lock, this.#owner.token);
+			// From here on nobody can succeed this owner in its name, so what stands as the lock is its own.
+			await writeFile(end, "", { flag: "wx", mode: 0o600 });
+			const found = await findOwner(this.#lock);
+			if (found?.owner.token === this.#owner.token) await rm(this.#lock, { force: true });
+			await rm(end, { force: true });
+		} catch {
+			// Another cluster has it, or nothing can be written: the socket tells that nobody is here.
+		}
+		this.#server?.close();
+		await rm(join(dirname(this.#lock), socketName(this.#owner.token)), { force: true }).catch(
+			() => undefined,
+		);
+	}
+
+	/** Failures are left for the next time: a medium that can't be written now may be later. */
+	async #renew(): Promise<void> {
+		try {
+			const now = new Date();
+			// By the open file: a successor's lock is never renewed.
+			await this.#file.utimes(now, now).catch(() => undefined);
+			await this.check();
+			if ((await findOwner(this.#lock)) === null) await this.#putBack();
+		} catch {
+			// `lost` says it, or the next renewal.
+		}
+	}
+
+	/** Somebody removed the lock of a running cluster: the next start would have found nothing in its way. */
+	async #putBack(): Promise<void> {
+		const temporary = await writeBeside(this.#lock, textOf(this.#owner));
+		try {
+			await link(temporary, this.#lock);
+			const file = await open(temporary, "r+");
+			await this.#file.close();
+			this.#file = file;
+		} finally {
+			await rm(temporary, { force: true });
+		}
+	}
+
+	#lostTo({ owner }: FoundOwner): string {
+		return (
+			`--data-dir: ${dirname(this.#lock)} was taken over by process ${owner.pid} on host ${owner.host}, since this cluster ` +
+			"did not renew its lock in time; this one ends"
+		);
 	}
 }
 
 function isCode(error: unknown, code: string): boolean {
 	return error instanceof Error && "code" in error && error.code === code;
-}
-
-/** The running process that holds a data dir. @throws ConfigError when there is none on this host */
-export async function primaryOf(dataDir: string): Promise<number> {
-	const owner = parseOwner(await readIfThere(join(dataDir, LOCK_NAME)));
-	if (owner === undefined) {
-		throw new ConfigError(
-			`--data-dir: no cluster runs on ${dataDir}; give the one it was started with, or --pid`,
-		);
-	}
-	if (owner.host !== hostname()) {
-		throw new ConfigError(
-			`--data-dir: its cluster runs on host ${owner.host}, process ${owner.pid}; go there`,
-		);
-	}
-	if (isAlive(owner)) return owner.pid;
-	throw new ConfigError(`--data-dir: the cluster of ${dataDir}, process ${owner.pid}, does not run any more`);
-}
-
-/** True when that process handles the signal. Where the platform does not tell (no /proc), true when it runs. */
-export function listensFor(pid: number, signal: NodeJS.Signals): boolean {
-	let caught: string | undefined;
-	try {
-		caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
-	} catch {
-		if (process.platform === "linux") return false;
-	}
-	if (caught !== undefined)
-		return ((BigInt(`0x${caught}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
-	try {
-		return process.kill(pid, 0);
-	} catch {
-		return false;
-	}
 }

@@ -16,6 +16,8 @@ export interface RunClusterDeps {
 	version: string;
 	/** See `ClusterParts`; 0 for a store that knows no epochs. */
 	nextStoreEpoch?: () => Promise<number>;
+	/** Resolves, with one line for the operator, when another cluster has taken the data dir over. */
+	lost?: Promise<string>;
 	/** Real child processes unless a test brings its own. */
 	fork?: Fork;
 	/** This process's signals unless a test brings its own. */
@@ -88,7 +90,8 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 	// Not waited for: an engine that loads for minutes must not hold the cluster up.
 	if (config.upstream !== null) void warnOfUnreachable(config.upstream, log);
 	try {
-		const end = await Promise.race([cluster.fatal, signals.first]);
+		const lost = deps.lost?.then((reason): FatalEnd => ({ exitCode: EXIT_FAILED, reason, role: "primary" }));
+		const end = await Promise.race([cluster.fatal, signals.first, ...(lost === undefined ? [] : [lost])]);
 		if (typeof end === "string") return await drain(cluster, port, end, signals, config, log);
 		return await fail(cluster, port, end, log);
 	} finally {

@@ -71,7 +71,7 @@ export async function measureIdleMemory(): Promise<void> {
 	const diskAfter = diskBytes(dataDir);
 	// The worker is idle and its files are in the page cache, so a copy is what a restart would find. Not the lock: that is this worker's.
 	const copy = `${dataDir}-copy`;
-	cpSync(dataDir, copy, { recursive: true, filter: (path) => basename(path) !== "lock" });
+	cpSync(dataDir, copy, { recursive: true, filter: (path) => !basename(path).startsWith("lock") });
 	const deletion = await measureDeletion({
 		pid: worker.pid,
 		dataDir,

@@ -1,8 +1,6 @@
 // The data dir: created once, refused when it isn't ours, one cluster at a time, epochs that only grow.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/base/errors.js";
@@ -132,31 +130,5 @@ describe("prepareDataDir", () => {
 		);
 		await first.release();
 		await (await prepareDataDir(path)).release();
-	});
-
-	it("takes the lock of a dead process over, also when its process id was given out again", async () => {
-		await (await prepareDataDir(path)).release();
-		const child = spawn(process.execPath, ["-e", ""]);
-		await once(child, "exit");
-		await writeFile(lock(), JSON.stringify({ host: hostname(), pid: child.pid, startTime: "1" }));
-		await (await prepareDataDir(path)).release();
-		if (process.platform !== "linux") return;
-		await writeFile(lock(), JSON.stringify({ host: hostname(), pid: process.pid, startTime: "1" }));
-		await (await prepareDataDir(path)).release();
-	});
-
-	it("doesn't judge a lock of another host or one it can't read", async () => {
-		await (await prepareDataDir(path)).release();
-		await writeFile(lock(), JSON.stringify({ host: "elsewhere", pid: 1, startTime: null }));
-		await expect(prepareDataDir(path)).rejects.toThrow(/on host elsewhere; stop that cluster, or remove/);
-		await writeFile(lock(), "???");
-		await expect(prepareDataDir(path)).rejects.toThrow(/not a lock of this program; remove it/);
-	});
-
-	it("lets one of many that start at once have a stale lock", async () => {
-		await (await prepareDataDir(path)).release();
-		await writeFile(lock(), JSON.stringify({ host: hostname(), pid: 2 ** 30, startTime: "1" }));
-		const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => prepareDataDir(path)));
-		expect(outcomes.filter((outcome) => outcome.status === "fulfilled")).toHaveLength(1);
 	});
 });

@@ -33,7 +33,7 @@ export const reload = plainCommand({
 		"no session changes, and a new build is picked up. Its log says reload_started and reload_done.",
 	options: OPTIONS,
 	async run({ dataDir, pid: asked }) {
-		const { listensFor, primaryOf } = await import("../../data-dir/lock.js");
+		const { listensFor, primaryOf } = await import("../../data-dir/running-primary.js");
 		const pid = asked ?? (await primaryOf(resolve(dataDir)));
 		// Whoever has no handler for the signal would die of it.
 		if (!listensFor(pid, "SIGUSR2")) {

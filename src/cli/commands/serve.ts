@@ -64,7 +64,7 @@ async function runServe(flags: RawFlags): Promise<number> {
 	const { runCluster } = await import("../../primary/run-cluster.js");
 	const { prepareDataDir } = await import("../../data-dir/data-dir.js");
 	// Before anything is forked: a data dir in use or of another format is one line.
-	const dataDir = config.store === "disk" ? await prepareDataDir(config.dataDir) : null;
+	const dataDir = config.store === "disk" ? await prepareDataDir(config.dataDir, { notice: warn }) : null;
 	if (dataDir !== null) {
 		const { refuseOthersSessions } = await import("../../data-dir/launch.js");
 		try {
@@ -79,7 +79,7 @@ async function runServe(flags: RawFlags): Promise<number> {
 	const exitCode = await runCluster(config, {
 		log: forPeople ? withWelcome(log, compiled) : log,
 		version: packageVersion(),
-		...(dataDir === null ? {} : { nextStoreEpoch: () => dataDir.nextEpoch() }),
+		...(dataDir === null ? {} : { nextStoreEpoch: () => dataDir.nextEpoch(), lost: dataDir.lost }),
 	});
 	await dataDir?.release();
 	// At once: after a second signal work may be left that would keep the process.
