@@ -55,8 +55,6 @@ export function pidNamespaceHere(): string | null {
 /** Who has the lock, as far as the files say. */
 export interface FoundOwner {
 	readonly owner: LockOwner;
-	/** It gave the lock back, and ended before it had removed it. */
-	readonly released: boolean;
 	/** The file that it renews. */
 	readonly path: string;
 	/** Whoever links a file to this name, which is free once in all time, is the next owner. */
@@ -84,25 +82,14 @@ export async function findOwner(lock: string): Promise<FoundOwner | null> {
 		if (owner.socket !== null) sockets.push(join(dirname(lock), owner.socket));
 		const next = successor(lock, owner.token);
 		const following = await readIfThere(next);
-		if (following === undefined) return { owner, released: false, path, next, trail, sockets };
+		if (following === undefined) return { owner, path, next, trail, sockets };
 		trail.push(next);
-		if (following !== "") {
-			owner = parseOwner(next, following);
-			path = next;
-			continue;
-		}
-		// An empty file follows one that gave the lock back.
-		const last = successor(lock, `${owner.token}-released`);
-		const beyond = await readIfThere(last);
-		if (beyond === undefined) return { owner, released: true, path, next: last, trail, sockets };
-		trail.push(last);
-		owner = parseOwner(last, beyond);
-		path = last;
+		owner = parseOwner(next, following);
+		path = next;
 	}
 }
 
-/** The name that is linked by whoever takes the lock over from that owner. */
-export const successor = (lock: string, token: string) => `${lock}.${token}.next`;
+const successor = (lock: string, token: string) => `${lock}.${token}.next`;
 
 /** Makes the owner that was linked to `next` the lock itself, and clears away those before. */
 export async function promote(lock: string, former: FoundOwner): Promise<void> {

@@ -1,6 +1,6 @@
 // Takes, keeps and gives back the lock that keeps two clusters off one data dir. How owners follow one another on disk is
 // lock-record.ts's, whether one lives is lock-judge.ts's.
-import { type FileHandle, link, open, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, link, open, rm } from "node:fs/promises";
 import type { Server } from "node:net";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../base/errors.js";
@@ -14,7 +14,6 @@ import {
 	ownerHere,
 	promote,
 	socketName,
-	successor,
 } from "./lock-record.js";
 import { listenAt } from "./lock-socket.js";
 
@@ -47,10 +46,11 @@ export async function takeLock(lock: string, options: LockOptions = {}): Promise
 		const temporary = await writeBeside(lock, textOf(owner));
 		try {
 			while (!(await succeed(lock, former, owner, temporary))) former = await waitForTurn(lock, options);
+			// By the name that is this owner's alone: what it renews is its own.
+			return new Held(lock, owner, server, await open(temporary, "r+"), options.renewMs ?? RENEW_MS);
 		} finally {
 			await rm(temporary, { force: true });
 		}
-		return new Held(lock, owner, server, await open(lock, "r+"), options.renewMs ?? RENEW_MS);
 	} catch (error) {
 		server?.close();
 		await rm(socketPath, { force: true });
@@ -103,7 +103,7 @@ async function succeed(
 async function waitForTurn(lock: string, options: LockOptions): Promise<FoundOwner | null> {
 	for (;;) {
 		const found = await findOwner(lock);
-		if (found === null || found.released) return found;
+		if (found === null) return null;
 		const answer = await judgeBySocket(lock, found);
 		if (answer === "alive") throw inUse(lock, found);
 		if (answer === "dead") return found;
@@ -166,14 +166,12 @@ class Held implements HeldLock {
 		await this.#renewing;
 		await this.#file.close().catch(() => undefined);
 		try {
-			const end = successor(this.#lock, this.#owner.token);
-			// From here on nobody can succeed this owner in its name, so what stands as the lock is its own.
-			await writeFile(end, "", { flag: "wx", mode: 0o600 });
 			const found = await findOwner(this.#lock);
+			// Nobody succeeds an owner whose socket answers. Should a machine that can't reach it have done so between these two
+			// lines, it puts its lock back with its next renewal.
 			if (found?.owner.token === this.#owner.token) await rm(this.#lock, { force: true });
-			await rm(end, { force: true });
 		} catch {
-			// Another cluster has it, or nothing can be written: the socket tells that nobody is here.
+			// Nothing can be removed now: the socket tells that nobody is here.
 		}
 		this.#server?.close();
 		await rm(join(dirname(this.#lock), socketName(this.#owner.token)), { force: true }).catch(

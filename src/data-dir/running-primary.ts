@@ -10,7 +10,7 @@ import { knock } from "./lock-socket.js";
 /** Its process id. @throws ConfigError when none runs, or none that a process id of here could name */
 export async function primaryOf(dataDir: string): Promise<number> {
 	const found = await findOwner(join(dataDir, LOCK_NAME));
-	if (found === null || found.released) {
+	if (found === null) {
 		throw new ConfigError(
 			`--data-dir: no cluster runs on ${dataDir}; give the one it was started with, or --pid`,
 		);

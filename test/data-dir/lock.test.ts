@@ -198,14 +198,6 @@ describe("a death between two steps", () => {
 		write(first);
 		expect(await refusal()).toContain(`process id ${process.pid}`);
 	});
-
-	it("of one that was giving the lock back leaves it free, whoever it was", async () => {
-		const { token } = await leaveDead();
-		write({ ...owner(), bootId: "another" });
-		writeFileSync(next(token), "");
-		await take({ notice: (line) => expect.fail(line) });
-		expect(readdirSync(directory).sort()).toEqual(["lock", String(owner().socket)]);
-	});
 });
 
 describe("a held lock", () => {
