@@ -79,34 +79,47 @@ it("payloads come as they were sent, compared with a slowly read one or not, sev
 	}
 }, 60_000);
 
-it("what is not taken at once, as behind a parser that paused, is not overwritten by what comes later", async () => {
-	const tcp = createTcpServer();
-	tcp.listen(0, "127.0.0.1");
-	await once(tcp, "listening");
-	const { port } = tcp.address() as AddressInfo;
-	const accepted = once(tcp, "connection") as Promise<[Socket]>;
-	const ours = await new Promise<Socket>((resolve, reject) => {
-		const target = { hostname: "127.0.0.1", protocol: "http:", port: String(port) };
-		reusedReadsConnector(10_000, 0)(target, (error, socket) =>
-			error === null ? resolve(socket) : reject(error),
-		);
-	});
-	const [theirs] = await accepted;
-	// Nobody reads, but for the first byte of the first piece: the rest is given back, as a parser does.
-	ours.on("readable", () => undefined);
-	const pieces = ["first", "second", "third", "fourth", "fifth"].map((word) => `${word} `.repeat(100));
-	let sent = 0;
-	for (const piece of pieces) {
-		theirs.write(piece);
-		sent += piece.length;
-		await expect.poll(() => ours.readableLength).toBe(sent);
-		if (sent === piece.length) ours.unshift(ours.read() as Buffer);
-	}
-	expect(String(ours.read())).toBe(pieces.join(""));
-	ours.destroy();
-	theirs.destroy();
-	tcp.close();
-});
+it.each([
+	["the first buffers", 0],
+	["the large ones", MIB],
+])(
+	"what is not taken at once, as behind a parser that paused, is not overwritten in %s",
+	async (_which, before) => {
+		const tcp = createTcpServer();
+		tcp.listen(0, "127.0.0.1");
+		await once(tcp, "listening");
+		const { port } = tcp.address() as AddressInfo;
+		const accepted = once(tcp, "connection") as Promise<[Socket]>;
+		const ours = await new Promise<Socket>((resolve, reject) => {
+			const target = { hostname: "127.0.0.1", protocol: "http:", port: String(port) };
+			reusedReadsConnector(10_000, 0)(target, (error, socket) =>
+				error === null ? resolve(socket) : reject(error),
+			);
+		});
+		const [theirs] = await accepted;
+		// Reads that fill their buffers make the next ones larger.
+		theirs.write(Buffer.alloc(before));
+		for (let read = 0; read < before; ) {
+			const piece = ours.read() as Buffer | null;
+			if (piece === null) await once(ours, "readable");
+			else read += piece.length;
+		}
+		// Nobody reads, but for the first byte of the first piece: the rest is given back, as a parser does.
+		ours.on("readable", () => undefined);
+		const pieces = ["first", "second", "third", "fourth", "fifth"].map((word) => `${word} `.repeat(100));
+		let sent = 0;
+		for (const piece of pieces) {
+			theirs.write(piece);
+			sent += piece.length;
+			await expect.poll(() => ours.readableLength).toBe(sent);
+			if (sent === piece.length) ours.unshift(ours.read() as Buffer);
+		}
+		expect(String(ours.read())).toBe(pieces.join(""));
+		ours.destroy();
+		theirs.destroy();
+		tcp.close();
+	},
+);
 
 it("header lines that come one by one are not overwritten by those behind them", async () => {
 	const body = '{"error":"busy"}';

@@ -4,8 +4,8 @@ import type { PayloadCursor } from "./payload-cursor.js";
 
 const WINDOW_BYTES = 512 * 1024;
 const WINDOWS = 3;
-/** More than may arrive at once, a read and the rest of another (see http/reused-reads.ts). */
-const LOW_BYTES = 768 * 1024;
+/** What may arrive at once: a read and the rest of another (see http/reused-reads.ts). All windows together hold more, whatever was used of the first. */
+const LOW_BYTES = 2 * WINDOW_BYTES;
 /** Windows that nobody uses now, for the next payload: made anew, each would be garbage of half a MiB. */
 const spare: Buffer[] = [];
 const MAX_SPARE = 64;
