@@ -1,9 +1,10 @@
-// `npm run bench:profile`: where a warm worker's time goes in plain chats: the main thread by function, the others by group.
+// `npm run bench:profile`: where a warm worker's time goes in plain chats, or with `--creates N` in making and deleting sessions: the
+// main thread by function, the others by group.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { table } from "../../src/demo/report.js";
-import { runAgents } from "./agents.js";
+import { open, runAgents } from "./agents.js";
 import type { CannedEngine } from "./canned-engine.js";
 import { Post } from "./chat-client.js";
 import { numberFlag, printJson, round } from "./output.js";
@@ -23,6 +24,9 @@ const shape = {
 /** What a job of hours pays for is compiled code. */
 const WARM_UP_RUNS = numberFlag("warm-up-runs", 15);
 const RUNS = numberFlag("runs", 5);
+/** Sessions made and deleted again in a run, in place of chats. */
+const CREATES = numberFlag("creates", 0);
+const CREATED_AT_ONCE = 32;
 
 const dir = mkdtempSync(join(tmpdir(), "rollpin-bench-profile-"));
 const engine = await startRole<CannedEngine>("canned-engine", ["0", String(shape.tokensOut), "0"]);
@@ -37,18 +41,19 @@ try {
 		kind: "sessions" as const,
 		connect: () => new Post("http://worker", worker.ready.socketPath),
 	};
-	for (let run = 0; run < WARM_UP_RUNS; run++) await runAgents(target, shape);
+	const runOnce = CREATES > 0 ? creates : async () => (await runAgents(target, shape)).turns;
+	for (let run = 0; run < WARM_UP_RUNS; run++) await runOnce();
 	// First without the profiler, which costs by itself.
 	const measured = await new Watched(worker.pid, dir).measure();
 	let turns = 0;
-	for (let run = 0; run < RUNS; run++) turns += (await runAgents(target, shape)).turns;
+	for (let run = 0; run < RUNS; run++) turns += await runOnce();
 	const { cpuMs, loop } = await measured();
 	const threads = Object.entries(cpuMs).map(([group, ms]) => ({
 		group,
 		cpu_ms_per_turn: round(ms / turns, 3),
 	}));
 	worker.send({ profile: "start" });
-	for (let run = 0; run < RUNS; run++) await runAgents(target, shape);
+	for (let run = 0; run < RUNS; run++) await runOnce();
 	const profiled = worker.next<ProfileTable>();
 	worker.send({ profile: ROWS });
 	const { inclusive, self } = await profiled;
@@ -61,6 +66,18 @@ try {
 	await worker.stop();
 	await engine.stop();
 	rmSync(dir, { recursive: true, force: true });
+}
+
+async function creates(): Promise<number> {
+	let asked = 0;
+	await Promise.all(
+		Array.from({ length: CREATED_AT_ONCE }, async () => {
+			const post = new Post("http://worker", worker.ready.socketPath);
+			while (asked++ < CREATES) await post.remove(`/sessions/${await open(post)}`);
+			await post.close();
+		}),
+	);
+	return CREATES;
 }
 
 function rowsText(title: string, rows: readonly ProfileRow[]): string {

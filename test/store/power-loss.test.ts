@@ -109,7 +109,8 @@ async function turnsLeft(dir: string, durability: Durability, bootId?: string): 
 			expect(sha256([await store.part(id, tid(turn), "reply")])).toBe(sha256([bytes(20_000, turn + 100)]));
 			expect(sha256(await streamed(store, id, turn, "payload:0"))).toBe(sha256([writersPayload(turn)]));
 		}
-		expect(filesOf(dir)).toHaveLength(1);
+		// It has one from its first turn on.
+		expect(filesOf(dir)).toHaveLength(headers.length === 0 ? 0 : 1);
 		await store.commit([putSession(id, { turnCount: headers.length, tokenCount: 1 })]);
 		expect(await store.headers(id)).toEqual(headers);
 		return headers.length;

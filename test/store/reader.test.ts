@@ -105,9 +105,11 @@ it("never sees half of a commit while its owner writes, writes anew and buries",
 	owner = await dir.open();
 	const writer = owner;
 	let isOver = false;
+	const renew = () => writer.commit([bury(ID), putSession(ID, { turnCount: 0 })]);
+	await renew();
 	const writing = (async () => {
 		for (let round = 0; round < 12; round++) {
-			await writer.commit([bury(ID), putSession(ID, { turnCount: 0 })]);
+			await renew();
 			for (let turn = 0; turn < 12; turn++) {
 				await writer.commit([
 					append(ID, turn, { reply: [bytes(200_000, turn)] }),

@@ -14,6 +14,7 @@ import { Damage } from "./session-files.js";
 import type { SessionTable } from "./session-table.js";
 import { SessionWriter, type WriterParts } from "./session-writer.js";
 import { type Entry, NOTHING_OWED, type StoredSession } from "./stored-session.js";
+import { unfiledSession, unfiledText } from "./unfiled.js";
 
 /** What a commit did to the tombstones of its partition's ids. */
 export interface CommitEffect {
@@ -114,6 +115,7 @@ export class Commits {
 		} finally {
 			session.readers--;
 		}
+		this.#ledger.records.delete(session.id);
 		const isDue = session.bytes >= session.rewriteFromBytes && needsRewrite(session, image);
 		return isDue ? { ...NO_EFFECT, rewrite: session } : NO_EFFECT;
 	}
@@ -124,11 +126,22 @@ export class Commits {
 		plan: Extract<CommitPlan, { kind: "append" | "renew" }>,
 		order: () => number,
 	): Steps<CommitEffect> {
-		const session = yield* this.writer.make(id, order(), plan);
+		const text = unfiledText(plan);
+		const session =
+			text === null ? yield* this.writer.make(id, order(), plan) : yield* this.#begin(id, order(), text);
 		if (entry !== undefined) yield* this.#remove(id, entry);
-		this.#ledger.records.delete(id);
+		if (text === null) this.#ledger.records.delete(id);
 		this.#table.put(session);
 		return { ...NO_EFFECT, revived: true };
+	}
+
+	/** A session without a file: the system takes longer to make one than all else takes, and many at once need none for long. */
+	*#begin(id: SessionId, order: number, text: string): Steps<StoredSession> {
+		const record = { id, order, tombstone: null, owed: [], session: text };
+		yield* this.#writerParts.space.grant(text.length);
+		const appended = this.#ledger.append(record);
+		if (appended !== undefined) yield appended;
+		return unfiledSession(record);
 	}
 
 	*#end(

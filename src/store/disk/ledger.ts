@@ -1,4 +1,5 @@
-// A partition's ledger: which ids were buried, and what buried sessions still owe. One append makes a burial true.
+// A partition's ledger: which sessions were made and have no file yet, which ids were buried, and what buried sessions still owe.
+// One append makes a session, or its burial, true.
 //
 // Each owner writes one of its own, so that a former one that is not quite dead cannot write into it: with its first record,
 // and then removes the former ones. Until then the newest of those says what is known.
@@ -18,14 +19,22 @@ import type { Owner } from "./owner.js";
 import { removeQuietly } from "./quiet-removal.js";
 import { RefusedPartition } from "./refused-partition.js";
 
-/** What is known of an id without a session. */
+/** What is known of an id without a file: that its session was buried, or that it is new. */
 export interface LedgerRecord {
 	id: SessionId;
-	/** Of its burial: a session made before is gone, a later one is another. */
+	/** Of its burial, or of the new session: a session made before is gone, a later one is another. */
 	order: number;
 	/** Null: it fell out of the most recent ones. */
 	tombstone: Tombstone | null;
 	owed: readonly Obligation[];
+	/** The frame's text of a session that has no file yet. Of one that has, the file counts. */
+	session?: string;
+}
+
+/** Whether a session's file of that order counts no more: the session was buried since, or its id has a new one. */
+export function outdates(record: LedgerRecord | undefined, order: number): boolean {
+	if (record === undefined) return false;
+	return record.session === undefined ? record.order >= order : record.order > order;
 }
 
 export interface LedgerContent {
@@ -124,9 +133,21 @@ export class Ledger {
 
 	/** Writes a record down, which from then on is what is known of its id. @throws RollpinError when replaced */
 	append(record: LedgerRecord): Promise<void> | void {
-		// One after the other: each stands at the end of the one before.
-		const done =
-			this.#queue === null ? run(this.#append(record)) : this.#queue.then(() => run(this.#append(record)));
+		return this.#inTurn(() => this.#append(record));
+	}
+
+	/** Has what is written flushed, so that a loss of power takes nothing of it. What fails is as if it was not asked for. */
+	async flush(): Promise<void> {
+		try {
+			await this.#inTurn(() => this.#flush());
+		} catch {
+			// It stays in doubt, and is looked at closely after a loss of power.
+		}
+	}
+
+	/** One after the other: each record stands at the end of the one before. */
+	#inTurn(steps: () => Steps<void>): Promise<void> | void {
+		const done = this.#queue === null ? run(steps()) : this.#queue.then(() => run(steps()));
 		if (!(done instanceof Promise)) return;
 		const settled = done.then(
 			() => {},
@@ -146,26 +167,37 @@ export class Ledger {
 
 	*#append(record: LedgerRecord): Steps<void> {
 		const { medium, owner, durable } = this.#parts;
+		const isBurial = record.session === undefined;
 		yield* owner.check();
-		if (this.#stamp === null) yield* this.#beginWithRoom();
+		if (this.#stamp === null) yield* this.#beginWithRoom(isBurial);
 		const before = this.#slot as Slot;
 		const frame = { text: JSON.stringify([record]), bodies: [], bytes: 0 };
 		const shape = shapeOf(frame);
 		const end = before.length + shape.frameBytes;
-		yield* this.#extend(end);
+		yield* this.#extend(end, isBurial);
 		const sequence = before.sequence + 1;
 		yield* writeFrame(medium, this.#fd, { ...frame, sequence, at: before.length, seed: this.#seed }, shape);
 		const flushed = durable ? before.length : before.flushed;
 		yield* this.#commit({ ...before, sequence, length: end, flushed });
 		const writtenAtMs = performance.now();
-		if (durable) yield* medium.flush(this.#fd);
-		if (!(yield* owner.counts(writtenAtMs))) {
-			// The new owner has not seen it, so nobody may find it later.
-			yield* this.#commit({ ...before, sequence: sequence + 1 });
-			throw owner.replaced();
+		let counts = false;
+		try {
+			if (durable) yield* medium.flush(this.#fd);
+			counts = yield* owner.counts(writtenAtMs);
+		} finally {
+			// It is not acknowledged, so nobody may find it later: a new owner has not seen it.
+			if (!counts) yield* this.#commit({ ...before, sequence: sequence + 1 });
 		}
+		if (!counts) throw owner.replaced();
 		this.records.set(record.id, record);
 		if (end > this.#rewriteAt) yield* this.#rewrite();
+	}
+
+	*#flush(): Steps<void> {
+		const slot = this.#slot;
+		if (slot === null || slot.flushed >= slot.length || !(yield* this.#parts.owner.isCurrent())) return;
+		yield* this.#parts.medium.flush(this.#fd);
+		yield* this.#commit({ ...slot, sequence: slot.sequence + 1, flushed: slot.length });
 	}
 
 	*#commit(slot: Slot): Steps<void> {
@@ -173,8 +205,11 @@ export class Ledger {
 		this.#slot = slot;
 	}
 
-	/** Writes zeros ahead, so that the frame that ends there needs no room of the medium's; nor the next ones. */
-	*#extend(end: number): Steps<void> {
+	/**
+	 * Writes zeros ahead, so that the frame that ends there needs no room of the medium's; nor the next ones.
+	 * @param isBurial what was written ahead, and the room that is kept, are for these alone
+	 */
+	*#extend(end: number, isBurial: boolean): Steps<void> {
 		if (end + AHEAD_BYTES / 2 <= this.#allocated) return;
 		try {
 			yield* this.#parts.medium.write(
@@ -183,6 +218,7 @@ export class Ledger {
 				this.#allocated,
 			);
 		} catch (error) {
+			if (!isBurial) throw error;
 			if (end <= this.#allocated) return;
 			if (!this.#parts.makeRoom()) throw error;
 			yield* this.#parts.medium.write(
@@ -194,11 +230,11 @@ export class Ledger {
 		this.#allocated = end + AHEAD_BYTES;
 	}
 
-	*#beginWithRoom(): Steps<void> {
+	*#beginWithRoom(isBurial: boolean): Steps<void> {
 		try {
 			yield* this.#begin();
 		} catch (error) {
-			if (!isFull(error) || !this.#parts.makeRoom()) throw error;
+			if (!isBurial || !isFull(error) || !this.#parts.makeRoom()) throw error;
 			yield* this.#begin();
 		}
 		yield* this.#removeFormers();

@@ -219,6 +219,7 @@ export class PartitionStore {
 
 	/** Has what is not on the medium yet flushed, as far as there is time for it. */
 	flushAll(): void {
+		this.#parts.flushes.add(() => this.#ledger.flush());
 		for (const session of this.#table.seen()) {
 			if (this.#isUnflushed(session)) this.#parts.flushes.add(() => this.#flush(session));
 		}

@@ -16,7 +16,7 @@ import type { SessionImage } from "../plan/image.js";
 import { headersOf, metaOf } from "../plan/metas.js";
 import type { PartCursor, PartName, ReadableStore, SessionMeta, Tombstone, TurnHeader } from "../store.js";
 import { isMissing, isOutOfDescriptors, partitionRefuses, storeDamaged, TurnGone } from "../store-errors.js";
-import { type LedgerRecord, readLedger } from "./ledger.js";
+import { type LedgerRecord, outdates, readLedger } from "./ledger.js";
 import {
 	type FileStamp,
 	fileName,
@@ -34,6 +34,7 @@ import type { PartView } from "./part-reading.js";
 import { RefusedPartition } from "./refused-partition.js";
 import { Damage, type FoundSession, findSession, readImage, type SessionSource } from "./session-files.js";
 import { damagedMeta } from "./stored-session.js";
+import { isUnfiled, unfiledImage, unfiledMeta } from "./unfiled.js";
 
 /** Sessions are read one after the other. */
 const FILES_KEPT_OPEN = 32;
@@ -56,7 +57,7 @@ class Look implements PartView {
 	readonly image: SessionImage;
 	readonly version = 0;
 
-	constructor({ id, segments }: FoundSession, image: SessionImage) {
+	constructor({ id, segments }: Pick<FoundSession, "id" | "segments">, image: SessionImage) {
 		this.id = id;
 		this.segments = segments;
 		this.image = image;
@@ -97,7 +98,7 @@ class DiskReader implements ReadableStore {
 	async open(): Promise<void> {
 		for (let index = 0; index < PARTITION_COUNT; index++) {
 			try {
-				await this.#buried(index as Partition);
+				await this.#ledger(index as Partition);
 			} catch (error) {
 				if (isOutOfDescriptors(error)) throw outOfDescriptors(error);
 				const reason =
@@ -112,10 +113,19 @@ class DiskReader implements ReadableStore {
 		for (let index = 0; index < PARTITION_COUNT; index++) {
 			const partition = index as Partition;
 			if (this.#refused.has(partition)) continue;
+			// Before the files: a session that gets its first one meanwhile is found in either.
+			const unfiled = new Map(
+				[...(await this.#ledger(partition)).values()]
+					.filter(isUnfiled)
+					.map((record) => [fileStem(record.id), record]),
+			);
 			for (const stem of new Set(this.#files(partition).map((file) => file.stem))) {
 				const meta = await this.#metaOf(partition, stem);
-				if (meta !== undefined) yield meta;
+				if (meta === undefined) continue;
+				unfiled.delete(stem);
+				yield meta;
 			}
+			for (const record of unfiled.values()) yield unfiledMeta(record);
 		}
 	}
 
@@ -158,7 +168,7 @@ class DiskReader implements ReadableStore {
 	async tombstone(id: SessionId): Promise<Tombstone | undefined> {
 		const partition = partitionOf(id);
 		if (this.#refused.has(partition)) throw partitionRefuses(partition);
-		const record = (await this.#buried(partition)).get(id);
+		const record = (await this.#ledger(partition)).get(id);
 		if (record === undefined || record.tombstone === null) return undefined;
 		return (await this.#look(id)) === undefined ? record.tombstone : undefined;
 	}
@@ -195,8 +205,12 @@ class DiskReader implements ReadableStore {
 		const partition = partitionOf(id);
 		if (this.#refused.has(partition)) throw partitionRefuses(partition);
 		const look = await this.#tried(id, async () => {
+			// Before the files: a session that gets its first one meanwhile is found in either.
+			const record = (await this.#ledger(partition)).get(id);
 			const found = await this.#find(partition, fileStem(id), id);
-			if (found === undefined) return undefined;
+			if (found === undefined) {
+				return isUnfiled(record) ? new Look({ id, segments: [] }, unfiledImage(record)) : undefined;
+			}
 			return new Look(found, await run(readImage(this.#source(partition, fileStem(id)), found.segments)));
 		});
 		if (look === undefined) return undefined;
@@ -240,11 +254,10 @@ class DiskReader implements ReadableStore {
 		if (first === undefined) return undefined;
 		const newest = stamps.reduce((left, right) => (isNewer(right.stamp, left.stamp) ? right : left)).stamp;
 		const found = await run(findSession(this.#source(partition, stem), newest, id));
-		const record = (await this.#buried(partition)).get(found.id);
-		return record !== undefined && record.order >= found.order ? undefined : found;
+		return outdates((await this.#ledger(partition)).get(found.id), found.order) ? undefined : found;
 	}
 
-	async #buried(partition: Partition): Promise<Map<SessionId, LedgerRecord>> {
+	async #ledger(partition: Partition): Promise<Map<SessionId, LedgerRecord>> {
 		const directory = partitionDirectory(this.#options.dataDir, partition);
 		for (let tries = 1; ; tries++) {
 			const names = namesIn(directory);

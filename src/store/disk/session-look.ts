@@ -14,7 +14,7 @@ export interface LookFor {
 	stamps: readonly FileStamp[];
 	/** Null: its name does not say it. */
 	id: SessionId | null;
-	/** Whether a session of that order number was buried. */
+	/** Whether a session of that order number was buried, or its id has a new one that has no file yet. */
 	isBuried(head: Pick<FileHead, "id" | "order">): boolean;
 }
 

@@ -10,7 +10,7 @@ import { metaOf } from "../plan/metas.js";
 import type { SessionMeta } from "../store.js";
 import { storeDamaged, systemError } from "../store-errors.js";
 import type { Images } from "./images.js";
-import type { LedgerRecord } from "./ledger.js";
+import { type LedgerRecord, outdates } from "./ledger.js";
 import {
 	type FileStamp,
 	fileName,
@@ -25,6 +25,7 @@ import { Damage, readImage, type SessionSource } from "./session-files.js";
 import { lookAt } from "./session-look.js";
 import type { TableEvents } from "./store-parts.js";
 import { type DamagedSession, damagedMeta, type Entry, type StoredSession } from "./stored-session.js";
+import { isUnfiled, type UnfiledRecord, unfiledImage, unfiledMeta, unfiledSession } from "./unfiled.js";
 
 export interface TableParts {
 	/** Of the sessions' files. */
@@ -35,7 +36,7 @@ export interface TableParts {
 	bootTag: number;
 	epoch: number;
 	events: TableEvents;
-	/** What is known of ids without a session; a session that is newer takes its id out. */
+	/** What the ledger knows of ids without a file; a file that is newer takes its id out. */
 	buried: Map<SessionId, LedgerRecord>;
 }
 
@@ -81,6 +82,9 @@ export class SessionTable {
 			if (parsed === null) continue;
 			const stamps = this.#unread.get(parsed.stem);
 			this.#unread.set(parsed.stem, stamps === undefined ? [parsed.stamp] : [...stamps, parsed.stamp]);
+		}
+		for (const record of this.#parts.buried.values()) {
+			if (isUnfiled(record) && !this.has(record.id)) this.put(unfiledSession(record));
 		}
 	}
 
@@ -165,7 +169,9 @@ export class SessionTable {
 		if (stamps !== undefined) return (yield* this.#look(stem, stamps, idOfStem(stem), buffer)).meta;
 		const entry = this.#entries.get(stem);
 		if (entry === undefined) return undefined;
-		return entry.isDamaged ? damagedMeta(entry) : metaOf((yield* this.image(entry)).record);
+		if (entry.isDamaged) return damagedMeta(entry);
+		const record = this.#unfiled(entry);
+		return record === null ? metaOf((yield* this.image(entry)).record) : unfiledMeta(record);
 	}
 
 	/** @throws RollpinError `store_damaged` */
@@ -213,6 +219,11 @@ export class SessionTable {
 	}
 
 	*#load(session: StoredSession, source: SessionSource): Steps<void> {
+		const record = this.#unfiled(session);
+		if (record !== null) {
+			session.image = unfiledImage(record);
+			return;
+		}
 		try {
 			const image = yield* readImage(source, session.segments);
 			session.image ??= image;
@@ -224,7 +235,7 @@ export class SessionTable {
 	*#look(stem: string, stamps: readonly FileStamp[], id: SessionId | null, buffer?: Buffer): Steps<Looked> {
 		const { buried, events, medium } = this.#parts;
 		const isBuried = (head: Pick<FileHead, "id" | "order">) =>
-			(buried.get(head.id as SessionId)?.order ?? 0) >= head.order;
+			outdates(buried.get(head.id as SessionId), head.order);
 		const look = yield* lookAt(this.#sourceOf(stem), { stem, stamps, id, isBuried }, buffer);
 		// Somebody else may have looked meanwhile.
 		if (this.#unread.get(stem) !== stamps) return yield* this.#lookedMeanwhile(stem);
@@ -234,11 +245,12 @@ export class SessionTable {
 			this.#setDamaged(look.session, this.#pathOf(stem, look.stamp), look.why);
 			return { entry: look.session, meta: damagedMeta(look.session) };
 		}
-		let looked = NONE;
+		const looked =
+			look.kind === "stored" ? { entry: look.session, meta: look.meta } : this.#withoutFile(stem);
 		if (look.kind === "stored") {
-			const { session, meta, lost } = look;
-			looked = { entry: session, meta };
-			buried.delete(session.id);
+			const { session, lost } = look;
+			// A file that a former owner takes back leaves the session as the ledger has it.
+			if (!isUnfiled(buried.get(session.id))) buried.delete(session.id);
 			this.put(session);
 			if (lost > 0) events.rolledBack(session.id, lost);
 		}
@@ -247,6 +259,25 @@ export class SessionTable {
 			yield* removeQuietly(medium, this.#pathOf(stem, stamp));
 		}
 		return looked;
+	}
+
+	/** The ledger's record of a session that has no file yet; null: it has one. */
+	#unfiled({ id, segments }: StoredSession): UnfiledRecord | null {
+		if (segments.length > 0) return null;
+		const record = this.#parts.buried.get(id);
+		if (!isUnfiled(record)) throw new Error(`session ${id} has neither a file nor a record in the ledger`);
+		return record;
+	}
+
+	/** What there is of a session of which no file counts. */
+	#withoutFile(stem: string): Looked {
+		for (const record of this.#parts.buried.values()) {
+			if (!isUnfiled(record) || fileStem(record.id) !== stem) continue;
+			const session = unfiledSession(record);
+			this.put(session);
+			return { entry: session, meta: unfiledMeta(record) };
+		}
+		return NONE;
 	}
 
 	/** A former owner has taken back what it had begun. */
@@ -260,7 +291,7 @@ export class SessionTable {
 		const left = stamps.filter((stamp) => stamp !== gone);
 		if (left.length === 0) {
 			this.#unread.delete(stem);
-			return NONE;
+			return this.#withoutFile(stem);
 		}
 		this.#unread.set(stem, left);
 		return yield* this.#look(stem, left, id, buffer);

@@ -51,7 +51,7 @@ export class SessionWriter {
 	/** Adds a frame to a session; returns the bytes that this takes. Throws as the system does; `store_full`; when replaced. */
 	*append(session: StoredSession, image: SessionImage, plan: Written): Steps<number> {
 		const { space, owner, epoch } = this.#parts;
-		const isOwn = session.newest.stamp.epoch === epoch;
+		const isOwn = session.segments.length > 0 && session.newest.stamp.epoch === epoch;
 		// The first frame of a file has a record, so that the newest file always tells what the session is.
 		const planned = recordOf(plan.ops);
 		const record = planned ?? (isOwn ? null : image.record);
@@ -162,19 +162,20 @@ export class SessionWriter {
 		}
 	}
 
-	/** The newest file is a former owner's, who may still be writing behind the end that this one knows. */
+	/** There is no file yet, or the newest one is a former owner's, who may still be writing behind the end that this one knows. */
 	*#appendAnew(
 		session: StoredSession,
 		frame: Pick<NewFile, "frame">["frame"],
 		shape: FrameShape,
 		record: SessionRecord,
 	): Steps<{ segment: Segment; at: number; crcs: readonly number[] }> {
-		const { newest: former, slot: before } = session;
+		const { segments, slot: before } = session;
+		const former = segments.at(-1) ?? null;
 		// What a file goes on from must not be taken by a loss of power that leaves the file itself.
-		if (before.flushed < before.length) yield* this.flush(former);
+		if (former !== null && before.flushed < before.length) yield* this.flush(former);
 		const made = yield* this.#newSegment(session, former, frame, shape, record);
 		yield* confirmNewFile(this.#parts, made.segment.file, made.namedAtMs);
-		session.segments = [...session.segments, made.segment];
+		session.segments = [...segments, made.segment];
 		session.slot = made.slot;
 		return { segment: made.segment, at: FRAMES_AT, crcs: made.crcs };
 	}

@@ -1,0 +1,48 @@
+// A session that has no file yet: the ledger has its record until its first turn, or whatever else is committed to it. Pure.
+import type { CommitPlan } from "../plan/commit-plan.js";
+import { SessionImage } from "../plan/image.js";
+import { decodeOps, encodeOps, hasLongTexts, recordIn } from "../plan/op-text.js";
+import type { SessionMeta } from "../store.js";
+import type { LedgerRecord } from "./ledger.js";
+import { fileStem } from "./names.js";
+import { NOTHING_OWED, StoredSession } from "./stored-session.js";
+
+export type UnfiledRecord = LedgerRecord & { session: string };
+
+/** What the ledger says of a new session. Null: it needs a file, since it has more than a small record. */
+export function unfiledText({ ops }: Extract<CommitPlan, { kind: "append" | "renew" }>): string | null {
+	const [op] = ops;
+	if (op?.op !== "record" || ops.length > 1 || op.record.owed.size > 0 || hasLongTexts(op.record))
+		return null;
+	return encodeOps(ops, null);
+}
+
+export function isUnfiled(record: LedgerRecord | undefined): record is UnfiledRecord {
+	return record?.session !== undefined;
+}
+
+/** Nothing of it is committed to a file, and so nothing of a file is to be flushed. */
+const NO_SLOT = {
+	...{ sequence: 0, length: 0, flushed: 0, recordAt: 0, bootTag: 0 },
+	...{ createdAt: 0, expiresAt: 0, lastUsedAt: 0 },
+};
+
+export function unfiledSession({ id, order }: UnfiledRecord): StoredSession {
+	return new StoredSession(fileStem(id), { id, order, segments: [], slot: NO_SLOT }, NOTHING_OWED);
+}
+
+export function unfiledMeta({ session }: UnfiledRecord): SessionMeta {
+	const record = recordIn(session);
+	if (record === null) throw new Error("a session in the ledger without its record");
+	const [metadataJson, overridesJson] = record.texts ?? [null, null];
+	return { ...record.meta, metadataJson, overridesJson };
+}
+
+export function unfiledImage({ session }: UnfiledRecord): SessionImage {
+	const { ops } = decodeOps(session);
+	const [op] = ops;
+	if (op?.op !== "record") throw new Error("a session in the ledger without its record");
+	const image = new SessionImage(op.record);
+	image.apply(ops, { segment: "", offset: 0, crcs: [] }, { segment: "", at: 0 });
+	return image;
+}
