@@ -25,7 +25,14 @@ import { Damage, readImage, type SessionSource } from "./session-files.js";
 import { lookAt } from "./session-look.js";
 import type { TableEvents } from "./store-parts.js";
 import { type DamagedSession, damagedMeta, type Entry, type StoredSession } from "./stored-session.js";
-import { isUnfiled, type UnfiledRecord, unfiledImage, unfiledMeta, unfiledSession } from "./unfiled.js";
+import {
+	isUnfiled,
+	unfiledImage,
+	unfiledMeta,
+	unfiledRecord,
+	unfiledSession,
+	unfiledUnder,
+} from "./unfiled.js";
 
 export interface TableParts {
 	/** Of the sessions' files. */
@@ -170,7 +177,7 @@ export class SessionTable {
 		const entry = this.#entries.get(stem);
 		if (entry === undefined) return undefined;
 		if (entry.isDamaged) return damagedMeta(entry);
-		const record = this.#unfiled(entry);
+		const record = unfiledRecord(entry, this.#parts.buried);
 		return record === null ? metaOf((yield* this.image(entry)).record) : unfiledMeta(record);
 	}
 
@@ -219,13 +226,9 @@ export class SessionTable {
 	}
 
 	*#load(session: StoredSession, source: SessionSource): Steps<void> {
-		const record = this.#unfiled(session);
-		if (record !== null) {
-			session.image = unfiledImage(record);
-			return;
-		}
+		const record = unfiledRecord(session, this.#parts.buried);
 		try {
-			const image = yield* readImage(source, session.segments);
+			const image = record === null ? yield* readImage(source, session.segments) : unfiledImage(record);
 			session.image ??= image;
 		} catch (error) {
 			throw Damage.isBehind(error) ? this.damage(session, error.message) : systemError(error);
@@ -261,23 +264,13 @@ export class SessionTable {
 		return looked;
 	}
 
-	/** The ledger's record of a session that has no file yet; null: it has one. */
-	#unfiled({ id, segments }: StoredSession): UnfiledRecord | null {
-		if (segments.length > 0) return null;
-		const record = this.#parts.buried.get(id);
-		if (!isUnfiled(record)) throw new Error(`session ${id} has neither a file nor a record in the ledger`);
-		return record;
-	}
-
 	/** What there is of a session of which no file counts. */
 	#withoutFile(stem: string): Looked {
-		for (const record of this.#parts.buried.values()) {
-			if (!isUnfiled(record) || fileStem(record.id) !== stem) continue;
-			const session = unfiledSession(record);
-			this.put(session);
-			return { entry: session, meta: unfiledMeta(record) };
-		}
-		return NONE;
+		const record = unfiledUnder(stem, this.#parts.buried);
+		if (record === null) return NONE;
+		const session = unfiledSession(record);
+		this.put(session);
+		return { entry: session, meta: unfiledMeta(record) };
 	}
 
 	/** A former owner has taken back what it had begun. */

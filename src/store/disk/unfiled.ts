@@ -1,4 +1,6 @@
 // A session that has no file yet: the ledger has its record until its first turn, or whatever else is committed to it. Pure.
+
+import type { SessionId } from "../../base/ids.js";
 import type { CommitPlan } from "../plan/commit-plan.js";
 import { SessionImage } from "../plan/image.js";
 import { decodeOps, encodeOps, hasLongTexts, recordIn } from "../plan/op-text.js";
@@ -7,7 +9,7 @@ import type { LedgerRecord } from "./ledger.js";
 import { fileStem } from "./names.js";
 import { NOTHING_OWED, StoredSession } from "./stored-session.js";
 
-export type UnfiledRecord = LedgerRecord & { session: string };
+type UnfiledRecord = LedgerRecord & { session: string };
 
 /** What the ledger says of a new session. Null: it needs a file, since it has more than a small record. */
 export function unfiledText({ ops }: Extract<CommitPlan, { kind: "append" | "renew" }>): string | null {
@@ -19,6 +21,25 @@ export function unfiledText({ ops }: Extract<CommitPlan, { kind: "append" | "ren
 
 export function isUnfiled(record: LedgerRecord | undefined): record is UnfiledRecord {
 	return record?.session !== undefined;
+}
+
+type Records = ReadonlyMap<SessionId, LedgerRecord>;
+
+/** Null: the session has a file. */
+export function unfiledRecord(
+	{ id, segments }: Pick<StoredSession, "id" | "segments">,
+	records: Records,
+): UnfiledRecord | null {
+	if (segments.length > 0) return null;
+	const record = records.get(id);
+	if (!isUnfiled(record)) throw new Error(`session ${id} has neither a file nor a record in the ledger`);
+	return record;
+}
+
+/** The one whose files would have that stem. Looks at all: it is asked for when a file is found to count no more. */
+export function unfiledUnder(stem: string, records: Records): UnfiledRecord | null {
+	for (const record of records.values()) if (isUnfiled(record) && fileStem(record.id) === stem) return record;
+	return null;
 }
 
 /** Nothing of it is committed to a file, and so nothing of a file is to be flushed. */
