@@ -7,6 +7,7 @@ import { invalidReply } from "../invalid-reply.js";
 import type { KnownPayload } from "../scan/known-payload.js";
 import { ReplyScanner, type ScannedReply } from "../scan/reply-scanner.js";
 import type { SiteTable } from "../scan/sites.js";
+import { bodyPieces } from "./body-pieces.js";
 import { headerValue, rawHeaderList } from "./headers.js";
 import { deadlineError, transportError } from "./transport-errors.js";
 
@@ -44,9 +45,6 @@ interface ExchangeReply {
 	/** Of any other status. */
 	body?: Buffer;
 }
-
-/** Below this size one write of one buffer beats the bookkeeping of many. */
-const JOIN_BELOW_BYTES = 256 * 1024;
 
 /**
  * Sends the request and resolves with the complete reply.
@@ -100,8 +98,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 		signal.addEventListener("abort", this.#onAbort);
 		this.#timer = setTimeout(() => this.#cancel(deadlineError(timeoutMs, this.#elapsedMs())), timeoutMs);
 		const headers = [...this.#options.headers, "content-length", String(byteLength)];
-		const body =
-			byteLength < JOIN_BELOW_BYTES || chunks.length === 1 ? Buffer.concat(chunks, byteLength) : chunks;
+		const pieces = bodyPieces(chunks, byteLength);
+		const body = pieces.length === 1 ? pieces[0] : pieces;
 		try {
 			// undici takes any iterable; its types know of streams only.
 			dispatcher.dispatch({ method: "POST", path: this.#options.path, headers, body: body as Buffer }, this);
