@@ -39,7 +39,7 @@ export const PATHS = {
 	"/metrics": {
 		family: "cluster",
 		answeredBy: "router",
-		methods: { GET: "the same figures as Prometheus text" },
+		methods: { GET: "what every process counts, as Prometheus text" },
 	},
 	"/sessions": {
 		family: "session",

@@ -173,6 +173,7 @@ function readNotes(listener: ExportListener): ReadListener {
 	return {
 		// It stands in what is exported, and the cluster's log has it.
 		hardMismatch: () => undefined,
+		payloadRead: () => undefined,
 		reportFailed: (id, turn, error) =>
 			listener.note(`session ${id}: the mismatch report of turn ${turn} could not be made: ${String(error)}`),
 	};

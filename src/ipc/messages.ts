@@ -51,6 +51,10 @@ export type FromChild =
 	/** Worker 0 compared the engine's rendering with ours. */
 	| { type: "engine_checked"; result: EngineCheckResult }
 	| { type: "pong"; seq: number }
+	/** Its metrics, as text; the answer to `ask_metrics`. */
+	| { type: "metrics"; seq: number; text: string }
+	/** The router has a scrape to answer. */
+	| { type: "gather_metrics"; seq: number }
 	/** The router holds that connection now (or saw that it was gone): the primary lets go of its own handle. */
 	| { type: "connection_received"; seq: number }
 	/** The router has no request on that draining worker's process, and none will follow: it may end. */
@@ -84,6 +88,9 @@ export type ToChild =
 	/** That request of the router's is done: the snapshot before this message says so. */
 	| { type: "worker_drain_set"; seq: number }
 	| { type: "ask_stats" }
+	| { type: "ask_metrics"; seq: number }
+	/** The texts of the primary and of every worker that answered in time; the answer to `gather_metrics` (router only). */
+	| { type: "gathered_metrics"; seq: number; texts: string[] }
 	| { type: "ping"; seq: number }
 	/** Accept nothing new, let running requests end for at most `timeoutMs`, then say `drained` and exit. */
 	| { type: "drain"; timeoutMs: number };

@@ -46,7 +46,11 @@ export function logHeartbeat(log: Logger, heartbeat: Heartbeat): void {
 	log.event("heartbeat", heartbeat, `worker ${heartbeat.worker} is alive`);
 }
 
+/** Worth a record from this many in a row on: one may come late. */
+const MISSED_LIMIT = 3;
+
 export function logHeartbeatMissed(log: Logger, { index, pid }: ChildSlot, missed: number): void {
+	if (missed < MISSED_LIMIT) return;
 	const fields = { worker: index, worker_pid: pid ?? 0, missed };
 	log.event("heartbeat_missed", fields, `worker ${index} missed ${missed} heartbeats`);
 }

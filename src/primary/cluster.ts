@@ -3,6 +3,8 @@ import { EXIT_FAILED, type FailureCode } from "../base/exit-codes.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ClusterSnapshot, EngineCheckResult, FromChild, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
+import { createLoopLag } from "../telemetry/loop-lag.js";
+import { processMetrics } from "../telemetry/metrics/process-metrics.js";
 import type { ChildSlot, SlotListener } from "./child-slot.js";
 import {
 	logClusterReady,
@@ -12,9 +14,11 @@ import {
 	logHeartbeatMissed,
 	logSimEngine,
 } from "./cluster-log.js";
+import { ClusterMetrics } from "./cluster-metrics.js";
 import { type ClusterStage, snapshotOf, stepsAfter, whyNoReload } from "./cluster-state.js";
 import type { FrontPort } from "./front-port.js";
 import { HeartbeatCollector } from "./heartbeat.js";
+import { MetricsGatherer } from "./metrics-gatherer.js";
 import { reloadWorkers } from "./reload.js";
 import { Replacements } from "./replacements.js";
 import { logExit, logQuarantined, logReady, logSpawn, logUnresponsive, nameOf } from "./slot-log.js";
@@ -32,6 +36,8 @@ export interface ClusterParts extends Pick<SlotParts, "fork" | "sockets" | "next
 	config: ClusterConfig;
 	log: Logger;
 	port: FrontPort;
+	/** Rollpin's own. */
+	version: string;
 }
 
 export class Cluster {
@@ -44,6 +50,8 @@ export class Cluster {
 	readonly #parts: ClusterParts;
 	readonly #heartbeats: HeartbeatCollector;
 	readonly #replacements: Replacements;
+	readonly #metrics = new ClusterMetrics();
+	readonly #gatherer: MetricsGatherer;
 	readonly #startedAt = Date.now() / 1000;
 	readonly #fail: (end: FatalEnd) => void;
 	/** The engine's URL; the simulated engine's own once it is ready. */
@@ -73,6 +81,7 @@ export class Cluster {
 		this.router = router;
 		this.sim = sim;
 		this.workers = workers;
+		const { counts } = this.#metrics;
 		this.#heartbeats = new HeartbeatCollector({
 			intervalMs: config.heartbeatIntervalMs,
 			workers,
@@ -80,7 +89,21 @@ export class Cluster {
 				logHeartbeat(log, heartbeat);
 				this.#push();
 			},
-			onMissed: (slot, missed) => logHeartbeatMissed(log, slot, missed),
+			onMissed: (slot, missed) => {
+				counts.heartbeats_missed_total.value++;
+				logHeartbeatMissed(log, slot, missed);
+			},
+		});
+		const gauges = this.#metrics.gauges({
+			version: parts.version,
+			workers: () => workers,
+			dataDir: config.store === "memory" ? null : config.dataDir,
+		});
+		createLoopLag(counts.event_loop_lag_seconds);
+		this.#gatherer = new MetricsGatherer({
+			workers,
+			own: processMetrics({ role: "primary" }, counts, gauges),
+			missed: (process) => counts.scrapes_missed_total.at(process).value++,
 		});
 	}
 
@@ -164,15 +187,22 @@ export class Cluster {
 			spawned: (slot, attempt, sinceLastMs) => logSpawn(log, slot, attempt, sinceLastMs),
 			ready: (slot, message, afterMs) => {
 				logReady(log, slot, afterMs);
+				if (slot.role === "worker") this.#metrics.workerReady(afterMs);
 				if (slot.role === "sim") this.#simReady(slot, message.url, message.controlUrl ?? "");
 			},
 			failed: (slot, message, exitCode) => {
 				if (this.#stage === "starting") return this.#fail({ exitCode, reason: message, role: slot.role });
 				log.event("start_failed", { failed_role: slot.role }, message);
 			},
-			exited: (slot, exit) => logExit(log, slot, exit, exit.readyForMs !== null && config.store === "memory"),
+			exited: (slot, exit) => {
+				if (slot.role === "worker") this.#metrics.workerExited(slot, exit);
+				logExit(log, slot, exit, exit.readyForMs !== null && config.store === "memory");
+			},
 			quarantined: (slot, crashes) => this.#quarantined(slot, crashes),
-			unresponsive: (slot, silentMs) => logUnresponsive(log, slot, silentMs),
+			unresponsive: (slot, silentMs) => {
+				if (slot.role === "worker") this.#metrics.workerUnresponsive(slot);
+				logUnresponsive(log, slot, silentMs);
+			},
 			message: (slot, message) => this.#received(slot, message),
 			changed: (slot) => this.#changed(slot),
 		};
@@ -182,6 +212,14 @@ export class Cluster {
 		switch (message.type) {
 			case "stats":
 				void this.#heartbeats.answered(slot, message.stats);
+				break;
+			case "metrics":
+				this.#gatherer.answered(slot.index, message.seq, message.text);
+				break;
+			case "gather_metrics":
+				void this.#gatherer.gather().then((texts) => {
+					slot.send({ type: "gathered_metrics", seq: message.seq, texts });
+				});
 				break;
 			case "engine_checked":
 				this.#engineCheck = message.result;

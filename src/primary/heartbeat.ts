@@ -8,12 +8,10 @@ export interface HeartbeatOptions {
 	intervalMs: number;
 	workers: readonly ChildSlot[];
 	onHeartbeat: (heartbeat: Heartbeat) => void;
-	/** `missed` heartbeats in a row were not answered. Called from the third on. */
+	/** `missed` heartbeats in a row were not answered. Called from the first on. */
 	onMissed: (slot: ChildSlot, missed: number) => void;
 	measure?: (pids: readonly number[]) => Promise<Map<number, ProcessUsage>>;
 }
-
-const MISSED_LIMIT = 3;
 
 export class HeartbeatCollector {
 	readonly #options: HeartbeatOptions;
@@ -43,7 +41,7 @@ export class HeartbeatCollector {
 		if (this.#timer === undefined || slot.state !== "ready") return;
 		const open = this.#open.get(slot.index);
 		const count = open?.epoch === slot.epoch ? open.count : 0;
-		if (count >= MISSED_LIMIT) this.#options.onMissed(slot, count);
+		if (count > 0) this.#options.onMissed(slot, count);
 		this.#open.set(slot.index, { epoch: slot.epoch, count: count + 1 });
 		slot.send({ type: "ask_stats" });
 	}

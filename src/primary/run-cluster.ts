@@ -67,6 +67,7 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 		port,
 		sockets,
 		nextStoreEpoch: deps.nextStoreEpoch ?? (async () => 0),
+		version: deps.version,
 	});
 	log.event(
 		"cluster_starting",

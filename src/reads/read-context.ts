@@ -25,4 +25,6 @@ export interface ReadListener {
 	hardMismatch(session: Session, turn: TurnId, found: readonly [Mismatch, ...Mismatch[]]): void;
 	/** A mismatch report could not be made, by a fault of this program or its machine. */
 	reportFailed(session: SessionId, turn: TurnId, error: unknown): void;
+	/** Bytes of a replay payload were read for whoever asked. */
+	payloadRead(bytes: number): void;
 }

@@ -67,6 +67,8 @@ export interface RecordOptions {
 	opening?: RecordOpening;
 	/** To read payloads into, in turn: of two buffers, a chunk is valid until the next but one is asked for. */
 	buffers?: readonly Buffer[] | undefined;
+	/** Told of the bytes of payloads as they are read. */
+	onPayload?: ((bytes: number) => void) | undefined;
 }
 
 const ELEMENTS: RecordOpening = { first: Buffer.from("{"), following: Buffer.from(",{") };
@@ -79,7 +81,7 @@ const ELEMENTS: RecordOpening = { first: Buffer.from("{"), following: Buffer.fro
 export async function* recordChunks(
 	store: ReadableStore,
 	plan: ReadPlan,
-	{ payloads, opening = ELEMENTS, buffers }: RecordOptions,
+	{ payloads, opening = ELEMENTS, buffers, onPayload }: RecordOptions,
 ): AsyncGenerator<Buffer, TokenText> {
 	const turns = plan.provisional === null ? plan.path : [...plan.path, plan.provisional];
 	// One list, and one content, for all records: each record has views of them, and the next one only adds to what was shown.
@@ -110,6 +112,7 @@ export async function* recordChunks(
 			promptText: promptText ?? tokens.text(),
 			carry,
 			buffers,
+			onPayload,
 		};
 		yield* recordOf(store, plan.id, header, filled);
 		if (provisional) break;
@@ -126,7 +129,7 @@ export async function* recordChunks(
 export async function* supersededChunks(
 	store: ReadableStore,
 	plan: ReadPlan,
-	{ payloads, opening = ELEMENTS, buffers }: RecordOptions,
+	{ payloads, opening = ELEMENTS, buffers, onPayload }: RecordOptions,
 ): AsyncGenerator<Buffer> {
 	for (const [index, path] of plan.superseded.entries()) {
 		const tokens = new TokenText();
@@ -143,7 +146,15 @@ export async function* supersededChunks(
 		const request = await store.part(plan.id, header.id, "request");
 		const reply = await store.part(plan.id, header.id, "reply");
 		const carry = payloads === "all" && header.payloadsDropped !== true;
-		const filled = { request, reply, content: content.bytes, promptText: tokens.text(), carry, buffers };
+		const filled = {
+			request,
+			reply,
+			content: content.bytes,
+			promptText: tokens.text(),
+			carry,
+			buffers,
+			onPayload,
+		};
 		yield index === 0 ? opening.first : opening.following;
 		yield Buffer.from(`"turn":${header.id},"superseded":true,`);
 		yield* recordOf(store, plan.id, header, filled);
@@ -159,6 +170,7 @@ interface RecordBytes {
 	/** Whether the payloads are put back. */
 	carry: boolean;
 	buffers: readonly Buffer[] | undefined;
+	onPayload: ((bytes: number) => void) | undefined;
 }
 
 /** A record without its opening brace. */
@@ -188,14 +200,19 @@ async function* replyChunks(
 	store: ReadableStore,
 	id: SessionId,
 	header: TurnHeader,
-	{ reply, promptText, carry, buffers }: RecordBytes,
+	{ reply, promptText, carry, buffers, onPayload }: RecordBytes,
 ): AsyncGenerator<Buffer> {
 	let at = 0;
 	for (const hole of header.replyHoles) {
 		yield reply.subarray(at, hole.offset);
 		at = hole.offset;
 		if (hole.part === "prompt_token_ids") yield promptText;
-		else if (carry) yield* store.streamPart(id, header.id, hole.part, buffers);
+		else if (carry) {
+			for await (const piece of store.streamPart(id, header.id, hole.part, buffers)) {
+				onPayload?.(piece.length);
+				yield piece;
+			}
+		}
 	}
 	yield reply.subarray(at);
 }

@@ -67,6 +67,7 @@ export function jobReads(context: ReadContext, session: Session, job: SampleJob)
 				for await (const chunk of chunks) {
 					session.refuseWhenClosing();
 					length += chunk.length;
+					context.listener.payloadRead(chunk.length);
 					yield chunk;
 				}
 			} catch (error) {

@@ -26,10 +26,12 @@ export async function* sessionChunks(
 	const mode = meta.mode ?? context.config.mode;
 	const history = JSON.stringify(session.history);
 	yield Buffer.from(`{"session_id":${JSON.stringify(meta.id)},"records":[`);
-	const tokens = yield* recordChunks(context.store, plan, { payloads, buffers });
+	const onPayload = (bytes: number) => context.listener.payloadRead(bytes);
+	const options = { payloads, buffers, onPayload };
+	const tokens = yield* recordChunks(context.store, plan, options);
 	if (superseded) {
 		yield Buffer.from('],"superseded":[');
-		yield* supersededChunks(context.store, plan, { payloads, buffers });
+		yield* supersededChunks(context.store, plan, options);
 	}
 	yield Buffer.from(`],"metadata":{"accumulated_token_ids":[`);
 	yield tokens.text();

@@ -4,9 +4,14 @@ import { Socket } from "node:net";
 import { dirname } from "node:path";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import { createLogger } from "../telemetry/logger.js";
+import { createLoopLag } from "../telemetry/loop-lag.js";
+import { createMetrics } from "../telemetry/metrics/metrics.js";
+import { processMetrics } from "../telemetry/metrics/process-metrics.js";
 import { createConnectionLimit } from "./connection-limit.js";
 import { createFront, type Front } from "./front.js";
+import { RouterMetrics } from "./metrics.js";
 import { Router } from "./router.js";
+import { Scrapes } from "./scrapes.js";
 import { WorkerDrains } from "./worker-drains.js";
 
 let socketPath: string | null = null;
@@ -31,10 +36,14 @@ primary.on("start_router", (start) => {
 	socketPath = start.socketPath;
 	const { level, format } = start.config.log;
 	const log = createLogger({ role: "router", level, format });
+	const counts = createMetrics("router");
+	createLoopLag(counts.event_loop_lag_seconds);
+	const own = processMetrics({ role: "router" }, counts, {});
+	const metrics = new RouterMetrics(counts, own, () => scrapes.gather());
 	const workerIdle = (worker: number, epoch: number): void => {
 		void primary.send({ type: "worker_idle", worker, epoch });
 	};
-	router = new Router(start.config, start.snapshot, log, workerIdle, drains.set);
+	router = new Router(start.config, start.snapshot, log, workerIdle, metrics, drains.set);
 	front = createFront(router);
 	const { server } = front;
 	admit = createConnectionLimit(server, log);
@@ -53,6 +62,9 @@ primary.on("connection", ({ seq }, connection) => {
 	if (admit === undefined) connection.destroy();
 	else admit(connection);
 });
+
+const scrapes = new Scrapes((seq) => void primary.send({ type: "gather_metrics", seq }));
+primary.on("gathered_metrics", ({ seq, texts }) => scrapes.gathered(seq, texts));
 
 primary.on("snapshot", ({ snapshot }) => router?.update(snapshot));
 primary.on("worker_drain_set", ({ seq }) => drains.isSet(seq));

@@ -3,6 +3,7 @@ import { RollpinError } from "../base/errors.js";
 import type { WorkerIndex } from "../base/ids.js";
 import type { PartitionMap } from "../base/partitions.js";
 import type { WorkerStatus } from "../ipc/messages.js";
+import type { RouteLabel } from "./metrics.js";
 import type { RelayTarget } from "./relay.js";
 import { foreignCursor, type Route } from "./route.js";
 
@@ -45,7 +46,7 @@ export function chooseWorker(
 				);
 			}
 			const id = partitions.mint(worker.index as WorkerIndex);
-			return targetOf(worker, load, `x-rollpin-session-id: ${id}\r\n`);
+			return targetOf(worker, load, route.path, `x-rollpin-session-id: ${id}\r\n`);
 		}
 		case "list": {
 			if (route.worker >= partitions.workerCount) {
@@ -55,7 +56,7 @@ export function chooseWorker(
 				(each) => each.index >= route.worker && (each.state === "ready" || each.replacing),
 			);
 			if (worker === undefined) return unavailable("no worker that could list is ready");
-			return worker.replacing ? { waitsFor: worker.index } : targetOf(worker, load);
+			return worker.replacing ? { waitsFor: worker.index } : targetOf(worker, load, route.path);
 		}
 		case "session": {
 			const owner = partitions.ownerOf(route.partition);
@@ -64,7 +65,7 @@ export function chooseWorker(
 			if (worker === undefined || worker.state !== "ready") {
 				return unavailable(`worker ${owner}, which owns this session, is not ready`);
 			}
-			return targetOf(worker, load);
+			return targetOf(worker, load, route.path);
 		}
 	}
 }
@@ -74,11 +75,16 @@ export function unavailable(message: string): RollpinError {
 	return new RollpinError("worker_unavailable", `${message}; try again`, { retryAfterS: RETRY_AFTER_S });
 }
 
-function targetOf(worker: WorkerStatus, load: WorkerLoad, internalHeaders = ""): RelayTarget | RollpinError {
+function targetOf(
+	worker: WorkerStatus,
+	load: WorkerLoad,
+	path: RouteLabel,
+	internalHeaders = "",
+): RelayTarget | RollpinError {
 	const { index, address } = worker;
 	if (address === null) return unavailable(`worker ${index} is not ready`);
 	if ((load.inflight[index] ?? 0) >= load.maxInflight) {
 		return unavailable(`worker ${index} has too many requests running`);
 	}
-	return { worker: index, address, internalHeaders };
+	return { worker: index, address, internalHeaders, path };
 }

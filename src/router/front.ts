@@ -72,12 +72,14 @@ function createStrictServer(router: Router): Server {
 		const error = new RollpinError("invalid_request", "the only expectation served is 100-continue", {
 			status: 417,
 		});
+		router.metrics.refusedRaw(error.code, error.status);
 		refuse(req, res, error, requestId, true);
 	});
 	server.on("connect", (req, socket: Duplex) => {
 		const error = new RollpinError("method_not_allowed", "CONNECT is not served: this is no proxy", {
 			allow: OWN_METHODS,
 		});
+		router.metrics.refusedRaw(error.code, error.status);
 		if (socket instanceof Socket) {
 			refuseRaw(socket, error, readRequestHead(req.rawHeaders, req.httpVersion).requestId);
 		} else socket.destroy();
@@ -90,7 +92,9 @@ function createStrictServer(router: Router): Server {
 			return isRefused(open) ? socket.destroySoon() : void socket.destroy();
 		}
 		const [code, message] = parseFault(error.code ?? "", error.rawPacket);
-		refuseRaw(socket, new RollpinError(code, message), newRequestId());
+		const refusal = new RollpinError(code, message);
+		router.metrics.refusedRaw(code, refusal.status);
+		refuseRaw(socket, refusal, newRequestId());
 	});
 	return server;
 }

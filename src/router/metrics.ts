@@ -1,70 +1,78 @@
-// GET /metrics: the primary's last snapshot as Prometheus text. Measures nothing itself. docs/metrics.md has the table.
-import { Counter, Gauge, Registry } from "prom-client";
-import type { ClusterSnapshot } from "../ipc/messages.js";
-import { HEARTBEAT_ROWS, type MetricType } from "../telemetry/heartbeat-fields.js";
+// What the router counts, and GET /metrics: its own text and those that the primary gathered. Bounded in time.
+import type { OwnPath } from "../base/paths.js";
+import { ENGINE_METHODS } from "../base/paths.js";
+import { mergeTexts } from "../telemetry/metrics/exposition.js";
+import type { Metrics } from "../telemetry/metrics/metrics.js";
 
-interface Sample {
-	labels: Readonly<Record<string, string | number>>;
-	value: number;
-}
+/** A path of the table, what goes to the engine below a session, or neither. */
+export type RouteLabel = OwnPath | "/sessions/{id}/{path}" | "other";
 
-export interface Metric {
-	name: `rollpin_${string}`;
-	type: MetricType;
-	help: string;
-	/** Of the value; "" for a count. */
-	unit: string;
-	labels: readonly string[];
-	samples(snapshot: ClusterSnapshot): readonly Sample[];
-}
+/** The primary gives the workers 250 ms; so much later it counts as silent itself. */
+const GATHER_MS = 500;
+/** A request whose client left before it had any of an answer. */
+export const NO_ANSWER = 499;
 
-/** Every metric, in the order of the reply. A worker without a heartbeat has no samples of its figures. */
-export const METRICS: readonly Metric[] = [
-	{
-		name: "rollpin_workers",
-		type: "gauge",
-		help: "Workers of this cluster by state",
-		unit: "",
-		labels: ["state"],
-		samples({ workers }) {
-			const counts = new Map<string, number>();
-			for (const { state } of workers) counts.set(state, (counts.get(state) ?? 0) + 1);
-			return [...counts].map(([state, value]) => ({ labels: { state }, value }));
-		},
-	},
-	{
-		name: "rollpin_worker_epoch",
-		type: "gauge",
-		help: "Processes this worker's slot has had",
-		unit: "",
-		labels: ["worker"],
-		samples: ({ workers }) =>
-			workers.map(({ index, epoch }) => ({ labels: { worker: index }, value: epoch })),
-	},
-	...HEARTBEAT_ROWS.map(
-		([field, { metric, help, unit }]): Metric => ({
-			...metric,
-			help,
-			unit,
-			labels: ["worker"],
-			samples: ({ workers }) =>
-				workers.flatMap(({ index, heartbeat }) =>
-					heartbeat === null ? [] : [{ labels: { worker: index }, value: heartbeat[field] }],
-				),
-		}),
-	),
-];
+const METHODS: ReadonlySet<string> = new Set(ENGINE_METHODS);
 
-export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+export class RouterMetrics {
+	readonly #counts: Metrics<"router">;
+	readonly #own: () => Promise<string>;
+	readonly #gather: () => Promise<readonly string[]>;
+	#scrape: Promise<string> | null = null;
 
-/** Values are those of the last heartbeats. */
-export async function metricsOf(snapshot: ClusterSnapshot, metrics = METRICS): Promise<string> {
-	const registry = new Registry();
-	for (const { help, labels, name, samples, type } of metrics) {
-		const options = { name, help, labelNames: [...labels], registers: [registry] };
-		const metric = type === "gauge" ? new Gauge(options) : new Counter(options);
-		// Both are new and empty: adding sets.
-		for (const sample of samples(snapshot)) metric.inc({ ...sample.labels }, sample.value);
+	/** @param gather the texts of everybody else */
+	constructor(
+		counts: Metrics<"router">,
+		own: () => Promise<string>,
+		gather: () => Promise<readonly string[]>,
+	) {
+		this.#counts = counts;
+		this.#own = own;
+		this.#gather = gather;
 	}
-	return registry.metrics();
+
+	/** To be called once for each request, at its end. */
+	answered(route: RouteLabel, method: string, status: number, elapsedMs: number): void {
+		const known = METHODS.has(method) ? method : "other";
+		this.#counts.http_requests_total.at(route, known, String(status)).value++;
+		this.#counts.http_request_seconds.at(route).observe(elapsedMs / 1000);
+	}
+
+	/** The router itself answered with this error. */
+	refused(code: string): void {
+		this.#counts.refused_total.at(code).value++;
+	}
+
+	/** What was sent is no request that anybody could name. */
+	refusedRaw(code: string, status: number): void {
+		this.refused(code);
+		this.#counts.http_requests_total.at("other", "other", String(status)).value++;
+	}
+
+	/** Never rejects. Who asks while one is made gets that one. */
+	text(): Promise<string> {
+		this.#scrape ??= this.#make().finally(() => {
+			this.#scrape = null;
+		});
+		return this.#scrape;
+	}
+
+	async #make(): Promise<string> {
+		const others = await within(GATHER_MS, this.#gather());
+		if (others === null) this.#counts.scrapes_missed_total.at("primary").value++;
+		return mergeTexts([...(others ?? []), await this.#own()]);
+	}
+}
+
+/** What `work` gives, or null when it is not there in time. */
+async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T | null> {
+	let timer: NodeJS.Timeout | undefined;
+	const timeout = new Promise<null>((resolve) => {
+		timer = setTimeout(resolve, timeoutMs, null);
+	});
+	try {
+		return await Promise.race([work, timeout]);
+	} finally {
+		clearTimeout(timer);
+	}
 }

@@ -1,6 +1,7 @@
 // One client's connection for as long as its requests are plain: bytes to the worker, the reply's bytes back as they are.
 import type { Socket } from "node:net";
 import { RollpinError } from "../base/errors.js";
+import { NO_ANSWER, type RouteLabel } from "./metrics.js";
 import { readPlainHead } from "./plain-head.js";
 import { type RelayTarget, workerFailed } from "./relay.js";
 import { NO_HTTP, refuseRaw } from "./replies.js";
@@ -33,6 +34,11 @@ export class PlainConnection implements ReplyListener {
 	#worker: WorkerConnection | null = null;
 	#target: RelayTarget | null = null;
 	#requestId = "";
+	#method = "";
+	#path: RouteLabel = "other";
+	#startedMs = 0;
+	/** Of the reply, or of our refusal; 0 before there is one. */
+	#status = 0;
 	/** Of the request to the worker; kept until the first bytes of the body come: one write. */
 	#requestHead: string | null = null;
 	/** Bytes of the request's body still to come. */
@@ -89,6 +95,7 @@ export class PlainConnection implements ReplyListener {
 
 	head(head: ReplyHead): void {
 		this.#replyHead = head;
+		this.#status = head.status;
 	}
 
 	body(): void {
@@ -142,7 +149,7 @@ export class PlainConnection implements ReplyListener {
 	readonly #onClose = (): void => {
 		this.#giveUp();
 		this.#left = 0;
-		if (this.#busy) this.#router.requestOver();
+		if (this.#busy) this.#requestOver(performance.now());
 		this.#busy = false;
 		this.#owner.closed(this);
 	};
@@ -165,7 +172,11 @@ export class PlainConnection implements ReplyListener {
 		this.#begun = false;
 		this.#target = target;
 		this.#requestId = head.requestId;
+		this.#method = request.method;
+		this.#path = target.path;
+		this.#status = 0;
 		this.#movedMs = performance.now();
+		this.#startedMs = this.#movedMs;
 		this.#worker = this.#router.pool.acquire(target.address);
 		this.#worker.begin(this, false);
 		this.#requestHead = workerHead(request.method, request.target, head, target.internalHeaders);
@@ -236,7 +247,7 @@ export class PlainConnection implements ReplyListener {
 		if (!this.#replied || this.#left > 0 || !this.#busy || this.#socket.destroyed) return;
 		this.#busy = false;
 		this.#movedMs = performance.now();
-		this.#router.requestOver();
+		this.#requestOver(this.#movedMs);
 		if (this.#closes) {
 			this.#over = true;
 			this.#socket.destroySoon();
@@ -247,6 +258,12 @@ export class PlainConnection implements ReplyListener {
 		this.#waiting = null;
 		this.#socket.resume();
 		this.#begin(waiting);
+	}
+
+	#requestOver(nowMs: number): void {
+		const status = this.#status === 0 ? NO_ANSWER : this.#status;
+		this.#router.metrics.answered(this.#path, this.#method, status, nowMs - this.#startedMs);
+		this.#router.requestOver();
 	}
 
 	#wait(bytes: Buffer): void {
@@ -286,6 +303,9 @@ export class PlainConnection implements ReplyListener {
 			return;
 		}
 		this.#over = true;
+		this.#status = error.status;
+		if (this.#busy) this.#router.metrics.refused(error.code);
+		else this.#router.metrics.refusedRaw(error.code, error.status);
 		refuseRaw(this.#socket, error, this.#requestId === "" ? newRequestId() : this.#requestId);
 	}
 }

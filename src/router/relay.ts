@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { WorkerAddress } from "../ipc/worker-address.js";
+import type { RouteLabel } from "./metrics.js";
 import { refuse } from "./replies.js";
 import type { ReplyHead } from "./reply-parser.js";
 import { ReplyWriter } from "./reply-writer.js";
@@ -14,6 +15,8 @@ export interface RelayTarget {
 	address: WorkerAddress;
 	/** Internal headers for the worker, `name: value\r\n` each. */
 	internalHeaders: string;
+	/** Which request it is; for the metrics. */
+	path: RouteLabel;
 }
 
 export interface RelayWatch {

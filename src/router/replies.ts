@@ -1,7 +1,7 @@
 // The router's own replies: errors, health, cluster state. Every one carries the request id and its exact length.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { errorBody, errorHeaders, type RollpinError } from "../base/errors.js";
+import { type ErrorCode, errorBody, errorHeaders, type RollpinError } from "../base/errors.js";
 import type { ClusterSnapshot } from "../ipc/messages.js";
 
 /** How long the rest of a body is read and dropped after an early refusal: closing at once would reset the reply away. */
@@ -13,6 +13,7 @@ const CHEAP_BODY_BYTES = 256 * 1024;
 export const NO_HTTP = "what was sent is not valid HTTP/1.1";
 
 const refused = new WeakSet<ServerResponse>();
+const codes = new WeakMap<ServerResponse, ErrorCode>();
 
 export function sendJson(
 	res: ServerResponse,
@@ -49,6 +50,7 @@ export function refuse(
 ): void {
 	const body = errorBody(error);
 	const extra = errorHeaders(error);
+	codes.set(res, error.code);
 	if (!closes && (req.complete || hasCheapBody(req))) {
 		sendJson(res, error.status, body, requestId, extra);
 		return;
@@ -68,6 +70,11 @@ export function refuse(
 	req.once("end", over);
 	req.once("close", over);
 	req.resume();
+}
+
+/** The code that `refuse` answered with, or undefined. */
+export function refusalCode(res: ServerResponse): ErrorCode | undefined {
+	return codes.get(res);
 }
 
 /** True when `refuse` wrote this reply whole and only lingers for the client's sake. */

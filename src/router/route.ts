@@ -3,6 +3,7 @@ import { type ErrorCode, RollpinError } from "../base/errors.js";
 import type { Partition, SessionId } from "../base/ids.js";
 import { isSessionId, partitionOf } from "../base/partitions.js";
 import { invalidSessionId, type PathOf, sessionPath, topPath } from "../base/paths.js";
+import type { RouteLabel } from "./metrics.js";
 
 export type LocalPath = Exclude<PathOf<"router">, `${string}{worker}${string}`>;
 
@@ -10,17 +11,17 @@ export type Route =
 	/** Answered by the router itself. */
 	| { kind: "local"; path: LocalPath }
 	/** To be asked of the primary; `path` names the worker. */
-	| { kind: "drain"; path: string; drain: boolean }
-	| { kind: "create" }
+	| { kind: "drain"; path: string; drain: boolean; label: RouteLabel }
+	| { kind: "create"; path: RouteLabel }
 	/** To the worker that the cursor names, or the first. */
-	| { kind: "list"; worker: number }
-	| { kind: "session"; id: SessionId; partition: Partition }
+	| { kind: "list"; worker: number; path: RouteLabel }
+	| { kind: "session"; id: SessionId; partition: Partition; path: RouteLabel }
 	| { kind: "reject"; error: RollpinError };
 
 /** Longest request target in characters. */
 export const MAX_TARGET_LENGTH = 8 * 1024;
 
-const CREATE: Route = { kind: "create" };
+const CREATE: Route = { kind: "create", path: "/sessions" };
 const UNSAFE_ESCAPE = /%(?:2e|2f|5c|00|(?![0-9a-f]{2}))/i;
 const MODEL_TAIL = /^\/sessions\/[^/]+\/v1\/models\/(.+)$/;
 const PLAIN_TARGET = /^[\x21-\x7e]*$/;
@@ -49,7 +50,7 @@ export function route(method: string, target: string, passThrough: readonly stri
 			return { kind: "local", path: found };
 		case "/cluster/workers/{worker}/drain":
 		case "/cluster/workers/{worker}/undrain":
-			return { kind: "drain", path, drain: found.endsWith("/drain") };
+			return { kind: "drain", path, drain: found.endsWith("/drain"), label: found };
 		case "/sessions":
 			return method === "POST" ? CREATE : listRoute(query < 0 ? "" : target.slice(query + 1));
 	}
@@ -63,7 +64,8 @@ function sessionRoute(method: string, path: string, passThrough: readonly string
 	}
 	const found = sessionPath(method, idEnd < 0 ? "" : path.slice(idEnd), passThrough);
 	if (found instanceof RollpinError) return { kind: "reject", error: found };
-	return { kind: "session", id, partition: partitionOf(id) };
+	const label = found === "engine" ? "/sessions/{id}/{path}" : found;
+	return { kind: "session", id, partition: partitionOf(id), path: label };
 }
 
 export function foreignCursor(): RollpinError {
@@ -73,10 +75,10 @@ export function foreignCursor(): RollpinError {
 /** A cursor begins with the index of the worker whose page it continues: `<index>:`. */
 function listRoute(query: string): Route {
 	const cursor = new URLSearchParams(query).get("cursor");
-	if (cursor === null) return { kind: "list", worker: 0 };
+	if (cursor === null) return { kind: "list", worker: 0, path: "/sessions" };
 	const index = /^(\d{1,2}):/.exec(cursor)?.[1];
 	if (index === undefined) return { kind: "reject", error: foreignCursor() };
-	return { kind: "list", worker: Number(index) };
+	return { kind: "list", worker: Number(index), path: "/sessions" };
 }
 
 /** Anything a later reader of the path could take for another path is refused, not normalised. */

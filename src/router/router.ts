@@ -7,15 +7,16 @@ import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
 import { addressKey } from "../ipc/worker-address.js";
 import type { Logger } from "../telemetry/logger.js";
+import { METRICS_CONTENT_TYPE } from "../telemetry/metrics/exposition.js";
 import { type Authorize, createAuthorize } from "./auth.js";
 import { chooseWorker, type Destination, unavailable, type WorkerRoute } from "./choose-worker.js";
 import { HeldRequests } from "./held-requests.js";
-import { METRICS_CONTENT_TYPE, metricsOf } from "./metrics.js";
+import { NO_ANSWER, type RouteLabel, type RouterMetrics } from "./metrics.js";
 import { Relay, type RelayTarget, type RelayWatch } from "./relay.js";
-import { clusterOf, healthOf, refuse, sendJson, sendText } from "./replies.js";
+import { clusterOf, healthOf, refusalCode, refuse, sendJson, sendText } from "./replies.js";
 import { checkRequest } from "./request-check.js";
 import { type RequestHead, readRequestHead } from "./request-head.js";
-import { type LocalPath, route } from "./route.js";
+import { type LocalPath, type Route, route } from "./route.js";
 import type { SetDrain } from "./worker-drains.js";
 import { WorkerPool } from "./worker-pool.js";
 
@@ -36,6 +37,7 @@ export class Router {
 	readonly #workerIdle: (worker: number, epoch: number) => void;
 	readonly #setDrain: SetDrain;
 	readonly watch: RelayWatch;
+	readonly metrics: RouterMetrics;
 	readonly #uploadTimer: NodeJS.Timeout;
 	readonly #partitions: PartitionMap;
 	#snapshot: ClusterSnapshot;
@@ -53,7 +55,8 @@ export class Router {
 		config: ClusterConfig,
 		snapshot: ClusterSnapshot,
 		log: Logger,
-		workerIdle: (worker: number, epoch: number) => void = () => undefined,
+		workerIdle: (worker: number, epoch: number) => void,
+		metrics: RouterMetrics,
 		setDrain: SetDrain = () => Promise.resolve(),
 	) {
 		this.#config = config;
@@ -61,6 +64,7 @@ export class Router {
 		this.#snapshot = snapshot;
 		this.#workerIdle = workerIdle;
 		this.#setDrain = setDrain;
+		this.metrics = metrics;
 		this.#held = new HeldRequests(config.limits.maxInflightPerWorker, config.drainTimeoutMs + HOLD_GRACE_MS);
 		this.#authorize = createAuthorize(config.authToken);
 		this.#partitions = new PartitionMap(config.backends);
@@ -109,17 +113,21 @@ export class Router {
 	/** @param expectsContinue the client waits for `100 Continue` before it sends the body */
 	handle(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
 		this.#running += 1;
-		res.once("close", () => this.requestOver());
+		const startedMs = performance.now();
+		const { limits, passThroughPaths } = this.#config;
+		const decision = route(req.method ?? "", req.url ?? "", passThroughPaths);
+		res.once("close", () => {
+			this.#answered(labelOf(decision), req.method ?? "", res, startedMs);
+			this.requestOver();
+		});
 		if (this.draining) res.shouldKeepAlive = false;
 		const head = readRequestHead(req.rawHeaders, req.httpVersion);
-		const { limits, passThroughPaths } = this.#config;
 		const fault = checkRequest(req.url ?? "", head, this.#authorize, limits.maxBodyBytes);
 		if (fault !== null) {
 			const closes = fault.code === "body_too_large" || head.fault !== null;
 			refuse(req, res, fault, head.requestId, closes || expectsContinue || this.draining);
 			return;
 		}
-		const decision = route(req.method ?? "", req.url ?? "", passThroughPaths);
 		switch (decision.kind) {
 			case "local":
 				this.#local[decision.path](res, head.requestId);
@@ -172,7 +180,7 @@ export class Router {
 		},
 		"/cluster": (res, requestId) => sendJson(res, 200, clusterOf(this.#snapshot), requestId),
 		"/metrics": (res, requestId) => {
-			void metricsOf(this.#snapshot).then((text) => {
+			void this.metrics.text().then((text) => {
 				sendText(res, 200, METRICS_CONTENT_TYPE, text, requestId);
 			});
 		},
@@ -209,6 +217,13 @@ export class Router {
 		new Relay(req, res, head, target, this.pool, this.#config.limits.maxBodyBytes, this.watch);
 	}
 
+	#answered(label: RouteLabel, method: string, res: ServerResponse, startedMs: number): void {
+		const status = res.headersSent ? res.statusCode : NO_ANSWER;
+		this.metrics.answered(label, method, status, performance.now() - startedMs);
+		const code = refusalCode(res);
+		if (code !== undefined) this.metrics.refused(code);
+	}
+
 	#choose(decision: WorkerRoute): Destination {
 		return chooseWorker(decision, {
 			workers: this.#snapshot.workers,
@@ -238,4 +253,9 @@ export class Router {
 			`worker ${worker} failed a request: ${code}`,
 		);
 	}
+}
+
+function labelOf(decision: Route): RouteLabel {
+	if (decision.kind === "reject") return "other";
+	return decision.kind === "drain" ? decision.label : decision.path;
 }

@@ -1,5 +1,7 @@
-// The one table of heartbeat fields: record, /metrics, `rollpin top` and the docs are made from it. Knows no process.
-// A new figure is one row here; a new count is that row and the `counters.x++` where it happens.
+// The one table of heartbeat fields: record, `rollpin top` and the docs are made from it. Knows no process.
+// What is counted is counted once, in the metrics (metrics/table.ts): a heartbeat shows some of it.
+import { totalOf } from "./metrics/cells.js";
+import type { Metrics } from "./metrics/metrics.js";
 
 /** A process as the operating system shows it to the primary. */
 export interface ProcessUsage {
@@ -9,7 +11,7 @@ export interface ProcessUsage {
 	cpuPercent: number;
 }
 
-/** What a worker's own figures are read from, its counters aside. */
+/** What a worker's own figures are read from. */
 export interface WorkerFacts {
 	uptimeS: number;
 	/** Starts the next period. */
@@ -19,12 +21,11 @@ export interface WorkerFacts {
 	registry: { readonly size: number; readonly queueDepth: number };
 	store: { sizeBytes(): Promise<number>; damagedSessions(): number };
 	engines: { all(): ReadonlyArray<{ readonly client: { readonly unreachable: boolean } }> };
+	metrics: Metrics<"worker">;
 }
 
 /** Where the value comes from. */
 type Origin =
-	/** One of the worker's counters, from 0 at its start. */
-	| { counter: string }
 	| { worker: (facts: WorkerFacts) => number | Promise<number> }
 	/** Measured by the primary, from outside. */
 	| { process: (usage: ProcessUsage) => number };
@@ -41,13 +42,10 @@ interface HeartbeatField {
 	/** Digits after the point in the record. */
 	digits: number;
 	from: Origin;
-	metric: { name: `rollpin_${string}`; type: MetricType };
-	/** The metric's help, and what the docs say. */
+	/** What the docs say. */
 	help: string;
 	top?: Shown;
 }
-
-export type MetricType = "gauge" | "counter";
 
 const MIB = 1024 * 1024;
 
@@ -57,7 +55,6 @@ export const HEARTBEAT_FIELDS = {
 		unit: "s",
 		digits: 0,
 		from: { worker: ({ uptimeS }) => uptimeS },
-		metric: { name: "rollpin_uptime_s", type: "gauge" },
 		help: "Seconds since the worker started",
 		top: { column: "up", place: 1, as: "span" },
 	},
@@ -65,7 +62,6 @@ export const HEARTBEAT_FIELDS = {
 		unit: "MiB",
 		digits: 1,
 		from: { process: ({ rssBytes }) => rssBytes / MIB },
-		metric: { name: "rollpin_rss_mb", type: "gauge" },
 		help: "Resident memory of the worker in MiB",
 		top: { column: "RSS MiB", place: 8 },
 	},
@@ -73,14 +69,12 @@ export const HEARTBEAT_FIELDS = {
 		unit: "MiB",
 		digits: 1,
 		from: { process: ({ vmsBytes }) => vmsBytes / MIB },
-		metric: { name: "rollpin_vms_mb", type: "gauge" },
 		help: "Virtual memory of the worker in MiB",
 	},
 	cpu_percent: {
 		unit: "%",
 		digits: 1,
 		from: { process: ({ cpuPercent }) => cpuPercent },
-		metric: { name: "rollpin_cpu_percent", type: "gauge" },
 		help: "CPU of the worker; 100 is one core",
 		top: { column: "CPU %", place: 6 },
 	},
@@ -88,7 +82,6 @@ export const HEARTBEAT_FIELDS = {
 		unit: "ms",
 		digits: 2,
 		from: { worker: (facts) => facts.takeLoopLagP99Ms() },
-		metric: { name: "rollpin_loop_lag_p99_ms", type: "gauge" },
 		help: "99th percentile of the event loop's delay since the last heartbeat",
 		top: { column: "lag ms", place: 7 },
 	},
@@ -96,54 +89,47 @@ export const HEARTBEAT_FIELDS = {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ admission }) => admission.inflight },
-		metric: { name: "rollpin_inflight", type: "gauge" },
 		help: "Chats under way",
 		top: { column: "in flight", place: 3 },
 	},
 	reqs_total: {
 		unit: "",
 		digits: 0,
-		from: { counter: "requests" },
-		metric: { name: "rollpin_reqs_total", type: "gauge" },
+		from: { worker: ({ metrics }) => metrics.worker_requests_total.value },
 		help: "Requests since the worker started",
 	},
 	turns_completed: {
 		unit: "",
 		digits: 0,
-		from: { counter: "turnsCompleted" },
-		metric: { name: "rollpin_turns_completed", type: "gauge" },
+		from: { worker: ({ metrics }) => metrics.turns_total.value },
 		help: "Turns committed since the worker started",
 		top: { column: "turns", place: 5, rate: "turns/s" },
 	},
 	hard_mismatches: {
 		unit: "",
 		digits: 0,
-		from: { counter: "hardMismatches" },
-		metric: { name: "rollpin_hard_mismatches", type: "gauge" },
+		from: { worker: ({ metrics }) => totalOf(metrics.mismatches_total) },
 		help: "Reads whose tito_session_mismatch held more than an assistant's own text, since the worker started",
 		top: { note: "hard mismatches", counted: true },
 	},
 	rollbacks: {
 		unit: "",
 		digits: 0,
-		from: { counter: "rollbacks" },
-		metric: { name: "rollpin_rollbacks", type: "gauge" },
+		from: { worker: ({ metrics }) => totalOf(metrics.rollbacks_total) },
 		help: "Turns that a retry took the place of, since the worker started",
 		top: { note: "retries", counted: true },
 	},
 	history_refused: {
 		unit: "",
 		digits: 0,
-		from: { counter: "historyRefused" },
-		metric: { name: "rollpin_history_refused", type: "gauge" },
+		from: { worker: ({ metrics }) => totalOf(metrics.refused_histories_total) },
 		help: "Chats refused because they were neither the stored history nor a retry, since the worker started",
 		top: { note: "histories refused", counted: true },
 	},
 	branches: {
 		unit: "",
 		digits: 0,
-		from: { counter: "branches" },
-		metric: { name: "rollpin_branches", type: "gauge" },
+		from: { worker: ({ metrics }) => totalOf(metrics.branches_total) },
 		help: "Tree mode: turns that left a path that was there, since the worker started",
 		top: { note: "branches", counted: true },
 	},
@@ -151,7 +137,6 @@ export const HEARTBEAT_FIELDS = {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ registry }) => registry.size },
-		metric: { name: "rollpin_sessions", type: "gauge" },
 		help: "Live sessions",
 		top: { column: "sessions", place: 2 },
 	},
@@ -159,7 +144,6 @@ export const HEARTBEAT_FIELDS = {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ registry }) => registry.queueDepth },
-		metric: { name: "rollpin_queue_depth", type: "gauge" },
 		help: "Chats waiting for their session's lock",
 		top: { column: "queued", place: 4 },
 	},
@@ -167,7 +151,6 @@ export const HEARTBEAT_FIELDS = {
 		unit: "MiB",
 		digits: 2,
 		from: { worker: async ({ store }) => (await store.sizeBytes()) / MIB },
-		metric: { name: "rollpin_store_mb", type: "gauge" },
 		help: "Size of the worker's part of the store in MiB",
 		top: { column: "store MiB", place: 9 },
 	},
@@ -175,7 +158,6 @@ export const HEARTBEAT_FIELDS = {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ partitionsRefused }) => partitionsRefused },
-		metric: { name: "rollpin_partitions_refused", type: "gauge" },
 		help: "Parts of the data dir that the worker owns and does not serve",
 		top: { note: "partitions refused", counted: true },
 	},
@@ -183,7 +165,6 @@ export const HEARTBEAT_FIELDS = {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ store }) => store.damagedSessions() },
-		metric: { name: "rollpin_sessions_damaged", type: "gauge" },
 		help: "Sessions that are refused because what is stored of them is damaged",
 		top: { note: "sessions damaged", counted: true },
 	},
@@ -191,7 +172,6 @@ export const HEARTBEAT_FIELDS = {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ engines }) => (engines.all().some(({ client }) => client.unreachable) ? 1 : 0) },
-		metric: { name: "rollpin_breaker_open", type: "gauge" },
 		help: "1 while the worker's chats find the engine unreachable and are refused",
 		top: { note: "engine unreachable", counted: false },
 	},
@@ -206,15 +186,7 @@ type NamesFrom<Kind> = {
 }[FieldName];
 
 /** The part of a heartbeat that the worker knows itself. */
-export type WorkerFigures = Record<
-	NamesFrom<{ counter: string } | { worker: (facts: WorkerFacts) => unknown }>,
-	number
->;
-
-/** Counted since the worker started. */
-export type WorkerCounters = {
-	-readonly [Name in NamesFrom<{ counter: string }> as Fields[Name]["from"]["counter"]]: number;
-};
+export type WorkerFigures = Record<NamesFrom<{ worker: (facts: WorkerFacts) => unknown }>, number>;
 
 /** The table as rows of one type, in its order. */
 export const HEARTBEAT_ROWS = Object.entries(HEARTBEAT_FIELDS) as ReadonlyArray<

@@ -3,7 +3,6 @@ import {
 	type FieldName,
 	HEARTBEAT_ROWS,
 	type ProcessUsage,
-	type WorkerCounters,
 	type WorkerFacts,
 	type WorkerFigures,
 } from "./heartbeat-fields.js";
@@ -11,17 +10,11 @@ import {
 /** A heartbeat's record: whose it is, then the fields in the table's order. */
 export type Heartbeat = { worker: number; worker_pid: number } & Record<FieldName, number>;
 
-export function zeroCounters(): WorkerCounters {
-	const counters = HEARTBEAT_ROWS.flatMap(([, { from }]) => ("counter" in from ? [[from.counter, 0]] : []));
-	return Object.fromEntries(counters) as WorkerCounters;
-}
-
 /** What the worker sends: not rounded yet. */
-export async function readFigures(facts: WorkerFacts, counters: WorkerCounters): Promise<WorkerFigures> {
+export async function readFigures(facts: WorkerFacts): Promise<WorkerFigures> {
 	const figures: Partial<Record<FieldName, number>> = {};
 	for (const [name, { from }] of HEARTBEAT_ROWS) {
-		if ("counter" in from) figures[name] = counters[from.counter as keyof WorkerCounters];
-		else if ("worker" in from) figures[name] = await from.worker(facts);
+		if ("worker" in from) figures[name] = await from.worker(facts);
 	}
 	return figures as WorkerFigures;
 }

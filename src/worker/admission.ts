@@ -17,6 +17,11 @@ export class Admission {
 		return this.#inflight;
 	}
 
+	/** Bytes of their bodies and replies. */
+	get bytes(): number {
+		return this.#bytes;
+	}
+
 	/**
 	 * Lets a chat in.
 	 * @throws RollpinError `too_many_requests` with Retry-After over either limit

@@ -68,14 +68,14 @@ export function createListener(context: WorkerContext): RequestListener {
 /** Runs the handler; what it throws is answered. Never rejects. */
 async function answer(context: WorkerContext, handler: Handler, call: Call): Promise<void> {
 	const { request, response } = call;
-	context.counters.requests++;
+	context.metrics.worker_requests_total.value++;
 	response.setHeader("x-rollpin-worker", context.index);
 	const requestId = request.headers["x-request-id"];
 	if (typeof requestId === "string") response.setHeader("x-request-id", requestId);
 	try {
 		await handler(call);
 	} catch (error) {
-		sendError(request, response, error, context.logger);
+		sendError(request, response, error, context);
 	}
 }
 

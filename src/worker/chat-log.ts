@@ -1,20 +1,14 @@
-// The log records of one chat: its start, what of it is worth a record of its own, and its end. Decides nothing.
+// The log records of one chat: its start, what of it is worth a record of its own, and its end, which is counted, too.
 import type { RequestId, SessionId } from "../base/ids.js";
 import { randomHex } from "../base/random-hex.js";
 import type { ToolsChange } from "../session/turn/tools-change.js";
 import { emptyReport, type RollbackReport, type TurnReport } from "../session/turn/turn-report.js";
 import type { ChatDone } from "../telemetry/events.js";
 import type { Logger } from "../telemetry/logger.js";
+import { type ChatEnd, countChat } from "./chat-metrics.js";
 import type { WorkerContext } from "./context.js";
 
-/** How a chat ended, for its log record. */
-interface ChatEnd {
-	status: number;
-	code: string | null;
-	finishReason: string | null;
-	turn: number | null;
-	replyBytes: number;
-}
+type LogContext = Pick<WorkerContext, "admission" | "clock" | "logger" | "metrics">;
 
 export class ChatLog {
 	readonly reqId = randomHex(4) as RequestId;
@@ -23,18 +17,14 @@ export class ChatLog {
 	readonly end: ChatEnd = { status: 0, code: null, finishReason: null, turn: null, replyBytes: 0 };
 	/** The answer's text, which only `--log-content` lets into a log. */
 	answered: string | undefined;
-	readonly #context: Pick<WorkerContext, "admission" | "clock" | "logger">;
+	readonly #context: LogContext;
 	readonly #id: SessionId;
 	readonly #requestId: string;
 	readonly #startedMs: number;
 	#started = false;
 
 	/** @param requestId the client's, or the router's for it */
-	constructor(
-		context: Pick<WorkerContext, "admission" | "clock" | "logger">,
-		id: SessionId,
-		requestId: string,
-	) {
+	constructor(context: LogContext, id: SessionId, requestId: string) {
 		this.#context = context;
 		this.#id = id;
 		this.#requestId = requestId;
@@ -66,7 +56,7 @@ export class ChatLog {
 
 	/** The last record, with all that came before it in the turn. */
 	finish(): void {
-		const { admission, clock, logger } = this.#context;
+		const { admission, clock, logger, metrics } = this.#context;
 		const { end, report, reqId } = this;
 		const id = this.#id;
 		if (report.rollback !== null) logRollback(logger, reqId, id, report.rollback);
@@ -75,6 +65,7 @@ export class ChatLog {
 		if (report.controlText !== null) logControlText(logger, reqId, id, report.controlText);
 		if (report.toolsChange !== null) logToolsChange(logger, reqId, id, report.toolsChange);
 		const totalMs = clock.monotonicMs() - this.#startedMs;
+		countChat(metrics, end, report, totalMs);
 		logger.event(
 			"chat_done",
 			{

@@ -22,7 +22,7 @@ import { requestIdOf, sendError, sendPieces } from "./respond.js";
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 type ChatContext = GenerateContext &
-	Pick<WorkerContext, "admission" | "clock" | "counters" | "placing" | "registry" | "store">;
+	Pick<WorkerContext, "admission" | "clock" | "placing" | "registry" | "store">;
 
 /** A chat that was read, and how its client wants the answer. */
 type ReadChat = ChatBody & { form: AnswerForm; promptIds: boolean };
@@ -35,7 +35,7 @@ export async function chat(
 	request: IncomingMessage,
 	response: ServerResponse,
 ): Promise<void> {
-	const { admission, clock, config, counters } = context;
+	const { admission, clock, config } = context;
 	const arrivedAt = clock.nowS();
 	const log = new ChatLog(context, id, requestIdOf(request));
 	const { end, report, reqId } = log;
@@ -80,12 +80,8 @@ export async function chat(
 			report,
 		);
 		signs.keepalive?.stop();
-		if (outcome.kind === "turn") counters.turnsCompleted++;
-		if (report.branch !== null) counters.branches++;
-		if (report.rollback !== null) {
-			counters.rollbacks++;
-			if (!response.headersSent) response.setHeader("x-rollpin-discarded-turn", report.rollback.discarded);
-		}
+		if (report.rollback !== null && !response.headersSent)
+			response.setHeader("x-rollpin-discarded-turn", report.rollback.discarded);
 		describe(log, outcome);
 		if (config.log.content && outcome.kind === "turn") log.answered = writeJson(outcome.generation.message);
 		if (outcome.kind === "refused" && signs.keepalive?.begun) signs.keepalive.refuse(outcome.refusal);
@@ -98,7 +94,7 @@ export async function chat(
 			response.destroy();
 		} else {
 			const inStream = signs.keepalive?.begun === true && !response.writableEnded ? signs.keepalive : null;
-			const shown = sendError(request, response, error, context.logger, inStream, frontEnd.encodeError);
+			const shown = sendError(request, response, error, context, inStream, frontEnd.encodeError);
 			end.status = shown.status;
 			end.code = shown.code;
 		}
@@ -106,7 +102,6 @@ export async function chat(
 		response.off("close", onClose);
 		log.startIfMissing();
 		ticket?.leave();
-		if (report.refused !== null) counters.historyRefused++;
 		log.finish();
 	}
 }

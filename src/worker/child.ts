@@ -10,10 +10,13 @@ import { parseJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
 import { createLogger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
+import { createMetrics } from "../telemetry/metrics/metrics.js";
+import { processMetrics } from "../telemetry/metrics/process-metrics.js";
 import { createTito } from "../tito/create.js";
 import { NEWEST_TOOL_SCHEMA } from "../tito/tools.js";
 import { admitEngines, openEngines } from "./open-engines.js";
 import { openStore } from "./open-store.js";
+import { StoreWatch } from "./store-watch.js";
 import { startWorker, type Worker } from "./worker.js";
 
 /** How long after its drain time a worker waits for the primary's `drain` before it ends by itself. */
@@ -26,9 +29,13 @@ const NO_ANSWER_MS = 2_000;
 const TEXT_BYTES_PER_TOKEN = 8;
 
 const startedMs = systemClock.monotonicMs();
-const loopLag = createLoopLag();
+const metrics = createMetrics("worker");
+const loopLag = createLoopLag(metrics.event_loop_lag_seconds);
+const storeWatch = new StoreWatch(metrics);
 const refused = new Set<Partition>();
 let worker: Worker | null = null;
+/** Null until there is something to tell. */
+let metricsText: (() => Promise<string>) | null = null;
 let drainTimeoutMs = 0;
 let draining = false;
 
@@ -59,6 +66,14 @@ function tellStats(): void {
 	void worker?.figures(ofProcess).then((stats) => channel.send({ type: "stats", stats }));
 }
 
+channel.on("ask_metrics", ({ seq }) => {
+	// While it ends its store is closed: no answer, which is counted.
+	metricsText?.().then(
+		(text) => channel.send({ type: "metrics", seq, text }),
+		() => undefined,
+	);
+});
+
 channel.on("drain", ({ timeoutMs }) => drain(timeoutMs));
 
 async function start(message: Extract<ToChild, { type: "start_worker" }>): Promise<void> {
@@ -77,7 +92,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 			controlText: config.controlText,
 			maxTextBytes: config.limits.maxTokensPerSession * TEXT_BYTES_PER_TOKEN,
 		}),
-		openStore(config, index, message.storeEpoch, logger, (partition) => refused.add(partition)),
+		openStore(config, index, message.storeEpoch, logger, (partition) => refused.add(partition), storeWatch),
 	]);
 	const opened = openEngines(config, tito, index, logger, {
 		checked: (result) => void channel.send({ type: "engine_checked", result }),
@@ -112,9 +127,18 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		store,
 		tito,
 		logger,
+		metrics,
 		clock: systemClock,
 		engines: opened.engines,
 	});
+	metricsText = processMetrics(
+		{ role: "worker", worker: index },
+		metrics,
+		worker.gauges({
+			partitionsRefused: () => refused.size,
+			storeWritable: () => storeWatch.writable,
+		}),
+	);
 	await channel.send({ type: "ready", address });
 }
 

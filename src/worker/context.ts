@@ -9,8 +9,8 @@ import type { SessionRegistry } from "../session/life/registry.js";
 import type { PositionPolicy } from "../session/place/attach.js";
 import type { MessageMatcher } from "../session/place/matcher.js";
 import type { SessionMeta, Store } from "../store/store.js";
-import type { WorkerCounters } from "../telemetry/heartbeat-fields.js";
 import type { Logger } from "../telemetry/logger.js";
+import type { Metrics } from "../telemetry/metrics/metrics.js";
 import type { Tito } from "../tito/tito.js";
 import type { Admission } from "./admission.js";
 import type { EngineDirectory } from "./engines.js";
@@ -30,7 +30,7 @@ export interface WorkerContext {
 	assembler: SampleAssembler;
 	/** For every read of a stored session. */
 	reads: ReadContext;
-	counters: WorkerCounters;
+	metrics: Metrics<"worker">;
 	logger: Logger;
 	clock: Clock;
 }

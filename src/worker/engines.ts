@@ -5,12 +5,14 @@ import { EngineClient } from "../engine/http/client.js";
 import { sglang } from "../engine/sglang/sglang.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { EngineGate } from "./engine-gate.js";
+import { EngineTally } from "./engine-tally.js";
 
 /** One engine as a worker has it. */
 export interface WorkerEngine {
 	readonly client: EngineClient;
 	/** What is known of it, and whether chats may go there; null when nobody asked it. */
 	readonly gate: EngineGate | null;
+	readonly tally: EngineTally;
 }
 
 export interface EngineDirectory {
@@ -21,8 +23,9 @@ export interface EngineDirectory {
 	close(): Promise<void>;
 }
 
-export function oneEngine(engine: WorkerEngine): EngineDirectory {
-	return { of: () => engine, all: () => [engine], close: () => engine.client.close() };
+export function oneEngine({ client, gate }: Omit<WorkerEngine, "tally">): EngineDirectory {
+	const engine: WorkerEngine = { client, gate, tally: new EngineTally(client.url) };
+	return { of: () => engine, all: () => [engine], close: () => client.close() };
 }
 
 /** @param onChange it became unreachable for this worker, or answers again */

@@ -9,12 +9,13 @@ import type { Session } from "../session/life/session.js";
 import type { Generate, GeneratedReply } from "../session/turn/generation.js";
 import type { ChatBody } from "../wire/chat-body.js";
 import type { WorkerContext } from "./context.js";
+import { outcomeOfError, outcomeOfStatus } from "./engine-tally.js";
 import type { WorkerEngine } from "./engines.js";
 
 export type EngineTurn = Generation & GeneratedReply;
 export type RefusedTurn = EngineRefusal;
 
-export type GenerateContext = Pick<WorkerContext, "config" | "engines" | "logger" | "tito">;
+export type GenerateContext = Pick<WorkerContext, "config" | "engines" | "logger" | "metrics" | "tito">;
 
 export interface ChatVia {
 	parsed: ChatBody;
@@ -33,7 +34,7 @@ export function generateThrough(
 	via: ChatVia,
 ): Generate<EngineTurn, RefusedTurn> {
 	return async (prompt, signal, stored) => {
-		const { config } = context;
+		const { config, metrics } = context;
 		const engine = context.engines.of(session.meta.id);
 		const routedExpertsStartLen = config.r3 === "incremental" ? prompt.heldRows : null;
 		// Fresh for each attempt; unguessable, and of one length: engines abort by the beginning of an id.
@@ -52,6 +53,7 @@ export function generateThrough(
 			routingKey: session.meta.id,
 			forwardAuthorization: config.forwardAuthorization,
 		});
+		const startedMs = performance.now();
 		try {
 			const result = await engine.client.chat({
 				chunks: sent.chunks,
@@ -66,7 +68,12 @@ export function generateThrough(
 				onReplyBytes: via.onReplyBytes,
 				knownPayloads: stored,
 			});
-			if (result.kind === "refused") return { kind: "refused", refusal: result.refusal };
+			metrics.engine_seconds.observe((performance.now() - startedMs) / 1000);
+			if (result.kind === "refused") {
+				engine.tally.count(metrics, outcomeOfStatus(result.refusal.status));
+				return { kind: "refused", refusal: result.refusal };
+			}
+			engine.tally.count(metrics, "ok");
 			return {
 				kind: "generated",
 				generation: result.generation,
@@ -74,6 +81,7 @@ export function generateThrough(
 				readMs: result.generation.validateMs,
 			};
 		} catch (error) {
+			engine.tally.count(metrics, outcomeOfError(error));
 			logTransportError(context, engine, via.reqId, error);
 			throw error;
 		}

@@ -6,6 +6,7 @@ import { openDiskStore } from "../store/disk/store.js";
 import { createMemoryStore } from "../store/memory/memory-store.js";
 import type { Store } from "../store/store.js";
 import type { Logger } from "../telemetry/logger.js";
+import type { StoreWatch } from "./store-watch.js";
 
 /**
  * @param epoch greater than that of every earlier owner of these partitions
@@ -17,6 +18,7 @@ export async function openStore(
 	epoch: number,
 	logger: Logger,
 	onRefused: (partition: Partition) => void,
+	watch?: StoreWatch,
 ): Promise<Store> {
 	if (config.store === "memory") return createMemoryStore({ tombstones: config.tombstones });
 	return openDiskStore({
@@ -46,6 +48,7 @@ export async function openStore(
 				{ session_id: id, lost_bytes: bytes },
 				`a loss of power took the last ${bytes} bytes of session ${id}`,
 			),
+		onCommit: (elapsedMs, error) => watch?.committed(elapsedMs, error),
 		keepReserve: true,
 	});
 }

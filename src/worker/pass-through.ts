@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import type { SessionId } from "../base/ids.js";
 import { ClientGone } from "./client-gone.js";
 import type { WorkerContext } from "./context.js";
+import { outcomeOfError, outcomeOfStatus } from "./engine-tally.js";
 
 export async function passThrough(
 	context: WorkerContext,
@@ -18,18 +19,26 @@ export async function passThrough(
 		if (!response.writableFinished) gone.abort(new ClientGone());
 	};
 	response.once("close", onClose);
+	const { client, tally } = context.engines.of(id);
 	try {
-		const reply = await context.engines.of(id).client.passThrough({
-			method: request.method ?? "GET",
-			path: (request.url ?? "").slice(`/sessions/${id}`.length),
-			rawHeaders: request.rawHeaders,
-			routingKey: id,
-			forwardAuthorization: context.config.forwardAuthorization,
-			body: request,
-			hasBody:
-				request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined,
-			signal: gone.signal,
-		});
+		const reply = await client
+			.passThrough({
+				method: request.method ?? "GET",
+				path: (request.url ?? "").slice(`/sessions/${id}`.length),
+				rawHeaders: request.rawHeaders,
+				routingKey: id,
+				forwardAuthorization: context.config.forwardAuthorization,
+				body: request,
+				hasBody:
+					request.headers["content-length"] !== undefined ||
+					request.headers["transfer-encoding"] !== undefined,
+				signal: gone.signal,
+			})
+			.catch((error: unknown) => {
+				tally.count(context.metrics, outcomeOfError(error));
+				throw error;
+			});
+		tally.count(context.metrics, outcomeOfStatus(reply.status));
 		response.statusCode = reply.status;
 		for (const [name, value] of reply.headers) response.setHeader(name, value);
 		await pipeline(reply.body, response);

@@ -1,16 +1,20 @@
 // Counts and logs what reads find. Never logs message text: only `--log-content` lets that into a log.
 import type { ReadListener } from "../reads/read-context.js";
 import type { Session } from "../session/life/session.js";
-import type { WorkerCounters } from "../telemetry/heartbeat-fields.js";
 import type { Logger } from "../telemetry/logger.js";
+import type { Metrics } from "../telemetry/metrics/metrics.js";
 import type { Mismatch } from "../tito/mismatch.js";
 
-export function readLog(counters: Pick<WorkerCounters, "hardMismatches">, logger: Logger): ReadListener {
+export function readLog(metrics: Metrics<"worker">, logger: Logger): ReadListener {
 	/** Sessions whose hard mismatch is in the log. */
 	const logged = new WeakSet<Session>();
+	const sent = metrics.replay_bytes_total.at("sent");
 	return {
+		payloadRead(bytes) {
+			sent.value += bytes;
+		},
 		hardMismatch(session, turn, found) {
-			counters.hardMismatches++;
+			metrics.mismatches_total.at(found[0].type).value++;
 			if (logged.has(session)) return;
 			logged.add(session);
 			const { id } = session.meta;

@@ -2,8 +2,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorBody, errorHeaders, RollpinError } from "../base/errors.js";
 import { JsonSyntaxError } from "../json/parse.js";
-import type { Logger } from "../telemetry/logger.js";
 import { ClientGone } from "./client-gone.js";
+import type { WorkerContext } from "./context.js";
 
 /** The request's id; the router makes sure that every request has a sane one. */
 export function requestIdOf(request: IncomingMessage): string {
@@ -38,11 +38,12 @@ export function sendError(
 	request: IncomingMessage,
 	response: ServerResponse,
 	error: unknown,
-	logger: Logger,
+	{ logger, metrics }: Pick<WorkerContext, "logger" | "metrics">,
 	inStream: { fail(error: RollpinError): void } | null = null,
 	encode: (error: RollpinError) => string = errorBody,
 ): RollpinError {
 	const shown = toRollpinError(error);
+	if (!(error instanceof ClientGone)) metrics.refused_total.at(shown.code).value++;
 	if (shown.code === "internal" && !(error instanceof ClientGone)) {
 		logger.event("request_error", {
 			x_request_id: requestIdOf(request),

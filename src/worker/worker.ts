@@ -16,9 +16,10 @@ import { linearPolicy } from "../session/place/linear.js";
 import { allMatchers } from "../session/place/matchers.js";
 import { treePolicy } from "../session/place/tree.js";
 import type { Store } from "../store/store.js";
-import { readFigures, zeroCounters } from "../telemetry/heartbeat.js";
+import { readFigures } from "../telemetry/heartbeat.js";
 import type { WorkerFacts, WorkerFigures } from "../telemetry/heartbeat-fields.js";
 import type { Logger } from "../telemetry/logger.js";
+import type { Gauges, Metrics } from "../telemetry/metrics/metrics.js";
 import type { Tito } from "../tito/tito.js";
 import { Admission } from "./admission.js";
 import type { WorkerContext } from "./context.js";
@@ -27,6 +28,7 @@ import type { EngineDirectory } from "./engines.js";
 import { collectWhenIdle } from "./idle-collection.js";
 import { readLog } from "./read-log.js";
 import { listen } from "./server.js";
+import { type MetricFacts, workerGauges } from "./worker-metrics.js";
 
 /** Rebuildable state of idle sessions that one worker keeps in memory. */
 const HOT_BYTES_BUDGET = 256 * 1024 * 1024;
@@ -38,6 +40,8 @@ export interface WorkerParts {
 	store: Store;
 	tito: Tito;
 	logger: Logger;
+	/** Counted into. */
+	metrics: Metrics<"worker">;
 	clock: Clock;
 	/** Closed with the worker. */
 	engines: EngineDirectory;
@@ -53,15 +57,16 @@ type ProcessFacts = Pick<WorkerFacts, "uptimeS" | "takeLoopLagP99Ms" | "partitio
 export interface Worker {
 	/** Its part of a heartbeat. */
 	figures(ofProcess: ProcessFacts): Promise<WorkerFigures>;
+	/** What its metrics are read from beside what is counted. */
+	gauges(facts: MetricFacts): Gauges<"worker">;
 	/** Takes nothing new, lets running requests end for at most `timeoutMs`, and closes everything. */
 	drain(timeoutMs: number): Promise<void>;
 }
 
 /** Serves at its address from when this resolves. Throws when it can't be listened on. */
 export async function startWorker(parts: WorkerParts): Promise<Worker> {
-	const { config, engines, logger, store } = parts;
+	const { config, engines, logger, metrics, store } = parts;
 	const { limits } = config;
-	const counters = zeroCounters();
 	const matchers = allMatchers(parts.tito);
 	const partitions = new PartitionMap(config.backends);
 	const reads: ReadContext = {
@@ -70,7 +75,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		tito: parts.tito,
 		config,
 		numLayers: readNumLayers(config.checkpointDir),
-		listener: readLog(counters, logger),
+		listener: readLog(metrics, logger),
 	};
 	const registry = createRegistry(parts, reads);
 	// Before the first request: a session whose deadline passed while nobody ran must not be served once more.
@@ -90,14 +95,15 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		admission: new Admission(limits.maxInflightPerWorker, limits.maxInflightBytesPerWorker),
 		assembler: await createAssembler(parts),
 		reads,
-		counters,
+		metrics,
 		logger,
 		clock: parts.clock,
 	};
 	const server: Server = await listen(context, parts.address);
 	const stopCollecting = collectWhenIdle();
 	return {
-		figures: (ofProcess) => readFigures({ ...context, ...ofProcess }, counters),
+		figures: (ofProcess) => readFigures({ ...context, ...ofProcess }),
+		gauges: (facts) => workerGauges(context, facts),
 		async drain(timeoutMs) {
 			await drainServer(server, timeoutMs);
 			registry.stop();
@@ -119,7 +125,7 @@ async function createAssembler({ config, samplesThread }: WorkerParts): Promise<
 }
 
 function createRegistry(
-	{ clock, config, index, logger, resources, store }: WorkerParts,
+	{ clock, config, index, logger, metrics, resources, store }: WorkerParts,
 	reads: ReadContext,
 ): SessionRegistry {
 	const { limits } = config;
@@ -134,16 +140,23 @@ function createRegistry(
 			hotBytesBudget: HOT_BYTES_BUDGET,
 		},
 		{
-			created: (meta) => logger.event("session_created", { session_id: meta.id, expires_at: meta.expiresAt }),
-			deleted: (meta, cancelled) =>
-				logger.event("session_deleted", { session_id: meta.id, turns: meta.turnCount, cancelled }),
-			reaped: (meta, reason, overdueMs) =>
+			created(meta) {
+				metrics.sessions_created_total.value++;
+				logger.event("session_created", { session_id: meta.id, expires_at: meta.expiresAt });
+			},
+			deleted(meta, cancelled) {
+				metrics.sessions_ended_total.at("deleted").value++;
+				logger.event("session_deleted", { session_id: meta.id, turns: meta.turnCount, cancelled });
+			},
+			reaped(meta, reason, overdueMs) {
+				metrics.sessions_ended_total.at(reason).value++;
 				logger.event("session_reaped", {
 					session_id: meta.id,
 					reason,
 					turns: meta.turnCount,
 					overdue_ms: Math.round(overdueMs),
-				}),
+				});
+			},
 			swept: (sweepMs, reaped, overdue) =>
 				logger.event("reaper_sweep", { sweep_ms: Math.round(sweepMs * 100) / 100, reaped, overdue }),
 			resourceFailed: ({ session, resource, failures, error }) =>

@@ -8,6 +8,7 @@ import type { WorkerIndex } from "../../src/base/ids.js";
 import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
 import type { ChatDone } from "../../src/telemetry/events.js";
+import { createMetrics } from "../../src/telemetry/metrics/metrics.js";
 import { createTito } from "../../src/tito/create.js";
 import { openStore } from "../../src/worker/open-store.js";
 import { startWorker } from "../../src/worker/worker.js";
@@ -82,6 +83,7 @@ const worker = await startWorker({
 		titoModel: "default",
 	}),
 	logger,
+	metrics: createMetrics("worker"),
 	clock: systemClock,
 });
 const loopWatch = createLoopWatch();

@@ -14,6 +14,7 @@ test("/health says that the engine is unreachable, stays 200, and takes it back 
 	cluster = new ServedCluster(["--heartbeat-interval", "3600"]);
 	const { url } = await cluster.ready();
 	const control = cluster.sim;
+	const engine = String(cluster.all("sim_engine")[0]?.["url"]);
 	const health = async () => {
 		const reply = await fetch(`${url}/health`);
 		const { status, upstream } = (await reply.json()) as { status: string; upstream: string };
@@ -38,13 +39,13 @@ test("/health says that the engine is unreachable, stays 200, and takes it back 
 	await control.closeConnections("all");
 	await until("the breaker to open", 10_000, async () => (await chat()).status === 503);
 	expect(await healthSays("unreachable")).toEqual({ code: 200, status: "ok", upstream: "unreachable" });
-	expect(await metrics()).toContain('rollpin_breaker_open{worker="0"} 1');
-	expect(await metrics()).toContain('rollpin_breaker_open{worker="1"} 0');
+	expect(await metrics()).toContain(`rollpin_breaker_open{upstream="${engine}",worker="0"} 1`);
+	expect(await metrics()).toContain(`rollpin_breaker_open{upstream="${engine}",worker="1"} 0`);
 	const { stdout } = await runRollpin(["top", "--url", url, "--once"]);
 	expect(stdout.match(/engine unreachable/g)).toHaveLength(1);
 
 	await control.listen(true);
 	await until("the probe", 10_000, async () => (await chat()).status === 200);
 	expect(await healthSays("ok")).toEqual({ code: 200, status: "ok", upstream: "ok" });
-	expect(await metrics()).toContain('rollpin_breaker_open{worker="0"} 0');
+	expect(await metrics()).toContain(`rollpin_breaker_open{upstream="${engine}",worker="0"} 0`);
 }, 60_000);

@@ -40,7 +40,13 @@ function chosen(
 	return `w${destination.worker} ${destination.internalHeaders}`.trim();
 }
 
-const ON_1: WorkerRoute = { kind: "session", id: "a" as SessionId, partition: 1 as Partition };
+const ON_1: WorkerRoute = {
+	kind: "session",
+	id: "a" as SessionId,
+	partition: 1 as Partition,
+	path: "/sessions/{id}",
+};
+const CREATE: WorkerRoute = { kind: "create", path: "/sessions" };
 
 describe("a session's request", () => {
 	test.each<[State, number, string]>([
@@ -69,7 +75,7 @@ describe("a new session", () => {
 	])(
 		"goes to one of the ready workers: at %f to worker %i, with an id that this worker owns",
 		(random, index) => {
-			const outcome = chosen({ kind: "create" }, ["ready", "down", "ready"], [], random);
+			const outcome = chosen(CREATE, ["ready", "down", "ready"], [], random);
 			const id = /^w(\d) x-rollpin-session-id: (\w{32})$/.exec(outcome);
 			expect(Number(id?.[1])).toBe(index);
 			expect(new PartitionMap(3).workerOf(id?.[2] as SessionId)).toBe(index);
@@ -78,18 +84,18 @@ describe("a new session", () => {
 
 	test("goes to no worker that is drained, and is refused when no other is ready", () => {
 		for (const random of [0, 0.5, 0.99])
-			expect(chosen({ kind: "create" }, ["drained", "ready", "drained"], [], random)).toMatch(/^w1 /);
+			expect(chosen(CREATE, ["drained", "ready", "drained"], [], random)).toMatch(/^w1 /);
 		for (const states of [["drained"], ["down", "drained"]] as State[][]) {
-			expect(chosen({ kind: "create" }, states, [])).toBe(
+			expect(chosen(CREATE, states, [])).toBe(
 				"worker_unavailable: no worker takes new sessions, for some are drained (rollpin undrain ends that); try again",
 			);
 		}
-		expect(chosen({ kind: "create" }, ["drained", "replacing"], [])).toBe("waits 1");
+		expect(chosen(CREATE, ["drained", "replacing"], [])).toBe("waits 1");
 	});
 
 	test("waits for the first that is replaced when none is ready, and is refused when none comes", () => {
-		expect(chosen({ kind: "create" }, ["down", "replacing", "replacing"], [])).toBe("waits 1");
-		expect(chosen({ kind: "create" }, ["down", "starting"], [])).toBe(
+		expect(chosen(CREATE, ["down", "replacing", "replacing"], [])).toBe("waits 1");
+		expect(chosen(CREATE, ["down", "starting"], [])).toBe(
 			"worker_unavailable: no worker is ready; try again",
 		);
 	});
@@ -104,6 +110,6 @@ describe("a list", () => {
 		[1, ["ready", "down"], "worker_unavailable: no worker that could list is ready; try again"],
 		[2, ["ready", "ready"], "invalid_request: cursor is not one of ours; use next_cursor of the page before"],
 	])("from worker %i with %j: %s", (worker, states, outcome) => {
-		expect(chosen({ kind: "list", worker }, states, [])).toBe(outcome);
+		expect(chosen({ kind: "list", worker, path: "/sessions" }, states, [])).toBe(outcome);
 	});
 });

@@ -1,74 +1,127 @@
-// The text of /metrics: values, labels, and what a metric of either type looks like.
-import { describe, expect, it } from "vitest";
-import type { ClusterSnapshot } from "../../src/ipc/messages.js";
-import { METRICS, type Metric, metricsOf } from "../../src/router/metrics.js";
-import { HEARTBEAT_FIELDS } from "../../src/telemetry/heartbeat-fields.js";
-import { heartbeatWith } from "../support/heartbeats.js";
+// What the router counts of its requests, and the bound on a scrape.
+import { describe, expect, it, onTestFinished } from "vitest";
+import { RouterMetrics } from "../../src/router/metrics.js";
+import { Scrapes } from "../../src/router/scrapes.js";
+import { createMetrics } from "../../src/telemetry/metrics/metrics.js";
+import { rawRequest } from "../support/raw-client.js";
+import { startRouter } from "../support/router-rig.js";
+import { until } from "../support/wait.js";
 
-const worker = { replacing: false, drain: false, pid: 1, epoch: 2, address: null };
-const snapshot: ClusterSnapshot = {
-	phase: "ok",
-	instanceId: "i",
-	startedAt: 0,
-	url: null,
-	upstream: null,
-	engineCheck: null,
-	workers: [
-		{ ...worker, index: 0, state: "ready", heartbeat: heartbeatWith({ rss_mb: 80.5, turns_completed: 7 }) },
-		{ ...worker, index: 1, state: "ready", heartbeat: null },
-		{ ...worker, index: 2, state: "quarantined", heartbeat: null },
-	],
-};
+const NEVER = new Promise<readonly string[]>(() => undefined);
 
 describe("GET /metrics", () => {
-	it("gives the last heartbeats as Prometheus text, and no sample for a worker that had none", async () => {
-		const lines = (await metricsOf(snapshot)).split("\n");
-		expect(lines).toContain('rollpin_rss_mb{worker="0"} 80.5');
-		expect(lines).toContain('rollpin_turns_completed{worker="0"} 7');
-		expect(lines.filter((line) => line.startsWith("rollpin_rss_mb{"))).toHaveLength(1);
-	});
-
-	it("counts workers by state", async () => {
-		const lines = (await metricsOf(snapshot)).split("\n");
-		expect(lines).toContain('rollpin_workers{state="ready"} 2');
-		expect(lines).toContain('rollpin_workers{state="quarantined"} 1');
-	});
-
-	it("says what every figure means", async () => {
-		const text = await metricsOf(snapshot);
-		for (const line of text.split("\n").filter((found) => found.startsWith("# TYPE"))) {
-			const name = line.split(" ")[2];
-			expect(text).toContain(`# HELP ${name} `);
-		}
-	});
-
-	it("has every field of a heartbeat, and every name once", async () => {
-		const names = METRICS.map(({ name }) => name);
-		expect(names).toEqual(
-			expect.arrayContaining(Object.keys(HEARTBEAT_FIELDS).map((key) => `rollpin_${key}`)),
+	it("is the router's own text and everybody else's", async () => {
+		const metrics = new RouterMetrics(
+			createMetrics("router"),
+			async () => "# HELP b B\n# TYPE b gauge\nb 2\n",
+			async () => ["# HELP a A\n# TYPE a gauge\na 1\n"],
 		);
-		expect(new Set(names).size).toBe(names.length);
-		const text = await metricsOf(snapshot);
-		expect([...text.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name)).toEqual(names);
+		expect(await metrics.text()).toBe("# HELP a A\n# TYPE a gauge\na 1\n# HELP b B\n# TYPE b gauge\nb 2\n");
 	});
 
-	it("writes a counter as one: a row of the table is all that it takes", async () => {
-		const refused: Metric = {
-			name: "rollpin_refused_total",
-			type: "counter",
-			help: "Requests that were refused",
-			unit: "",
-			labels: ["code"],
-			samples: () => [
-				{ labels: { code: "draining" }, value: 2 },
-				{ labels: { code: "store_full" }, value: 0 },
-			],
-		};
-		expect((await metricsOf(snapshot, [refused])).trimEnd().split("\n")).toEqual([
-			"# HELP rollpin_refused_total Requests that were refused",
-			"# TYPE rollpin_refused_total counter",
-			'rollpin_refused_total{code="draining"} 2',
-			'rollpin_refused_total{code="store_full"} 0',
+	it("goes without a primary that does not answer, and counts that", async () => {
+		const counts = createMetrics("router");
+		const metrics = new RouterMetrics(
+			counts,
+			async () => "# HELP b B\n# TYPE b gauge\nb 2\n",
+			() => NEVER,
+		);
+		expect(await metrics.text()).toContain("b 2");
+		expect(counts.scrapes_missed_total.at("primary").value).toBe(1);
+	});
+
+	it("is made once for all who ask meanwhile", async () => {
+		let asked = 0;
+		const metrics = new RouterMetrics(
+			createMetrics("router"),
+			async () => "",
+			async () => {
+				asked++;
+				return [];
+			},
+		);
+		await Promise.all([metrics.text(), metrics.text()]);
+		await metrics.text();
+		expect(asked).toBe(2);
+	});
+});
+
+describe("questions to the primary", () => {
+	it("get their own answer, and a late one is nobody's", async () => {
+		const asked: number[] = [];
+		const scrapes = new Scrapes((seq) => void asked.push(seq));
+		let late = false;
+		void scrapes.gather().then(() => {
+			late = true;
+		});
+		const second = scrapes.gather();
+		scrapes.gathered(1, ["old"]);
+		scrapes.gathered(2, ["new"]);
+		expect(await second).toEqual(["new"]);
+		expect(late).toBe(false);
+		expect(asked).toEqual([1, 2]);
+	});
+});
+
+describe("requests", () => {
+	it("are counted by path, method and status: relayed, refused, left and unreadable ones", async () => {
+		let hung = false;
+		const rig = await startRouter([
+			(request, response) => {
+				if (request.url?.endsWith("/slow") === true) hung = true;
+				else {
+					response.statusCode = request.method === "DELETE" ? 204 : 201;
+					response.end();
+				}
+			},
 		]);
+		onTestFinished(() => rig.close());
+		const counts = () =>
+			[...rig.counts.http_requests_total.cells()].map(
+				([labels, { value }]) => `${labels.join(" ")} ${value}`,
+			);
+		const id = "0".repeat(32);
+		await fetch(`${rig.url}/sessions/${id}`);
+		await fetch(`${rig.url}/sessions/${id}`, { method: "DELETE" });
+		await fetch(`${rig.url}/sessions/${id}/x`, { method: "PUT", body: "y" });
+		// Not plain: node's server reads it.
+		const chunked = "POST /sessions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+		expect((await rawRequest(rig.port, chunked)).status).toBe(201);
+		await fetch(`${rig.url}/health`);
+		await fetch(`${rig.url}/nothing`);
+		const gone = new AbortController();
+		const left = fetch(`${rig.url}/sessions/${id}/slow`, { signal: gone.signal }).catch(() => undefined);
+		await until("the slow request", 5_000, () => hung);
+		gone.abort();
+		await left;
+		await until("all counts", 5_000, () => counts().some((line) => line.includes("499")));
+		expect(counts()).toEqual(
+			expect.arrayContaining([
+				"/sessions/{id} GET 201 1",
+				"/sessions/{id} DELETE 204 1",
+				"/sessions/{id}/{path} PUT 201 1",
+				"/sessions POST 201 1",
+				"/health GET 200 1",
+				"other GET 404 1",
+				"/sessions/{id}/{path} GET 499 1",
+			]),
+		);
+		expect(rig.counts.refused_total.at("not_found").value).toBe(1);
+		expect(rig.counts.http_request_seconds.at("/sessions/{id}").counts.reduce((a, b) => a + b)).toBe(2);
+	});
+
+	it("of unknown methods and unreadable bytes have no label of the client's", async () => {
+		const rig = await startRouter([null]);
+		onTestFinished(() => rig.close());
+		await fetch(`${rig.url}/health`, { method: "PROPFIND" });
+		await rawRequest(rig.port, "nonsense\r\n\r\n");
+		await until("both counts", 5_000, () => [...rig.counts.http_requests_total.cells()].length === 2);
+		const labels = [...rig.counts.http_requests_total.cells()].map(([each]) => each);
+		expect(labels).toEqual(
+			expect.arrayContaining([
+				["other", "other", "405"],
+				["other", "other", "400"],
+			]),
+		);
 	});
 });

@@ -39,7 +39,12 @@ describe("where a request goes", () => {
 	});
 
 	test("a minted id names its partition in its first two digits", () => {
-		expect(route("GET", `/sessions/${ID}`)).toEqual({ kind: "session", id: ID, partition: 0x1f });
+		expect(route("GET", `/sessions/${ID}`)).toEqual({
+			kind: "session",
+			id: ID,
+			partition: 0x1f,
+			path: "/sessions/{id}",
+		});
 	});
 
 	test("an id of the client's own goes where its hash says, within the partitions", () => {
@@ -55,7 +60,7 @@ describe("where a request goes", () => {
 		["/sessions?cursor=3%3Aabc", 3],
 		["/sessions?limit=2&cursor=12:", 12],
 	])("%s lists from worker %i", (target, worker) => {
-		expect(route("GET", target)).toEqual({ kind: "list", worker });
+		expect(route("GET", target)).toEqual({ kind: "list", worker, path: "/sessions" });
 	});
 });
 

@@ -8,8 +8,8 @@ import type { OptionSpec } from "../../src/cli/option-types.js";
 import { defaultText } from "../../src/cli/option-words.js";
 import { OPTION_KEYS, SERVE_OPTIONS } from "../../src/cli/options.js";
 import { ruleOf } from "../../src/cli/read-values.js";
-import { METRICS } from "../../src/router/metrics.js";
 import { HEARTBEAT_ROWS } from "../../src/telemetry/heartbeat-fields.js";
+import { METRIC_ROWS } from "../../src/telemetry/metrics/table.js";
 import { allFamilies } from "../../src/tito/families/registry.js";
 import type { Family } from "../../src/tito/family.js";
 import { REPOSITORY } from "./run-rollpin.js";
@@ -87,20 +87,27 @@ export function pathTable(): string {
 
 /** Every metric of /metrics. */
 export function metricsTable(): string {
-	const rows = METRICS.map(({ help, labels, name, type, unit }) => {
-		const cells = [`\`${name}\``, type, labels.map((label) => `\`${label}\``).join(", "), unit || "-", help];
+	const rows = METRIC_ROWS.map(([name, { by, help, labels = [], type }]) => {
+		const all = [...labels, ...(by.length > 1 ? ["role"] : []), ...(by.includes("worker") ? ["worker"] : [])];
+		const cells = [
+			`\`rollpin_${name}\``,
+			type,
+			all.map((label) => `\`${label}\``).join(", "),
+			by.join(", "),
+			help,
+		];
 		return `| ${cells.map(cell).join(" | ")} |`;
 	});
-	return `| metric | type | labels | unit | what it says |\n|---|---|---|---|---|\n${rows.join("\n")}`;
+	return `| metric | type | labels | told by | what it says |\n|---|---|---|---|---|\n${rows.join("\n")}`;
 }
 
 /** Every figure of a heartbeat. */
 export function heartbeatTable(): string {
-	const rows = HEARTBEAT_ROWS.map(([name, { from, help, metric, unit }]) => {
+	const rows = HEARTBEAT_ROWS.map(([name, { from, help, unit }]) => {
 		const teller = "process" in from ? "primary, from outside" : "worker";
-		return `| ${[`\`${name}\``, unit || "-", teller, help, `\`${metric.name}\``].map(cell).join(" | ")} |`;
+		return `| ${[`\`${name}\``, unit || "-", teller, help].map(cell).join(" | ")} |`;
 	});
-	return `| field | unit | measured by | what it says | metric |\n|---|---|---|---|---|\n${rows.join("\n")}`;
+	return `| field | unit | measured by | what it says |\n|---|---|---|---|\n${rows.join("\n")}`;
 }
 
 /** The facts of every family, as `--tito-model` has them. */

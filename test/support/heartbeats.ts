@@ -1,15 +1,8 @@
 // Heartbeats and their parts for tests: zeros, but for what a test is about.
-import type { Heartbeat } from "../../src/telemetry/heartbeat.js";
-import { heartbeatOf } from "../../src/telemetry/heartbeat.js";
 import type { WorkerFigures } from "../../src/telemetry/heartbeat-fields.js";
 import { HEARTBEAT_ROWS } from "../../src/telemetry/heartbeat-fields.js";
 
 export function figuresWith(given: Partial<WorkerFigures> = {}): WorkerFigures {
 	const own = HEARTBEAT_ROWS.filter(([, { from }]) => !("process" in from));
 	return { ...(Object.fromEntries(own.map(([name]) => [name, 0])) as WorkerFigures), ...given };
-}
-
-export function heartbeatWith(given: Partial<Heartbeat> = {}): Heartbeat {
-	const usage = { rssBytes: 0, vmsBytes: 0, cpuPercent: 0 };
-	return { ...heartbeatOf(0, 1, figuresWith(), usage), ...given };
 }

@@ -8,8 +8,11 @@ import { join } from "node:path";
 import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import type { ClusterSnapshot, WorkerStatus } from "../../src/ipc/messages.js";
 import { createFront } from "../../src/router/front.js";
+import { RouterMetrics } from "../../src/router/metrics.js";
 import { Router } from "../../src/router/router.js";
 import type { Logger } from "../../src/telemetry/logger.js";
+import { expose } from "../../src/telemetry/metrics/exposition.js";
+import { createMetrics, type Metrics } from "../../src/telemetry/metrics/metrics.js";
 import { clusterConfig } from "./cluster-config.js";
 
 export interface RouterRig {
@@ -18,6 +21,8 @@ export interface RouterRig {
 	router: Router;
 	snapshot: ClusterSnapshot;
 	workers: Server[];
+	/** What the router counts. */
+	counts: Metrics<"router">;
 	events: Array<{ event: string; fields: Record<string, unknown> }>;
 	/** What it told of draining workers that have no request of its any more. */
 	quiet: Array<{ worker: number; epoch: number }>;
@@ -76,11 +81,18 @@ export async function startRouter(
 	};
 	const quiet: RouterRig["quiet"] = [];
 	const drains: RouterRig["drains"] = [];
+	const counts = createMetrics("router");
+	const metrics = new RouterMetrics(
+		counts,
+		() => expose({ role: "router" }, counts, {}),
+		async () => [],
+	);
 	const router = new Router(
 		config,
 		snapshot,
 		log,
 		(worker, epoch) => void quiet.push({ worker, epoch }),
+		metrics,
 		(worker, drain) => new Promise((done) => void drains.push({ worker, drain, done })),
 	);
 	const front = createFront(router);
@@ -92,6 +104,7 @@ export async function startRouter(
 		router,
 		snapshot,
 		workers,
+		counts,
 		events,
 		quiet,
 		drains,

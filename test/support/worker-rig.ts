@@ -16,6 +16,7 @@ import type { Store } from "../../src/store/store.js";
 import type { EventName } from "../../src/telemetry/events.js";
 import type { WorkerFigures } from "../../src/telemetry/heartbeat-fields.js";
 import type { Logger } from "../../src/telemetry/logger.js";
+import { createMetrics, type Metrics } from "../../src/telemetry/metrics/metrics.js";
 import { createTito } from "../../src/tito/create.js";
 import type { Tito } from "../../src/tito/tito.js";
 import { startWorker, type Worker } from "../../src/worker/worker.js";
@@ -73,6 +74,8 @@ export interface WorkerRig {
 	store: Store;
 	tito: Tito;
 	worker: Worker;
+	/** Counted into by each of its workers. */
+	metrics: Metrics<"worker">;
 	/** The worker's part of a heartbeat. */
 	figures(): Promise<WorkerFigures>;
 	events: Array<{ event: EventName; fields: Record<string, unknown> }>;
@@ -128,6 +131,7 @@ export async function startRig(
 		event: (event, fields) => void events.push({ event, fields: { ...fields } }),
 		flush: () => undefined,
 	};
+	const metrics = createMetrics("worker");
 	const open = openStore ?? (async () => createMemoryStore({ tombstones: config.tombstones }));
 	let starts = 0;
 	let socketPath = "";
@@ -141,6 +145,7 @@ export async function startRig(
 			tito,
 			engines: plainEngine(config, logger),
 			logger,
+			metrics,
 			clock,
 			...(samplesThread === undefined ? {} : { samplesThread }),
 		});
@@ -153,6 +158,7 @@ export async function startRig(
 		store,
 		tito,
 		worker: await start(store),
+		metrics,
 		figures: () => rig.worker.figures({ uptimeS: 0, takeLoopLagP99Ms: () => 0, partitionsRefused: 0 }),
 		events,
 		socketPath: () => socketPath,

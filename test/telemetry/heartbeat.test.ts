@@ -1,10 +1,11 @@
 // A heartbeat from the table of its fields: who tells what, the order of the record, rounding.
 import { describe, expect, it } from "vitest";
-import { heartbeatOf, readFigures, zeroCounters } from "../../src/telemetry/heartbeat.js";
+import { heartbeatOf, readFigures } from "../../src/telemetry/heartbeat.js";
 import { HEARTBEAT_FIELDS, type WorkerFacts } from "../../src/telemetry/heartbeat-fields.js";
+import { createMetrics } from "../../src/telemetry/metrics/metrics.js";
 import { figuresWith } from "../support/heartbeats.js";
 
-const FACTS: WorkerFacts = {
+const factsWith = (metrics = createMetrics("worker")): WorkerFacts => ({
 	uptimeS: 61.4,
 	takeLoopLagP99Ms: () => 1.25,
 	partitionsRefused: 2,
@@ -12,13 +13,17 @@ const FACTS: WorkerFacts = {
 	registry: { size: 4, queueDepth: 5 },
 	store: { sizeBytes: async () => 3 * 512 * 1024, damagedSessions: () => 6 },
 	engines: { all: () => [{ client: { unreachable: false } }, { client: { unreachable: true } }] },
-};
+	metrics,
+});
 const USAGE = { rssBytes: 100.06 * 1024 * 1024, vmsBytes: 1024 * 1024, cpuPercent: 12.34 };
 
 describe("a heartbeat", () => {
 	it("has the record's fields in the order of the log: a worker's own, its counts, and those from outside", async () => {
-		const counters = { ...zeroCounters(), requests: 9, turnsCompleted: 7, rollbacks: 1 };
-		const figures = await readFigures(FACTS, counters);
+		const metrics = createMetrics("worker");
+		metrics.worker_requests_total.value = 9;
+		metrics.turns_total.value = 7;
+		metrics.rollbacks_total.at("reworded").value = 1;
+		const figures = await readFigures(factsWith(metrics));
 		const heartbeat = heartbeatOf(1, 42, figures, USAGE);
 		expect(Object.entries(heartbeat)).toEqual([
 			["worker", 1],
@@ -45,15 +50,22 @@ describe("a heartbeat", () => {
 	});
 
 	it("of a worker leaves out what the primary measures", async () => {
-		const figures = await readFigures(FACTS, zeroCounters());
+		const figures = await readFigures(factsWith());
 		expect(Object.keys(figures)).toEqual(
 			Object.keys(HEARTBEAT_FIELDS).filter((name) => !["rss_mb", "vms_mb", "cpu_percent"].includes(name)),
 		);
 	});
 
-	it("counts from zero", () => {
-		expect(new Set(Object.values(zeroCounters()))).toEqual(new Set([0]));
-		expect(Object.keys(zeroCounters())).toContain("turnsCompleted");
+	it("counts from zero", async () => {
+		const { reqs_total, turns_completed, hard_mismatches, rollbacks } = await readFigures(factsWith());
+		expect([reqs_total, turns_completed, hard_mismatches, rollbacks]).toEqual([0, 0, 0, 0]);
+	});
+
+	it("sums what the metrics count by kind", async () => {
+		const metrics = createMetrics("worker");
+		metrics.branches_total.at("edit").value = 2;
+		metrics.branches_total.at("other").value = 3;
+		expect((await readFigures(factsWith(metrics))).branches).toBe(5);
 	});
 
 	it("rounds to the digits of its row and no further", () => {

@@ -9,7 +9,9 @@ import type { WorkerIndex } from "../../src/base/ids.js";
 import { SimControl } from "../../src/sim/control/control-client.js";
 import { startSimEngine } from "../../src/sim/server.js";
 import { createMemoryStore } from "../../src/store/memory/memory-store.js";
+import { createMetrics } from "../../src/telemetry/metrics/metrics.js";
 import { createTito } from "../../src/tito/create.js";
+import { EngineTally } from "../../src/worker/engine-tally.js";
 import { connectEngine, type EngineDirectory } from "../../src/worker/engines.js";
 import { startWorker } from "../../src/worker/worker.js";
 import { clusterConfig } from "../support/cluster-config.js";
@@ -33,6 +35,7 @@ test("with two engines a session's chats and questions go to its own, and what f
 	const both = sims.map(({ url }) => ({
 		client: connectEngine({ ...config, upstream: url }, logger, () => undefined),
 		gate: null,
+		tally: new EngineTally(url),
 	}));
 	const engines: EngineDirectory = {
 		of: (session) => both[session.startsWith("b") ? 1 : 0] ?? expect.fail("no such engine"),
@@ -51,6 +54,7 @@ test("with two engines a session's chats and questions go to its own, and what f
 			titoModel: "default",
 		}),
 		logger,
+		metrics: createMetrics("worker"),
 		clock: systemClock,
 		engines,
 	});

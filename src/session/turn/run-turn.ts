@@ -16,7 +16,7 @@ import { fingerprintOf, type IdempotentRequest } from "./idempotency.js";
 import { encodeTurn } from "./prompt.js";
 import { toolsChange } from "./tools-change.js";
 import { payloadParts } from "./turn-builder.js";
-import type { TurnReport } from "./turn-report.js";
+import type { CommittedFacts, TurnReport } from "./turn-report.js";
 
 /** What a request asks of the session, read from its bytes. */
 export interface RequestContent extends Omit<CommittedRequest, "arrivedAt"> {
@@ -114,6 +114,7 @@ export async function runTurn<Generated extends GeneratedReply, Refused>(
 			return commitTurn(session, request, finished, deps);
 		});
 		timings.commitMs = committing();
+		report.committed = factsOf(header, generation);
 		// Only of a turn that is stored: whoever still writes for a commit that failed must not find other bytes there.
 		if (!deps.store.keepsGiven) generation.giveBack?.();
 		report.toolsChange = toolsChange(header, attach.parent, attach.discarded);
@@ -133,6 +134,22 @@ export async function runTurn<Generated extends GeneratedReply, Refused>(
 		release();
 		releaseKey();
 	}
+}
+
+/** Before the generation's memory is given back. */
+function factsOf(header: TurnHeader, { excerpts }: GeneratedReply): CommittedFacts {
+	const facts = {
+		aborted: header.status === "provisional",
+		stopJoin: header.stopJoin === true,
+		payloadBytes: 0,
+		payloadBytesStored: 0,
+	};
+	for (const { byteLength, field, knownBytes } of excerpts) {
+		if (field === "prompt_token_ids") continue;
+		facts.payloadBytes += byteLength;
+		facts.payloadBytesStored += byteLength - knownBytes;
+	}
+	return facts;
 }
 
 /** Where the request attaches. A refusal is counted: nothing else of the session changes with it. */

@@ -28,6 +28,18 @@ export interface TurnReport {
 	toolsChange: ToolsChange | null;
 	/** The session's first message that spells a control token. */
 	controlText: { index: number; token: string } | null;
+	/** Set once the store has the turn. */
+	committed: CommittedFacts | null;
+}
+
+/** What is counted of a turn that the store has. */
+export interface CommittedFacts {
+	/** The engine aborted it: it is provisional. */
+	aborted: boolean;
+	stopJoin: boolean;
+	/** Of all its replay payloads as they came, and without what is known to be the turn's before. */
+	payloadBytes: number;
+	payloadBytesStored: number;
 }
 
 /** A turn that this one replaced. */
@@ -51,5 +63,6 @@ export function emptyReport(): TurnReport {
 		refused: null,
 		toolsChange: null,
 		controlText: null,
+		committed: null,
 	};
 }

@@ -68,6 +68,8 @@ export interface DiskStoreOptions {
 	onSessionDamaged?: (id: SessionId | null, file: string, reason: string) => void;
 	/** Told of a session whose last bytes a loss of power took. */
 	onSessionRolledBack?: (id: SessionId, bytes: number) => void;
+	/** Told of the end of every commit, with its error or null. */
+	onCommit?: (elapsedMs: number, error: unknown) => void;
 }
 
 /** @throws ConfigError when the data dir is not prepared, or too few files may be open; RollpinError when a later epoch has taken over */
@@ -195,8 +197,16 @@ class DiskStore implements Store {
 	async commit(ops: readonly StoreOp[]): Promise<void> {
 		const id = checkCommit(ops);
 		if (id === undefined) return;
-		const done = this.#partition(id).commit(id, ops, this.#nextOrder);
-		this.#take(id, done instanceof Promise ? await done : done);
+		const { onCommit } = this.#options;
+		const startedMs = performance.now();
+		try {
+			const done = this.#partition(id).commit(id, ops, this.#nextOrder);
+			this.#take(id, done instanceof Promise ? await done : done);
+		} catch (error) {
+			onCommit?.(performance.now() - startedMs, error);
+			throw error;
+		}
+		onCommit?.(performance.now() - startedMs, null);
 	}
 
 	cool(id: SessionId): void {
