@@ -75,7 +75,7 @@ export class SessionRegistry {
 	/** Chats waiting for a lock, over all sessions. */
 	get queueDepth(): number {
 		let depth = 0;
-		for (const session of this.#sessions.values()) depth += session.lock.waiting;
+		for (const session of this.#sessions.values()) depth += session.chatsWaiting;
 		return depth;
 	}
 

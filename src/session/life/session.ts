@@ -35,9 +35,8 @@ export class Session implements Queued {
 	queuedAtMs = 0;
 	queueIndex = -1;
 	meta: SessionMeta;
-	/** Held by a chat from its match to its commit. */
-	readonly lock: SessionLock;
-	/** Made with the first write, as what follows is with its first use: most sessions of many are idle. */
+	/** Made with its first use, as what follows is: most sessions of many are idle. */
+	#lock: SessionLock | null = null;
 	#writes: SessionLock | null = null;
 	/** Monotonic time at which the lifetime ends, and the end of the last request. */
 	deadlineMs: number;
@@ -69,10 +68,20 @@ export class Session implements Queued {
 		this.meta = options.meta;
 		this.history = options.meta.history ?? EMPTY_HISTORY;
 		this.#maxQueue = options.maxQueue;
-		this.lock = new SessionLock(options.maxQueue);
 		this.#store = options.store;
 		this.deadlineMs = options.deadlineMs;
 		this.lastUsedMs = options.lastUsedMs;
+	}
+
+	/** Held by a chat from its match to its commit. */
+	get lock(): SessionLock {
+		this.#lock ??= new SessionLock(this.#maxQueue);
+		return this.#lock;
+	}
+
+	/** Chats waiting for the lock. */
+	get chatsWaiting(): number {
+		return this.#lock?.waiting ?? 0;
 	}
 
 	/** Chats past the lock's queue, those that no longer hold it included. */
@@ -124,7 +133,7 @@ export class Session implements Queued {
 		this.#closedAtS = atS;
 		const cancelled = this.chatsRunning;
 		this.#chats?.end(({ waiting }) => (waiting ? goneError(this.meta.id, reason, atS) : this.closedError()));
-		await this.lock.idle();
+		await this.#lock?.idle();
 		await this.#writes?.idle();
 		return cancelled;
 	}

@@ -2,7 +2,7 @@
 //
 // `session` looks at a session's files and keeps what it saw: all other reads of that id are of that moment, until `session`
 // looks again. Nothing that was committed is ever written over, so a moment stays whole as long as its files are there.
-import { readdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { ConfigError } from "../../base/errors.js";
 import type { Partition, SessionId, TurnId } from "../../base/ids.js";
 import { PARTITION_COUNT, partitionOf } from "../../base/partitions.js";
@@ -15,22 +15,12 @@ import { run } from "../files/steps.js";
 import type { SessionImage } from "../plan/image.js";
 import { headersOf, metaOf } from "../plan/metas.js";
 import type { PartCursor, PartName, ReadableStore, SessionMeta, Tombstone, TurnHeader } from "../store.js";
-import { isMissing, isOutOfDescriptors, partitionRefuses, storeDamaged, TurnGone } from "../store-errors.js";
-import { type LedgerRecord, outdates, readLedger } from "./ledger.js";
-import {
-	type FileStamp,
-	fileName,
-	fileStem,
-	idOfStem,
-	isNewer,
-	newestLedger,
-	ownerFile,
-	parseFileName,
-	partitionDirectory,
-	sessionsDirectory,
-} from "./names.js";
+import { isOutOfDescriptors, partitionRefuses, storeDamaged, TurnGone } from "../store-errors.js";
+import { outdates } from "./ledger.js";
+import { fileName, fileStem, idOfStem, isNewer, partitionDirectory, sessionsDirectory } from "./names.js";
 import { PartReader } from "./part-reader.js";
 import type { PartView } from "./part-reading.js";
+import { PartitionView } from "./partition-view.js";
 import { RefusedPartition } from "./refused-partition.js";
 import { Damage, type FoundSession, findSession, readImage, type SessionSource } from "./session-files.js";
 import { damagedMeta } from "./stored-session.js";
@@ -81,6 +71,7 @@ class DiskReader implements ReadableStore {
 	readonly #descriptors = new Descriptors(FILES_KEPT_OPEN, this.#medium);
 	readonly #bootTag: number;
 	readonly #refused = new Set<Partition>();
+	readonly #views = new Map<Partition, PartitionView>();
 	/** Oldest first. */
 	readonly #looks = new Map<SessionId, Look>();
 	readonly #parts: PartReader;
@@ -98,7 +89,7 @@ class DiskReader implements ReadableStore {
 	async open(): Promise<void> {
 		for (let index = 0; index < PARTITION_COUNT; index++) {
 			try {
-				await this.#ledger(index as Partition);
+				await this.#view(index as Partition).ledger();
 			} catch (error) {
 				if (isOutOfDescriptors(error)) throw outOfDescriptors(error);
 				const reason =
@@ -115,11 +106,11 @@ class DiskReader implements ReadableStore {
 			if (this.#refused.has(partition)) continue;
 			// Before the files: a session that gets its first one meanwhile is found in either.
 			const unfiled = new Map(
-				[...(await this.#ledger(partition)).values()]
+				[...(await this.#view(partition).ledger()).values()]
 					.filter(isUnfiled)
 					.map((record) => [fileStem(record.id), record]),
 			);
-			for (const stem of new Set(this.#files(partition).map((file) => file.stem))) {
+			for (const stem of [...this.#view(partition).stems]) {
 				const meta = await this.#metaOf(partition, stem);
 				if (meta === undefined) continue;
 				unfiled.delete(stem);
@@ -168,7 +159,7 @@ class DiskReader implements ReadableStore {
 	async tombstone(id: SessionId): Promise<Tombstone | undefined> {
 		const partition = partitionOf(id);
 		if (this.#refused.has(partition)) throw partitionRefuses(partition);
-		const record = (await this.#ledger(partition)).get(id);
+		const record = (await this.#view(partition).ledger()).get(id);
 		if (record === undefined || record.tombstone === null) return undefined;
 		return (await this.#look(id)) === undefined ? record.tombstone : undefined;
 	}
@@ -177,7 +168,7 @@ class DiskReader implements ReadableStore {
 		let bytes = 0;
 		for (let index = 0; index < PARTITION_COUNT; index++) {
 			const directory = this.#sessionsOf(index as Partition);
-			for (const name of namesIn(directory)) {
+			for (const name of this.#view(index as Partition).names) {
 				bytes += statSync(`${directory}/${name}`, { throwIfNoEntry: false })?.size ?? 0;
 			}
 		}
@@ -206,7 +197,7 @@ class DiskReader implements ReadableStore {
 		if (this.#refused.has(partition)) throw partitionRefuses(partition);
 		const look = await this.#tried(id, async () => {
 			// Before the files: a session that gets its first one meanwhile is found in either.
-			const record = (await this.#ledger(partition)).get(id);
+			const record = (await this.#view(partition).ledger()).get(id);
 			const found = await this.#find(partition, fileStem(id), id);
 			if (found === undefined) {
 				return isUnfiled(record) ? new Look({ id, segments: [] }, unfiledImage(record)) : undefined;
@@ -249,35 +240,21 @@ class DiskReader implements ReadableStore {
 	}
 
 	async #find(partition: Partition, stem: string, id: SessionId | null): Promise<FoundSession | undefined> {
-		const stamps = this.#files(partition).filter((file) => file.stem === stem);
-		const [first] = stamps;
-		if (first === undefined) return undefined;
-		const newest = stamps.reduce((left, right) => (isNewer(right.stamp, left.stamp) ? right : left)).stamp;
+		const stamps = this.#view(partition).stampsOf(stem);
+		if (stamps.length === 0) return undefined;
+		const newest = stamps.reduce((left, right) => (isNewer(right, left) ? right : left));
 		const found = await run(findSession(this.#source(partition, stem), newest, id));
-		return outdates((await this.#ledger(partition)).get(found.id), found.order) ? undefined : found;
+		return outdates((await this.#view(partition).ledger()).get(found.id), found.order) ? undefined : found;
 	}
 
-	async #ledger(partition: Partition): Promise<Map<SessionId, LedgerRecord>> {
-		const directory = partitionDirectory(this.#options.dataDir, partition);
-		for (let tries = 1; ; tries++) {
-			const names = namesIn(directory);
-			const newest = newestLedger(names);
-			if (newest === null) {
-				if (names.length > 0 && !names.includes("owner") && this.#files(partition).length > 0) {
-					throw new RefusedPartition(`${ownerFile(directory)} is gone`);
-				}
-				return new Map();
-			}
-			try {
-				return (await run(readLedger(this.#medium, directory, newest, this.#bootTag))).records;
-			} catch (error) {
-				if (tries === TRIES || !(isMissing(error) || error instanceof RefusedPartition)) throw error;
-			}
+	#view(partition: Partition): PartitionView {
+		let view = this.#views.get(partition);
+		if (view === undefined) {
+			const directory = partitionDirectory(this.#options.dataDir, partition);
+			view = new PartitionView(directory, this.#medium, this.#bootTag);
+			this.#views.set(partition, view);
 		}
-	}
-
-	#files(partition: Partition): Array<{ stem: string; stamp: FileStamp }> {
-		return namesIn(this.#sessionsOf(partition)).flatMap((name) => parseFileName(name) ?? []);
+		return view;
 	}
 
 	#sessionsOf(partition: Partition): string {
@@ -293,15 +270,6 @@ class DiskReader implements ReadableStore {
 			pathOf: (stamp) => `${directory}/${fileName(stem, stamp)}`,
 			isOwn: () => false,
 		};
-	}
-}
-
-function namesIn(directory: string): string[] {
-	try {
-		return readdirSync(directory);
-	} catch (error) {
-		if (isMissing(error)) return [];
-		throw error;
 	}
 }
 
