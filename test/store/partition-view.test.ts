@@ -9,7 +9,7 @@ import { PartitionView } from "../../src/store/disk/partition-view.js";
 import { Medium } from "../../src/store/files/medium.js";
 import type { Store } from "../../src/store/store.js";
 import { createDiskDir, type DiskDir } from "../support/disk-dir.js";
-import { bury, putSession, sid } from "./values.js";
+import { append, bury, putSession, sid } from "./values.js";
 
 const ID = sid("a-session");
 /** As if all that is there had been there for a while. */
@@ -44,7 +44,7 @@ function tick(): void {
 }
 
 it("names are not read again while their directory is the same", async () => {
-	await owner.commit([putSession(ID)]);
+	await owner.commit([putSession(ID), append(ID, 0)]);
 	const view = settled();
 	const first = view.names;
 	expect(first).toHaveLength(1);
@@ -56,7 +56,7 @@ it("a file that comes or goes is seen", async () => {
 	const view = settled();
 	expect([...view.stems]).toEqual([]);
 	tick();
-	await owner.commit([putSession(ID)]);
+	await owner.commit([putSession(ID), append(ID, 0)]);
 	expect([...view.stems]).toEqual(["a-session"]);
 	tick();
 	await owner.commit([bury(ID)]);
@@ -64,7 +64,7 @@ it("a file that comes or goes is seen", async () => {
 });
 
 it("names of a directory that was changed just now are read each time: the next change may look like this one", async () => {
-	await owner.commit([putSession(ID)]);
+	await owner.commit([putSession(ID), append(ID, 0)]);
 	const changedMs = Number(statSync(sessionsDirectory(directory), { bigint: true }).ctimeNs / 1_000_000n);
 	const view = new PartitionView(directory, new Medium(), 0, () => changedMs);
 	expect(view.names).toEqual(view.names);
