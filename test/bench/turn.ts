@@ -1,4 +1,5 @@
-// `npm run bench:turn`: what one turn costs a worker against the length of its history, beside the engine alone.
+// `npm run bench:turn`: what one turn costs a worker against the length of its history, beside the engine alone and beside a process that
+// only carries the same bytes.
 import { percentile } from "../../src/demo/report.js";
 import type { ChatDone } from "../../src/telemetry/events.js";
 import { usageOf } from "./agents.js";
@@ -7,6 +8,7 @@ import type { EngineAlone } from "./engine-alone.js";
 import { loopText, measureGrowth, printGrowth } from "./growth.js";
 import { numberFlag, printResult, round } from "./output.js";
 import { type Role, startRole } from "./processes.js";
+import type { FloorReport, TurnFloor } from "./turn-floor.js";
 import type { ChatReport, WorkerAlone } from "./worker-alone.js";
 
 interface Sample {
@@ -16,6 +18,9 @@ interface Sample {
 	cpuMs: number;
 	endToEndMs: number;
 	directMs: number;
+	/** The same, of a process that only carries the bytes. */
+	floorOwnMs: number;
+	floorCpuMs: number;
 	promptTokens: number;
 	chat: ChatDone;
 }
@@ -31,14 +36,18 @@ const engine = await startRole<EngineAlone>("engine-alone", []);
 const worker: Role<WorkerAlone> = await startRole("worker-alone", [engine.ready.url, store, "off"], profile);
 const toWorker = new Post("http://worker", worker.ready.socketPath);
 const toEngine = new Post(engine.ready.url, null);
+const floor = await startRole<TurnFloor>("turn-floor", [engine.ready.url]);
+const toFloor = new Post("http://floor", floor.ready.socketPath);
 let minted = 0;
 let lastCpuUs = 0;
+let lastFloorCpuUs = 0;
 
 /** One session of a given length of history. */
 class Subject {
 	readonly id = `00${(minted++).toString(16).padStart(30, "0")}`;
 	readonly samples: Sample[] = [];
 	readonly #conversation = new Conversation();
+	#lastBody: Buffer = Buffer.alloc(0);
 
 	async create(): Promise<void> {
 		await toWorker.send("/sessions", Buffer.from("{}"), { "x-rollpin-session-id": this.id });
@@ -47,6 +56,7 @@ class Subject {
 	async turn(userWords: number): Promise<Sample> {
 		this.#conversation.user(words(userWords, minted++));
 		const body = this.#conversation.body(REQUEST);
+		this.#lastBody = body;
 		const reported = worker.next<ChatReport>();
 		const answer = await toWorker.send(`/sessions/${this.id}/v1/chat/completions`, body);
 		const { chat, cpuUs } = await reported;
@@ -56,11 +66,23 @@ class Subject {
 			cpuMs: (cpuUs - lastCpuUs) / 1000,
 			endToEndMs: answer.elapsedMs,
 			directMs: Number.NaN,
+			floorOwnMs: Number.NaN,
+			floorCpuMs: Number.NaN,
 			promptTokens: chat.prompt_tokens,
 			chat,
 		};
 		lastCpuUs = cpuUs;
 		return sample;
+	}
+
+	/** The last turn's bytes, carried by nobody who looks at them. */
+	async carried(promptTokens: number): Promise<Pick<Sample, "floorCpuMs" | "floorOwnMs">> {
+		const reported = floor.next<FloorReport>();
+		await toFloor.send("/", this.#lastBody, { "x-prompt-tokens": String(promptTokens) });
+		const { cpuUs, ownMs } = await reported;
+		const floorCpuMs = (cpuUs - lastFloorCpuUs) / 1000;
+		lastFloorCpuUs = cpuUs;
+		return { floorOwnMs: ownMs, floorCpuMs };
 	}
 
 	/** A turn whose prompt is also sent to the engine itself: what the worker sent upstream, sent by ourselves. */
@@ -98,17 +120,20 @@ for (let at = 0; at < turns; at++) {
 	const fresh = new Subject();
 	await fresh.create();
 	const first = await fresh.turn(GROWTH_WORDS);
-	firsts.push({ ...first, directMs: await fresh.direct(20) });
+	firsts.push({ ...first, ...(await fresh.carried(first.promptTokens)), directMs: await fresh.direct(20) });
 	for (const subject of subjects) {
 		// Its first turn in a while also brings what the other sessions left behind.
 		const sample = await subject.turn(20);
-		subject.samples.push({ ...sample, directMs: await subject.direct(20) });
+		const carried = await subject.carried(sample.promptTokens);
+		subject.samples.push({ ...sample, ...carried, directMs: await subject.direct(20) });
 	}
 }
 const loop = await usageOf(worker);
 await toWorker.close();
 await toEngine.close();
+await toFloor.close();
 await worker.stop();
+await floor.stop();
 await engine.stop();
 // To 1,000 messages and 100,000 tokens.
 const growth = await measureGrowth(store, {
@@ -143,6 +168,10 @@ const figures = rows.map(({ name, samples }) => {
 		prompt_tokens: median(samples, (sample) => sample.promptTokens),
 		own: of((sample) => sample.ownMs),
 		cpu: of((sample) => sample.cpuMs),
+		floor_own: of((sample) => sample.floorOwnMs),
+		floor_cpu: of((sample) => sample.floorCpuMs),
+		own_over_floor: of((sample) => sample.ownMs - sample.floorOwnMs),
+		cpu_over_floor: of((sample) => sample.cpuMs - sample.floorCpuMs),
 		end_to_end: of((sample) => sample.endToEndMs),
 		direct: of((sample) => sample.directMs),
 		over_direct: of((sample) => sample.endToEndMs - sample.directMs),
@@ -164,8 +193,13 @@ printResult(
 			"prompt tokens",
 			"own ms",
 			"to 1k",
-			"to first",
+			"floor",
+			"over it",
+			"to 1k",
 			"CPU ms",
+			"to 1k",
+			"floor",
+			"over it",
 			"to 1k",
 			"end to end ms",
 			"direct ms",
@@ -179,9 +213,14 @@ printResult(
 			row.prompt_tokens,
 			row.own.ms,
 			row.own.to_1k,
-			row.own.to_first,
+			row.floor_own.ms,
+			row.own_over_floor.ms,
+			row.own_over_floor.to_1k,
 			row.cpu.ms,
 			row.cpu.to_1k,
+			row.floor_cpu.ms,
+			row.cpu_over_floor.ms,
+			row.cpu_over_floor.to_1k,
 			row.end_to_end.ms,
 			row.direct.ms,
 			...Object.values(row.phases),
