@@ -7,11 +7,15 @@ import { readIfThere, replaceFile } from "./durable-file.js";
 import { type LockOptions, takeLock } from "./lock.js";
 import { LOCK_NAME } from "./lock-record.js";
 import { makeDirectory } from "./make-directory.js";
+import { isUnused, makePartitions } from "./new-partitions.js";
 import { withReserve } from "./reserve.js";
 
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 /** What else an older format is known by. */
-const NAMED_FORMATS: ReadonlyMap<number, string> = new Map([[1, " (LMDB, up to version 0.2)"]]);
+const NAMED_FORMATS: ReadonlyMap<number, string> = new Map([
+	[1, " (LMDB, up to version 0.2)"],
+	[2, " (before partitions were made with the data dir)"],
+]);
 
 /** A data dir that this process holds the lock of. */
 export interface DataDir {
@@ -60,7 +64,7 @@ async function prepare(path: string, options: LockOptions): Promise<DataDir> {
 	const lock = await withReserve(path, () => takeLock(join(path, LOCK_NAME), options));
 	try {
 		if (format === undefined) {
-			await makeDirectory(partitionsDirectory(path), 0o700);
+			await withReserve(path, () => makePartitions(partitionsDirectory(path)));
 			const created = { format: FORMAT_VERSION, partitions: PARTITION_COUNT };
 			await replaceFile(formatFile(path), `${JSON.stringify(created)}\n`);
 		}
@@ -99,7 +103,7 @@ async function holdsOthersFiles(path: string): Promise<boolean> {
 		if (entry.name.startsWith("lock") || entry.name.endsWith(".tmp")) continue;
 		const whole = join(path, entry.name);
 		const isOwn = entry.isDirectory() && whole === partitionsDirectory(path);
-		if (!isOwn || (await readdir(whole)).length > 0) return true;
+		if (!isOwn || !(await isUnused(whole))) return true;
 	}
 	return false;
 }

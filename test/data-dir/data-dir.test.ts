@@ -22,7 +22,7 @@ describe("prepareDataDir", () => {
 		const first = await prepareDataDir(path);
 		expect((await stat(path)).mode & 0o777).toBe(0o700);
 		expect(JSON.parse(await readFile(join(path, "format.json"), "utf8"))).toEqual({
-			format: 2,
+			format: 3,
 			partitions: 64,
 		});
 		await first.release();
@@ -32,13 +32,39 @@ describe("prepareDataDir", () => {
 	});
 
 	it("goes on where a first start was killed before it wrote the format down, but never over data", async () => {
-		await mkdir(join(path, "partitions"), { recursive: true });
+		// The first partitions are made, the next one in part.
+		for (const [name, owner] of [
+			["00", "unowned\n"],
+			["01", "unow"],
+			["02", ""],
+		] as const) {
+			await mkdir(join(path, "partitions", name, "sessions"), { recursive: true });
+			await writeFile(join(path, "partitions", name, "owner"), owner);
+		}
+		await mkdir(join(path, "partitions", "03"));
 		await writeFile(join(path, "format.json.1.aa.tmp"), "");
 		await (await prepareDataDir(path)).release();
-		expect(await readFile(join(path, "format.json"), "utf8")).toContain('"format":2');
-		await rm(join(path, "format.json"));
-		await writeFile(join(path, "partitions", "00"), "");
-		await expect(prepareDataDir(path)).rejects.toThrow("neither empty nor a data dir");
+		expect(await readFile(join(path, "format.json"), "utf8")).toContain('"format":3');
+		const made = await readdir(join(path, "partitions"));
+		expect(made).toHaveLength(64);
+		for (const name of made) {
+			expect((await readdir(join(path, "partitions", name))).sort()).toEqual(["owner", "sessions"]);
+			expect(await readFile(join(path, "partitions", name, "owner"), "utf8")).toMatch(/^unowned\n+$/);
+		}
+		for (const [name, text] of [
+			["00/sessions/a.1-1", ""],
+			["01/ledger.1-1", ""],
+			["02/owner", "rollpown"],
+			["thesis", "x"],
+		] as const) {
+			await rm(join(path, "format.json"));
+			const before = await readFile(join(path, "partitions", name), "utf8").catch(() => null);
+			await writeFile(join(path, "partitions", name), text);
+			await expect(prepareDataDir(path)).rejects.toThrow("neither empty nor a data dir");
+			if (before === null) await rm(join(path, "partitions", name));
+			else await writeFile(join(path, "partitions", name), before);
+			await (await prepareDataDir(path)).release();
+		}
 	});
 
 	it("hands out epochs that only grow, at once and across restarts", async () => {
@@ -59,15 +85,20 @@ describe("prepareDataDir", () => {
 	for (const [what, text, said] of [
 		[
 			"of an unknown version",
-			'{"format":3,"partitions":64}',
-			/format 3 .*serve or export it with the version that wrote it/,
+			'{"format":4,"partitions":64}',
+			/format 4 .*serve or export it with the version that wrote it/,
 		],
 		[
 			"of LMDB's days",
 			'{"format":1,"partitions":64}',
 			/format 1 \(LMDB, up to version 0\.2\) .*serve or export it with the version that wrote it/,
 		],
-		["with another number of partitions", '{"format":2,"partitions":32}', /32 partitions/],
+		[
+			"whose partitions are made as they are used",
+			'{"format":2,"partitions":64}',
+			/format 2 .*serve or export it with the version that wrote it/,
+		],
+		["with another number of partitions", '{"format":3,"partitions":32}', /32 partitions/],
 		["torn", '{"form', /format\.json is damaged; restore it/],
 		["without a format", "[]", /format\.json is damaged/],
 	] as const) {

@@ -1,10 +1,12 @@
 // Commits that fail once they are written: nobody finds them later, and what is committed next stands.
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Partition } from "../../src/base/ids.js";
+import { UNOWNED } from "../../src/data-dir/new-partitions.js";
+import { ownerFile } from "../../src/store/disk/names.js";
 import { Owner } from "../../src/store/disk/owner.js";
 import { findSession, readImage, type SessionSource } from "../../src/store/disk/session-files.js";
 import { SessionWriter, type WriterParts } from "../../src/store/disk/session-writer.js";
@@ -49,7 +51,8 @@ function planOf(
 }
 
 it("A turn whose flush fails is not in the file that the next owner reads", async () => {
-	const owner = await run(Owner.take(directory, 0 as Partition, 1, BOOT, true, medium));
+	writeFileSync(ownerFile(directory), UNOWNED);
+	const owner = await run(Owner.take(directory, 0 as Partition, 1, BOOT, medium));
 	const descriptors = new Descriptors(8, medium);
 	const parts: WriterParts = {
 		...{ directory, medium, descriptors, owner, epoch: 1, durable: true, bootTag: BOOT },

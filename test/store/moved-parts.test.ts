@@ -1,10 +1,12 @@
 // A part that is read while its session is written anew beside it: every byte comes, and nobody takes it for damage.
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Partition } from "../../src/base/ids.js";
+import { UNOWNED } from "../../src/data-dir/new-partitions.js";
+import { ownerFile } from "../../src/store/disk/names.js";
 import { Owner } from "../../src/store/disk/owner.js";
 import { PartReader } from "../../src/store/disk/part-reader.js";
 import { rewrite } from "../../src/store/disk/rewrite.js";
@@ -73,11 +75,12 @@ let session: StoredSession;
 let image: SessionImage;
 beforeEach(async () => {
 	directory = await mkdtemp(join(tmpdir(), "rollpin-moved-"));
+	writeFileSync(ownerFile(directory), UNOWNED);
 	const medium = new Medium();
 	let number = 0;
 	parts = {
 		...{ directory, medium, epoch: 1, durable: false, bootTag: BOOT, nextNumber: () => ++number },
-		owner: await run(Owner.take(directory, 0 as Partition, 1, BOOT, true, medium)),
+		owner: await run(Owner.take(directory, 0 as Partition, 1, BOOT, medium)),
 		// None stays open for the next read.
 		descriptors: new Descriptors(0, medium),
 		space: new FreeSpace(directory, 0),

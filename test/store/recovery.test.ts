@@ -1,10 +1,12 @@
 // What a new owner of a data dir finds: restarts, other numbers of workers, epochs, a full medium, damaged partitions.
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Partition, WorkerIndex } from "../../src/base/ids.js";
 import { PARTITION_COUNT, PartitionMap } from "../../src/base/partitions.js";
 import { ownerFile, partitionDirectory } from "../../src/store/disk/names.js";
+import { openDiskReader } from "../../src/store/disk/reader.js";
 import type { DiskStoreOptions } from "../../src/store/disk/store.js";
 import type { Store, StoreOp } from "../../src/store/store.js";
 import { createDiskDir, type DiskDir } from "../support/disk-dir.js";
@@ -170,12 +172,22 @@ describe("A partition whose owner or ledger is damaged", () => {
 		writeFileSync(path, content);
 	};
 
+	const emptied = (path: string) => {
+		rmSync(path, { recursive: true });
+		mkdirSync(path);
+	};
+
 	for (const [what, damage] of [
 		["owner was removed", () => rmSync(owner())],
 		["owner was emptied", () => truncateSync(owner(), 0)],
 		["owner was cut", () => truncateSync(owner(), 31)],
 		["owner differs in a bit", () => flip(owner(), 9)],
 		["owner was overwritten by other data", () => writeFileSync(owner(), bytes(400_000))],
+		["directory was removed", () => rmSync(directory(), { recursive: true })],
+		["directory was emptied", () => emptied(directory())],
+		["sessions' directory was removed", () => rmSync(join(directory(), "sessions"), { recursive: true })],
+		["owner's second half differs in a bit", () => flip(owner(), 50)],
+		["ledger was removed", () => rmSync(ledger())],
 		["ledger was emptied", () => truncateSync(ledger(), 0)],
 		["ledger was cut to its head", () => truncateSync(ledger(), 640)],
 		["ledger's head differs in a bit", () => flip(ledger(), 100)],
@@ -201,6 +213,15 @@ describe("A partition whose owner or ledger is damaged", () => {
 					/^0: .*(damaged|gone).*, so the partition can't be served: restore the data dir from a copy/,
 				),
 			]);
+			const beside: string[] = [];
+			const reader = await openDiskReader({
+				dataDir: dir.path,
+				onPartitionRefused: (partition, reason) => beside.push(`${partition}: ${reason}`),
+			});
+			expect(beside).toEqual(reasons);
+			await expect(reader.session(lost)).rejects.toMatchObject({ code: "partition_refused" });
+			expect(await reader.headers(kept)).toHaveLength(5);
+			await reader.close();
 			for (const attempt of [
 				() => store.session(lost),
 				() => store.headers(lost),
@@ -217,6 +238,49 @@ describe("A partition whose owner or ledger is damaged", () => {
 			expect(await liveIds(store)).toEqual([kept]);
 			expect(await store.sizeBytes()).toBeGreaterThan(0);
 			expect(reasons).toHaveLength(1);
+		});
+	}
+
+	it("is missed also when it is not the ledger that the last owner has found", async () => {
+		for (let owners = 0; owners < 3; owners++) {
+			const store = await openStore();
+			await store.commit([bury(sid(`00${`${owners}`.repeat(30)}`))]);
+			await store.close();
+		}
+		// One that reads and buries nothing names none of its own.
+		await (await openStore()).close();
+		rmSync(ledger());
+		const reasons: string[] = [];
+		await openStore({ onPartitionRefused: (_partition, reason) => reasons.push(reason) });
+		expect(reasons).toEqual([expect.stringMatching(/ledger\.\S+ is gone, .* forget which ids were deleted/)]);
+	});
+
+	const remedies: Array<[string, () => void, boolean]> = [
+		["owner that was removed", () => rmSync(owner()), true],
+		["owner that was overwritten", () => writeFileSync(owner(), bytes(4000)), true],
+		["ledger that was overwritten", () => writeFileSync(ledger(), bytes(4000)), false],
+	];
+	for (const [what, damage, isToldOfDeleted] of remedies) {
+		it(`is served again after what the log says of its ${what}`, async () => {
+			const first = await openStore();
+			await first.commit([putSession(lost), append(lost, 0, { reply: [bytes(8000)] })]);
+			await first.commit([bury(zero)]);
+			await first.close();
+			damage();
+			const reasons: string[] = [];
+			await (await openStore({ onPartitionRefused: (_partition, reason) => reasons.push(reason) })).close();
+			const [, remedy = ""] = /\(([^()]*unowned[^()]*)\)/.exec(reasons[0] ?? "") ?? [];
+			execFileSync("sh", ["-c", remedy]);
+			const store = await openStore({
+				onPartitionRefused: (_partition, reason) => {
+					throw new Error(reason);
+				},
+			});
+			expect((await store.part(lost, tid(0), "reply")).equals(bytes(8000))).toBe(true);
+			expect((await store.tombstone(zero)) !== undefined).toBe(isToldOfDeleted);
+			await store.commit([bury(lost)]);
+			await store.close();
+			expect(await (await openStore()).tombstone(lost)).toMatchObject({ reason: "deleted" });
 		});
 	}
 

@@ -17,7 +17,7 @@ import { isFull } from "../store-errors.js";
 import { type FileStamp, fileName, LEDGER_STEM, UNFINISHED } from "./names.js";
 import type { Owner } from "./owner.js";
 import { removeQuietly } from "./quiet-removal.js";
-import { RefusedPartition } from "./refused-partition.js";
+import { forgetDeleted, RefusedPartition } from "./refused-partition.js";
 
 /** What is known of an id without a file: that its session was buried, or that it is new. */
 export interface LedgerRecord {
@@ -91,7 +91,7 @@ export class Ledger {
 
 	/** Writes the owner's own ledger anew, with all that is known. Throws as the system does. */
 	*#begin(): Steps<void> {
-		const { directory, partition, epoch, medium, bootTag, nextNumber } = this.#parts;
+		const { directory, partition, epoch, medium, owner, bootTag, nextNumber } = this.#parts;
 		const stamp = { epoch, number: nextNumber() };
 		const path = `${directory}/${fileName(LEDGER_STEM, stamp)}`;
 		const text = JSON.stringify([...this.records.values()]);
@@ -110,6 +110,8 @@ export class Ledger {
 			durable: true,
 			ahead: AHEAD_BYTES,
 		});
+		// Only now, and before the former ones go: what is named has been there.
+		yield* owner.noteLedger(stamp);
 		this.close();
 		this.#stamp = stamp;
 		this.#fd = made.fd;
@@ -267,19 +269,21 @@ export function* readLedger(
 	bootTag: number,
 ): Steps<LedgerContent> {
 	const path = `${directory}/${fileName(LEDGER_STEM, stamp)}`;
+	const damaged = (why: string) =>
+		new RefusedPartition(`${path} is damaged: ${why}`, forgetDeleted(directory));
 	const fd = yield* medium.open(path, "r");
 	try {
 		const stretches = new Stretches(medium, fd);
 		const bytes = yield* stretches.get(0, FRAMES_AT);
 		const head = decodeHead(bytes);
-		if (head?.kind !== "ledger") throw new RefusedPartition(`${path} is damaged: its head can't be read`);
+		if (head?.kind !== "ledger") throw damaged("its head can't be read");
 		const seed = seedOf(bytes.subarray(0, HEAD_BYTES));
 		const { verdict } = yield* judge(medium, fd, stretches, bytes, seed, bootTag);
-		if (verdict.kind === "damaged") throw new RefusedPartition(`${path} is damaged: ${verdict.why}`);
+		if (verdict.kind === "damaged") throw damaged(verdict.why);
 		const records = new Map<SessionId, LedgerRecord>();
 		for (let at = FRAMES_AT; at < verdict.length; ) {
 			const frame = yield* frameAt(stretches, at, seed);
-			if (frame === null) throw new RefusedPartition(`${path} is damaged: the frame at ${at} can't be read`);
+			if (frame === null) throw damaged(`the frame at ${at} can't be read`);
 			for (const record of JSON.parse(frame.text) as LedgerRecord[]) records.set(record.id, record);
 			at += frame.header.frameBytes;
 		}

@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Partition, SessionId } from "../../base/ids.js";
 import { partitionsDirectory } from "../../data-dir/data-dir.js";
+import { partitionName } from "../../data-dir/new-partitions.js";
 
 export const partitionDirectory = (dataDir: string, partition: Partition) =>
-	join(partitionsDirectory(dataDir), String(partition).padStart(2, "0"));
+	join(partitionsDirectory(dataDir), partitionName(partition));
 export const sessionsDirectory = (directory: string) => join(directory, "sessions");
 export const ownerFile = (directory: string) => join(directory, "owner");
 

@@ -11,11 +11,11 @@ import {
 	fileName,
 	LEDGER_STEM,
 	newestLedger,
-	ownerFile,
 	parseFileName,
 	sessionsDirectory,
 } from "./names.js";
-import { RefusedPartition } from "./refused-partition.js";
+import { readOwner } from "./owner.js";
+import { checkWhole, RefusedPartition } from "./refused-partition.js";
 
 /** A ledger is written anew, or removed, between a look at its name and one at its bytes. */
 const TRIES = 5;
@@ -32,6 +32,8 @@ export class PartitionView {
 	readonly #bootTag: number;
 	readonly #names: DirectoryNames;
 	readonly #sessionNames: DirectoryNames;
+	/** Those of which the partition's owners miss none. */
+	#whole: readonly string[] | null = null;
 	/** Stamps by stem, as of `#listed`. */
 	#files: ReadonlyMap<string, readonly FileStamp[]> = new Map();
 	#listed: readonly string[] | null = null;
@@ -64,20 +66,24 @@ export class PartitionView {
 	async ledger(): Promise<Records> {
 		for (let tries = 1; ; tries++) {
 			const names = this.#names.read();
-			const newest = newestLedger(names);
-			if (newest === null) {
-				if (names.length > 0 && !names.includes("owner") && this.#current().size > 0) {
-					throw new RefusedPartition(`${ownerFile(this.#directory)} is gone`);
-				}
-				return NO_RECORDS;
-			}
 			try {
-				return await this.#recordsOf(newest);
+				const newest = await this.#newest(names);
+				return newest === null ? NO_RECORDS : await this.#recordsOf(newest);
 			} catch (error) {
 				if (tries === TRIES || !(isMissing(error) || error instanceof RefusedPartition)) throw error;
 				this.#names.forget();
 			}
 		}
+	}
+
+	/** The ledger among names, none of which is missed. @throws RefusedPartition; what the system throws */
+	async #newest(names: readonly string[]): Promise<FileStamp | null> {
+		if (names !== this.#whole) {
+			const { ledger } = await run(readOwner(this.#medium, this.#directory));
+			checkWhole(this.#directory, names, ledger);
+			this.#whole = names;
+		}
+		return newestLedger(names);
 	}
 
 	async #recordsOf(stamp: FileStamp): Promise<Records> {

@@ -1,16 +1,16 @@
 // One partition as its owner has it: reads, and commits in the order they were asked for. Knows no other partition.
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import type { Partition, SessionId, TurnId } from "../../base/ids.js";
-import { flushDirectory } from "../../data-dir/durable-file.js";
 import { run, type Steps } from "../files/steps.js";
 import { headersOf, metaOf } from "../plan/metas.js";
 import type { Obligation, PartCursor, PartName, SessionMeta, StoreOp, TurnHeader } from "../store.js";
 import { TurnGone } from "../store-errors.js";
 import { type CommitEffect, Commits } from "./commits.js";
 import { Ledger, type LedgerRecord, readLedger } from "./ledger.js";
-import { ledgersOf, newestLedger, sessionsDirectory, UNFINISHED } from "./names.js";
+import { ledgersOf, newestLedger, sessionsDirectory } from "./names.js";
 import { Owner } from "./owner.js";
 import { PartReader } from "./part-reader.js";
+import { checkWhole } from "./refused-partition.js";
 import { SessionTable } from "./session-table.js";
 import type { StoreParts } from "./store-parts.js";
 import type { StoredSession } from "./stored-session.js";
@@ -53,15 +53,12 @@ export class PartitionStore {
 	static async open(directory: string, partition: Partition, parts: StoreParts): Promise<PartitionStore> {
 		const { medium, descriptors, images, space, events, epoch, durable, bootTag, makeRoom } = parts;
 		const sessions = sessionsDirectory(directory);
-		await mkdir(sessions, { recursive: true, mode: 0o700 });
-		const isNew = [...(await readdir(directory)), ...(await readdir(sessions))].every(
-			(name) => name === "sessions" || name.endsWith(UNFINISHED),
-		);
-		const owner = await run(Owner.take(directory, partition, epoch, bootTag, isNew, medium));
+		const owner = await run(Owner.take(directory, partition, epoch, bootTag, medium));
 		let ledger: Ledger | null = null;
 		try {
 			// What was there before the partition was taken over might have changed since.
 			const names = await readdir(directory);
+			checkWhole(directory, names, owner.formerLedger);
 			const newest = newestLedger(names);
 			const known =
 				newest === null
@@ -75,7 +72,6 @@ export class PartitionStore {
 				buried: ledger.records,
 			});
 			await table.scan();
-			if (isNew) await flushDirectory(directory);
 			const reader = new PartReader({
 				medium,
 				descriptors,

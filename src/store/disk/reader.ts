@@ -21,7 +21,7 @@ import { fileName, fileStem, idOfStem, isNewer, partitionDirectory, sessionsDire
 import { PartReader } from "./part-reader.js";
 import type { PartView } from "./part-reading.js";
 import { PartitionView } from "./partition-view.js";
-import { RefusedPartition } from "./refused-partition.js";
+import { beginAnew, RefusedPartition } from "./refused-partition.js";
 import { Damage, type FoundSession, findSession, readImage, type SessionSource } from "./session-files.js";
 import { damagedMeta } from "./stored-session.js";
 import { isUnfiled, unfiledImage, unfiledMeta } from "./unfiled.js";
@@ -92,8 +92,11 @@ class DiskReader implements ReadableStore {
 				await this.#view(index as Partition).ledger();
 			} catch (error) {
 				if (isOutOfDescriptors(error)) throw outOfDescriptors(error);
+				const directory = partitionDirectory(this.#options.dataDir, index as Partition);
 				const reason =
-					error instanceof RefusedPartition ? error.message : new RefusedPartition(String(error)).message;
+					error instanceof RefusedPartition
+						? error.message
+						: new RefusedPartition(`${directory}: ${String(error)}`, beginAnew(directory)).message;
 				this.#refused.add(index as Partition);
 				this.#options.onPartitionRefused(index as Partition, reason);
 			}

@@ -4,9 +4,7 @@ import { openFilesLimit } from "../../base/fd-limit.js";
 import type { Partition, SessionId, TurnId, WorkerIndex } from "../../base/ids.js";
 import { type PartitionMap, partitionOf } from "../../base/partitions.js";
 import { bootId } from "../../data-dir/boot-id.js";
-import { checkFormat, partitionsDirectory } from "../../data-dir/data-dir.js";
-import { flushDirectory } from "../../data-dir/durable-file.js";
-import { makeDirectory } from "../../data-dir/make-directory.js";
+import { checkFormat } from "../../data-dir/data-dir.js";
 import { giveUpReserve, keepReserve, withReserve } from "../../data-dir/reserve.js";
 import { bootTagOf } from "../files/boot-tag.js";
 import { Descriptors } from "../files/descriptors.js";
@@ -33,7 +31,7 @@ import { Images } from "./images.js";
 import type { LedgerRecord } from "./ledger.js";
 import { partitionDirectory } from "./names.js";
 import { PartitionStore } from "./partition.js";
-import { RefusedPartition } from "./refused-partition.js";
+import { beginAnew, RefusedPartition } from "./refused-partition.js";
 import type { StoreParts } from "./store-parts.js";
 
 const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
@@ -124,14 +122,11 @@ class DiskStore implements Store {
 	}
 
 	async open(): Promise<void> {
-		const { dataDir, partitions, workerIndex } = this.#options;
+		const { partitions, workerIndex } = this.#options;
 		const own = partitions.partitionsOf(workerIndex);
 		const limit = checkDescriptors(own.length);
 		try {
-			await withReserve(dataDir, () => makeDirectory(partitionsDirectory(dataDir), 0o700));
 			await inLanes(own, (partition) => this.#openPartition(partition));
-			// Names made just now: an acknowledged turn needs its partition's.
-			await flushDirectory(partitionsDirectory(dataDir));
 		} catch (error) {
 			throw isOutOfDescriptors(error) ? outOfDescriptors(own.length, limit, error) : error;
 		}
@@ -253,7 +248,9 @@ class DiskStore implements Store {
 			if (isOutOfDescriptors(error) || !(error instanceof RefusedPartition || isSystemError(error)))
 				throw error;
 			const refused =
-				error instanceof RefusedPartition ? error : new RefusedPartition(`${directory}: ${String(error)}`);
+				error instanceof RefusedPartition
+					? error
+					: new RefusedPartition(`${directory}: ${String(error)}`, beginAnew(directory));
 			this.#options.onPartitionRefused?.(partition, refused.message);
 		}
 	}
