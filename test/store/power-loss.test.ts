@@ -20,6 +20,10 @@ import { bury, bytes, header, putSession, sha256, sid, streamed, tid, writersPay
 type Durability = "process" | "power";
 
 const TURNS = 3;
+/** Of a session that is there already: how it goes on is seen in its first turn. */
+const LATER_TURNS = 1;
+/** Before the writer is killed, where each step costs one look. */
+const KILLED_TURNS = 6;
 /** In the first partition: a worker of so many owns it alone. */
 const id = sid("0000000000000000000000000000feed");
 
@@ -35,19 +39,37 @@ afterAll(async () => {
 	rmSync(root, { recursive: true, force: true });
 });
 
+const turnsOf = (isFirst: boolean) => (isFirst ? TURNS : LATER_TURNS);
+
 /** A writer of so many turns that it is killed behind (and one more, or a close), and everything it did to its data dir. */
 async function recordWriter(
 	durability: Durability,
-	point: "after-commit" | "closed" = "after-commit",
+	point: "after-commit" | "closed",
+	isFirst: boolean,
+	turns: number,
 ): Promise<{ dir: string; base: string; log: Recorded[] }> {
 	const home = mkdtempSync(join(root, `${durability}-`));
 	const dir = join(home, "data");
 	const dataDir = await prepareDataDir(dir);
+	// The others are no matter of this writer's: each would be written anew for each loss.
+	for (const name of readdirSync(join(dir, "partitions"))) {
+		if (name !== "00") rmSync(join(dir, "partitions", name), { recursive: true });
+	}
+	if (!isFirst) {
+		const partitions = new PartitionMap(PARTITION_COUNT);
+		const former = await openDiskStore({
+			...{ dataDir: dir, workerIndex: 0 as WorkerIndex, partitions, durability, tombstones: 10 },
+			epoch: await dataDir.nextEpoch(),
+		});
+		// With its second commit it has a file.
+		for (let commits = 0; commits < 2; commits++) await former.commit([putSession(id)]);
+		await former.close();
+	}
 	const epoch = await dataDir.nextEpoch();
 	await dataDir.release();
 	const base = join(home, "base");
 	cpSync(dir, base, { recursive: true });
-	const args = [fixture?.path ?? "", dir, `${epoch}`, durability, id, point, `${TURNS}`];
+	const args = [fixture?.path ?? "", dir, `${epoch}`, durability, id, point, `${turns}`];
 	const logFile = join(home, "log");
 	const env = {
 		...process.env,
@@ -69,7 +91,12 @@ async function recordWriter(
 type Left = number | "refused";
 
 /** Opens what is left as an owner does, under this boot unless told. Whole turns only, and the partition serves. */
-async function turnsLeft(dir: string, durability: Durability, bootId?: string): Promise<Left> {
+async function turnsLeft(
+	dir: string,
+	durability: Durability,
+	isFirst: boolean,
+	bootId?: string,
+): Promise<Left> {
 	rmSync(join(dir, "lock"), { force: true });
 	const dataDir = await prepareDataDir(dir);
 	const refusals: string[] = [];
@@ -109,8 +136,9 @@ async function turnsLeft(dir: string, durability: Durability, bootId?: string): 
 			expect(sha256([await store.part(id, tid(turn), "reply")])).toBe(sha256([bytes(20_000, turn + 100)]));
 			expect(sha256(await streamed(store, id, turn, "payload:0"))).toBe(sha256([writersPayload(turn)]));
 		}
-		// It has one from its first turn on.
-		expect(filesOf(dir)).toHaveLength(headers.length === 0 ? 0 : 1);
+		// It has one from its first turn on; a session that was there before, one of each owner's.
+		if (isFirst) expect(filesOf(dir)).toHaveLength(headers.length === 0 ? 0 : 1);
+		else expect(filesOf(dir).length).toBeLessThanOrEqual(2);
 		await store.commit([putSession(id, { turnCount: headers.length, tokenCount: 1 })]);
 		expect(await store.headers(id)).toEqual(headers);
 		return headers.length;
@@ -150,9 +178,10 @@ function variantsBehind({ type }: Recorded, step: number): Array<[string, Choose
 async function loseEverywhere(
 	durability: Durability,
 	namesWithFiles: boolean,
-	point: "after-commit" | "closed" = "after-commit",
+	point: "after-commit" | "closed",
+	isFirst: boolean,
 ): Promise<Loss[]> {
-	const { dir, base, log } = await recordWriter(durability, point);
+	const { dir, base, log } = await recordWriter(durability, point, isFirst, turnsOf(isFirst));
 	const platter = new Platter(base, { shownAs: dir, namesWithFiles });
 	const losses: Loss[] = [];
 	let acknowledged = -1;
@@ -170,22 +199,25 @@ async function loseEverywhere(
 		for (const [variant, choose] of variantsBehind(record, step)) {
 			rmSync(target, { recursive: true, force: true });
 			platter.write(target, choose);
-			const left = await turnsLeft(target, openedAs, "the next boot").catch((error: unknown) => {
+			const left = await turnsLeft(target, openedAs, isFirst, "the next boot").catch((error: unknown) => {
 				const where = `behind step ${step} (${record.type}), keeping ${variant}, opened as ${openedAs}`;
 				throw new Error(where, { cause: error });
 			});
 			losses.push({ step, variant, acknowledged, closed, left });
 		}
 	}
-	expect(acknowledged).toBe(TURNS);
+	expect(acknowledged).toBe(turnsOf(isFirst));
 	expect(closed).toBe(point === "closed");
 	return losses;
 }
 
-describe.skipIf(preload === null)("A process that is killed", () => {
+describe.skipIf(preload === null).each([
+	["of a session that it makes", true],
+	["of a session that a former owner has begun", false],
+] as const)("A process that is killed in turns %s", (_what, isFirst) => {
 	for (const durability of ["process", "power"] as const) {
 		it(`behind any step of what it does to its data dir (${durability}) leaves every acknowledged turn and nothing half`, async () => {
-			const { dir, base, log } = await recordWriter(durability);
+			const { dir, base, log } = await recordWriter(durability, "after-commit", isFirst, KILLED_TURNS);
 			const platter = new Platter(base, { shownAs: dir, namesWithFiles: false });
 			const target = join(base, "..", "after");
 			let acknowledged = -1;
@@ -195,34 +227,39 @@ describe.skipIf(preload === null)("A process that is killed", () => {
 				if (record.type === "said") acknowledged += record.text.split("\n").length - 1;
 				rmSync(target, { recursive: true, force: true });
 				platter.write(target, KEEP_ALL);
-				const left = await turnsLeft(target, durability);
+				const left = await turnsLeft(target, durability, isFirst);
 				looks++;
 				expect([acknowledged, acknowledged + 1], `behind step ${step} (${record.type})`).toContain(left);
 			}
-			expect([acknowledged, looks > 20]).toEqual([TURNS, true]);
+			expect([acknowledged, looks > 20]).toEqual([KILLED_TURNS, true]);
 		}, 60_000);
 	}
 });
 
 describe.skipIf(preload === null)("A loss of power", () => {
 	it("the log of the writes tells everything that was written", async () => {
-		const { dir, base, log } = await recordWriter("power");
+		const { dir, base, log } = await recordWriter("power", "after-commit", true, TURNS);
 		const platter = new Platter(base, { shownAs: dir, namesWithFiles: false });
 		for (const record of log) platter.apply(record);
 		const told = join(base, "..", "told");
 		platter.write(told, KEEP_ALL);
 		expect(contents(told)).toEqual(contents(dir));
 	}, 60_000);
+});
 
+describe.skipIf(preload === null).each([
+	["of a session that the writer has made", true],
+	["of a session that a former owner has begun", false],
+] as const)("A loss of power in turns %s", (_what, isFirst) => {
 	it("under --durability power takes no acknowledged turn, whatever of the unflushed is kept", async () => {
-		const losses = await loseEverywhere("power", false);
+		const losses = await loseEverywhere("power", false, "after-commit", isFirst);
 		expect(losses.filter(({ left }) => left === "refused")).toEqual([]);
 		expect(losses.filter(({ acknowledged, left }) => Number(left) < acknowledged)).toEqual([]);
 		expect(losses.filter(({ acknowledged, left }) => Number(left) > acknowledged + 1)).toEqual([]);
 	}, 120_000);
 
 	it("under --durability process takes the last moments at most, never a half turn, and what it takes is seen", async () => {
-		const losses = await loseEverywhere("process", true);
+		const losses = await loseEverywhere("process", true, "after-commit", isFirst);
 		expect(losses.filter(({ acknowledged, left }) => left !== "refused" && left > acknowledged + 1)).toEqual(
 			[],
 		);
@@ -233,10 +270,10 @@ describe.skipIf(preload === null)("A loss of power", () => {
 	}, 120_000);
 
 	it("under --durability process takes nothing of a store that was closed", async () => {
-		const losses = await loseEverywhere("process", true, "closed");
+		const losses = await loseEverywhere("process", true, "closed", isFirst);
 		const closed = losses.filter((loss) => loss.closed);
 		expect(closed.length).toBeGreaterThan(0);
-		expect(closed.filter(({ left }) => left !== TURNS)).toEqual([]);
+		expect(closed.filter(({ left }) => left !== turnsOf(isFirst))).toEqual([]);
 	}, 120_000);
 });
 

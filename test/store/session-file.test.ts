@@ -11,6 +11,9 @@ import {
 import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SessionId } from "../../src/base/ids.js";
+import { seedOf } from "../../src/store/files/head.js";
+import { FRAMES_AT, SUCCESSOR_AT } from "../../src/store/files/slots.js";
+import { decodeSuccessor } from "../../src/store/files/successor.js";
 import type { Store, StoreOp } from "../../src/store/store.js";
 import { createDiskDir, type DiskDir } from "../support/disk-dir.js";
 import { append, bury, bytes, header, meta, putSession, sid, tid } from "./values.js";
@@ -66,7 +69,7 @@ describe("A session's file", () => {
 		expect(files()).toEqual([]);
 	});
 
-	it("of a former owner is read and never written: that one may not be quite dead", async () => {
+	it("of a former owner is read and never written, but for the name of its successor: that one may not be quite dead", async () => {
 		const first = await openStore();
 		await first.commit([putSession(one), append(one, 0, reply(0))]);
 		const [path = ""] = files();
@@ -78,7 +81,10 @@ describe("A session's file", () => {
 		await second.commit([append(one, 1, reply(1))]);
 		await second.commit([append(one, 2, reply(2))]);
 		expect(files()).toHaveLength(2);
-		expect(readFileSync(path).equals(before)).toBe(true);
+		const after = readFileSync(path);
+		expect(decodeSuccessor(after, seedOf(after))).toMatchObject({ number: 1, flushed: false });
+		after.fill(0, SUCCESSOR_AT, FRAMES_AT);
+		expect(after.equals(before)).toBe(true);
 		await expectReplies(second, one, [0, 1, 2]);
 		await second.close();
 		const third = await openStore();

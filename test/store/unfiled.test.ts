@@ -197,7 +197,7 @@ async function withLedger(
 	await (await openStore()).close();
 	for (const name of readdirSync(directory)) if (name.startsWith("ledger")) rmSync(join(directory, name));
 	const medium = new FailingMedium();
-	const owner = await run(Owner.take(directory, 0 as Partition, LATE, 7, false, medium));
+	const owner = await run(Owner.take(directory, 0 as Partition, LATE, 7, medium));
 	let [number, rooms] = [0, 0];
 	const ledger = new Ledger(
 		{

@@ -1,7 +1,15 @@
 // What is concluded from what a file says and has: a table over slots, sizes, boots and frames.
 import { describe, expect, it } from "vitest";
 import { decodeHead, encodeHead, type FileHead, HEAD_BYTES, seedOf } from "../../src/store/files/head.js";
-import { encodeSlot, FRAMES_AT, newestSlot, type Slot, slotAt } from "../../src/store/files/slots.js";
+import {
+	encodeSlot,
+	FRAMES_AT,
+	newestSlot,
+	type Slot,
+	SUCCESSOR_AT,
+	slotAt,
+} from "../../src/store/files/slots.js";
+import { decodeSuccessor, encodeSuccessor } from "../../src/store/files/successor.js";
 import { conclude, type Findings, isInDoubt } from "../../src/store/files/verdict.js";
 
 const slot = (changes: Partial<Slot> = {}): Slot => ({
@@ -20,6 +28,7 @@ const findings = (changes: Partial<Findings> = {}): Findings => ({
 	intact: true,
 	laterFrame: false,
 	size: 5000,
+	successorIntact: true,
 	sameBoot: true,
 	wholeUpTo: null,
 	wholeAfter: false,
@@ -54,6 +63,7 @@ describe("Of a file is stored", () => {
 	for (const [what, changes] of [
 		["neither slot can be read", { slot: null, intact: false }],
 		["the slot that can't be read was the newest", { intact: false, laterFrame: true }],
+		["what it says of the file after it can't be read", { successorIntact: false }],
 		["it is shorter than its slot says", { size: 4999 }],
 		[
 			"it is shorter, though another boot had flushed it",
@@ -117,7 +127,7 @@ describe("A file's first bytes", () => {
 
 	it("tell of a slot in which any byte differs, and of one of another file", () => {
 		const whole = start([slot(), slot({ sequence: 9 })]);
-		for (let at = HEAD_BYTES; at < FRAMES_AT; at++) {
+		for (let at = HEAD_BYTES; at < SUCCESSOR_AT; at++) {
 			const bytes = Buffer.from(whole);
 			bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
 			const sequence = at < HEAD_BYTES + 64 ? 9 : 8;
@@ -129,5 +139,24 @@ describe("A file's first bytes", () => {
 		const swapped = Buffer.alloc(FRAMES_AT);
 		whole.copy(swapped, HEAD_BYTES, HEAD_BYTES + 64);
 		expect(newestSlot(swapped, seed)).toBeNull();
+	});
+
+	it("tell which file goes on from it, and when any byte of that differs", () => {
+		const whole = start([slot()]);
+		expect(decodeSuccessor(whole, seed)).toBeNull();
+		const successor = { epoch: 1_790_000_000_001, number: 4, length: 900, flushed: true, bootTag: 7 };
+		for (const flushed of [true, false]) {
+			encodeSuccessor({ ...successor, flushed }, seed).copy(whole, SUCCESSOR_AT);
+			expect(decodeSuccessor(whole, seed)).toEqual({ ...successor, flushed });
+		}
+		expect(decodeSuccessor(whole, seed + 1)).toBe("damaged");
+		expect(decodeSuccessor(whole.subarray(0, FRAMES_AT - 1), seed)).toBe("damaged");
+		for (const base of [whole, start([])]) {
+			for (let at = SUCCESSOR_AT; at < FRAMES_AT; at++) {
+				const bytes = Buffer.from(base);
+				bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+				expect(decodeSuccessor(bytes, seed), `${at}`).toBe("damaged");
+			}
+		}
 	});
 });

@@ -8,6 +8,7 @@ import { judge } from "../files/judge.js";
 import type { Medium } from "../files/medium.js";
 import { FRAMES_AT, type Slot } from "../files/slots.js";
 import type { Steps } from "../files/steps.js";
+import type { Successor } from "../files/successor.js";
 import { type FrameOp, SessionImage, type SessionRecord, type TextsPlace } from "../plan/image.js";
 import { decodeOps, type RecordText, recordIn } from "../plan/op-text.js";
 import type { Obligation, SessionMeta } from "../store.js";
@@ -107,10 +108,14 @@ export function* findSession(
 	const { segment, head, bytes, stretches, fd } = opened;
 	try {
 		if (known !== null && head.id !== known) throw new Damage(`it is of session ${head.id}`, head);
-		const { slot, verdict } = yield* judge(source.medium, fd, stretches, bytes, segment.seed, source.bootTag);
+		const { bootTag } = source;
+		const { slot, verdict, successor } = yield* judge(
+			...([source.medium, fd, stretches, bytes, segment.seed, bootTag] as const),
+		);
 		if (verdict.kind === "damaged" || slot === null) {
 			throw new Damage(verdict.kind === "damaged" ? verdict.why : "", head, slot);
 		}
+		const lost = verdict.lost + lostSuccessor(successor, bootTag, head, slot);
 		const kept = verdict.lost === 0 ? slot : yield* slotBefore(opened, slot, verdict.length);
 		segment.length = kept.length;
 		const { meta, owed } = yield* metaAt(source, opened, kept);
@@ -123,11 +128,21 @@ export function* findSession(
 			slot: kept,
 			meta,
 			owed,
-			lost: verdict.lost,
+			lost,
 		};
 	} finally {
 		source.medium.close(fd);
 	}
+}
+
+/**
+ * Bytes at least of the file that went on from the newest one there is, and was taken by a loss of power.
+ * @throws Damage when nothing but a hand can have taken it
+ */
+function lostSuccessor(successor: Successor | null, bootTag: number, head: FileHead, slot: Slot): number {
+	if (successor === null) return 0;
+	if (!successor.flushed && successor.bootTag !== bootTag) return successor.length;
+	throw new Damage(`the file that goes on from it (${stampText(successor)}) is gone`, head, slot);
 }
 
 /** The slot as it would be without the frames after `length`. @throws Damage when no frame with a record is left */

@@ -21,6 +21,7 @@ import type { Owner } from "./owner.js";
 import { removeQuietly } from "./quiet-removal.js";
 import type { Segment } from "./session-files.js";
 import { StoredSession } from "./stored-session.js";
+import { noteSuccessor } from "./successor-note.js";
 
 export interface WriterParts {
 	/** Of the sessions' files. */
@@ -108,6 +109,9 @@ export class SessionWriter {
 		} finally {
 			descriptors.release(newest.file);
 		}
+		const former = session.segments.at(-2);
+		if (former !== undefined && slot.flushed === FRAMES_AT)
+			yield* noteSuccessor(this.#parts, former, newest, true);
 	}
 
 	/** Removes a file that nobody needs; false when it is still there. */
@@ -175,6 +179,7 @@ export class SessionWriter {
 		if (former !== null && before.flushed < before.length) yield* this.flush(former);
 		const made = yield* this.#newSegment(session, former, frame, shape, record);
 		yield* confirmNewFile(this.#parts, made.segment.file, made.namedAtMs);
+		if (former !== null) yield* noteSuccessor(this.#parts, former, made.segment, this.#parts.durable);
 		session.segments = [...segments, made.segment];
 		session.slot = made.slot;
 		return { segment: made.segment, at: FRAMES_AT, crcs: made.crcs };

@@ -10,7 +10,7 @@ import {
 } from "./frame-writer.js";
 import { encodeHead, type FileHead, seedOf } from "./head.js";
 import type { Medium } from "./medium.js";
-import { encodeSlot, FRAMES_AT, type Slot, slotAt } from "./slots.js";
+import { encodeSlot, FRAMES_AT, type Slot, SUCCESSOR_AT, slotAt } from "./slots.js";
 import type { Steps } from "./steps.js";
 
 /** That of the slot which commits a file's first frame. Both slots do: a bad one is never taken for one not yet written. */
@@ -51,6 +51,7 @@ export function* makeFile(medium: Medium, file: NewFile): Steps<MadeFile> {
 	const isSmall = shape.frameBytes <= SMALL_FRAME_BYTES && writeBody === undefined;
 	const start = Buffer.allocUnsafe(FRAMES_AT + (isSmall ? shape.frameBytes : 0));
 	head.copy(start, 0);
+	start.fill(0, SUCCESSOR_AT, FRAMES_AT);
 	for (const sequence of [FIRST_SEQUENCE - 1, FIRST_SEQUENCE]) {
 		encodeSlot({ ...slot, sequence }, seed, start.subarray(slotAt(sequence), slotAt(sequence) + 64));
 	}

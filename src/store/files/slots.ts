@@ -3,8 +3,11 @@ import { crc32 } from "node:zlib";
 import { HEAD_BYTES } from "./head.js";
 
 const SLOT_BYTES = 64;
+/** Which file goes on from this one. */
+export const SUCCESSOR_AT = HEAD_BYTES + 2 * SLOT_BYTES;
+export const SUCCESSOR_BYTES = 64;
 /** Where frames begin. */
-export const FRAMES_AT = HEAD_BYTES + 2 * SLOT_BYTES;
+export const FRAMES_AT = SUCCESSOR_AT + SUCCESSOR_BYTES;
 const CRC_AT = SLOT_BYTES - 4;
 
 export interface Slot {

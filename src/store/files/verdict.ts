@@ -10,6 +10,8 @@ export interface Findings {
 	laterFrame: boolean;
 	/** Of the file. */
 	size: number;
+	/** What it says of the file that goes on from it can be read. */
+	successorIntact: boolean;
 	/** It was written under this boot of the machine: what was written is there, flushed or not. */
 	sameBoot: boolean;
 	/** End of the last frame that is whole, with all before it; `null`: nobody looked, since nothing is in doubt. */
@@ -31,6 +33,7 @@ export function isInDoubt({ slot, sameBoot }: Pick<Findings, "slot" | "sameBoot"
 export function conclude(findings: Findings): Verdict {
 	const { slot, intact, laterFrame, size, wholeUpTo, wholeAfter } = findings;
 	if (slot === null) return damaged("neither of its slots can be read");
+	if (!findings.successorIntact) return damaged("what it says of the file after it can't be read");
 	if (!intact && laterFrame) return damaged("its newest slot can't be read");
 	if (!isInDoubt(findings)) {
 		if (size < slot.length) return damaged(`it has ${size} bytes of ${slot.length}`);
