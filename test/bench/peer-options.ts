@@ -18,7 +18,7 @@ export interface PeerOptions {
 const HELP = `npm run bench:peer -- [options]
 
 Runs each shape against: ours (rollpin serve of this build: router and one worker, default settings, a data dir of its own), a peer if
-there is one, a plain relay over undici, and the naive server. In turn, the same warm-up for all; figures are medians over the rounds,
+there is one, a plain relay over undici (for create a bare server that writes one record), and the naive server. In turn, the same warm-up for all; figures are medians over the rounds,
 ratios medians of each round's own ratio.
 
 A peer is any running session server with this wire (POST /sessions, chats below /sessions/ID, GET, DELETE). It is told of by

@@ -14,6 +14,7 @@ import {
 	peerSubject,
 	type Subject,
 	type SubjectOptions,
+	startCreateFloor,
 	startNaive,
 	startOurs,
 	startRelay,
@@ -87,7 +88,8 @@ async function startSubjects(
 	}
 	if (peer !== null) subjects.push(peerSubject(peer.url, peer.pid));
 	if (shape.name === "workers") return subjects;
-	if (shape.readsSessions !== true) subjects.push(await startRelay(common));
+	if (shape.name === "create") subjects.push(await startCreateFloor());
+	else if (shape.readsSessions !== true) subjects.push(await startRelay(common));
 	if (naive) subjects.push(await startNaive(common));
 	return subjects;
 }

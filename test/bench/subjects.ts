@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startBenchCluster } from "./cluster.js";
+import type { CreateFloor } from "./create-floor.js";
 import type { NaiveServer } from "./naive-server.js";
 import { startRole } from "./processes.js";
 import type { Relay } from "./relay.js";
@@ -51,6 +52,11 @@ export function peerSubject(url: string, pid: number): Subject {
 export async function startRelay({ engineUrl, r3 }: SubjectOptions): Promise<Subject> {
 	const subject = await startWatchedRole<Relay>("relay", [engineUrl], []);
 	return r3 ? { ...subject, extra: ',"return_routed_experts":true' } : subject;
+}
+
+/** The least that a create which outlives its process takes: in place of a relay, which knows no sessions. */
+export function startCreateFloor(): Promise<Subject> {
+	return startWatchedRole<CreateFloor>("create-floor", [], []);
 }
 
 /** It keeps every reply as objects, for which V8's usual bounds are too low. */

@@ -1,5 +1,5 @@
 // A session without a turn: it is in its partition's ledger, gets a file with its first turn, and is never lost between the two.
-import { readdirSync, renameSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Partition, SessionId } from "../../src/base/ids.js";
@@ -9,7 +9,9 @@ import { partitionDirectory } from "../../src/store/disk/names.js";
 import { Owner } from "../../src/store/disk/owner.js";
 import { openDiskReader } from "../../src/store/disk/reader.js";
 import type { DiskStoreOptions } from "../../src/store/disk/store.js";
+import { seedOf } from "../../src/store/files/head.js";
 import { Medium } from "../../src/store/files/medium.js";
+import { newestSlot } from "../../src/store/files/slots.js";
 import { run, type Steps } from "../../src/store/files/steps.js";
 import type { Store } from "../../src/store/store.js";
 import { createDiskDir, type DiskDir } from "../support/disk-dir.js";
@@ -191,7 +193,8 @@ class FailingMedium extends Medium {
 const LATE = Number.MAX_SAFE_INTEGER - 1;
 
 async function withLedger(
-	work: (ledger: Ledger, medium: FailingMedium, made: () => number) => Promise<void>,
+	work: (ledger: Ledger, medium: FailingMedium, roomsAsked: () => number) => Promise<void>,
+	durable = true,
 ) {
 	const directory = partitionDirectory(dir.path, 0 as Partition);
 	await (await openStore()).close();
@@ -201,7 +204,7 @@ async function withLedger(
 	let [number, rooms] = [0, 0];
 	const ledger = new Ledger(
 		{
-			...{ medium, directory, owner, partition: 0 as Partition, epoch: LATE, durable: true, bootTag: 7 },
+			...{ medium, directory, owner, partition: 0 as Partition, epoch: LATE, durable, bootTag: 7 },
 			nextNumber: () => ++number,
 			makeRoom: () => ++rooms > 1_000_000,
 		},
@@ -250,4 +253,27 @@ it("takes nothing of the room that is kept for burials on a full medium", async 
 		for (let buried = 0; buried < 20; buried++) await ledger.append(burial(`00${buried}`));
 		expect(roomsAsked()).toBe(0);
 	});
+});
+
+it("is known to be on the medium once its ledger was flushed, as at a close", async () => {
+	const slot = () => {
+		const directory = partitionDirectory(dir.path, 0 as Partition);
+		const name = readdirSync(directory).find((one) => one.startsWith("ledger")) as string;
+		const bytes = readFileSync(join(directory, name));
+		return newestSlot(bytes, seedOf(bytes))?.slot;
+	};
+	await withLedger(async (ledger) => {
+		await ledger.append(newRecord("00ee"));
+		await ledger.append(newRecord("00ff"));
+		const before = slot();
+		expect(before?.flushed).toBeLessThan(before?.length ?? 0);
+		await ledger.flush();
+		expect(slot()).toMatchObject({ length: before?.length, flushed: before?.length });
+	}, false);
+	const store = await dir.open({ epoch: LATE + 1, bootId: "the next boot" });
+	await store.commit([putSession(id)]);
+	await store.commit([putSession(other)]);
+	expect(await listed(store)).toEqual([id, other, "00ee", "00ff"].sort());
+	await store.close();
+	expect(slot()?.flushed).toBe(slot()?.length);
 });
