@@ -48,6 +48,14 @@ async function listed(store: Pick<Store, "sessions">): Promise<string[]> {
 	return found.sort();
 }
 
+function ledgerBytes(): Buffer {
+	const directory = partitionDirectory(dir.path, 0 as Partition);
+	const name = readdirSync(directory).find((one) => one.startsWith("ledger")) as string;
+	return readFileSync(join(directory, name));
+}
+
+const ledgerText = () => ledgerBytes().toString("latin1");
+
 const files = () => dir.sessionFiles(0);
 
 it.each(["process", "power"] as const)(
@@ -73,6 +81,10 @@ it("gets its file with its first turn, and from then on the file counts", async 
 	expect((await next.session(id))?.turnCount).toBe(1);
 	expect(await next.headers(id)).toEqual([header(0)]);
 	await next.commit([append(id, 1), putSession(id, { turnCount: 2 })]);
+	// The ledger of its own that an owner begins says nothing of a session that has a file of that owner's.
+	await next.commit([bury(other)]);
+	expect(ledgerText()).toContain(other);
+	expect(ledgerText()).not.toContain(id);
 	const last = await openStore();
 	expect(await last.headers(id)).toHaveLength(2);
 	expect(await listed(last)).toEqual([id]);
@@ -256,12 +268,7 @@ it("takes nothing of the room that is kept for burials on a full medium", async 
 });
 
 it("is known to be on the medium once its ledger was flushed, as at a close", async () => {
-	const slot = () => {
-		const directory = partitionDirectory(dir.path, 0 as Partition);
-		const name = readdirSync(directory).find((one) => one.startsWith("ledger")) as string;
-		const bytes = readFileSync(join(directory, name));
-		return newestSlot(bytes, seedOf(bytes))?.slot;
-	};
+	const slot = () => newestSlot(ledgerBytes(), seedOf(ledgerBytes()))?.slot;
 	await withLedger(async (ledger) => {
 		await ledger.append(newRecord("00ee"));
 		await ledger.append(newRecord("00ff"));
