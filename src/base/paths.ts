@@ -69,6 +69,11 @@ export const PATHS = {
 		answeredBy: "worker",
 		methods: { POST: "the session's training samples" },
 	},
+	"/sessions/{id}/turns": {
+		family: "session",
+		answeredBy: "worker",
+		methods: { GET: "the session turn by turn, for who reads it: what each added, with its tokens' text" },
+	},
 	"/sessions/{id}/verify": {
 		family: "session",
 		answeredBy: "worker",

@@ -6,6 +6,8 @@ import { drain, undrain } from "./commands/drain.js";
 import { exportSessions } from "./commands/export.js";
 import { reload } from "./commands/reload.js";
 import { serve } from "./commands/serve.js";
+import { sessions } from "./commands/sessions.js";
+import { show } from "./commands/show.js";
 import { sim } from "./commands/sim.js";
 import { top } from "./commands/top.js";
 import { verify } from "./commands/verify.js";
@@ -14,6 +16,8 @@ export const COMMANDS: readonly Command[] = [
 	serve,
 	reload,
 	top,
+	sessions,
+	show,
 	cancel,
 	drain,
 	undrain,

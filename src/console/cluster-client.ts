@@ -1,6 +1,6 @@
 // Asks a running cluster over HTTP, for the commands of whoever looks after it. Knows a cluster by its URL only.
 import { ConfigError, ERROR_STATUS, type ErrorCode, RollpinError } from "../base/errors.js";
-import { noCluster } from "../demo/no-cluster.js";
+import { noCluster, reasonOf } from "../demo/no-cluster.js";
 import { printable } from "./printable.js";
 
 export interface ClusterAddress {
@@ -9,7 +9,7 @@ export interface ClusterAddress {
 }
 
 /** Of one request, from its call to its answer's last byte. */
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 30_000;
 
 export class ClusterClient {
 	readonly url: string;
@@ -43,19 +43,22 @@ export class ClusterClient {
 	async #send(method: string, path: string): Promise<{ status: number; text: string }> {
 		const timeout = AbortSignal.timeout(TIMEOUT_MS);
 		const signal = this.#stop === undefined ? timeout : AbortSignal.any([this.#stop, timeout]);
-		let reply: { status: number; text: string };
+		let reply: Response;
 		try {
-			const { status, text } = await fetch(this.url + path, { method, headers: this.#headers, signal }).then(
-				async (response) => ({ status: response.status, text: await response.text() }),
-			);
-			reply = { status, text };
+			reply = await fetch(this.url + path, { method, headers: this.#headers, signal });
 		} catch (error) {
 			this.#stop?.throwIfAborted();
 			throw noCluster(this.url, error);
 		}
 		if (reply.status === 401)
 			throw new ConfigError(`${this.url} asks for a token; give the cluster's with --auth-token-file`);
-		return reply;
+		try {
+			return { status: reply.status, text: await reply.text() };
+		} catch (error) {
+			this.#stop?.throwIfAborted();
+			const why = `${this.url} did not finish its answer (${reasonOf(error)}); run it again`;
+			throw new RollpinError("worker_unavailable", why, { cause: error });
+		}
 	}
 
 	#parsed(text: string): unknown {

@@ -14,3 +14,11 @@ const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t"
 export function printable(text: string): string {
 	return text.replace(UNSAFE, (found) => SHORT[found] ?? `\\u{${found.charCodeAt(0).toString(16)}}`);
 }
+
+/** JSON with nothing in it that a terminal would obey, spelled as JSON's own escapes. */
+export function printableJson(value: unknown): string {
+	return JSON.stringify(value).replace(
+		UNSAFE,
+		(found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
+	);
+}

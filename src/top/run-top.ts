@@ -1,7 +1,8 @@
 // Asks a cluster at intervals and shows what it says, until it is stopped. Changes nothing on the cluster.
 import { ConfigError } from "../base/errors.js";
+import type { ClusterStatus } from "../console/cluster-status.js";
 import { noCluster, reasonOf } from "../demo/no-cluster.js";
-import { type Beats, type ClusterStatus, view, withBeats } from "./view.js";
+import { type Beats, view, withBeats } from "./view.js";
 
 export interface TopOptions {
 	url: string;

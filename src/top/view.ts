@@ -1,27 +1,8 @@
 // What `rollpin top` shows of a cluster, as text. Pure; asks nobody.
+import type { ClusterStatus, Figures, WorkerStatus } from "../console/cluster-status.js";
+import { spanText } from "../console/span-text.js";
 import { table } from "../demo/report.js";
 import { type FieldName, HEARTBEAT_ROWS } from "../telemetry/heartbeat-fields.js";
-
-/** GET /cluster, as far as it is shown. */
-export interface ClusterStatus {
-	status: string;
-	/** Float Unix seconds. */
-	started_at: number;
-	url: string | null;
-	upstream: string | null;
-	workers: WorkerStatus[];
-}
-
-interface WorkerStatus {
-	worker: number;
-	state: string;
-	pid: number | null;
-	epoch: number;
-	replacing: boolean;
-	drain: boolean;
-	/** Figures of the last heartbeat; null before the first. */
-	heartbeat: Figures | null;
-}
 
 /** A worker's heartbeats, the newest and the one before it, to tell rates from. */
 export type Beats = ReadonlyMap<number, WorkerBeats>;
@@ -50,8 +31,6 @@ export function withBeats(beats: Beats, cluster: ClusterStatus): Beats {
 	return next;
 }
 
-type Figures = Readonly<Partial<Record<FieldName, number>>>;
-
 interface Column {
 	heading: string;
 	text(figures: Figures | null, beats: WorkerBeats | undefined): string | number;
@@ -71,7 +50,7 @@ const HEAD = ["worker", "state", "pid", ...COLUMNS.map(({ heading }) => heading)
 
 function shown(value: number | undefined, as: "span" | undefined): string | number {
 	if (value === undefined) return "-";
-	return as === "span" ? span(value) : value;
+	return as === "span" ? spanText(value) : value;
 }
 
 function rateText(name: FieldName, beats: WorkerBeats | undefined): string {
@@ -87,7 +66,7 @@ export function view(cluster: ClusterStatus, beats: Beats, now: number): string 
 	const rates = [...beats.values()].flatMap((beat) => rateOf("turns_completed", beat) ?? []);
 	const rate = rates.length === 0 ? "" : `, ${rates.reduce((a, b) => a + b, 0).toFixed(1)} turns/s`;
 	return [
-		`${cluster.url ?? "rollpin"}: ${cluster.status}, ${ready} of ${cluster.workers.length} workers ready, up ${span(now - cluster.started_at)}`,
+		`${cluster.url ?? "rollpin"}: ${cluster.status}, ${ready} of ${cluster.workers.length} workers ready, up ${spanText(now - cluster.started_at)}`,
 		`engine ${cluster.upstream ?? "simulated"}; ${sum("sessions")} sessions, ${sum("inflight")} chats in flight${rate}`,
 		"",
 		table([HEAD, ...rows]),
@@ -124,17 +103,4 @@ function rateOf(name: FieldName, { newest, before }: WorkerBeats): number | null
 	const growth = (of: FieldName) => (newest.figures[of] ?? 0) - (before.figures[of] ?? 0);
 	const seconds = growth("uptime_s");
 	return seconds > 0 ? growth(name) / seconds : null;
-}
-
-/** Such as `45s`, `12m 3s`, `7h 20m`, `3d 4h`. */
-function span(seconds: number): string {
-	const whole = Math.max(0, Math.floor(seconds));
-	const [days, hours, minutes] = [
-		Math.floor(whole / 86_400),
-		Math.floor(whole / 3600) % 24,
-		Math.floor(whole / 60) % 60,
-	];
-	if (days > 0) return `${days}d ${hours}h`;
-	if (hours > 0) return `${hours}h ${minutes}m`;
-	return minutes > 0 ? `${minutes}m ${whole % 60}s` : `${whole}s`;
 }

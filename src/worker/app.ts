@@ -21,6 +21,7 @@ import {
 	listSessions,
 	ownedId,
 	readSession,
+	readTurns,
 } from "./session-routes.js";
 import { verifySession } from "./verify-route.js";
 
@@ -101,6 +102,9 @@ function handlersOf(context: WorkerContext): Handlers {
 		},
 		"/sessions/{id}/samples": {
 			POST: (call) => collectSamples(context, id(call), call.request, call.response),
+		},
+		"/sessions/{id}/turns": {
+			GET: (call) => readTurns(context, id(call), query(call), call.response),
 		},
 		"/sessions/{id}/verify": { POST: (call) => verifySession(context, id(call), call.response) },
 		"/sessions/{id}/v1/chat/completions": {

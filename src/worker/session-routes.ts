@@ -8,12 +8,14 @@ import { parseJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
 import type { PayloadChoice } from "../reads/records.js";
 import { sessionChunks, whileOpen } from "../reads/session-json.js";
+import { turnChunks } from "../reads/session-turns.js";
 import type { Session } from "../session/life/session.js";
 import { refuseOverrides } from "../wire/refused-fields.js";
 import type { WorkerContext } from "./context.js";
 import { parseCreateBody, parseExtendBody } from "./create-body.js";
 import { readBody, requireJson } from "./read-body.js";
 import { sendJson, sendWritten } from "./respond.js";
+import { sessionFilter } from "./session-filter.js";
 import { sessionsAfter } from "./session-page.js";
 
 const DEFAULT_PAGE = 100;
@@ -131,6 +133,27 @@ export async function readSession(
 	}
 }
 
+/** GET of a session's turns, for who reads them; a never-seen id is a 404. */
+export async function readTurns(
+	context: WorkerContext,
+	id: SessionId,
+	query: URLSearchParams,
+	response: ServerResponse,
+): Promise<void> {
+	const tokens = query.get("tokens") ?? "false";
+	if (tokens !== "true" && tokens !== "false")
+		throw new RollpinError("invalid_request", "tokens must be true or false", { param: "tokens" });
+	const session = await context.registry.get(id);
+	const done = context.registry.use(session);
+	try {
+		response.statusCode = 200;
+		response.setHeader("content-type", "application/json");
+		await sendWritten(response, whileOpen(session, turnChunks(context.reads, session, tokens === "true")));
+	} finally {
+		done();
+	}
+}
+
 function payloadChoice(text: string | null): PayloadChoice {
 	if (text === null || text === "all") return "all";
 	if (text === "latest" || text === "none") return text;
@@ -158,7 +181,8 @@ export async function listSessions(
 	}
 	// The page of a worker that is down falls to the next one, which begins at its own beginning.
 	const after = Number(cursor[1]) === context.index ? (cursor[2] ?? "") : "";
-	const sessions = await sessionsAfter(context.registry.values(), after, limit + 1);
+	const filter = sessionFilter(query);
+	const sessions = await sessionsAfter(context.registry.values(), after, limit + 1, filter);
 	const page = sessions.slice(0, limit);
 	const next =
 		sessions.length > limit
@@ -170,7 +194,8 @@ export async function listSessions(
 		response,
 		200,
 		JSON.stringify({
-			sessions: page.filter(isOpen).map(({ meta, chatsInFlight }) => ({
+			worker: context.index,
+			sessions: page.filter(isOpen).map(({ meta, chatsInFlight, chatsRunning, runningSinceS }) => ({
 				session_id: meta.id,
 				worker: context.index,
 				turns: meta.turnCount,
@@ -178,6 +203,8 @@ export async function listSessions(
 				created_at: meta.createdAt,
 				expires_at: meta.expiresAt,
 				in_flight: chatsInFlight,
+				running: chatsRunning,
+				running_since: runningSinceS,
 			})),
 			next_cursor: next,
 		}),

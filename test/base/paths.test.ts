@@ -16,6 +16,7 @@ const ALLOW: Record<keyof typeof PATHS, string> = {
 	"/sessions/{id}/cancel": "POST",
 	"/sessions/{id}/extend": "POST",
 	"/sessions/{id}/samples": "POST",
+	"/sessions/{id}/turns": "GET, HEAD",
 	"/sessions/{id}/verify": "POST",
 	"/sessions/{id}/v1/chat/completions": "POST",
 	"/sessions/{id}/v1/model_info": "GET, HEAD",

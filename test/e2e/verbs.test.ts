@@ -28,7 +28,7 @@ const chat = async (id: string, content: string) => {
 	const reply = await fetch(`${url}/sessions/${id}/v1/chat/completions`, {
 		method: "POST",
 		headers: { "content-type": "application/json" },
-		body: JSON.stringify({ model: "m", max_tokens: 8, messages: [{ role: "user", content }] }),
+		body: JSON.stringify({ model: "m", max_tokens: 64, messages: [{ role: "user", content }] }),
 	});
 	const { error } = (await reply.json()) as { error?: { code: string } };
 	return [reply.status, error?.code ?? null];
@@ -95,4 +95,45 @@ test("drain keeps new sessions from a worker, over its restart and the router's;
 		[0, true],
 		[1, false],
 	]);
+});
+
+test("sessions lists what is asked for, and show tells one of them, turn by turn and token by token", async () => {
+	const make = async (metadata: object) => {
+		const body = JSON.stringify({ metadata });
+		const headers = { "content-type": "application/json" };
+		const reply = await fetch(`${url}/sessions`, { method: "POST", headers, body });
+		return ((await reply.json()) as { session_id: string }).session_id;
+	};
+	const id = await make({ task: "arc 17" });
+	for (let at = 0; at < 6; at++) await make({ task: "other" });
+	await cluster.sim.script({ text: "colour \u001b[31mred" });
+	await chat(id, "paint it\u202e");
+	await cluster.sim.script({ gate: "held" });
+	const held = chat(id, "next");
+	await cluster.sim.arrivedAtGate("held");
+	const running = await rollpin("sessions", "--running", "--where", "task=arc 17", "--json");
+	expect(JSON.parse(running.text)).toMatchObject({
+		sessions: [{ session_id: id, in_flight: 1, running: 1 }],
+		matched: 1,
+		missing: [],
+	});
+	expect((await rollpin("sessions", "--sort", "tokens", "--limit", "1")).text).toMatch(
+		new RegExp(`^session .*\n${id} .* running .*\n\n1 of 7 sessions \\(--limit\\)\n$`),
+	);
+	await cluster.sim.release("held");
+	await held;
+	const { code, text } = await rollpin("show", id, "--tokens");
+	expect(code).toBe(0);
+	expect(text).toContain("turn 0, SUPERSEDED by a retry: stop");
+	expect(text).toMatch(/^ {2}prompt {2}\| paint it\\u\{202e\}/m);
+	expect(text).toMatch(/^ {2}sampled \| colour \\e\[31mred/m);
+	// biome-ignore lint/suspicious/noControlCharactersInRegex: none of it may be there
+	expect(text).not.toMatch(/[\u001b\u202e]/);
+	const { text: json } = await rollpin("show", id, "--json");
+	expect(json).not.toContain("\u202e");
+	expect(JSON.parse(json)).toMatchObject({
+		session_id: id,
+		turns: [{ messages: [{ content: "paint it\u202e" }] }, {}],
+	});
+	expect((await rollpin("show", "never")).code).toBe(1);
 });

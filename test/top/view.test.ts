@@ -1,6 +1,7 @@
 // What the live view says: figures by worker, rates between heartbeats, what needs a look.
 import { expect, test } from "vitest";
-import { type Beats, type ClusterStatus, view, withBeats } from "../../src/top/view.js";
+import type { ClusterStatus } from "../../src/console/cluster-status.js";
+import { type Beats, view, withBeats } from "../../src/top/view.js";
 
 function cluster(...workers: Array<Partial<ClusterStatus["workers"][number]>>): ClusterStatus {
 	return {

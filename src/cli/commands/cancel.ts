@@ -3,6 +3,7 @@ import { EXIT_OK } from "../../base/exit-codes.js";
 import { readClient } from "../client-options.js";
 import { plainCommand } from "../command.js";
 import { clientSurroundings } from "../machine.js";
+import { print } from "../output.js";
 import { SESSION_ID, VERB_OPTIONS } from "../verb-options.js";
 
 export const cancel = plainCommand({
@@ -19,12 +20,13 @@ export const cancel = plainCommand({
 	options: VERB_OPTIONS,
 	async run(values, id) {
 		const { ClusterClient } = await import("../../console/cluster-client.js");
+		const { printableJson } = await import("../../console/printable.js");
 		const client = new ClusterClient(readClient(values, clientSurroundings()));
 		const { cancelled } = await client.ask<{ cancelled: number }>("POST", `/sessions/${id}/cancel`);
 		const text =
 			cancelled === 0 ? "nothing was running" : `${cancelled} chat${cancelled === 1 ? "" : "s"} ended`;
-		process.stdout.write(
-			values.json ? `${JSON.stringify({ session_id: id, cancelled })}\n` : `session ${id}: ${text}\n`,
+		await print(
+			values.json ? `${printableJson({ session_id: id, cancelled })}\n` : `session ${id}: ${text}\n`,
 		);
 		return EXIT_OK;
 	},

@@ -4,6 +4,7 @@ import { readClient } from "../client-options.js";
 import { type Command, plainCommand } from "../command.js";
 import { clientSurroundings } from "../machine.js";
 import { integer } from "../option-types.js";
+import { print } from "../output.js";
 import { VERB_OPTIONS } from "../verb-options.js";
 
 const OPTIONS = {
@@ -41,10 +42,11 @@ function command(name: string, summary: string, wanted: boolean, description: re
 		options: OPTIONS,
 		async run(values) {
 			const { ClusterClient } = await import("../../console/cluster-client.js");
+			const { printableJson } = await import("../../console/printable.js");
 			const { drainText, setDrain } = await import("../../console/worker-drain.js");
 			const client = new ClusterClient(readClient(values, clientSurroundings()));
 			const result = await setDrain(client, values.worker ?? 0, wanted);
-			process.stdout.write(`${values.json ? JSON.stringify(result) : drainText(result)}\n`);
+			await print(`${values.json ? printableJson(result) : drainText(result)}\n`);
 			return EXIT_OK;
 		},
 	});
