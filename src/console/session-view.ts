@@ -185,7 +185,7 @@ function spanLines({ kind, text, ids }: SpanView, options: ViewOptions): string[
 		`  ${mark} ${ids.length}`,
 		...lines.map((line) => `  ${colours ? "" : `${mark.padEnd(8)}| `}${line}`),
 	];
-	return named.map((line, at) => {
+	return named.map((line) => {
 		const whole = full ? line : fitted(line, options.columns);
 		return colours ? `${COLOUR[kind] ?? ""}${whole}${PLAIN}` : whole;
 	});

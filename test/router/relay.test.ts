@@ -317,7 +317,9 @@ test("an unknown path below a session is a 404 of the router's; no worker hears 
 	expect(reply.status).toBe(404);
 	const { error } = (await reply.json()) as { error: { code: string; message: string } };
 	expect(error.code).toBe("not_found");
-	expect(error.message).toContain("there are /cancel, /extend, /samples, /verify, /v1/chat/completions");
+	expect(error.message).toContain(
+		"there are /cancel, /extend, /samples, /turns, /verify, /v1/chat/completions",
+	);
 	expect((await fetch(`${url}/sessions/${ON_0}/echo`)).status).toBe(200);
 	expect(seen).toEqual([`/sessions/${ON_0}/echo`]);
 });
