@@ -83,7 +83,8 @@ function settle(values: OptionValues, settings: RawSettings, machine: Machine): 
 		instanceId: values.instanceId ?? machine.newInstanceId(),
 		sessionTtl: values.sessionTtl ?? Math.min(86_400, values.maxSessionTtl),
 		maxInflightMib: values.maxInflightMib ?? Math.max(values.maxBodyMib, Math.min(4096, memoryShareMib)),
-		logFormat: values.logFormat ?? (machine.stdoutIsTerminal ? "pretty" : "json"),
+		logFile: values.logFile && absolute("logFile", values.logFile),
+		logFormat: values.logFormat ?? (machine.stdoutIsTerminal && values.logFile === null ? "pretty" : "json"),
 		checkpoint: values.checkpoint && absolute("checkpoint", values.checkpoint),
 		chatTemplate: values.chatTemplate && absolute("chatTemplate", values.chatTemplate),
 		dataDir: absolute("dataDir", values.dataDir),
@@ -166,6 +167,7 @@ function assemble(
 			maxTreeNodes: values.maxTreeNodes,
 		},
 		log: {
+			file: values.logFile,
 			format: values.logFormat,
 			level: values.logLevel,
 			content: values.logContent,

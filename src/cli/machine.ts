@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
+import { isatty } from "node:tty";
 import { chooseFamily } from "../tito/family-choice.js";
 import type { Surroundings } from "./client-options.js";
 import type { Machine } from "./settled-values.js";
@@ -16,7 +17,8 @@ export function createMachine(): Machine {
 		cwd: process.cwd(),
 		cores: usableCores(availableParallelism(), readIfThere),
 		memoryMib: Math.floor(usableMemoryBytes() / 1024 / 1024),
-		stdoutIsTerminal: process.stdout.isTTY === true,
+		// process.stdout would unblock the descriptor, also for the shell and whoever else holds it.
+		stdoutIsTerminal: isatty(1),
 		toyCheckpointDir: join(PACKAGE_DIR, "checkpoints", "toy"),
 		newInstanceId: () => randomBytes(16).toString("hex"),
 		look,

@@ -3,6 +3,8 @@ export type LogFormat = "json" | "pretty";
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
 
 export interface LogConfig {
+	/** Absolute path, or null for stdout. The primary writes it. */
+	file: string | null;
 	format: LogFormat;
 	level: LogLevel;
 	/** Log message text too (`--log-content`). */

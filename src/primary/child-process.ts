@@ -14,6 +14,8 @@ export interface ProcessExit {
 	afterMs: number;
 	/** Null when it never was ready. */
 	readyForMs: number | null;
+	/** What it wrote to stderr last, or null. */
+	stderr: string | null;
 }
 
 /** Nothing is called after `exited`. */
@@ -56,7 +58,7 @@ export class ChildProcess {
 		this.#child = options.fork(options.role);
 		this.pid = this.#child.pid;
 		this.#child.onMessage((message) => this.#received(message));
-		this.#child.onExit((code, signal) => this.#exited(code, signal));
+		this.#child.onExit((code, signal, stderr) => this.#exited(code, signal, stderr ?? null));
 		this.#pingTimer = setInterval(() => this.#check(), PING_INTERVAL_MS);
 	}
 
@@ -116,7 +118,7 @@ export class ChildProcess {
 		this.send({ type: "ping", seq: this.#pingSeq });
 	}
 
-	#exited(code: number | null, signal: string | null): void {
+	#exited(code: number | null, signal: string | null, stderr: string | null): void {
 		if (this.#gone) return;
 		this.#gone = true;
 		clearInterval(this.#pingTimer);
@@ -128,6 +130,7 @@ export class ChildProcess {
 			signal,
 			afterMs: now - this.spawnedMs,
 			readyForMs: this.#readyMs === null ? null : now - this.#readyMs,
+			stderr,
 		});
 	}
 }

@@ -37,7 +37,7 @@ export function logDegraded(log: Logger, workers: readonly ChildSlot[]): void {
 export function logSimEngine(log: Logger, url: string, controlUrl: string, pid: number): void {
 	log.event(
 		"sim_engine",
-		{ url, control_url: controlUrl, pid },
+		{ url, control_url: controlUrl, sim_pid: pid },
 		`no --upstream was given: a SIMULATED engine answers at ${url}; its tokens are noise, do not train on them`,
 	);
 }

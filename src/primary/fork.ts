@@ -1,8 +1,10 @@
 // Forks children with node:cluster and shows them as plain handles. The only file that knows node:cluster.
+import type { ChildProcess } from "node:child_process";
 import cluster from "node:cluster";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { ChildRole, FromChild, ToChild } from "../ipc/messages.js";
+import { ChildOutput, type OutputLog } from "./child-output.js";
 
 /** One running child, whatever carries it. No method throws; a dead child ignores every message. */
 export interface ChildHandle {
@@ -12,8 +14,11 @@ export interface ChildHandle {
 	send(message: ToChild, connection?: Socket, done?: (error: Error | null) => void): void;
 	kill(signal: NodeJS.Signals): void;
 	onMessage(listener: (message: FromChild) => void): void;
-	/** Called once, after the child's last message. Exactly one of code and signal is set. */
-	onExit(listener: (code: number | null, signal: string | null) => void): void;
+	/**
+	 * Called once, after the child's last message and its last print. Exactly one of code and signal is set; `stderr` is what it
+	 * wrote there last, null or left out where that was nothing.
+	 */
+	onExit(listener: (code: number | null, signal: string | null, stderr?: string | null) => void): void;
 }
 
 export type Fork = (role: ChildRole) => ChildHandle;
@@ -38,37 +43,41 @@ const EXEC_ARGV: Readonly<Record<ChildRole, readonly string[]>> = {
 	sim: [],
 };
 
-/** Longest wait for the last messages of a channel whose process has exited. */
+/** Longest wait for the last messages and prints of a process that has exited. */
 const LAST_MESSAGES_MS = 200;
 
-export function createClusterFork(entries: ChildEntries = BUILT_ENTRIES): Fork {
+/** @param log takes what the children print: one process writes the cluster's log, so that no line stands within another */
+export function createClusterFork(log: OutputLog, entries: ChildEntries = BUILT_ENTRIES): Fork {
 	return (role) => {
 		cluster.setupPrimary({
 			exec: entries[role],
+			stdio: ["ignore", "pipe", "pipe", "ipc"],
 			args: [],
 			execArgv: [...process.execArgv, ...EXEC_ARGV[role]],
 		});
 		const worker = cluster.fork();
 		const child = worker.process;
-		let exitListener: ((code: number | null, signal: string | null) => void) | undefined;
+		const output = new ChildOutput(role, child.pid ?? 0, child, log);
+		let exitListener:
+			| ((code: number | null, signal: string | null, stderr?: string | null) => void)
+			| undefined;
 		let gone = false;
 		const exited = (code: number | null, signal: string | null): void => {
 			if (gone) return;
 			gone = true;
-			if (!child.connected) {
-				exitListener?.(code, signal);
-				return;
-			}
-			// The exit can overtake a `failed` that is still in the channel.
+			// The exit can overtake a `failed` that is still in the channel, and the stack that it died of.
 			let reported = false;
 			const report = (): void => {
 				if (reported) return;
 				reported = true;
 				clearTimeout(timer);
-				exitListener?.(code, signal);
+				exitListener?.(code, signal, output.ended());
 			};
 			const timer = setTimeout(report, LAST_MESSAGES_MS);
-			child.once("disconnect", report);
+			void Promise.all([
+				ended(child, "disconnect", child.connected),
+				ended(child, "close", child.pid !== undefined),
+			]).then(report);
 		};
 		child.once("exit", exited);
 		worker.on("error", () => {
@@ -96,4 +105,9 @@ export function createClusterFork(entries: ChildEntries = BUILT_ENTRIES): Fork {
 			},
 		};
 	};
+}
+
+/** @param isToCome false: at once */
+function ended(child: ChildProcess, event: "close" | "disconnect", isToCome: boolean): Promise<void> {
+	return isToCome ? new Promise((resolve) => child.once(event, () => resolve())) : Promise.resolve();
 }

@@ -2,7 +2,7 @@
 import { EXIT_FAILED, EXIT_OK, exitCodeOf } from "../base/exit-codes.js";
 import { isLoopback } from "../base/loopback.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
-import type { Logger } from "../telemetry/logger.js";
+import type { ClusterLogger, Logger } from "../telemetry/logger.js";
 import { Cluster, type FatalEnd } from "./cluster.js";
 import { createClusterFork, type Fork } from "./fork.js";
 import { FrontPort } from "./front-port.js";
@@ -11,7 +11,7 @@ import { createSocketDir } from "./socket-dir.js";
 import { warnOfUnreachable } from "./upstream-probe.js";
 
 export interface RunClusterDeps {
-	log: Logger;
+	log: ClusterLogger;
 	/** Rollpin's own, for the log. */
 	version: string;
 	/** See `ClusterParts`; 0 for a store that knows no epochs. */
@@ -63,7 +63,7 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 	const cluster = new Cluster({
 		config,
 		log,
-		fork: deps.fork ?? createClusterFork(),
+		fork: deps.fork ?? createClusterFork(log),
 		port,
 		sockets,
 		nextStoreEpoch: deps.nextStoreEpoch ?? (async () => 0),
@@ -99,7 +99,7 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 		signals.dispose();
 		stopReloads();
 		sockets.remove();
-		log.flush();
+		await log.flush();
 	}
 }
 

@@ -1,5 +1,6 @@
 // Turns what happens to a child into its log record. Logs only; the closed event union names one set per role.
 import type { Logger } from "../telemetry/logger.js";
+import { headline } from "./child-output.js";
 import type { ChildSlot, SlotExit } from "./child-slot.js";
 
 const whole = (ms: number): number => Math.round(ms);
@@ -30,6 +31,7 @@ export function logExit(log: Logger, slot: ChildSlot, exit: SlotExit, sessionsLo
 		epoch: exit.epoch,
 		exit_code: exit.code,
 		exit_signal: exit.signal,
+		stderr: exit.stderr,
 		after_ms: whole(exit.afterMs),
 	};
 	const how = exit.signal === null ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
@@ -38,7 +40,8 @@ export function logExit(log: Logger, slot: ChildSlot, exit: SlotExit, sessionsLo
 	const running =
 		exit.inflight > 0 && !exit.planned ? `; ${exit.inflight} ${plural} running at the last heartbeat` : "";
 	const lost = sessionsLost ? "; its sessions are lost (--store memory keeps nothing over an exit)" : "";
-	const msg = `${nameOf(slot)} ${how}${running}${slot.role === "worker" ? lost : ""}`;
+	const last = exit.stderr === null ? "" : `; it printed: ${headline(exit.stderr)}`;
+	const msg = `${nameOf(slot)} ${how}${running}${slot.role === "worker" ? lost : ""}${last}`;
 	// An end that was asked for is no error.
 	const level = exit.planned ? "info" : "error";
 	if (slot.role === "worker") {

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { dirname } from "node:path";
 import { connectToPrimary } from "../ipc/child-channel.js";
-import { createLogger } from "../telemetry/logger.js";
+import { createLogger, type Logger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
 import { createMetrics } from "../telemetry/metrics/metrics.js";
 import { processMetrics } from "../telemetry/metrics/process-metrics.js";
@@ -14,6 +14,7 @@ import { Router } from "./router.js";
 import { Scrapes } from "./scrapes.js";
 import { WorkerDrains } from "./worker-drains.js";
 
+let log: Logger | undefined;
 let socketPath: string | null = null;
 let front: Front | undefined;
 let router: Router | undefined;
@@ -34,8 +35,7 @@ const drains = new WorkerDrains((seq, worker, drain) => {
 
 primary.on("start_router", (start) => {
 	socketPath = start.socketPath;
-	const { level, format } = start.config.log;
-	const log = createLogger({ role: "router", level, format });
+	log = createLogger({ role: "router", level: start.config.log.level, format: "json" });
 	const counts = createMetrics("router");
 	createLoopLag(counts.event_loop_lag_seconds);
 	const own = processMetrics({ role: "router" }, counts, {});
@@ -73,6 +73,7 @@ primary.on("drain", ({ timeoutMs }) => {
 	const exit = async (): Promise<void> => {
 		front?.closeAllConnections();
 		router?.close();
+		await log?.flush();
 		await primary.send({ type: "drained" });
 		process.exit(0);
 	};

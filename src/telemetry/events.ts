@@ -29,6 +29,8 @@ interface ChildExit {
 	epoch: number;
 	exit_code: number | null;
 	exit_signal: string | null;
+	/** The end of what it wrote to stderr just before, or null: the stack of what it died of. */
+	stderr: string | null;
 }
 
 export interface EventFields {
@@ -44,7 +46,7 @@ export interface EventFields {
 		tito_model_from: string;
 		data_dir: string;
 	};
-	sim_engine: { url: string; control_url: string; pid: number };
+	sim_engine: { url: string; control_url: string; sim_pid: number };
 	heartbeat: Heartbeat;
 	heartbeat_missed: { worker: number; worker_pid: number; missed: number };
 	chat_start: {
@@ -135,6 +137,10 @@ export interface EventFields {
 	breaker_opened: { url: string; failures: number; retry_after_ms: number };
 	breaker_closed: { url: string };
 	start_failed: { failed_role: string };
+	/** What a child printed past the log: a warning of its runtime, a hook's own prints. */
+	child_output: { child_role: string; child_pid: number; stream: "stdout" | "stderr"; text: string };
+	/** So many records are missing before this one: nobody took the log. `since_ms`: since the first of them. */
+	log_dropped: { records: number; since_ms: number };
 	draining: { signal: string; timeout_ms: number };
 	/** `killed`: children that had to be killed because their drain time was over. */
 	shutdown: { exit_code: number; reason: string; elapsed_ms: number; killed: number };
@@ -143,7 +149,7 @@ export interface EventFields {
 	/** `session_id` null: the damaged file does not say whose it is. */
 	session_damaged: { session_id: string | null; file: string; reason: string };
 	session_rolled_back: { session_id: string; lost_bytes: number };
-	misrouted: { session_id: string; worker: number; owner: number };
+	misrouted: { session_id: string; owner: number };
 }
 
 export type EventName = keyof EventFields;
@@ -204,6 +210,8 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	breaker_opened: "warn",
 	breaker_closed: "info",
 	start_failed: "error",
+	child_output: "warn",
+	log_dropped: "warn",
 	draining: "info",
 	shutdown: "info",
 	insecure_listen: "warn",

@@ -80,8 +80,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 	const { config, address } = message;
 	const index = message.index as WorkerIndex;
 	drainTimeoutMs = config.drainTimeoutMs;
-	const { level, format } = config.log;
-	const logger = createLogger({ role: "worker", worker: index, level, format });
+	const logger = createLogger({ role: "worker", worker: index, level: config.log.level, format: "json" });
 	const [tito, store] = await Promise.all([
 		createTito({
 			checkpointDir: config.checkpointDir,

@@ -33,7 +33,7 @@ export function ownedId(context: WorkerContext, text: string): SessionId {
 	}
 	const owner = context.partitions.workerOf(text);
 	if (owner !== context.index) {
-		context.logger.event("misrouted", { session_id: text, worker: context.index, owner });
+		context.logger.event("misrouted", { session_id: text, owner });
 		throw new RollpinError("internal", `session ${text} belongs to worker ${owner}, not to ${context.index}`);
 	}
 	return text;

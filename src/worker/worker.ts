@@ -111,7 +111,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 			await context.assembler.close();
 			await engines.close();
 			await store.close();
-			logger.flush();
+			await logger.flush();
 		},
 	};
 }

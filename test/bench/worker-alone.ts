@@ -67,7 +67,7 @@ const logger = {
 		const report: ChatReport = { chat: fields as ChatDone, cpuUs: user + system };
 		process.send?.(report);
 	},
-	flush: () => undefined,
+	flush: async () => undefined,
 };
 const dataDir = await prepareDataDir(config.dataDir);
 const worker = await startWorker({

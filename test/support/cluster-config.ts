@@ -56,7 +56,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 			maxInflightBytesPerWorker: 1024 * 1024 * 1024,
 			maxTreeNodes: 1024,
 		},
-		log: { format: "json", level: "info", content: false },
+		log: { file: null, format: "json", level: "info", content: false },
 		...overrides,
 	};
 }

@@ -77,7 +77,7 @@ export async function startRouter(
 	const events: RouterRig["events"] = [];
 	const log: Logger = {
 		event: (event, fields) => void events.push({ event, fields: { ...fields } }),
-		flush: () => undefined,
+		flush: async () => undefined,
 	};
 	const quiet: RouterRig["quiet"] = [];
 	const drains: RouterRig["drains"] = [];

@@ -96,7 +96,7 @@ export class ServedCluster {
 		const url = String(record["url"]);
 		const workerPids = record["worker_pids"] as number[];
 		const routerPid = record["router_pid"] as number;
-		const simPid = (this.all("sim_engine")[0]?.["pid"] as number | undefined) ?? null;
+		const simPid = (this.all("sim_engine")[0]?.["sim_pid"] as number | undefined) ?? null;
 		const childPids = [...workerPids, routerPid, ...(simPid === null ? [] : [simPid])];
 		return { url, port: Number(new URL(url).port), workerPids, routerPid, simPid, childPids };
 	}

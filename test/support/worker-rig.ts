@@ -129,7 +129,7 @@ export async function startRig(
 	const events: WorkerRig["events"] = [];
 	const logger: Logger = {
 		event: (event, fields) => void events.push({ event, fields: { ...fields } }),
-		flush: () => undefined,
+		flush: async () => undefined,
 	};
 	const metrics = createMetrics("worker");
 	const open = openStore ?? (async () => createMemoryStore({ tombstones: config.tombstones }));

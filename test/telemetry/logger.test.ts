@@ -15,21 +15,23 @@ afterEach(() => {
 	rmSync(dir, { recursive: true });
 });
 
-function logged(
+async function logged(
 	options: Partial<LoggerOptions>,
 	write: (log: ReturnType<typeof createLogger>) => void,
-): string {
+): Promise<string> {
 	const path = join(dir, "log");
 	const fd = openSync(path, "w");
 	const log = createLogger({ role: "worker", worker: 2, level: "info", format: "json", fd, ...options });
 	write(log);
-	log.flush();
+	await log.flush();
 	closeSync(fd);
 	return readFileSync(path, "utf8");
 }
 
-test("a record is one JSON object with level, time, pid, role, worker, event, msg and its fields", () => {
-	const text = logged({}, (log) => log.event("cluster_degraded", { ready: 1, total: 2 }, "one is missing"));
+test("a record is one JSON object with level, time, pid, role, worker, event, msg and its fields", async () => {
+	const text = await logged({}, (log) =>
+		log.event("cluster_degraded", { ready: 1, total: 2 }, "one is missing"),
+	);
 	expect(text.endsWith("}\n")).toBe(true);
 	const record = JSON.parse(text) as Record<string, unknown>;
 	expect(record).toEqual({
@@ -45,8 +47,8 @@ test("a record is one JSON object with level, time, pid, role, worker, event, ms
 	});
 });
 
-test("an error is logged with its stack, and an event may be told at another level", () => {
-	const text = logged({}, (log) => {
+test("an error is logged with its stack, and an event may be told at another level", async () => {
+	const text = await logged({}, (log) => {
 		log.event("request_error", { x_request_id: "x", method: "GET", path: "/", err: new Error("boom") });
 		log.event("worker_quarantined", { worker: 0, crashes: 5 }, "quiet", "debug");
 	});
@@ -57,8 +59,8 @@ test("an error is logged with its stack, and an event may be told at another lev
 	});
 });
 
-test("the pretty form has one line per record with who, what and the fields", () => {
-	const text = logged({ format: "pretty" }, (log) => {
+test("the pretty form has one line per record with who, what and the fields", async () => {
+	const text = await logged({ format: "pretty" }, (log) => {
 		log.event("heartbeat_missed", { worker: 2, worker_pid: 77, missed: 3 }, "worker 2 missed 3 heartbeats");
 	});
 	expect(text.trimEnd().split("\n")).toHaveLength(1);

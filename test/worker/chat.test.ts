@@ -423,7 +423,7 @@ describe("a chat turn", () => {
 	});
 
 	it("logs the last message and the answer with --log-content, and no text without it", async () => {
-		const talkative = await startRig({ log: { format: "json", level: "info", content: true } });
+		const talkative = await startRig({ log: { file: null, format: "json", level: "info", content: true } });
 		try {
 			await talkative.chat("s", say(user("first secret"), user("second secret")));
 			await rig.chat("quiet", say(user("first secret")));

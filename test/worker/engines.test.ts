@@ -29,7 +29,7 @@ test("with two engines a session's chats and questions go to its own, and what f
 	const events: Array<{ event: string; fields: object }> = [];
 	const logger = {
 		event: (event: string, fields: object) => void events.push({ event, fields: { ...fields } }),
-		flush: () => undefined,
+		flush: async () => undefined,
 	};
 	const config = clusterConfig({ backends: 1, checkpointDir: TOY_CHECKPOINT, upstream: null });
 	const both = sims.map(({ url }) => ({

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import { EXIT_OK } from "../../base/exit-codes.js";
 import type { ClusterConfig } from "../../config/cluster-config.js";
-import { createLogger, type Logger } from "../../telemetry/logger.js";
+import { type ClusterLogger, createLogger, createNotes } from "../../telemetry/logger.js";
 import type { Command } from "../command.js";
 import { type Compiled, compileConfig } from "../compile-config.js";
 import { effectiveConfig } from "../effective-config.js";
@@ -49,7 +49,8 @@ async function runServe(flags: RawFlags): Promise<number> {
 	const machine = createMachine();
 	const file = readConfigFile(flags, machine.cwd);
 	const { settings, warnings } = gatherSettings({ flags, env: process.env, file });
-	const warn = (line: string) => process.stderr.write(`rollpin: warning: ${line}\n`);
+	const note = createNotes();
+	const warn = (line: string) => note(`rollpin: warning: ${line}\n`);
 	warnings.forEach(warn);
 	const compiled = compileConfig(settings, machine);
 	compiled.warnings.forEach(warn);
@@ -58,7 +59,7 @@ async function runServe(flags: RawFlags): Promise<number> {
 		return EXIT_OK;
 	}
 	const { config } = compiled;
-	const log = createLogger({ role: "primary", level: config.log.level, format: config.log.format });
+	const log = openLog(config);
 	const forPeople = config.log.format === "pretty" || machine.stdoutIsTerminal;
 	// Loaded here, so that --help and a bad flag answer without the cluster's code.
 	const { runCluster } = await import("../../primary/run-cluster.js");
@@ -70,14 +71,14 @@ async function runServe(flags: RawFlags): Promise<number> {
 		try {
 			const { mayHoldSessions } = await import("../../store/disk/holds-sessions.js");
 			await refuseOthersSessions(config, mayHoldSessions);
-			await writeLaunchDown(config);
+			await writeLaunchDown(config, warn);
 		} catch (error) {
 			await dataDir.release();
 			throw error;
 		}
 	}
 	const exitCode = await runCluster(config, {
-		log: forPeople ? withWelcome(log, compiled) : log,
+		log: forPeople ? withWelcome(log, compiled, note) : log,
 		version: packageVersion(),
 		...(dataDir === null ? {} : { nextStoreEpoch: () => dataDir.nextEpoch(), lost: dataDir.lost }),
 	});
@@ -91,14 +92,14 @@ async function runServe(flags: RawFlags): Promise<number> {
  * then the export asks for the settings.
  * @throws ConfigError where it doesn't
  */
-async function writeLaunchDown(config: ClusterConfig): Promise<void> {
+async function writeLaunchDown(config: ClusterConfig, warn: (line: string) => void): Promise<void> {
 	const { recordLaunch } = await import("../../data-dir/launch.js");
 	try {
 		await recordLaunch(config);
 	} catch (error) {
 		if (error instanceof ConfigError) throw error;
 		const reason = error instanceof Error ? error.message : String(error);
-		process.stderr.write(`rollpin: warning: launch.json could not be written: ${reason}\n`);
+		warn(`launch.json could not be written: ${reason}`);
 	}
 }
 
@@ -118,13 +119,27 @@ function readConfigFile(flags: RawFlags, cwd: string): { path: string; text: str
 	}
 }
 
+/** @throws ConfigError when `--log-file` can't be opened */
+function openLog({ log }: ClusterConfig): ClusterLogger {
+	try {
+		return createLogger({ role: "primary", ...log });
+	} catch (error) {
+		const code = error instanceof Error && "code" in error ? error.code : error;
+		throw new ConfigError(
+			`--log-file ${log.file}: cannot be opened (${code}); give a file in a directory that may be written, or leave it out`,
+			{ cause: error },
+		);
+	}
+}
+
 /** The same log, followed by the welcome on stderr once the cluster is ready: a person watches. */
-function withWelcome(log: Logger, compiled: Compiled): Logger {
+function withWelcome(log: ClusterLogger, compiled: Compiled, note: (text: string) => void): ClusterLogger {
 	return {
+		...log,
 		event(event, fields, msg, level) {
 			log.event(event, fields, msg, level);
 			if (event !== "cluster_ready" || !("url" in fields)) return;
-			process.stderr.write(
+			note(
 				welcomeText({
 					url: String(fields.url),
 					backends: compiled.config.backends,
@@ -133,6 +148,5 @@ function withWelcome(log: Logger, compiled: Compiled): Logger {
 				}),
 			);
 		},
-		flush: () => log.flush(),
 	};
 }

@@ -31,7 +31,7 @@ export const sim = plainCommand({
 		const { url, controlUrl } = engine;
 		log.event(
 			"sim_engine",
-			{ url, control_url: controlUrl, pid: process.pid },
+			{ url, control_url: controlUrl, sim_pid: process.pid },
 			`a SIMULATED engine answers at ${url}, its control plane at ${controlUrl}; its tokens are noise`,
 		);
 		if (machine.stdoutIsTerminal) {
@@ -42,7 +42,7 @@ export const sim = plainCommand({
 		const name = await signal;
 		const startedMs = performance.now();
 		await engine.close();
-		shutdown(log, name, startedMs);
+		await shutdown(log, name, startedMs);
 		return EXIT_OK;
 	},
 });
@@ -63,9 +63,9 @@ function firstSignal(): Promise<NodeJS.Signals> {
 	});
 }
 
-function shutdown(log: Logger, reason: string, startedMs: number): void {
+async function shutdown(log: Logger, reason: string, startedMs: number): Promise<void> {
 	const elapsedMs = Math.round(performance.now() - startedMs);
 	const fields = { exit_code: EXIT_OK, reason, elapsed_ms: elapsedMs, killed: 0 };
 	log.event("shutdown", fields, "the simulated engine has ended");
-	log.flush();
+	await log.flush();
 }

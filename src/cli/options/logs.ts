@@ -1,5 +1,5 @@
 // Options of the help section Logs: what is logged, how, and how often a heartbeat is.
-import { choice, decimal, onOff } from "../option-types.js";
+import { choice, decimal, onOff, path } from "../option-types.js";
 
 const LOGS = "Logs";
 
@@ -12,9 +12,16 @@ export const LOG_OPTIONS = {
 		max: 86_400,
 		fallback: 30,
 	}),
+	logFile: path({
+		group: LOGS,
+		description: "append the log to this file; SIGHUP opens it anew",
+		placeholder: "file",
+		fallback: null,
+		defaultText: "stdout",
+	}),
 	logFormat: choice({
 		group: LOGS,
-		description: "json: one object a line on stdout; pretty: for people",
+		description: "json: one object a line; pretty: for people",
 		placeholder: "format",
 		choices: ["json", "pretty"],
 		fallback: null,

@@ -1,0 +1,239 @@
+// Log lines on their way into real pipes and files: whole, in order, and never waited for.
+import { execFileSync, spawn } from "node:child_process";
+import {
+	closeSync,
+	constants,
+	mkdtempSync,
+	openSync,
+	readFileSync,
+	readSync,
+	rmSync,
+	truncateSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { LogSink } from "../../src/telemetry/log-sink.js";
+import { type LogTarget, logTo, openLogFile, type Written } from "../../src/telemetry/log-target.js";
+import { until, within } from "../support/wait.js";
+
+let dir: string;
+beforeEach(() => {
+	dir = mkdtempSync(join(tmpdir(), "rollpin-sink-"));
+});
+afterEach(() => {
+	rmSync(dir, { recursive: true });
+});
+
+const missing = (records: number) => `missing ${records}\n`;
+
+/** A pipe's two ends; the writer's is blocking, as a shell leaves it. */
+function pipe(): { reader: number; writer: number } {
+	const path = join(dir, "pipe");
+	execFileSync("mkfifo", [path]);
+	const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+	return { reader, writer: openSync(path, constants.O_WRONLY) };
+}
+
+function readAll(fd: number): string {
+	const piece = Buffer.alloc(64 * 1024);
+	let text = "";
+	for (;;) {
+		try {
+			const count = readSync(fd, piece);
+			if (count === 0) return text;
+			text += piece.toString("latin1", 0, count);
+		} catch {
+			return text;
+		}
+	}
+}
+
+/** A medium with so much room; a write that finds none fails, one that finds too little is cut. */
+class Medium implements LogTarget {
+	readonly batchBytes = 64;
+	room = 0;
+	text = "";
+
+	write(bytes: Buffer, _rest: boolean, done: Written): void {
+		const count = Math.min(this.room, bytes.length);
+		if (count === 0) {
+			done(Object.assign(new Error("full"), { code: "ENOSPC" }), 0);
+			return;
+		}
+		this.text += bytes.toString("latin1", 0, count);
+		this.room -= count;
+		done(null, count);
+	}
+
+	writeLast(bytes: Buffer): number {
+		let written = 0;
+		this.write(bytes, false, (_error, count) => {
+			written = count;
+		});
+		return written;
+	}
+
+	close(): void {}
+}
+
+describe("a pipe that nobody reads", () => {
+	test("takes what fits, then lines wait, and all come whole when it is read again", async () => {
+		const { reader, writer } = pipe();
+		const sink = new LogSink(logTo(writer), missing);
+		const line = (index: number) => `${index} ${"x".repeat(index % 50 === 0 ? 9_000 : 90)}\n`;
+		for (let index = 0; index < 3_000; index++) sink.write(line(index), true);
+		// The inherited end is as it was: others hold it too.
+		const flags = readFileSync(`/proc/self/fdinfo/${writer}`, "latin1").match(/flags:\s*(\d+)/)?.[1] ?? "";
+		expect(Number.parseInt(flags, 8) & constants.O_NONBLOCK).toBe(0);
+		let text = readAll(reader);
+		expect(text.length).toBeLessThanOrEqual(64 * 1024);
+		await until("the last line", 10_000, () => {
+			text += readAll(reader);
+			return text.includes("\n2999 ");
+		});
+		expect(text).toBe(Array.from({ length: 3_000 }, (_, index) => line(index)).join(""));
+		expect(sink.dropped).toBe(0);
+		closeSync(reader);
+		closeSync(writer);
+	});
+
+	test("and whose reader has gone costs nothing but the lines", async () => {
+		const { reader, writer } = pipe();
+		const sink = new LogSink(logTo(writer), missing, 1_000);
+		closeSync(reader);
+		for (let index = 0; index < 100; index++) sink.write(`${"y".repeat(99)}\n`, true);
+		await sink.flush(20);
+		expect(sink.dropped).toBe(90);
+		closeSync(writer);
+	});
+
+	test("a process with a stuck log ends by itself, with its own exit code", async () => {
+		const { reader, writer } = pipe();
+		const script = `
+			import { createLogger } from ${JSON.stringify(join(import.meta.dirname, "../../dist/telemetry/logger.js"))};
+			const log = createLogger({ role: "primary", level: "info", format: "json" });
+			for (let i = 0; i < 3000; i++) log.event("cluster_degraded", { ready: i, total: 1 });
+			await log.flush();
+			process.exit(7);`;
+		const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+			stdio: ["ignore", writer, "inherit"],
+		});
+		const ended = new Promise((resolve) => child.once("exit", resolve));
+		try {
+			expect(await within("the writer's end", 15_000, ended)).toBe(7);
+			const lines = readAll(reader).split("\n");
+			expect(lines.pop()).toBe("");
+			expect(lines.map((line) => JSON.parse(line).ready)).toEqual(lines.map((_, index) => index));
+		} finally {
+			child.kill("SIGKILL");
+			closeSync(reader);
+			closeSync(writer);
+		}
+	});
+});
+
+describe("a medium that fills up", () => {
+	test("a line that was cut is finished before anything else, and what is missing is told first of all", async () => {
+		const medium = new Medium();
+		medium.room = 15;
+		const sink = new LogSink(medium, missing, 50);
+		for (let index = 0; index < 10; index++) sink.write(`line ${index} \n`, index !== 8);
+		expect(medium.text).toBe("line 0 \nline 1 ");
+		medium.room = 1_000;
+		await sink.flush(1_000);
+		expect(medium.text).toBe(
+			"line 0 \nline 1 \nmissing 2\nline 4 \nline 5 \nline 6 \nline 7 \nline 8 \nline 9 \n",
+		);
+		sink.write("more\n", true);
+		expect(medium.text.endsWith("line 9 \nmore\n")).toBe(true);
+	});
+
+	test("what is missing is counted until it is told, and told once", async () => {
+		const medium = new Medium();
+		const sink = new LogSink(medium, missing, 20);
+		for (let index = 0; index < 10; index++) sink.write("12345\n", true);
+		await sink.flush(10);
+		for (let index = 0; index < 10; index++) sink.write("67890\n", true);
+		medium.room = 1_000;
+		await sink.flush(1_000);
+		expect(medium.text).toBe("missing 17\n67890\n67890\n67890\n");
+	});
+
+	test("at the process's end the rest is written without waiting", () => {
+		const medium = new Medium();
+		medium.room = 9;
+		const sink = new LogSink(medium, missing);
+		for (const line of ["first\n", "second\n", "third\n"]) sink.write(line, true);
+		medium.room = 100;
+		sink.writeLast();
+		expect(medium.text).toBe("first\nsecond\nthird\n");
+	});
+});
+
+describe("a file", () => {
+	test("is appended to, after a line feed where somebody left half a line", async () => {
+		const path = join(dir, "log");
+		execFileSync("sh", ["-c", 'printf "whole\\nhalf" > "$0"', path]);
+		const sink = new LogSink(openLogFile(path), missing);
+		sink.write("mine\n", true);
+		await sink.flush(1_000);
+		expect(readFileSync(path, "latin1")).toBe("whole\nhalf\nmine\n");
+	});
+
+	test("that is emptied under way goes on at its beginning", async () => {
+		const path = join(dir, "log");
+		const sink = new LogSink(openLogFile(path), missing);
+		sink.write("before\n", true);
+		await sink.flush(1_000);
+		truncateSync(path);
+		sink.write("after\n", true);
+		await sink.flush(1_000);
+		expect(readFileSync(path, "latin1")).toBe("after\n");
+	});
+
+	test("is changed for another between two lines", async () => {
+		const sink = new LogSink(openLogFile(join(dir, "one")), missing);
+		sink.write("1\n", true);
+		await sink.flush(1_000);
+		sink.use(openLogFile(join(dir, "two")));
+		sink.write("2\n", true);
+		await sink.flush(1_000);
+		expect([readFileSync(join(dir, "one"), "latin1"), readFileSync(join(dir, "two"), "latin1")]).toEqual([
+			"1\n",
+			"2\n",
+		]);
+	});
+
+	test("that cannot be opened is an error, a full medium is none", () => {
+		expect(() => openLogFile(join(dir, "absent", "log"))).toThrow("ENOENT");
+		expect(() => openLogFile(dir)).toThrow("EISDIR");
+		const sink = new LogSink(openLogFile("/dev/full"), missing);
+		expect(() => sink.write("x\n", true)).not.toThrow();
+	});
+
+	test("the rest of a line whose beginning was cut away is not written: the line is begun again", async () => {
+		const cut: Array<[boolean, string]> = [];
+		const target: LogTarget = {
+			batchBytes: 64,
+			write(bytes, rest, done) {
+				cut.push([rest, bytes.toString()]);
+				if (cut.length === 1) done(null, 3);
+				else if (cut.length === 2) done(Object.assign(new Error(), { code: "TRUNCATED" }), 0);
+				else done(null, bytes.length);
+			},
+			writeLast: (bytes) => bytes.length,
+			close() {},
+		};
+		const sink = new LogSink(target, missing);
+		sink.write("abcdef\n", true);
+		sink.write("next\n", true);
+		await sink.flush(1_000);
+		expect(cut).toEqual([
+			[false, "abcdef\n"],
+			[true, "def\n"],
+			[true, "abcdef\n"],
+			[false, "next\n"],
+		]);
+	});
+});
