@@ -114,7 +114,7 @@ test("a new build in the place of the old one is what the new workers run", asyn
 	);
 	cluster.signal("SIGUSR2");
 	expect(await cluster.event("reload_done", 20_000)).toMatchObject({ replaced: 1, failed_worker: null });
-	expect(cluster.stderr).toContain("the new build runs");
+	expect(cluster.all("child_output")).toMatchObject([{ stream: "stderr", text: "the new build runs" }]);
 	expect((await fetch(`${url}/sessions/${made.session_id}`)).status).toBe(200);
 }, 60_000);
 

@@ -108,23 +108,74 @@ describe("a pipe that nobody reads", () => {
 		closeSync(writer);
 	});
 
-	test("a process with a stuck log ends by itself, with its own exit code", async () => {
-		const { reader, writer } = pipe();
-		const script = `
-			import { createLogger } from ${JSON.stringify(join(import.meta.dirname, "../../dist/telemetry/logger.js"))};
-			const log = createLogger({ role: "primary", level: "info", format: "json" });
-			for (let i = 0; i < 3000; i++) log.event("cluster_degraded", { ready: i, total: 1 });
-			await log.flush();
-			process.exit(7);`;
-		const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+	const logging = (script: string, writer: number) => {
+		const logger = JSON.stringify(join(import.meta.dirname, "../../dist/telemetry/logger.js"));
+		const made = `import { createLogger, logDropped } from ${logger};
+			const log = createLogger({ role: "primary", level: "info", format: "json" });`;
+		const child = spawn(process.execPath, ["--input-type=module", "-e", made + script], {
 			stdio: ["ignore", writer, "inherit"],
 		});
-		const ended = new Promise((resolve) => child.once("exit", resolve));
+		return { child, ended: new Promise((resolve) => child.once("exit", resolve)) };
+	};
+
+	test("a process with a stuck log ends by itself, with its own exit code", async () => {
+		const { reader, writer } = pipe();
+		const { child, ended } = logging(
+			`for (let i = 0; i < 3000; i++) log.event("cluster_degraded", { ready: i, total: 1 });
+			await log.flush();
+			process.exit(7);`,
+			writer,
+		);
 		try {
 			expect(await within("the writer's end", 15_000, ended)).toBe(7);
 			const lines = readAll(reader).split("\n");
 			expect(lines.pop()).toBe("");
 			expect(lines.map((line) => JSON.parse(line).ready)).toEqual(lines.map((_, index) => index));
+		} finally {
+			child.kill("SIGKILL");
+			closeSync(reader);
+			closeSync(writer);
+		}
+	});
+
+	test("loses the oldest records below warn when 8 MiB wait, and the next one that gets through says how many", async () => {
+		const { reader, writer } = pipe();
+		const { child, ended } = logging(
+			`for (let i = 0; i < 30_000; i++)
+				log.event("reload_refused", { reason: i + " " + "x".repeat(400) }, "", i % 1000 === 0 ? "warn" : "info");
+			process.on("SIGTERM", async () => {
+				await log.flush();
+				process.exit(logDropped() > 0 ? 0 : 1);
+			});
+			setInterval(() => {}, 1000);`,
+			writer,
+		);
+		try {
+			let text = "";
+			await until("the last record", 20_000, () => {
+				text += readAll(reader);
+				return text.includes('"29999 x');
+			});
+			const records = text
+				.trimEnd()
+				.split("\n")
+				.map((line) => JSON.parse(line));
+			const at = records.findIndex(({ event }) => event === "log_dropped");
+			const numbers = records
+				.filter(({ event }) => event === "reload_refused")
+				.map(({ reason }) => Number.parseInt(reason, 10));
+			expect(records[at]).toMatchObject({ level: "warn", since_ms: expect.any(Number) });
+			const missing = records.reduce(
+				(sum, { event, records: count }) => sum + (event === "log_dropped" ? count : 0),
+				0,
+			);
+			expect(numbers.length + missing).toBe(30_000);
+			expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+			expect(numbers.filter((number) => number % 1_000 === 0)).toHaveLength(30);
+			// What was in the pipe before stands before it, and nothing else does.
+			expect(numbers.slice(0, at)).toEqual(numbers.slice(0, at).map((_, index) => index));
+			child.kill("SIGTERM");
+			expect(await within("the writer's end", 15_000, ended)).toBe(0);
 		} finally {
 			child.kill("SIGKILL");
 			closeSync(reader);
