@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createLogger, type LoggerOptions } from "../../src/telemetry/logger.js";
+import { createLogger, type LoggerOptions, logDropped } from "../../src/telemetry/logger.js";
 
 let dir: string;
 beforeEach(() => {
@@ -25,6 +25,7 @@ async function logged(
 	write(log);
 	await log.flush();
 	closeSync(fd);
+	expect(logDropped()).toBe(0);
 	return readFileSync(path, "utf8");
 }
 
