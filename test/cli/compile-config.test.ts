@@ -76,7 +76,7 @@ describe("defaults", () => {
 				maxInflightBytesPerWorker: 4096 * 1024 * 1024,
 				maxTreeNodes: 1024,
 			},
-			log: { format: "json", level: "info", content: false },
+			log: { file: null, format: "json", level: "info", content: false },
 		});
 	});
 
@@ -98,6 +98,11 @@ describe("defaults", () => {
 		const terminal = machineWith({}, { stdoutIsTerminal: true });
 		expect(compile({}, terminal).log.format).toBe("pretty");
 		expect(compile({ logFormat: "json" }, terminal).log.format).toBe("json");
+		// Nobody watches a file.
+		expect(compile({ logFile: "rollpin.log" }, terminal).log).toMatchObject({
+			format: "json",
+			file: "/job/rollpin.log",
+		});
 	});
 
 	it("share half of a small machine's memory, but never less than one body", () => {
