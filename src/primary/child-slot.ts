@@ -211,8 +211,10 @@ export class ChildSlot {
 	#exited(exit: ProcessExit): void {
 		this.#child = null;
 		this.#endedMs = performance.now();
-		// Draining ends with exit code 0; everything else is a crash even after a request to end.
-		const planned = this.#planned && exit.code === 0;
+		// Draining ends with exit code 0; everything else is a crash even after a request to end. What is not ready yet has
+		// nothing to drain: there the operator's signal itself is the end.
+		const endedAtStart = exit.readyForMs === null && exit.signal === "SIGTERM";
+		const planned = endedAtStart || (this.#planned && exit.code === 0);
 		// Nobody knows when a crashed one is back: what waits for it must learn that.
 		if (!planned) this.#replacing = false;
 		this.#options.listener.exited(this, {

@@ -5,7 +5,9 @@ export interface RestartRules {
 	firstDelayMs: number;
 	baseDelayMs: number;
 	maxDelayMs: number;
-	/** A child that was ready for this long starts from the first delay again. */
+	/** One that was ready for this long before it died is no start that fails: its successor has the first delay. */
+	steadyMs: number;
+	/** One that was ready for this long is well: its earlier crashes are forgotten. */
 	healthyMs: number;
 	/** This number of crashes inside the window ends in quarantine. */
 	maxCrashes: number;
@@ -14,11 +16,12 @@ export interface RestartRules {
 	quarantineMs: number;
 }
 
-/** 100 ms doubling to 15 s, reset after 30 s healthy; 5 crashes in 30 s are a quarantine. */
+/** 100 ms, doubling to 15 s while it dies within 5 s of ready; 5 crashes in 30 s are a quarantine. */
 export const WORKER_RULES: RestartRules = {
 	firstDelayMs: 100,
 	baseDelayMs: 100,
 	maxDelayMs: 15_000,
+	steadyMs: 5_000,
 	healthyMs: 30_000,
 	maxCrashes: 5,
 	windowMs: 30_000,
@@ -36,7 +39,7 @@ export const ROUTER_RULES: RestartRules = {
 export interface RestartState {
 	/** Times of the crashes that still count against the window, ascending. */
 	readonly crashesMs: readonly number[];
-	/** Crashes in a row, without a healthy stretch between them. */
+	/** Crashes in a row, each of a child that was not ready for long. */
 	readonly streak: number;
 	/** The slot came out of quarantine and has not been healthy since. */
 	readonly onProbation: boolean;
@@ -61,17 +64,21 @@ export function decideRestart(
 	state: RestartState,
 	end: ChildEnd,
 ): { state: RestartState; decision: RestartDecision } {
-	const healthy = end.readyForMs !== null && end.readyForMs >= rules.healthyMs;
-	const before = healthy ? FRESH_RESTART_STATE : state;
+	const readyForMs = end.readyForMs ?? 0;
+	const before = readyForMs >= rules.healthyMs ? FRESH_RESTART_STATE : state;
 	if (end.planned)
 		return { state: before, decision: { kind: "respawn", delayMs: 0, attempt: before.streak } };
 
 	const crashesMs = [...before.crashesMs.filter((at) => end.nowMs - at < rules.windowMs), end.nowMs];
-	const streak = before.streak + 1;
+	const streak = (readyForMs >= rules.steadyMs ? 0 : before.streak) + 1;
 	if (before.onProbation || crashesMs.length >= rules.maxCrashes) {
 		return {
 			state: { crashesMs: [], streak: 0, onProbation: true },
-			decision: { kind: "quarantine", crashes: streak, retryAfterMs: rules.quarantineMs },
+			decision: {
+				kind: "quarantine",
+				crashes: Math.max(streak, crashesMs.length),
+				retryAfterMs: rules.quarantineMs,
+			},
 		};
 	}
 	const delayMs = streak === 1 ? rules.firstDelayMs : rules.baseDelayMs * 2 ** Math.min(streak - 1, 30);

@@ -7,7 +7,7 @@ import { Cluster, type FatalEnd } from "./cluster.js";
 import { createClusterFork, type Fork } from "./fork.js";
 import { FrontPort } from "./front-port.js";
 import { listenForReload, listenForSignals, type ShutdownSignals, signalExitCode } from "./signals.js";
-import { createSocketDir } from "./socket-dir.js";
+import { createSocketDir, type SocketDir } from "./socket-dir.js";
 import { warnOfUnreachable } from "./upstream-probe.js";
 
 export interface RunClusterDeps {
@@ -41,7 +41,9 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 	// Before anything else: without a listener the signal ends the process.
 	const stopReloads = listenForReload(() => reload());
 	let port: FrontPort;
+	let sockets: SocketDir | undefined;
 	try {
+		sockets = createSocketDir();
 		port = await FrontPort.open({
 			host: config.host,
 			port: config.port,
@@ -50,6 +52,7 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 			},
 		});
 	} catch (error) {
+		sockets?.remove();
 		// Before anything is forked: the one line is all there is to say.
 		log.event(
 			"start_failed",
@@ -58,7 +61,6 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 		);
 		return exitCodeOf(error);
 	}
-	const sockets = createSocketDir();
 	const signals = deps.signals ?? listenForSignals();
 	const cluster = new Cluster({
 		config,

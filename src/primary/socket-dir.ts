@@ -1,7 +1,8 @@
 // The private directory of the unix sockets between the router and the workers. Owns its making and removal.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { ConfigError } from "../base/errors.js";
 
 /** A unix socket path ends at 107 bytes on Linux, 103 on macOS; `/w63.999999.sock` must fit after it. */
 const MAX_DIR_BYTES = 80;
@@ -13,10 +14,10 @@ export interface SocketDir {
 	remove(): void;
 }
 
-/** Makes the directory, mode 0700 (mkdtemp's own rule). */
+/** Makes the directory, mode 0700 (mkdtemp's own rule). @throws ConfigError where none can be made */
 export function createSocketDir(): SocketDir {
 	const prefix = join(tmpdir(), "rollpin-");
-	const dir = mkdtempSync(Buffer.byteLength(prefix) > MAX_DIR_BYTES - 6 ? "/tmp/rollpin-" : prefix);
+	const dir = makeDir(Buffer.byteLength(prefix) > MAX_DIR_BYTES - 6 ? "/tmp/rollpin-" : prefix);
 	return {
 		path: (name, index, epoch) => join(dir, `${name}${index}.${epoch}.sock`),
 		remove() {
@@ -27,4 +28,16 @@ export function createSocketDir(): SocketDir {
 			}
 		},
 	};
+}
+
+function makeDir(prefix: string): string {
+	try {
+		return mkdtempSync(prefix);
+	} catch (error) {
+		const reason = error instanceof Error && "code" in error ? String(error.code) : String(error);
+		throw new ConfigError(
+			`no directory for the workers' sockets can be made in ${dirname(prefix)} (${reason}); set TMPDIR to one that this user may write`,
+			{ cause: error },
+		);
+	}
 }

@@ -41,12 +41,18 @@ let draining = false;
 
 const channel = connectToPrimary("worker", {
 	onTerminate: () => {
-		if (worker === null) process.exit(0);
+		if (worker === null) return endBySigterm();
 		// `drain` comes back when the router sends nothing here any more: until then requests are served.
 		void channel.send({ type: "draining" });
 		setTimeout(() => drain(0), drainTimeoutMs + NO_ANSWER_MS).unref();
 	},
 });
+
+/** By the signal that is: so it tells the primary that this was asked for, as it does before there is any handler. */
+function endBySigterm(): void {
+	process.removeAllListeners("SIGTERM");
+	process.kill(process.pid, "SIGTERM");
+}
 
 channel.on("start_worker", (message) => {
 	start(message).catch((error: unknown) => {

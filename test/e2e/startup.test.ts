@@ -1,14 +1,16 @@
 // Starts that cannot work end in one line and the right exit code; an engine that is not there yet is only a warning.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { packageRoot } from "../../src/base/package-root.js";
+import { listensFor } from "../../src/data-dir/running-primary.js";
 import { startSimEngine } from "../../src/sim/server.js";
 import type { LogRecord } from "../support/cluster-process.js";
-import { runRollpin } from "../support/run-rollpin.js";
+import { REPOSITORY, runRollpin } from "../support/run-rollpin.js";
 import { ServedCluster } from "../support/served-cluster.js";
+import { until } from "../support/wait.js";
 
 const TOY = join(packageRoot(), "checkpoints", "toy");
 
@@ -49,6 +51,40 @@ describe("a start that cannot work", () => {
 			});
 		} finally {
 			await new Promise((resolve) => server.close(resolve));
+		}
+	});
+
+	test("because no directory for sockets can be made says so in one line, and leaves the data dir free", async () => {
+		dir = mkdtempSync(join(tmpdir(), "rollpin-no-tmp-"));
+		const args = ["serve", "--log-format", "json", "--port", "0", "--data-dir", join(dir, "data")];
+		const { code, stdout, stderr } = await runRollpin(args, { env: { TMPDIR: join(dir, "nowhere") } });
+		expect([code, stderr]).toEqual([2, ""]);
+		expect(stdout.trimEnd().split("\n")).toHaveLength(1);
+		expect(JSON.parse(stdout)).toMatchObject({
+			event: "start_failed",
+			msg: `no directory for the workers' sockets can be made in ${dir}/nowhere (ENOENT); set TMPDIR to one that this user may write`,
+		});
+		expect(readdirSync(join(dir, "data"))).not.toContain("lock");
+	});
+
+	test("because Node.js is too old says so in one line", async () => {
+		const { engines } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as {
+			engines: { node: string };
+		};
+		expect(engines.node).toMatch(/^>=20\.18\./);
+		for (const [version, code] of [
+			["18.20.8", 2],
+			["20.17.0", 2],
+			["20.18.1", 0],
+			["26.0.0", 0],
+		]) {
+			const text = `Object.defineProperty(process.versions, "node", { value: "${version}" })`;
+			const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(text)}` };
+			const ended = await runRollpin(["--version"], { env });
+			expect(ended).toMatchObject({
+				code,
+				stderr: code === 0 ? "" : `rollpin: Node.js ${version} is too old; install 20.18 or newer\n`,
+			});
 		}
 	});
 
@@ -145,4 +181,36 @@ describe("an engine that is not there at the start", () => {
 			await engine.close();
 		}
 	});
+});
+
+test("a checkpoint that vanished costs the worker that starts anew, in one line a try; it is back with the checkpoint", async () => {
+	dir = mkdtempSync(join(tmpdir(), "rollpin-vanished-"));
+	const checkpoint = join(dir, "checkpoint");
+	cpSync(TOY, checkpoint, { recursive: true });
+	cluster = new ServedCluster(["--checkpoint", checkpoint, "--tito-model", "qwen3"]);
+	const { url, workerPids } = await cluster.ready();
+	renameSync(checkpoint, join(dir, "away"));
+	process.kill(workerPids[0] as number, "SIGKILL");
+	const failed = await cluster.event("start_failed", 20_000);
+	expect(failed["failed_role"]).toBe("worker");
+	expect(failed.msg).toContain(`--checkpoint ${checkpoint} is not a directory`);
+	expect((await fetch(`${url}/health`)).status).toBe(200);
+	renameSync(join(dir, "away"), checkpoint);
+	await cluster.event("worker_ready", 20_000, ({ worker, epoch }) => worker === 0 && Number(epoch) > 1);
+});
+
+test("SIGTERM to a worker that is still starting is a planned end: its successor starts at once", async () => {
+	cluster = new ServedCluster();
+	const it = cluster;
+	const spawned = (epoch: number) =>
+		it.event("worker_spawn", 20_000, (record) => record["worker"] === 0 && record["epoch"] === epoch);
+	process.kill((await spawned(1))["worker_pid"] as number, "SIGTERM");
+	const { worker_pid: pid, attempt } = await spawned(2);
+	expect(attempt).toBe(0);
+	// Later in the start, when it has a handler for the signal.
+	await until("the handler", 20_000, () => listensFor(pid as number, "SIGTERM"));
+	process.kill(pid as number, "SIGTERM");
+	expect(await spawned(3)).toMatchObject({ attempt: 0 });
+	await it.ready();
+	expect(it.all("worker_exit").map(({ level }) => level)).toEqual(["info", "info"]);
 });

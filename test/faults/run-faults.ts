@@ -14,6 +14,7 @@ import { KeptCluster } from "./kept-cluster.js";
 import { runKiller } from "./killer.js";
 import { type FailedAttempt, judge, type PayloadOf } from "./ledger.js";
 import { Chance } from "./random.js";
+import { runSteadyKiller } from "./steady-killer.js";
 
 export interface FaultRunOptions {
 	seed: number;
@@ -23,6 +24,8 @@ export interface FaultRunOptions {
 	/** These hits instead of random ones for `durationMs`. */
 	plan: readonly HitKind[] | null;
 	maxGapMs: number;
+	/** Workers alone, one after the other at this pace, instead of all that. */
+	killEveryMs?: number;
 	progress: (line: string) => void;
 }
 
@@ -46,6 +49,7 @@ export interface FaultReport {
 	/** From the kill of the primary (or of everything) to cluster_ready of its successor. */
 	primaryToReadyMs: Spread;
 	generations: number;
+	quarantines: number;
 }
 
 export interface Spread {
@@ -94,15 +98,16 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultReport> 
 		const agents = Array.from({ length: options.agents }, (_, agent) =>
 			runFaultAgent(world, new Chance(seed + 1 + agent), agent, () => over),
 		);
-		const hits = await runKiller(cluster, new Chance(seed), {
-			untilMs: performance.now() + options.durationMs,
-			plan: options.plan,
-			maxGapMs: options.maxGapMs,
-			onHit: (hit) => {
-				const tookMs = Math.round(hit.overMs - hit.atMs);
-				progress(`${hit.kind} (worker ${hit.worker}): over after ${tookMs} ms; ${acks} acks`);
-			},
-		});
+		const untilMs = performance.now() + options.durationMs;
+		const onHit = (hit: Hit): void => {
+			const tookMs = Math.round(hit.overMs - hit.atMs);
+			progress(`${hit.kind} (worker ${hit.worker}): over after ${tookMs} ms; ${acks} acks`);
+		};
+		const { killEveryMs: everyMs, maxGapMs, plan } = options;
+		const hits =
+			everyMs === undefined
+				? await runKiller(cluster, new Chance(seed), { untilMs, plan, maxGapMs, onHit })
+				: await runSteadyKiller(cluster, { untilMs, everyMs, onHit });
 		over = true;
 		const sessions = (await Promise.all(agents)).flat();
 		const beforeRestart = failed.length;
@@ -136,6 +141,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultReport> 
 					.map(({ atMs, overMs }) => overMs - atMs),
 			),
 			generations: engine.counters().started,
+			quarantines: records.filter(({ event }) => event === "worker_quarantined").length,
 		};
 	} finally {
 		await cluster?.stop();

@@ -195,6 +195,18 @@ describe("an end that was asked for", () => {
 		expect(children).toHaveLength(1);
 	});
 
+	test("by a SIGTERM to a child that was still starting is no crash either, however often", () => {
+		for (let n = 0; n < 6; n++) {
+			child().exits(null, "SIGTERM");
+			vi.advanceTimersByTime(0);
+			expect(children).toHaveLength(n + 2);
+		}
+		expect(heard.filter((it) => it === "exited null SIGTERM planned true inflight 0")).toHaveLength(6);
+		up();
+		child().exits(null, "SIGTERM");
+		expect(heard).toContain("exited null SIGTERM planned false inflight 0");
+	});
+
 	test("by the child itself is no crash: its successor starts at once", () => {
 		up();
 		child().says({ type: "draining" });

@@ -27,18 +27,29 @@ describe("a worker", () => {
 	test.each<[string, End[], Array<number | string>]>([
 		["comes back after 100 ms", [[0, null]], [100]],
 		[
-			"doubles its delay with every crash in a row, up to 15 s",
-			Array.from({ length: 10 }, (_, i): End => [i * 20_000, 19_000]),
+			"doubles its delay with every crash in a row within 5 s of ready, up to 15 s",
+			Array.from({ length: 10 }, (_, i): End => [i * 20_000, 4_999]),
 			[100, 200, 400, 800, 1600, 3200, 6400, 12_800, 15_000, 15_000],
 		],
 		[
-			"begins at 100 ms again after 30 s of health",
+			"begins at 100 ms again when it was ready for 5 s",
 			[
 				[0, 5],
-				[20_000, 19_000],
-				[60_000, 30_000],
+				[20_000, 4_999],
+				[60_000, 5_000],
+				[61_000, 5],
 			],
-			[100, 200, 100],
+			[100, 200, 100, 200],
+		],
+		[
+			"is back after 100 ms as often as it is killed every nine seconds",
+			Array.from({ length: 12 }, (_, i): End => [i * 9_000, 7_000]),
+			Array.from({ length: 12 }, () => 100),
+		],
+		[
+			"is quarantined at the fifth crash in 30 s, also when it was ready for 5 s each time",
+			Array.from({ length: 5 }, (_, i): End => [i * 7_000, 5_500]),
+			[100, 100, 100, 100, "quarantine"],
 		],
 		[
 			"is quarantined at the fifth crash in 30 s",
