@@ -4,6 +4,7 @@ import { cancel } from "./commands/cancel.js";
 import { demo } from "./commands/demo.js";
 import { drain, undrain } from "./commands/drain.js";
 import { exportSessions } from "./commands/export.js";
+import { fsck } from "./commands/fsck.js";
 import { reload } from "./commands/reload.js";
 import { serve } from "./commands/serve.js";
 import { sessions } from "./commands/sessions.js";
@@ -24,5 +25,6 @@ export const COMMANDS: readonly Command[] = [
 	verify,
 	demo,
 	exportSessions,
+	fsck,
 	sim,
 ];

@@ -8,7 +8,7 @@ import { type LockOptions, takeLock } from "./lock.js";
 import { LOCK_NAME } from "./lock-record.js";
 import { makeDirectory } from "./make-directory.js";
 import { isUnused, makePartitions } from "./new-partitions.js";
-import { withReserve } from "./reserve.js";
+import { RESERVE_NAME, withReserve } from "./reserve.js";
 
 const FORMAT_VERSION = 3;
 /** What else an older format is known by. */
@@ -130,6 +130,19 @@ export async function checkFormat(path: string): Promise<void> {
 				"or export it with the version that wrote it, and choose an empty directory for this one",
 		);
 	}
+}
+
+const OWN_NAMES: ReadonlySet<string> = new Set([
+	"format.json",
+	"epoch",
+	"launch.json",
+	"partitions",
+	RESERVE_NAME,
+]);
+
+/** Whether a data dir has a use for a file of that name. */
+export function isOwnName(name: string): boolean {
+	return OWN_NAMES.has(name) || name === LOCK_NAME || name.startsWith(`${LOCK_NAME}.`);
 }
 
 export const partitionsDirectory = (path: string) => join(path, "partitions");

@@ -3,7 +3,7 @@ import { renameSync, rmSync, statSync, truncateSync, unlinkSync } from "node:fs"
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 
-const RESERVE_NAME = "reserve";
+export const RESERVE_NAME = "reserve";
 const RESERVE_BYTES = 8 * 1024 * 1024;
 /** Made again only when there is so much room beside it. */
 const ROOM_BYTES = 80 * 1024 * 1024;

@@ -2,6 +2,8 @@
 import { copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RollpinError } from "../../src/base/errors.js";
+import { checkDataDir } from "../../src/store/check/check-data-dir.js";
+import type { Finding } from "../../src/store/check/finding.js";
 import { openDiskReader } from "../../src/store/disk/reader.js";
 import type { ReadableStore, Store, StoreOp } from "../../src/store/store.js";
 import { createDiskDir, type DiskDir } from "../support/disk-dir.js";
@@ -80,10 +82,21 @@ const reader = () =>
 		},
 	});
 
+/** What a check says of sessions. */
+async function findings(dataDir: string): Promise<Finding[]> {
+	const found: Finding[] = [];
+	const result = await checkDataDir(dataDir, {
+		found: (finding) => found.push(finding),
+		progress: () => undefined,
+	});
+	expect(result.sessions + result.damagedSessions).toBe(2);
+	return found.filter(({ partition }) => partition !== null);
+}
+
 /** Harms the file in many ways, and looks at it each time as an owner would, and as a reader beside one. */
 async function harmAndLook(
 	harms: Iterable<(path: string) => void>,
-	look: (store: ReadableStore, told: readonly string[]) => Promise<void>,
+	look: (store: ReadableStore, told: readonly string[]) => Promise<unknown>,
 ): Promise<void> {
 	const first = await dir.open();
 	const path = await write(first);
@@ -95,8 +108,14 @@ async function harmAndLook(
 		harm(path);
 		const told: string[] = [];
 		const beside = await reader();
-		await look(beside, [path]);
+		const isServed = await look(beside, [path]);
 		await beside.close();
+		// What a check finds is what a cluster makes of it, and nothing that was harmed is as it should be.
+		const found = await findings(dir.path);
+		expect(found.map(({ kind, session }) => `${kind} ${session}`)).toEqual([
+			`${isServed === true ? "harmed" : "damaged"} ${harmed}`,
+		]);
+		expect(found[0]?.places[0]?.file).toBe(path);
 		const store = await dir.open({ onSessionDamaged: (_id, file) => told.push(file) });
 		await look(store, told);
 		expect((await store.part(sound, tid(0), "reply")).equals(bytes(3000))).toBe(true);
@@ -128,9 +147,10 @@ describe("A session's file in which one bit differs", () => {
 			for (let at = begin; at < end; at += step) harms.push(flip(at, at % 8));
 			let refused = 0;
 			await harmAndLook(harms, async (store, told) => {
-				if (await isWhole(store)) return;
+				if (await isWhole(store)) return true;
 				refused++;
 				expect(told).toHaveLength(1);
+				return false;
 			});
 			// Each is looked at twice; one of the two slots is not the one that counts.
 			if (where === "its slots")

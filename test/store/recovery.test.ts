@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Partition, WorkerIndex } from "../../src/base/ids.js";
 import { PARTITION_COUNT, PartitionMap } from "../../src/base/partitions.js";
+import { checkDataDir } from "../../src/store/check/check-data-dir.js";
+import type { Finding } from "../../src/store/check/finding.js";
 import { ownerFile, partitionDirectory } from "../../src/store/disk/names.js";
 import { openDiskReader } from "../../src/store/disk/reader.js";
 import type { DiskStoreOptions } from "../../src/store/disk/store.js";
@@ -222,6 +224,11 @@ describe("A partition whose owner or ledger is damaged", () => {
 			await expect(reader.session(lost)).rejects.toMatchObject({ code: "partition_refused" });
 			expect(await reader.headers(kept)).toHaveLength(5);
 			await reader.close();
+			const found: Finding[] = [];
+			const check = { found: (one: Finding) => found.push(one), progress: () => undefined };
+			expect(await checkDataDir(dir.path, check)).toMatchObject({ damagedPartitions: 1, damagedSessions: 0 });
+			const [refused] = found.filter(({ partition }) => partition === 0);
+			expect(`0: ${refused?.what}, so the partition can't be served: ${refused?.remedy}`).toBe(reasons[0]);
 			for (const attempt of [
 				() => store.session(lost),
 				() => store.headers(lost),

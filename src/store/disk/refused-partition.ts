@@ -3,13 +3,15 @@ import { type FileStamp, fileName, isNewer, LEDGER_STEM, newestLedger } from "./
 
 /** Its message is for the log. */
 export class RefusedPartition extends Error {
-	/** @param remedy beside restoring it from a copy */
-	constructor(why: string, remedy: string, options?: ErrorOptions) {
-		super(
-			`${why}, so the partition can't be served: restore the data dir from a copy, or ${remedy}; then restart its worker ` +
-				"(rollpin reload)",
-			options,
-		);
+	readonly why: string;
+	readonly remedy: string;
+
+	/** @param otherwise what may be done in place of restoring it from a copy */
+	constructor(why: string, otherwise: string, options?: ErrorOptions) {
+		const remedy = `restore the data dir from a copy, or ${otherwise}; then restart its worker (rollpin reload)`;
+		super(`${why}, so the partition can't be served: ${remedy}`, options);
+		this.why = why;
+		this.remedy = remedy;
 	}
 }
 

@@ -61,6 +61,15 @@ function decodeSlot(bytes: Buffer, seed: number): Slot | null {
 	};
 }
 
+/** Both slots, the one of even sequence numbers first; null: it is damaged. @param bytes the file's first ones */
+export function slotsOf(bytes: Buffer, seed: number): [Slot | null, Slot | null] {
+	return [0, 1].map((parity) => {
+		const at = slotAt(parity);
+		const slot = decodeSlot(bytes.subarray(at, at + SLOT_BYTES), seed);
+		return slot !== null && slot.sequence % 2 === parity ? slot : null;
+	}) as [Slot | null, Slot | null];
+}
+
 /**
  * The newest of both slots. Both are valid as soon as a file has its name, and neither is ever written in part, so a bad
  * one was damaged.
@@ -68,11 +77,7 @@ function decodeSlot(bytes: Buffer, seed: number): Slot | null {
  * @returns `intact` false: the other slot is bad, and may have been the newest; null: both are
  */
 export function newestSlot(bytes: Buffer, seed: number): { slot: Slot; intact: boolean } | null {
-	const [even, odd] = [0, 1].map((parity) => {
-		const at = slotAt(parity);
-		const slot = decodeSlot(bytes.subarray(at, at + SLOT_BYTES), seed);
-		return slot !== null && slot.sequence % 2 === parity ? slot : null;
-	}) as [Slot | null, Slot | null];
+	const [even, odd] = slotsOf(bytes, seed);
 	if (even === null || odd === null) {
 		const slot = even ?? odd;
 		return slot === null ? null : { slot, intact: false };
