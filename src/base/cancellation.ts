@@ -12,6 +12,26 @@ export interface CancelSignal {
 	throwIfAborted(): void;
 }
 
+/** `work`, or `signal`'s reason as soon as it fires; the work then goes on unheeded. */
+export function orAborted<T>(work: Promise<T>, signal: CancelSignal): Promise<T> {
+	return new Promise((resolve, reject) => {
+		const stop = () => reject(signal.reason);
+		if (signal.aborted) stop();
+		signal.addEventListener("abort", stop);
+		const settle = () => signal.removeEventListener("abort", stop);
+		work.then(
+			(value) => {
+				settle();
+				resolve(value);
+			},
+			(error: unknown) => {
+				settle();
+				reject(error);
+			},
+		);
+	});
+}
+
 /** Fires at most once. Who may fire it has this, everybody else has a `CancelSignal`. */
 export class Cancellation implements CancelSignal {
 	aborted = false;

@@ -2,6 +2,7 @@
 import { EXIT_FAILED, EXIT_OK, exitCodeOf } from "../base/exit-codes.js";
 import { isLoopback } from "../base/loopback.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
+import { CUT_ANSWERS_MS } from "../ipc/drain-times.js";
 import type { ClusterLogger, Logger } from "../telemetry/logger.js";
 import { Cluster, type FatalEnd } from "./cluster.js";
 import { createClusterFork, type Fork } from "./fork.js";
@@ -24,8 +25,8 @@ export interface RunClusterDeps {
 	signals?: ShutdownSignals;
 }
 
-/** A child ends itself when its drain time is over; this much later it is killed. */
-const DRAIN_GRACE_MS = 1_000;
+/** A child ends itself when its drain time is over and what was cut is answered; this much later it is killed. */
+const DRAIN_GRACE_MS = CUT_ANSWERS_MS + 1_500;
 /** The simulated engine has nothing to keep. */
 const SIM_DRAIN_MS = 500;
 

@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { dirname } from "node:path";
 import { connectToPrimary } from "../ipc/child-channel.js";
+import { CUT_ANSWERS_MS } from "../ipc/drain-times.js";
 import { createLogger, type Logger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
 import { createMetrics } from "../telemetry/metrics/metrics.js";
@@ -77,7 +78,8 @@ primary.on("drain", ({ timeoutMs }) => {
 		await primary.send({ type: "drained" });
 		process.exit(0);
 	};
-	setTimeout(exit, timeoutMs);
+	// The workers' answers to what they cut are brought to the clients.
+	setTimeout(exit, timeoutMs + CUT_ANSWERS_MS);
 	void router?.drain().then(() => setImmediate(exit));
 	front?.server.close();
 	front?.closeIdleConnections();

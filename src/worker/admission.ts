@@ -4,8 +4,9 @@ import { RollpinError } from "../base/errors.js";
 export class Admission {
 	readonly #maxInflight: number;
 	readonly #maxBytes: number;
-	#inflight = 0;
+	readonly #chats = new Set<ChatCut>();
 	#bytes = 0;
+	#cut: RollpinError | null = null;
 
 	constructor(maxInflight: number, maxBytes: number) {
 		this.#maxInflight = maxInflight;
@@ -14,7 +15,7 @@ export class Admission {
 
 	/** Chats let in and not yet ended. */
 	get inflight(): number {
-		return this.#inflight;
+		return this.#chats.size;
 	}
 
 	/** Bytes of their bodies and replies. */
@@ -24,17 +25,20 @@ export class Admission {
 
 	/**
 	 * Lets a chat in.
+	 * @param cut called when `cut` is
 	 * @throws RollpinError `too_many_requests` with Retry-After over either limit
 	 */
-	enter(): ChatTicket {
-		if (this.#inflight >= this.#maxInflight) {
+	enter(cut: ChatCut): ChatTicket {
+		if (this.#cut !== null) throw this.#cut;
+		if (this.inflight >= this.#maxInflight) {
 			throw new RollpinError(
 				"too_many_requests",
-				`this worker has ${this.#inflight} chats in flight, its limit; retry later or raise --max-inflight`,
+				`this worker has ${this.inflight} chats in flight, its limit; retry later or raise --max-inflight`,
 				{ retryAfterS: 1 },
 			);
 		}
-		this.#inflight++;
+		const chat: ChatCut = (reason) => cut(reason);
+		this.#chats.add(chat);
 		let held = 0;
 		let open = true;
 		return {
@@ -58,12 +62,21 @@ export class Admission {
 			leave: () => {
 				if (!open) return;
 				open = false;
-				this.#inflight--;
+				this.#chats.delete(chat);
 				this.#bytes -= held;
 			},
 		};
 	}
+
+	/** The time is over: ends every chat that is in, and lets none in any more. */
+	cut(reason: RollpinError): void {
+		this.#cut = reason;
+		for (const chat of this.#chats) chat(reason);
+	}
 }
+
+/** Ends a chat from outside: it fails with `reason`. */
+type ChatCut = (reason: RollpinError) => void;
 
 export interface ChatTicket {
 	/** Accounts for bytes of this chat until it leaves. */

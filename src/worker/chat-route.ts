@@ -1,6 +1,6 @@
 // POST of a chat, by whatever wire: admission, body, turn, answer. Decides nothing about history and knows no wire by name.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Cancellation } from "../base/cancellation.js";
+import { Cancellation, orAborted } from "../base/cancellation.js";
 import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { writeJson } from "../json/parse.js";
@@ -39,6 +39,7 @@ export async function chat(
 	const arrivedAt = clock.nowS();
 	const log = new ChatLog(context, id, requestIdOf(request));
 	const { end, report, reqId } = log;
+	/** Its client has gone, or the worker has no more time for it. */
 	const gone = new Cancellation();
 	const onClose = () => {
 		if (!response.writableFinished) gone.abort(new ClientGone());
@@ -48,9 +49,9 @@ export async function chat(
 	/** Null until the client is known to want a stream. */
 	const signs: { keepalive: StreamKeepalive | null } = { keepalive: null };
 	try {
-		ticket = admission.enter();
+		ticket = admission.enter((reason) => gone.abort(reason));
 		const { grow, hold } = ticket;
-		const body = await readBody(request, config.limits.maxBodyBytes, hold);
+		const body = await orAborted(readBody(request, config.limits.maxBodyBytes, hold), gone);
 		requireJson(request, body);
 		const key = idempotencyKey(request);
 		const { content, outcome } = await takeTurn<ReadChat, EngineTurn, RefusedTurn>(
@@ -70,7 +71,7 @@ export async function chat(
 					if (form.stream && config.sseKeepaliveMs > 0)
 						signs.keepalive = new StreamKeepalive(response, config.sseKeepaliveMs, frontEnd.stream);
 					// Its release decides how tools are rendered.
-					await context.engines.of(id).gate?.pass();
+					await orAborted(context.engines.of(id).gate?.pass() ?? Promise.resolve(), gone);
 					return { ...read, form, promptIds: bringsPromptIds(config.replyPromptIds, read) };
 				},
 				generateFor: (session, parsed) =>
@@ -88,7 +89,7 @@ export async function chat(
 		else await send(response, content.form.encode(outcome, content.promptIds), markHeaders(outcome), log);
 	} catch (error) {
 		signs.keepalive?.stop();
-		if (error instanceof ClientGone || gone.aborted) {
+		if (error instanceof ClientGone || gone.reason instanceof ClientGone) {
 			end.status = CLIENT_GONE_STATUS;
 			end.code = "client_gone";
 			response.destroy();

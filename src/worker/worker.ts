@@ -33,6 +33,9 @@ import { type MetricFacts, workerGauges } from "./worker-metrics.js";
 /** Rebuildable state of idle sessions that one worker keeps in memory. */
 const HOT_BYTES_BUDGET = 256 * 1024 * 1024;
 
+const CUT_TEXT =
+	"this worker ends, and this chat outlasted its drain time (--drain-timeout); nothing of it was kept, send it again";
+
 export interface WorkerParts {
 	index: WorkerIndex;
 	config: ClusterConfig;
@@ -105,7 +108,11 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		figures: (ofProcess) => readFigures({ ...context, ...ofProcess }),
 		gauges: (facts) => workerGauges(context, facts),
 		async drain(timeoutMs) {
-			await drainServer(server, timeoutMs);
+			await drainServer(server, timeoutMs, () => {
+				const cut = new RollpinError("draining", CUT_TEXT, { retryAfterS: 5 });
+				registry.endChats(cut);
+				context.admission.cut(cut);
+			});
 			registry.stop();
 			stopCollecting();
 			await context.assembler.close();

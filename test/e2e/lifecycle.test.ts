@@ -154,10 +154,10 @@ describe("an ordered end", () => {
 		const [answer] = await heldChat(cluster, at.url, ON_0);
 		cluster.signal("SIGTERM");
 		expect(await within("the exit", 4_000, cluster.exited)).toEqual({ code: 0, signal: null });
-		const { cut, status } = (await answer) as Answer;
-		expect(cut || status === 502 || status === 503).toBe(true);
+		expect(await answer).toMatchObject({ status: 503, code: "draining", retryAfter: "5" });
 		expect(cluster.all("chat_start")).toHaveLength(1);
-		expect(cluster.all("chat_done")).toHaveLength(1);
+		expect(cluster.all("chat_done")).toMatchObject([{ status: 503, code: "draining" }]);
+		expect(cluster.all("proxy_transport_error")).toEqual([]);
 		await allGone(at.childPids, 2_000);
 		expect(cluster.leftovers()).toEqual([]);
 	});

@@ -145,7 +145,11 @@ test("a turn that outlasts the drain time is cut, its session is as before, and 
 	const waiting = ["b", "c", "d", "e"].map((id) =>
 		fetch(`${url}/sessions/${id}/v1/chat/completions`, ask("short")),
 	);
-	expect((await within("the long turn's end", 10_000, long)).status).toBe(502);
+	const cut = await within("the long turn's end", 10_000, long);
+	expect([cut.status, await cut.json()]).toMatchObject([503, { error: { code: "draining" } }]);
+	const ended = await it.event("chat_done", 5_000, (record) => record["session_id"] === "a");
+	expect(ended).toMatchObject({ status: 503, code: "draining" });
+	expect(it.all("proxy_transport_error")).toEqual([]);
 	expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
 	await it.event("reload_done", 20_000);
 	await it.sim.reset();

@@ -173,6 +173,11 @@ export class SessionRegistry {
 			.finally(done);
 	}
 
+	/** Ends the chats of all sessions, but not those whose commit has begun; the sessions stay. */
+	endChats(reason: RollpinError): void {
+		for (const session of this.#sessions.values()) session.endChats(() => reason);
+	}
+
 	/** Tears down everything that is due, and closes what is left of resources. */
 	async sweep(): Promise<void> {
 		this.#hotStates.coolUnused(this.#clock.monotonicMs() - COOL_AFTER_MS);

@@ -201,6 +201,11 @@ export class Session implements Queued {
 				`this chat of session ${id} was cancelled from outside; nothing of it was kept, and the session goes on`,
 				{ retry: false },
 			);
+		return this.endChats(reason);
+	}
+
+	/** As `cancelChats`, for another reason. */
+	endChats(reason: () => RollpinError): number {
 		return this.#chats?.end(reason) ?? 0;
 	}
 

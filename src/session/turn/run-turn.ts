@@ -1,5 +1,5 @@
 // One chat turn: position, tokens, engine, commit. Nothing of the session changes before the store has the turn.
-import type { CancelSignal } from "../../base/cancellation.js";
+import { type CancelSignal, orAborted } from "../../base/cancellation.js";
 import { stopwatch } from "../../base/clock.js";
 import { RollpinError } from "../../base/errors.js";
 import type { PartCursor, TurnHeader } from "../../store/store.js";
@@ -182,23 +182,4 @@ const REFUSALS: ReadonlySet<string> = new Set(["history_mismatch", "rollback_lim
 function storedPayloads(session: Session, parent: TurnHeader | null, deps: TurnDeps): PartCursor[] {
 	if (parent === null || (deps.keepPayloads === "latest" && !deps.policy.exclusive)) return [];
 	return payloadParts(parent).map((part) => deps.store.openPart(session.meta.id, parent.id, part));
-}
-
-/** `work`, or `signal`'s reason as soon as it fires; the work then goes on unheeded. */
-function orAborted<T>(work: Promise<T>, signal: CancelSignal): Promise<T> {
-	return new Promise((resolve, reject) => {
-		const stop = () => reject(signal.reason);
-		signal.addEventListener("abort", stop);
-		const settle = () => signal.removeEventListener("abort", stop);
-		work.then(
-			(value) => {
-				settle();
-				resolve(value);
-			},
-			(error: unknown) => {
-				settle();
-				reject(error);
-			},
-		);
-	});
 }
