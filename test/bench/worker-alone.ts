@@ -9,8 +9,10 @@ import type { ClusterConfig } from "../../src/config/cluster-config.js";
 import { prepareDataDir } from "../../src/data-dir/data-dir.js";
 import type { ChatDone } from "../../src/telemetry/events.js";
 import { createMetrics } from "../../src/telemetry/metrics/metrics.js";
+import { processMetrics } from "../../src/telemetry/metrics/process-metrics.js";
 import { createTito } from "../../src/tito/create.js";
 import { openStore } from "../../src/worker/open-store.js";
+import { StoreWatch } from "../../src/worker/store-watch.js";
 import { startWorker } from "../../src/worker/worker.js";
 import { clusterConfig } from "../support/cluster-config.js";
 import { plainEngine } from "../support/plain-engine.js";
@@ -69,13 +71,22 @@ const logger = {
 	},
 	flush: async () => undefined,
 };
+const metrics = createMetrics("worker");
+const storeWatch = new StoreWatch(metrics);
 const dataDir = await prepareDataDir(config.dataDir);
 const worker = await startWorker({
 	index: 0 as WorkerIndex,
 	config,
 	engines: plainEngine(config, logger),
 	address: { kind: "socket", path: socketPath },
-	store: await openStore(config, 0 as WorkerIndex, await dataDir.nextEpoch(), logger, () => undefined),
+	store: await openStore(
+		config,
+		0 as WorkerIndex,
+		await dataDir.nextEpoch(),
+		logger,
+		() => undefined,
+		storeWatch,
+	),
 	tito: await createTito({
 		checkpointDir: TOY_CHECKPOINT,
 		chatTemplateFile: null,
@@ -83,9 +94,15 @@ const worker = await startWorker({
 		titoModel: "default",
 	}),
 	logger,
-	metrics: createMetrics("worker"),
+	metrics,
 	clock: systemClock,
 });
+// As the worker's process has it, with what prom-client measures of the process.
+processMetrics(
+	{ role: "worker", worker: 0 },
+	metrics,
+	worker.gauges({ partitionsRefused: () => 0, storeWritable: () => storeWatch.writable }),
+);
 const loopWatch = createLoopWatch();
 const profiler = new Session();
 profiler.connect();
