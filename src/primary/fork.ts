@@ -35,10 +35,11 @@ const BUILT_ENTRIES: ChildEntries = {
 
 /**
  * Each collection of an idle worker ages the code of its functions, and V8 throws away what is old: the next burst would compile
- * nearly all of it again (docs/decisions.md). Known to the V8 of every Node from 20 to 26.
+ * nearly all of it again. And as long as little lives, V8 collects the whole heap each few MiB: it may grow to 64 first.
+ * Both are measured in docs/decisions.md, and known to the V8 of every Node from 20 to 26.
  */
 const EXEC_ARGV: Readonly<Record<ChildRole, readonly string[]>> = {
-	worker: ["--no-flush-bytecode"],
+	worker: ["--no-flush-bytecode", "--initial-old-space-size=64"],
 	router: [],
 	sim: [],
 };
