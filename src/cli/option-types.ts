@@ -15,6 +15,8 @@ interface OptionText {
 	defaultText?: string;
 	/** Added to the error for a bad value. */
 	hint?: string;
+	/** SIGHUP changes it in a cluster that runs. */
+	reloadable?: true;
 	/** The command does not run without it. */
 	required?: true;
 }

@@ -107,8 +107,10 @@ export interface StoreConfig {
 	tombstones: number;
 }
 
-/** The part that may be changed while a cluster runs; everything else is fixed for the launch. No command changes it yet. */
+/** The part that SIGHUP changes in a cluster that runs (reload.ts); everything else is fixed for the launch. */
 export interface ReloadableConfig {
+	authToken: FrontConfig["authToken"];
+	upstream: EngineConfig["upstream"];
 	messageMatcher: "echo" | "strict" | "loose_tool_call" | "role_content_only";
 	sessionTtlS: number;
 	maxSessionTtlS: number;

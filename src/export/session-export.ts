@@ -36,7 +36,7 @@ export async function exportSession(
 			// One look: what is read of the session from here on is of this moment.
 			meta = await store.session(id);
 			if (meta === undefined) return { kind: "gone" };
-			session = new Session({ meta, store, maxQueue: 0, deadlineMs: 0, lastUsedMs: 0 });
+			session = new Session({ meta, store, maxQueue: () => 0, deadlineMs: 0, lastUsedMs: 0 });
 			headers = await session.headers();
 		} catch (error) {
 			return { kind: "failed", reason: reasonOf(error) };

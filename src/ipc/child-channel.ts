@@ -54,8 +54,9 @@ export function connectToPrimary(role: ChildRole, options: ChildChannelOptions =
 		if (process.ppid !== parentPid) orphaned();
 	}, WATCHDOG_MS).unref();
 	process.on("SIGINT", () => undefined);
-	// For the primary (reload); one sent to the whole group must not end us.
+	// For the primary (reloads); one sent to the whole group must not end us.
 	process.on("SIGUSR2", () => undefined);
+	process.on("SIGHUP", () => undefined);
 	process.on("SIGTERM", () => options.onTerminate?.());
 
 	const send = (message: FromChild): Promise<void> =>

@@ -1,6 +1,6 @@
 // Every message between the primary and its children. docs/internals.md carries the same table.
 import type { FailureCode } from "../base/exit-codes.js";
-import type { ClusterConfig } from "../config/cluster-config.js";
+import type { ClusterConfig, ReloadableConfig } from "../config/cluster-config.js";
 import type { Heartbeat } from "../telemetry/heartbeat.js";
 import type { WorkerFigures } from "../telemetry/heartbeat-fields.js";
 import type { WorkerAddress } from "./worker-address.js";
@@ -87,6 +87,8 @@ export type ToChild =
 	| { type: "snapshot"; snapshot: ClusterSnapshot }
 	/** That request of the router's is done: the snapshot before this message says so. */
 	| { type: "worker_drain_set"; seq: number }
+	/** The settings that may change have changed. One that comes before the start says nothing that the start will not. */
+	| { type: "reconfigure"; config: ReloadableConfig }
 	| { type: "ask_stats" }
 	| { type: "ask_metrics"; seq: number }
 	/** The texts of the primary and of every worker that answered in time; the answer to `gather_metrics` (router only). */

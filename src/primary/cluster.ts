@@ -1,6 +1,7 @@
 // Ties the slots, the front port and the heartbeat together into one cluster. Decisions live in its neighbours.
 import { EXIT_FAILED, type FailureCode } from "../base/exit-codes.js";
-import type { ClusterConfig } from "../config/cluster-config.js";
+import type { ClusterConfig, ReloadableConfig } from "../config/cluster-config.js";
+import { reloadablePart, takeOver } from "../config/reload.js";
 import type { ClusterSnapshot, EngineCheckResult, FromChild, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
@@ -114,6 +115,11 @@ export class Cluster {
 		else this.sim.start();
 	}
 
+	/** The engine's URL; null while the simulated engine has none yet. */
+	get upstream(): string | null {
+		return this.#upstream;
+	}
+
 	get stage(): ClusterStage {
 		return this.#stage;
 	}
@@ -145,12 +151,27 @@ export class Cluster {
 	/**
 	 * Replaces every worker by a new process, one after the other; a new build is picked up. At the first successor
 	 * that does not come up it stops: the others go on as they are.
+	 * @param settings reloads them first; false: no worker is replaced
 	 */
-	async reload(): Promise<void> {
+	async reload(settings: () => boolean): Promise<void> {
 		const { config, log } = this.#parts;
 		const reason = whyNoReload(this.#stage, config.store);
 		if (reason !== null) log.event("reload_refused", { reason }, `no reload: ${reason}`);
-		else await reloadWorkers(this.workers, this.#replacements, log, () => this.stage === "draining");
+		else if (settings())
+			await reloadWorkers(this.workers, this.#replacements, log, () => this.stage === "draining");
+	}
+
+	/** Puts these settings into force, here and in every process that runs; those to come start with them. */
+	reconfigure(next: ReloadableConfig): void {
+		const { config } = this.#parts;
+		if (next.upstream !== config.upstream) {
+			this.#upstream = next.upstream;
+			this.#engineCheck = null;
+		}
+		takeOver(config, next);
+		const told = { ...reloadablePart(config), upstream: this.#upstream };
+		for (const slot of [this.router, ...this.workers]) slot.send({ type: "reconfigure", config: told });
+		this.#push();
 	}
 
 	stopHeartbeats(): void {

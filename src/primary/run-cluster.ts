@@ -7,7 +7,14 @@ import type { ClusterLogger, Logger } from "../telemetry/logger.js";
 import { Cluster, type FatalEnd } from "./cluster.js";
 import { createClusterFork, type Fork } from "./fork.js";
 import { FrontPort } from "./front-port.js";
-import { listenForReload, listenForSignals, type ShutdownSignals, signalExitCode } from "./signals.js";
+import { type ReadSettingsAgain, reloadSettings } from "./settings-reload.js";
+import {
+	listenForHangup,
+	listenForReload,
+	listenForSignals,
+	type ShutdownSignals,
+	signalExitCode,
+} from "./signals.js";
 import { createSocketDir, type SocketDir } from "./socket-dir.js";
 import { warnOfUnreachable } from "./upstream-probe.js";
 
@@ -21,6 +28,8 @@ export interface RunClusterDeps {
 	lost?: Promise<string>;
 	/** Real child processes unless a test brings its own. */
 	fork?: Fork;
+	/** Reads the settings again, for a reload; by default there is nothing to read. */
+	readSettings?: ReadSettingsAgain;
 	/** This process's signals unless a test brings its own. */
 	signals?: ShutdownSignals;
 }
@@ -39,8 +48,14 @@ const SIM_DRAIN_MS = 500;
 export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): Promise<number> {
 	const { log } = deps;
 	let reload: () => void = () => undefined;
+	let reloadOnly: () => void = () => undefined;
 	// Before anything else: without a listener the signal ends the process.
+	const signals = deps.signals ?? listenForSignals();
 	const stopReloads = listenForReload(() => reload());
+	const stopHangups = listenForHangup(
+		() => signals.hangUp(),
+		() => reloadOnly(),
+	);
 	let port: FrontPort;
 	let sockets: SocketDir | undefined;
 	try {
@@ -60,9 +75,9 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 			{ failed_role: "primary" },
 			error instanceof Error ? error.message : String(error),
 		);
+		await log.flush();
 		return exitCodeOf(error);
 	}
-	const signals = deps.signals ?? listenForSignals();
 	const cluster = new Cluster({
 		config,
 		log,
@@ -89,7 +104,9 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 			`whoever reaches ${port.url} can read and delete every session: it asks for no token (--auth-token-file)`,
 		);
 	}
-	reload = reloader(cluster);
+	const settings = (): boolean => settingsReload(cluster, log, deps.readSettings);
+	reload = reloader(() => cluster.reload(settings));
+	reloadOnly = settings;
 	cluster.start();
 	// Not waited for: an engine that loads for minutes must not hold the cluster up.
 	if (config.upstream !== null) void warnOfUnreachable(config.upstream, log);
@@ -101,20 +118,36 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 	} finally {
 		signals.dispose();
 		stopReloads();
+		stopHangups();
 		sockets.remove();
 		await log.flush();
 	}
 }
 
+/** @returns false when it was refused */
+function settingsReload(cluster: Cluster, log: ClusterLogger, read: ReadSettingsAgain | undefined): boolean {
+	if (cluster.stage === "draining") {
+		const reason = "the cluster is draining";
+		log.event("reload_refused", { reason }, `no reload: ${reason}`);
+		return false;
+	}
+	if (read === undefined) return true;
+	return reloadSettings(log, read, (next) => {
+		const moved = next.upstream !== null && next.upstream !== cluster.upstream;
+		cluster.reconfigure(next);
+		if (moved) void warnOfUnreachable(next.upstream ?? "", log);
+	});
+}
+
 /** One reload at a time; what is asked for during one is done once more after it. */
-function reloader(cluster: Cluster): () => void {
+function reloader(reloadOnce: () => Promise<void>): () => void {
 	let running = false;
 	let again = false;
 	const run = async (): Promise<void> => {
 		running = true;
 		do {
 			again = false;
-			await cluster.reload();
+			await reloadOnce();
 		} while (again);
 		running = false;
 	};

@@ -1,11 +1,14 @@
-// The operator's signals to the primary: the first ends the cluster in order, the second at once; SIGUSR2 reloads.
+// The operator's signals to the primary: the first ends the cluster in order, the second at once; SIGHUP reloads settings, SIGUSR2 workers too.
 import { constants } from "node:os";
+import { isatty } from "node:tty";
 
 export interface ShutdownSignals {
 	/** Resolves with the first SIGINT or SIGTERM. */
 	readonly first: Promise<NodeJS.Signals>;
 	/** Resolves with the second that is no echo of the first. */
 	readonly second: Promise<NodeJS.Signals>;
+	/** As if the first had come: the terminal has gone, which is no answer to a second one. */
+	hangUp(): void;
 	dispose(): void;
 }
 
@@ -39,6 +42,10 @@ export function listenForSignals(
 	return {
 		first,
 		second,
+		hangUp() {
+			firstMs ??= nowMs();
+			resolveFirst("SIGHUP");
+		},
 		dispose() {
 			target.off("SIGINT", onSignal);
 			target.off("SIGTERM", onSignal);
@@ -50,6 +57,25 @@ export function listenForSignals(
 export function listenForReload(onReload: () => void, target: NodeJS.EventEmitter = process): () => void {
 	target.on("SIGUSR2", onReload);
 	return () => void target.off("SIGUSR2", onReload);
+}
+
+/**
+ * Calls back for every SIGHUP: `onGone` when the terminal that stdout was has gone, else `onReload`. Returns what ends that.
+ * @param isTerminal whether stdout is one
+ */
+export function listenForHangup(
+	onGone: () => void,
+	onReload: () => void,
+	target: NodeJS.EventEmitter = process,
+	isTerminal: () => boolean = () => isatty(1),
+): () => void {
+	const wasTerminal = isTerminal();
+	const onSignal = (): void => {
+		if (wasTerminal && !isTerminal()) onGone();
+		else onReload();
+	};
+	target.on("SIGHUP", onSignal);
+	return () => void target.off("SIGHUP", onSignal);
 }
 
 /** The shell's convention for an end by signal: 130 for SIGINT, 143 for SIGTERM. */

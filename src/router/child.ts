@@ -4,7 +4,7 @@ import { Socket } from "node:net";
 import { dirname } from "node:path";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import { CUT_ANSWERS_MS } from "../ipc/drain-times.js";
-import { createLogger, type Logger } from "../telemetry/logger.js";
+import { type ClusterLogger, createLogger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
 import { createMetrics } from "../telemetry/metrics/metrics.js";
 import { processMetrics } from "../telemetry/metrics/process-metrics.js";
@@ -15,7 +15,7 @@ import { Router } from "./router.js";
 import { Scrapes } from "./scrapes.js";
 import { WorkerDrains } from "./worker-drains.js";
 
-let log: Logger | undefined;
+let log: ClusterLogger | undefined;
 let socketPath: string | null = null;
 let front: Front | undefined;
 let router: Router | undefined;
@@ -66,6 +66,11 @@ primary.on("connection", ({ seq }, connection) => {
 
 const scrapes = new Scrapes((seq) => void primary.send({ type: "gather_metrics", seq }));
 primary.on("gathered_metrics", ({ seq, texts }) => scrapes.gathered(seq, texts));
+
+primary.on("reconfigure", ({ config }) => {
+	router?.reconfigure(config);
+	log?.setLevel(config.log.level);
+});
 
 primary.on("snapshot", ({ snapshot }) => router?.update(snapshot));
 primary.on("worker_drain_set", ({ seq }) => drains.isSet(seq));

@@ -1,5 +1,6 @@
 // Requests that wait for a worker which is being replaced, in order of arrival. Decides nothing about workers.
 import type { ServerResponse } from "node:http";
+import type { Limits } from "../config/cluster-config.js";
 
 interface HeldRequest {
 	deadlineMs: number;
@@ -10,19 +11,19 @@ interface HeldRequest {
 }
 
 export class HeldRequests {
-	readonly #maxPerWorker: number;
+	readonly #limits: Readonly<Pick<Limits, "maxInflightPerWorker">>;
 	readonly #timeoutMs: number;
 	readonly #queues = new Map<number, Map<ServerResponse, HeldRequest>>();
 
-	constructor(maxPerWorker: number, timeoutMs: number) {
-		this.#maxPerWorker = maxPerWorker;
+	constructor(limits: Readonly<Pick<Limits, "maxInflightPerWorker">>, timeoutMs: number) {
+		this.#limits = limits;
 		this.#timeoutMs = timeoutMs;
 	}
 
 	/** @returns false when too many wait already */
 	add(worker: number, res: ServerResponse, again: () => void, expire: () => void): boolean {
 		const queue = this.#queues.get(worker) ?? new Map<ServerResponse, HeldRequest>();
-		if (queue.size >= this.#maxPerWorker) return false;
+		if (queue.size >= this.#limits.maxInflightPerWorker) return false;
 		this.#queues.set(worker, queue);
 		queue.set(res, { deadlineMs: performance.now() + this.#timeoutMs, again, expire });
 		// A client that leaves frees its place.

@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import { PartitionMap } from "../base/partitions.js";
 import { workerOfPath } from "../base/paths.js";
-import type { ClusterConfig } from "../config/cluster-config.js";
+import type { ClusterConfig, ReloadableConfig } from "../config/cluster-config.js";
+import { takeOver } from "../config/reload.js";
 import type { ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
 import { addressKey } from "../ipc/worker-address.js";
 import type { Logger } from "../telemetry/logger.js";
@@ -29,7 +30,7 @@ const HOLD_GRACE_MS = 10_000;
 export class Router {
 	readonly #config: ClusterConfig;
 	readonly #log: Logger;
-	readonly #authorize: Authorize;
+	#authorize: Authorize;
 	readonly pool = new WorkerPool();
 	readonly #inflight: number[];
 	readonly #uploads = new Set<Relay>();
@@ -65,7 +66,7 @@ export class Router {
 		this.#workerIdle = workerIdle;
 		this.#setDrain = setDrain;
 		this.metrics = metrics;
-		this.#held = new HeldRequests(config.limits.maxInflightPerWorker, config.drainTimeoutMs + HOLD_GRACE_MS);
+		this.#held = new HeldRequests(config.limits, config.drainTimeoutMs + HOLD_GRACE_MS);
 		this.#authorize = createAuthorize(config.authToken);
 		this.#partitions = new PartitionMap(config.backends);
 		this.#inflight = new Array<number>(config.backends).fill(0);
@@ -79,6 +80,12 @@ export class Router {
 			ended: (target, requestId, code) => this.#relayEnded(target, requestId, code),
 		};
 		for (const worker of snapshot.workers) this.#reportIdle(worker);
+	}
+
+	/** From now on these settings are in force. */
+	reconfigure(next: ReloadableConfig): void {
+		takeOver(this.#config, next);
+		this.#authorize = createAuthorize(this.#config.authToken);
 	}
 
 	update(snapshot: ClusterSnapshot): void {

@@ -133,6 +133,9 @@ export interface EventFields {
 	reload_started: { workers: number };
 	reload_done: { replaced: number; workers: number; failed_worker: number | null; elapsed_ms: number };
 	reload_refused: { reason: string };
+	/** `changed`: keys of the config file. */
+	reloaded: { changed: string[] };
+	restart_needed: { settings: string[] };
 	/** `failures` exchanges with the engine failed in a row: chats are refused until `retry_after_ms` is over. */
 	breaker_opened: { url: string; failures: number; retry_after_ms: number };
 	breaker_closed: { url: string };
@@ -207,6 +210,8 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	reload_started: "info",
 	reload_done: "info",
 	reload_refused: "warn",
+	reloaded: "info",
+	restart_needed: "warn",
 	breaker_opened: "warn",
 	breaker_closed: "info",
 	start_failed: "error",

@@ -31,8 +31,8 @@ export interface TitoOptions {
 	toolSchemaVersion?: ToolSchemaVersion;
 	/** `--control-text`; allow by default. */
 	controlText?: "allow" | "refuse";
-	/** Longest text that is encoded, in UTF-8 bytes; no bound by default. */
-	maxTextBytes?: number;
+	/** Longest text that is encoded, in UTF-8 bytes, asked for each; no bound by default. */
+	maxTextBytes?: () => number;
 }
 
 /** @throws ConfigError naming the flag, the rule and the remedy */

@@ -14,7 +14,7 @@ const PROBE = "a";
 
 export class Encoder {
 	readonly #tokenizer: Tokenizer;
-	readonly #maxTextBytes: number;
+	readonly #maxTextBytes: () => number;
 	readonly #large = new LargeTextGate();
 	readonly #specialTokens: readonly string[];
 	#fast: FastBpe | null = null;
@@ -30,7 +30,7 @@ export class Encoder {
 	constructor(
 		file: string,
 		outputSize = 0,
-		maxTextBytes = Number.POSITIVE_INFINITY,
+		maxTextBytes = () => Number.POSITIVE_INFINITY,
 		specialTokens: readonly string[] = [],
 	) {
 		this.#specialTokens = specialTokens;
@@ -72,7 +72,7 @@ export class Encoder {
 	/** @throws RollpinError `session_too_large` for a text over `maxTextBytes`, which is not encoded */
 	encode(text: string): Int32Array | Promise<Int32Array> {
 		// A UTF-16 unit has three bytes at most.
-		if (text.length * 3 > this.#maxTextBytes) this.#refuseLarge(text);
+		if (text.length * 3 > this.#maxTextBytes()) this.#refuseLarge(text);
 		if (this.#fast === null) return this.#byLibrary(text);
 		const encoding = this.#fast.encode(text);
 		const { done, value } = encoding.next();
@@ -82,10 +82,10 @@ export class Encoder {
 
 	#refuseLarge(text: string): void {
 		const bytes = Buffer.byteLength(text);
-		if (bytes <= this.#maxTextBytes) return;
+		if (bytes <= this.#maxTextBytes()) return;
 		throw new RollpinError(
 			"session_too_large",
-			`the rendered messages have ${bytes} bytes, over the limit of ${this.#maxTextBytes} for one prompt; ` +
+			`the rendered messages have ${bytes} bytes, over the limit of ${this.#maxTextBytes()} for one prompt; ` +
 				"shorten them or raise --max-session-tokens",
 		);
 	}

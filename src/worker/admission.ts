@@ -1,16 +1,18 @@
 // How many chats, and how many bytes of their bodies and replies, one worker carries at once. Refuses, never queues.
 import { RollpinError } from "../base/errors.js";
+import type { Limits } from "../config/cluster-config.js";
+
+type AdmissionLimits = Readonly<Pick<Limits, "maxInflightPerWorker" | "maxInflightBytesPerWorker">>;
 
 export class Admission {
-	readonly #maxInflight: number;
-	readonly #maxBytes: number;
+	readonly #limits: AdmissionLimits;
 	readonly #chats = new Set<ChatCut>();
 	#bytes = 0;
 	#cut: RollpinError | null = null;
 
-	constructor(maxInflight: number, maxBytes: number) {
-		this.#maxInflight = maxInflight;
-		this.#maxBytes = maxBytes;
+	/** @param limits looked at for each chat: a reload changes them */
+	constructor(limits: AdmissionLimits) {
+		this.#limits = limits;
 	}
 
 	/** Chats let in and not yet ended. */
@@ -30,7 +32,7 @@ export class Admission {
 	 */
 	enter(cut: ChatCut): ChatTicket {
 		if (this.#cut !== null) throw this.#cut;
-		if (this.inflight >= this.#maxInflight) {
+		if (this.inflight >= this.#limits.maxInflightPerWorker) {
 			throw new RollpinError(
 				"too_many_requests",
 				`this worker has ${this.inflight} chats in flight, its limit; retry later or raise --max-inflight`,
@@ -44,7 +46,7 @@ export class Admission {
 		return {
 			hold: (bytes) => {
 				// One body is always let in, however large, or a limit set too low would refuse it for ever.
-				if (this.#bytes > 0 && this.#bytes + bytes > this.#maxBytes) {
+				if (this.#bytes > 0 && this.#bytes + bytes > this.#limits.maxInflightBytesPerWorker) {
 					throw new RollpinError(
 						"too_many_requests",
 						`this worker holds ${this.#bytes} bytes of bodies, and ${bytes} more pass its limit; ` +

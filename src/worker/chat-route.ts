@@ -36,6 +36,8 @@ export async function chat(
 	response: ServerResponse,
 ): Promise<void> {
 	const { admission, clock, config } = context;
+	/** One for the whole chat: what was found out about it decides how the prompt is rendered. */
+	const engine = context.engines.of(id);
 	const arrivedAt = clock.nowS();
 	const log = new ChatLog(context, id, requestIdOf(request));
 	const { end, report, reqId } = log;
@@ -71,11 +73,11 @@ export async function chat(
 					if (form.stream && config.sseKeepaliveMs > 0)
 						signs.keepalive = new StreamKeepalive(response, config.sseKeepaliveMs, frontEnd.stream);
 					// Its release decides how tools are rendered.
-					await orAborted(context.engines.of(id).gate?.pass() ?? Promise.resolve(), gone);
+					await orAborted(engine.gate?.pass() ?? Promise.resolve(), gone);
 					return { ...read, form, promptIds: bringsPromptIds(config.replyPromptIds, read) };
 				},
 				generateFor: (session, parsed) =>
-					generateThrough(context, session, { parsed, query, request, reqId, onReplyBytes: grow }),
+					generateThrough(context, session, engine, { parsed, query, request, reqId, onReplyBytes: grow }),
 			},
 			turnDeps(context),
 			report,

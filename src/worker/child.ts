@@ -4,17 +4,19 @@ import { systemClock } from "../base/clock.js";
 import { exitCodeOf } from "../base/exit-codes.js";
 import type { Partition, WorkerIndex } from "../base/ids.js";
 import { packageRoot } from "../base/package-root.js";
+import type { ClusterConfig } from "../config/cluster-config.js";
+import { takeOver } from "../config/reload.js";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import type { ToChild } from "../ipc/messages.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
-import { createLogger } from "../telemetry/logger.js";
+import { type ClusterLogger, createLogger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
 import { createMetrics } from "../telemetry/metrics/metrics.js";
 import { processMetrics } from "../telemetry/metrics/process-metrics.js";
 import { createTito } from "../tito/create.js";
 import { NEWEST_TOOL_SCHEMA } from "../tito/tools.js";
-import { admitEngines, openEngines } from "./open-engines.js";
+import { admitEngines, type OpenedEngines, openEngines } from "./open-engines.js";
 import { openStore } from "./open-store.js";
 import { StoreWatch } from "./store-watch.js";
 import { startWorker, type Worker } from "./worker.js";
@@ -36,6 +38,10 @@ const refused = new Set<Partition>();
 let worker: Worker | null = null;
 /** Null until there is something to tell. */
 let metricsText: (() => Promise<string>) | null = null;
+/** The configuration that everything here reads; null before the start. */
+let settings: ClusterConfig | null = null;
+let log: ClusterLogger | null = null;
+let engines: OpenedEngines | null = null;
 let drainTimeoutMs = 0;
 let draining = false;
 
@@ -80,13 +86,25 @@ channel.on("ask_metrics", ({ seq }) => {
 	);
 });
 
+channel.on("reconfigure", ({ config: next }) => {
+	// Before the start, which brings them.
+	if (settings === null) return;
+	const moved = next.upstream !== settings.upstream;
+	takeOver(settings, next);
+	log?.setLevel(next.log.level);
+	worker?.reconfigured();
+	if (moved) engines?.change();
+});
+
 channel.on("drain", ({ timeoutMs }) => drain(timeoutMs));
 
 async function start(message: Extract<ToChild, { type: "start_worker" }>): Promise<void> {
 	const { config, address } = message;
 	const index = message.index as WorkerIndex;
 	drainTimeoutMs = config.drainTimeoutMs;
+	settings = config;
 	const logger = createLogger({ role: "worker", worker: index, level: config.log.level, format: "json" });
+	log = logger;
 	const [tito, store] = await Promise.all([
 		createTito({
 			checkpointDir: config.checkpointDir,
@@ -95,7 +113,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 			titoModel: config.titoModel,
 			toolSchemaVersion: config.toolSchemaVersion === "auto" ? NEWEST_TOOL_SCHEMA : config.toolSchemaVersion,
 			controlText: config.controlText,
-			maxTextBytes: config.limits.maxTokensPerSession * TEXT_BYTES_PER_TOKEN,
+			maxTextBytes: () => config.limits.maxTokensPerSession * TEXT_BYTES_PER_TOKEN,
 		}),
 		openStore(config, index, message.storeEpoch, logger, (partition) => refused.add(partition), storeWatch),
 	]);
@@ -106,6 +124,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 			if (!draining) tellStats();
 		},
 	});
+	engines = opened;
 	await admitEngines(opened, config, index);
 	// Said once, not by every worker; and not of the toy checkpoint, whose template tells of tools in its own words.
 	const toy = config.checkpointDir === join(packageRoot(), "checkpoints", "toy");

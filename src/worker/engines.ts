@@ -23,9 +23,31 @@ export interface EngineDirectory {
 	close(): Promise<void>;
 }
 
-export function oneEngine({ client, gate }: Omit<WorkerEngine, "tally">): EngineDirectory {
-	const engine: WorkerEngine = { client, gate, tally: new EngineTally(client.url) };
-	return { of: () => engine, all: () => [engine], close: () => client.close() };
+/** A directory of one engine, which may be changed for another. */
+export interface OneEngine extends EngineDirectory {
+	/** From now on chats go there; those that run on the one before end there. */
+	change(engine: Omit<WorkerEngine, "tally">): void;
+}
+
+export function oneEngine(first: Omit<WorkerEngine, "tally">): OneEngine {
+	const withTally = (engine: Omit<WorkerEngine, "tally">): WorkerEngine => ({
+		...engine,
+		tally: new EngineTally(engine.client.url),
+	});
+	let engine = withTally(first);
+	/** Chats that began before a change still go there; an idle one has no connections. */
+	const before: EngineClient[] = [];
+	return {
+		of: () => engine,
+		all: () => [engine],
+		change(next) {
+			before.push(engine.client);
+			engine = withTally(next);
+		},
+		async close() {
+			await Promise.all([engine.client, ...before].map((client) => client.close()));
+		},
+	};
 }
 
 /** @param onChange it became unreachable for this worker, or answers again */

@@ -31,11 +31,11 @@ export interface ChatVia {
 export function generateThrough(
 	context: GenerateContext,
 	session: Session,
+	engine: WorkerEngine,
 	via: ChatVia,
 ): Generate<EngineTurn, RefusedTurn> {
 	return async (prompt, signal, stored) => {
 		const { config, metrics } = context;
-		const engine = context.engines.of(session.meta.id);
 		const routedExpertsStartLen = config.r3 === "incremental" ? prompt.heldRows : null;
 		// Fresh for each attempt; unguessable, and of one length: engines abort by the beginning of an id.
 		const attemptId = randomHex(16);

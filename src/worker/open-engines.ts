@@ -4,6 +4,7 @@ import { ConfigError } from "../base/errors.js";
 import type { WorkerIndex } from "../base/ids.js";
 import { packageRoot } from "../base/package-root.js";
 import type { ClusterConfig } from "../config/cluster-config.js";
+import type { EngineClient } from "../engine/http/client.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Tito } from "../tito/tito.js";
 import type { ToolSchemaVersion } from "../tito/tools.js";
@@ -21,7 +22,9 @@ import { connectEngine, type EngineDirectory, oneEngine } from "./engines.js";
 export interface OpenedEngines {
 	engines: EngineDirectory;
 	/** By engine, in the order of `engines.all()`. */
-	checkers: readonly EngineChecker[];
+	readonly checkers: readonly EngineChecker[];
+	/** The configuration has another engine now: chats from now on go there, once it may be used. */
+	change(): void;
 }
 
 interface EngineListener {
@@ -39,6 +42,31 @@ export function openEngines(
 	logger: Logger,
 	listener: EngineListener,
 ): OpenedEngines {
+	const open = () => openEngine(config, tito, index, logger, listener);
+	let engine = open();
+	const engines = oneEngine(engine);
+	return {
+		engines,
+		get checkers() {
+			return [engine.checker];
+		},
+		change() {
+			engine.checker.close();
+			engine = open();
+			engines.change(engine);
+			// Not waited for: a chat that comes before it is known waits by itself.
+			void engine.gate.look();
+		},
+	};
+}
+
+function openEngine(
+	config: ClusterConfig,
+	tito: Tito,
+	index: WorkerIndex,
+	logger: Logger,
+	listener: EngineListener,
+): { client: EngineClient; gate: EngineGate; checker: EngineChecker } {
 	const client = connectEngine(config, logger, () => {
 		// Who answers next may be another engine.
 		gate.forget();
@@ -71,7 +99,7 @@ export function openEngines(
 		nowMs: () => performance.now(),
 		checker,
 	});
-	return { engines: oneEngine({ client, gate }), checkers: [checker] };
+	return { client, gate, checker };
 }
 
 /**

@@ -11,6 +11,7 @@ import type { ReadContext } from "../reads/read-context.js";
 import { SampleAssembler } from "../samples/assembler.js";
 import { readNumLayers } from "../samples/model-layers.js";
 import { SessionRegistry } from "../session/life/registry.js";
+import type { RegistryOptions } from "../session/life/registry-options.js";
 import type { SessionResource } from "../session/life/resource.js";
 import { linearPolicy } from "../session/place/linear.js";
 import { allMatchers } from "../session/place/matchers.js";
@@ -62,6 +63,8 @@ export interface Worker {
 	figures(ofProcess: ProcessFacts): Promise<WorkerFigures>;
 	/** What its metrics are read from beside what is counted. */
 	gauges(facts: MetricFacts): Gauges<"worker">;
+	/** The configuration has changed. */
+	reconfigured(): void;
 	/** Takes nothing new, lets running requests end for at most `timeoutMs`, and closes everything. */
 	drain(timeoutMs: number): Promise<void>;
 }
@@ -95,7 +98,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 			policy: (meta.mode ?? config.mode) === "tree" ? treePolicy : linearPolicy,
 			matcher: matchers[meta.messageMatcher ?? config.messageMatcher],
 		}),
-		admission: new Admission(limits.maxInflightPerWorker, limits.maxInflightBytesPerWorker),
+		admission: new Admission(limits),
 		assembler: await createAssembler(parts),
 		reads,
 		metrics,
@@ -107,6 +110,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 	return {
 		figures: (ofProcess) => readFigures({ ...context, ...ofProcess }),
 		gauges: (facts) => workerGauges(context, facts),
+		reconfigured: () => registry.idleLimitChanged(),
 		async drain(timeoutMs) {
 			await drainServer(server, timeoutMs, () => {
 				const cut = new RollpinError("draining", CUT_TEXT, { retryAfterS: 5 });
@@ -131,21 +135,36 @@ async function createAssembler({ config, samplesThread }: WorkerParts): Promise<
 	return assembler;
 }
 
+/** As the configuration says at the time of asking. */
+function registryOptions(config: ClusterConfig): RegistryOptions {
+	const { limits } = config;
+	return {
+		get sessionTtlS() {
+			return config.sessionTtlS;
+		},
+		get maxSessionTtlS() {
+			return config.maxSessionTtlS;
+		},
+		get idleTtlS() {
+			return config.sessionIdleTtlS;
+		},
+		get maxSessions() {
+			return limits.maxSessionsPerWorker;
+		},
+		get maxQueuePerSession() {
+			return limits.maxQueuePerSession;
+		},
+		hotBytesBudget: HOT_BYTES_BUDGET,
+	};
+}
+
 function createRegistry(
 	{ clock, config, index, logger, metrics, resources, store }: WorkerParts,
 	reads: ReadContext,
 ): SessionRegistry {
-	const { limits } = config;
 	return new SessionRegistry(
 		store,
-		{
-			sessionTtlS: config.sessionTtlS,
-			maxSessionTtlS: config.maxSessionTtlS,
-			idleTtlS: config.sessionIdleTtlS,
-			maxSessions: limits.maxSessionsPerWorker,
-			maxQueuePerSession: limits.maxQueuePerSession,
-			hotBytesBudget: HOT_BYTES_BUDGET,
-		},
+		registryOptions(config),
 		{
 			created(meta) {
 				metrics.sessions_created_total.value++;

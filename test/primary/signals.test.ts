@@ -1,7 +1,12 @@
 // Which signals count, with a clock of the test's own.
 import { EventEmitter } from "node:events";
 import { describe, expect, test } from "vitest";
-import { listenForSignals, SAME_SIGNAL_MS, signalExitCode } from "../../src/primary/signals.js";
+import {
+	listenForHangup,
+	listenForSignals,
+	SAME_SIGNAL_MS,
+	signalExitCode,
+} from "../../src/primary/signals.js";
 
 const PENDING = "pending";
 const settled = (promise: Promise<string>): Promise<string> =>
@@ -65,4 +70,47 @@ describe("signals", () => {
 	test("give the shell's exit codes", () => {
 		expect([signalExitCode("SIGINT"), signalExitCode("SIGTERM")]).toEqual([130, 143]);
 	});
+});
+
+test("SIGHUP reloads while stdout is as it was, and ends where it was a terminal that has gone", () => {
+	const target = new EventEmitter();
+	const heard: string[] = [];
+	let terminal = true;
+	const listen = () =>
+		listenForHangup(
+			() => heard.push("gone"),
+			() => heard.push("reload"),
+			target,
+			() => terminal,
+		);
+	const stop = listen();
+	target.emit("SIGHUP");
+	terminal = false;
+	target.emit("SIGHUP");
+	stop();
+	target.emit("SIGHUP");
+	// Never a terminal: nothing can go.
+	const stopAgain = listen();
+	target.emit("SIGHUP");
+	stopAgain();
+	expect(heard).toEqual(["reload", "gone", "reload"]);
+});
+
+test("a terminal that has gone is a first signal, never a second", async () => {
+	const target = new EventEmitter();
+	let nowMs = 0;
+	const signals = listenForSignals(target, () => nowMs);
+	let second = false;
+	void signals.second.then(() => {
+		second = true;
+	});
+	signals.hangUp();
+	expect(await signals.first).toBe("SIGHUP");
+	nowMs = SAME_SIGNAL_MS + 1;
+	signals.hangUp();
+	await Promise.resolve();
+	expect(second).toBe(false);
+	target.emit("SIGTERM", "SIGTERM");
+	expect(await signals.second).toBe("SIGTERM");
+	signals.dispose();
 });

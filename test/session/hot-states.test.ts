@@ -21,7 +21,7 @@ async function hotSession(id: string): Promise<Session> {
 			tokenCount: 0,
 		},
 		store: createMemoryStore({ tombstones: 1 }),
-		maxQueue: 1,
+		maxQueue: () => 1,
 		deadlineMs: 0,
 		lastUsedMs: 0,
 	});

@@ -3,7 +3,7 @@ import { SessionLock } from "../../src/session/life/lock.js";
 
 describe("the session lock", () => {
 	it("admits in order of arrival, one at a time", async () => {
-		const lock = new SessionLock(10);
+		const lock = new SessionLock(() => 10);
 		const order: number[] = [];
 		let inside = 0;
 		const enter = async (n: number) => {
@@ -20,7 +20,7 @@ describe("the session lock", () => {
 	});
 
 	it("refuses a chat over its bound with 429 and a Retry-After", async () => {
-		const lock = new SessionLock(1);
+		const lock = new SessionLock(() => 1);
 		const release = await lock.acquire();
 		const waiting = lock.acquire();
 		await expect(lock.acquire()).rejects.toMatchObject({
@@ -33,7 +33,7 @@ describe("the session lock", () => {
 	});
 
 	it("lets a waiter leave, and the next one in", async () => {
-		const lock = new SessionLock(10);
+		const lock = new SessionLock(() => 10);
 		const release = await lock.acquire();
 		const leaver = new AbortController();
 		const left = lock.acquire(leaver.signal);
@@ -46,7 +46,7 @@ describe("the session lock", () => {
 	});
 
 	it("does not admit a waiter that left in the same moment as the lock was released", async () => {
-		const lock = new SessionLock(10);
+		const lock = new SessionLock(() => 10);
 		const release = await lock.acquire();
 		const leaver = new AbortController();
 		const left = lock.acquire(leaver.signal);
@@ -57,7 +57,7 @@ describe("the session lock", () => {
 	});
 
 	it("lets all waiters go at once with the reason and tells when the holder has left", async () => {
-		const lock = new SessionLock(10);
+		const lock = new SessionLock(() => 10);
 		const release = await lock.acquire();
 		const everybody = new AbortController();
 		const waiters = [lock.acquire(everybody.signal), lock.acquire(everybody.signal)];
@@ -75,7 +75,7 @@ describe("the session lock", () => {
 	});
 
 	it("passes from its holder to the next waiter without ever being free: a newcomer of that moment waits", async () => {
-		const lock = new SessionLock(10);
+		const lock = new SessionLock(() => 10);
 		const release = await lock.acquire();
 		const waiting = lock.acquire();
 		release();
@@ -95,7 +95,7 @@ describe("the session lock", () => {
 	});
 
 	it("is not freed twice by a release called twice", async () => {
-		const lock = new SessionLock(10);
+		const lock = new SessionLock(() => 10);
 		const first = await lock.acquire();
 		const second = lock.acquire();
 		const third = lock.acquire();

@@ -54,7 +54,7 @@ export function configurationTables(): string {
 						`\`${fileKeyOf(key)}\``,
 						ruleOf(key),
 						defaultText(spec),
-						spec.description,
+						spec.reloadable === true ? `${spec.description} (SIGHUP)` : spec.description,
 					];
 					return `| ${cells.map(cell).join(" | ")} |`;
 				});

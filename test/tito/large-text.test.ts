@@ -38,7 +38,7 @@ describe("large texts", () => {
 	});
 
 	it("are refused before they are encoded when no text of that size can fit", async () => {
-		const tito = await toyTito({ maxTextBytes: 1000 });
+		const tito = await toyTito({ maxTextBytes: () => 1000 });
 		const prompt = (content: string) => {
 			const message = new Map([
 				["role", "user"],

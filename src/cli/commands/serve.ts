@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import { EXIT_OK } from "../../base/exit-codes.js";
 import type { ClusterConfig } from "../../config/cluster-config.js";
+import type { ReadSettingsAgain } from "../../primary/settings-reload.js";
 import { type ClusterLogger, createLogger, createNotes } from "../../telemetry/logger.js";
 import type { Command } from "../command.js";
 import { type Compiled, compileConfig } from "../compile-config.js";
@@ -13,7 +14,9 @@ import { ENV_PREFIX } from "../option-names.js";
 import { onOff, path } from "../option-types.js";
 import { SERVE_OPTIONS } from "../options.js";
 import { type RawFlags, rawValueOf } from "../raw-flags.js";
-import { gatherSettings } from "../settings.js";
+import { rereadSettings, type SettingsInForce } from "../reload-settings.js";
+import { gatherSettings, type RawSettings } from "../settings.js";
+import type { Machine } from "../settled-values.js";
 import { welcomeText } from "../welcome.js";
 
 const SETTINGS = "Settings";
@@ -47,8 +50,8 @@ export const serve: Command = {
 /** Resolves with the exit code, or ends the process with the cluster's. Throws ConfigError before anything starts. */
 async function runServe(flags: RawFlags): Promise<number> {
 	const machine = createMachine();
-	const file = readConfigFile(flags, machine.cwd);
-	const { settings, warnings } = gatherSettings({ flags, env: process.env, file });
+	const read = () => gatherSettings({ flags, env: process.env, file: readConfigFile(flags, machine.cwd) });
+	const { settings, warnings } = read();
 	const note = createNotes();
 	const warn = (line: string) => note(`rollpin: warning: ${line}\n`);
 	warnings.forEach(warn);
@@ -80,11 +83,43 @@ async function runServe(flags: RawFlags): Promise<number> {
 	const exitCode = await runCluster(config, {
 		log: forPeople ? withWelcome(log, compiled, note) : log,
 		version: packageVersion(),
+		readSettings: readAgain(
+			{ settings, compiled },
+			() => read().settings,
+			machine,
+			({ config: next }) => {
+				// What a read of a session answers is among the settings.
+				if (dataDir !== null)
+					writeLaunchDown(next, warn).catch((error) => warn(`launch.json could not be written: ${error}`));
+			},
+		),
 		...(dataDir === null ? {} : { nextStoreEpoch: () => dataDir.nextEpoch(), lost: dataDir.lost }),
 	});
 	await dataDir?.release();
 	// At once: after a second signal work may be left that would keep the process.
 	process.exit(exitCode);
+}
+
+/** @param accepted told of the settings that are in force from now on */
+function readAgain(
+	atStart: SettingsInForce,
+	read: () => RawSettings,
+	machine: Machine,
+	accepted: (compiled: Compiled) => void,
+): ReadSettingsAgain {
+	let inForce = atStart;
+	return () => {
+		const { changed, needsRestart, next } = rereadSettings(inForce, read(), machine);
+		return {
+			config: next.compiled.config,
+			changed,
+			needsRestart,
+			accept() {
+				inForce = next;
+				accepted(next.compiled);
+			},
+		};
+	};
 }
 
 /**

@@ -8,6 +8,7 @@ const ENGINE = "Engine";
 export const ENGINE_OPTIONS = {
 	upstream: text({
 		group: ENGINE,
+		reloadable: true,
 		description: "base URL of the SGLang gateway or server; without it the simulated engine is started",
 		placeholder: "url",
 		rule: "an http:// or https:// base URL without credentials, query and a final /v1",

@@ -6,6 +6,7 @@ const LIMITS = "Limits";
 export const LIMIT_OPTIONS = {
 	maxBodyMib: decimal({
 		group: LIMITS,
+		reloadable: true,
 		description: "largest request body; above it 413",
 		unit: "MiB",
 		min: 0.001,
@@ -14,6 +15,7 @@ export const LIMIT_OPTIONS = {
 	}),
 	maxMessages: integer({
 		group: LIMITS,
+		reloadable: true,
 		description: "messages in one chat request; above it 413",
 		min: 1,
 		max: 1_000_000,
@@ -21,6 +23,7 @@ export const LIMIT_OPTIONS = {
 	}),
 	maxJsonDepth: integer({
 		group: LIMITS,
+		reloadable: true,
 		description: "nesting of a request's JSON; above it 400",
 		placeholder: "levels",
 		min: 4,
@@ -29,6 +32,7 @@ export const LIMIT_OPTIONS = {
 	}),
 	maxTurns: integer({
 		group: LIMITS,
+		reloadable: true,
 		description: "turns one session may hold; above it 413",
 		min: 1,
 		max: 1_000_000,
@@ -36,6 +40,7 @@ export const LIMIT_OPTIONS = {
 	}),
 	maxSessionTokens: integer({
 		group: LIMITS,
+		reloadable: true,
 		description: "tokens one session may hold, prompt and generated; above it 413",
 		min: 1,
 		max: 100_000_000,
@@ -43,6 +48,7 @@ export const LIMIT_OPTIONS = {
 	}),
 	maxSessions: integer({
 		group: LIMITS,
+		reloadable: true,
 		description: "live sessions per worker; above it creating one is 429",
 		min: 1,
 		max: 10_000_000,
@@ -50,6 +56,7 @@ export const LIMIT_OPTIONS = {
 	}),
 	maxQueue: integer({
 		group: LIMITS,
+		reloadable: true,
 		description: "chats that may wait for one session's running chat; above it 429",
 		min: 0,
 		max: 10_000,
@@ -57,6 +64,7 @@ export const LIMIT_OPTIONS = {
 	}),
 	maxInflight: integer({
 		group: LIMITS,
+		reloadable: true,
 		description: "chats running or waiting per worker; above it 429",
 		min: 1,
 		max: 1_000_000,
@@ -64,6 +72,7 @@ export const LIMIT_OPTIONS = {
 	}),
 	maxInflightMib: decimal({
 		group: LIMITS,
+		reloadable: true,
 		description: "bytes of chats in flight per worker; above it 429",
 		unit: "MiB",
 		min: 0.001,
@@ -73,6 +82,7 @@ export const LIMIT_OPTIONS = {
 	}),
 	maxTreeNodes: integer({
 		group: LIMITS,
+		reloadable: true,
 		description: "turns of one tree-mode session; above it 413",
 		min: 1,
 		max: 1_000_000,

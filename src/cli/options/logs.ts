@@ -29,6 +29,7 @@ export const LOG_OPTIONS = {
 	}),
 	logLevel: choice({
 		group: LOGS,
+		reloadable: true,
 		description: "least level that is logged",
 		placeholder: "level",
 		choices: ["trace", "debug", "info", "warn", "error", "fatal"],

@@ -6,6 +6,7 @@ const SECURITY = "Security";
 export const SECURITY_OPTIONS = {
 	authTokenFile: path({
 		group: SECURITY,
+		reloadable: true,
 		description: "file with the bearer token that every request must carry",
 		placeholder: "file",
 		fallback: null,

@@ -17,6 +17,7 @@ export const SESSION_OPTIONS = {
 	}),
 	messageMatcher: choice({
 		group: SESSIONS,
+		reloadable: true,
 		description:
 			"when a message sent again counts as the stored one; echo: an answer in any spelling, other messages with the same text to the model",
 		placeholder: "matcher",
@@ -33,6 +34,7 @@ export const SESSION_OPTIONS = {
 	}),
 	sessionTtl: integer({
 		group: SESSIONS,
+		reloadable: true,
 		description: "lifetime of a session that asks for none",
 		unit: "s",
 		min: 1,
@@ -42,6 +44,7 @@ export const SESSION_OPTIONS = {
 	}),
 	maxSessionTtl: integer({
 		group: SESSIONS,
+		reloadable: true,
 		description: "longest lifetime a client may ask for",
 		unit: "s",
 		min: 1,
@@ -50,6 +53,7 @@ export const SESSION_OPTIONS = {
 	}),
 	sessionIdleTtl: integer({
 		group: SESSIONS,
+		reloadable: true,
 		description: "a session unused for this long expires; 0 is off",
 		unit: "s",
 		min: 0,

@@ -9,13 +9,14 @@ interface Waiter {
 
 /** A first-in, first-out mutex. */
 export class SessionLock {
-	readonly #maxWaiting: number;
+	readonly #maxWaiting: () => number;
 	#held = false;
 	/** Made when the first one waits: most locks of a worker never have one. */
 	#waiting: Waiter[] | null = null;
 	#idle: Array<() => void> | null = null;
 
-	constructor(maxWaiting: number) {
+	/** @param maxWaiting asked for each newcomer */
+	constructor(maxWaiting: () => number) {
 		this.#maxWaiting = maxWaiting;
 	}
 
@@ -34,7 +35,7 @@ export class SessionLock {
 	async acquire(signal?: CancelSignal): Promise<() => void> {
 		signal?.throwIfAborted();
 		if (this.#held) {
-			if (this.waiting >= this.#maxWaiting) {
+			if (this.waiting >= this.#maxWaiting()) {
 				throw new RollpinError(
 					"too_many_requests",
 					`this session has ${this.waiting} chats waiting, its limit; send them one after the other`,

@@ -5,6 +5,7 @@ import { background } from "../../base/pace.js";
 import type { SessionMeta } from "../../store/store.js";
 import { type Due, nextDue } from "./deadlines.js";
 import { DueQueue } from "./due-queue.js";
+import type { RegistryOptions } from "./registry-options.js";
 import type { Session } from "./session.js";
 import type { Teardown } from "./teardown.js";
 
@@ -24,7 +25,7 @@ const TEARDOWNS_AT_ONCE = 64;
 
 export class Reaper {
 	readonly #teardown: Teardown;
-	readonly #idleTtlS: number;
+	readonly #options: Readonly<Pick<RegistryOptions, "idleTtlS">>;
 	readonly #events: ReaperEvents;
 	readonly #clock: Clock;
 	/** Each session at a time at which it is not due yet, or just so: later ones are found out then, not at every request. */
@@ -34,10 +35,15 @@ export class Reaper {
 	#timerAtMs = Number.NEGATIVE_INFINITY;
 	#running = 0;
 
-	/** @param idleTtlS 0: off */
-	constructor(teardown: Teardown, idleTtlS: number, events: ReaperEvents, clock: Clock) {
+	/** @param options looked at again and again: a reload changes them */
+	constructor(
+		teardown: Teardown,
+		options: Readonly<Pick<RegistryOptions, "idleTtlS">>,
+		events: ReaperEvents,
+		clock: Clock,
+	) {
 		this.#teardown = teardown;
-		this.#idleTtlS = idleTtlS;
+		this.#options = options;
 		this.#events = events;
 		this.#clock = clock;
 	}
@@ -52,7 +58,7 @@ export class Reaper {
 	/** The session is new, was used, or has another deadline. One that is due already does not wait for a timer or a sweep. */
 	arm(session: Session): void {
 		if (session.closing !== null) return;
-		const { atMs } = nextDue(session, this.#idleTtlS);
+		const { atMs } = nextDue(session, this.#options.idleTtlS);
 		const overdue = atMs <= this.#clock.monotonicMs();
 		if (session.queueIndex !== -1 && session.queuedAtMs <= atMs && !overdue) return;
 		this.#queue.set(session, atMs);
@@ -111,7 +117,7 @@ export class Reaper {
 				if (background.isOver) await background.breathe();
 				const session = failed.shift() ?? this.#queue.first;
 				if (session === undefined) return;
-				const due = nextDue(session, this.#idleTtlS);
+				const due = nextDue(session, this.#options.idleTtlS);
 				if (session.closing !== null) {
 					this.#queue.delete(session);
 					// Its removal failed before, and somebody else may have taken it over by now.

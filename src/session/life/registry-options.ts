@@ -5,6 +5,7 @@ import type { ReaperEvents } from "./reaper.js";
 import type { ResourceFailure, SessionResource } from "./resource.js";
 import type { BeforeExpiry } from "./teardown.js";
 
+/** Looked at whenever one of them is needed: a reload changes some. */
 export interface RegistryOptions {
 	sessionTtlS: number;
 	maxSessionTtlS: number;

@@ -32,6 +32,8 @@ export class SessionRegistry {
 	readonly #reaper: Reaper;
 	readonly #hotStates: HotStates;
 	#sweeper: NodeJS.Timeout | null = null;
+	/** One for all sessions. */
+	readonly #maxQueue = (): number => this.#options.maxQueuePerSession;
 
 	constructor(
 		store: Store,
@@ -48,7 +50,7 @@ export class SessionRegistry {
 		this.resources = new ResourceKeeper({ store, clock, resources, owns, failed: events.resourceFailed });
 		const buried = (session: Session) => this.#forget(session);
 		this.#teardown = new Teardown({ store, clock, resources: this.resources, beforeExpiry, buried });
-		this.#reaper = new Reaper(this.#teardown, options.idleTtlS, events, clock);
+		this.#reaper = new Reaper(this.#teardown, options, events, clock);
 	}
 
 	/** Restores every stored session's deadline; what fell due while nobody ran is torn down before this resolves. */
@@ -173,6 +175,11 @@ export class SessionRegistry {
 			.finally(done);
 	}
 
+	/** Another idle limit is in force: some sessions may be due before the time at which they were to be looked at. */
+	idleLimitChanged(): void {
+		for (const session of this.#sessions.values()) this.#reaper.arm(session);
+	}
+
 	/** Ends the chats of all sessions, but not those whose commit has begun; the sessions stay. */
 	endChats(reason: RollpinError): void {
 		for (const session of this.#sessions.values()) session.endChats(() => reason);
@@ -229,7 +236,7 @@ export class SessionRegistry {
 		const session = new Session({
 			meta,
 			store: this.#store,
-			maxQueue: this.#options.maxQueuePerSession,
+			maxQueue: this.#maxQueue,
 			deadlineMs: nowMs + (meta.expiresAt - nowS) * 1000,
 			lastUsedMs: nowMs - Math.max(0, nowS - meta.lastUsedAt) * 1000,
 		});

@@ -48,7 +48,7 @@ export class Session implements Queued {
 	#chats: SessionChats | null = null;
 	/** One per Idempotency-Key in use, for chats that do not hold `lock` from end to end. */
 	#keyLocks: Map<string, SessionLock> | null = null;
-	readonly #maxQueue: number;
+	readonly #maxQueue: () => number;
 	/** Requests of any kind under way; an idle limit does not run meanwhile. */
 	inflight = 0;
 	/** Refusals stand here until the next commit stores them; they change nothing else. */
@@ -61,7 +61,8 @@ export class Session implements Queued {
 	constructor(options: {
 		meta: SessionMeta;
 		store: ReadableStore;
-		maxQueue: number;
+		/** Chats that may wait for the running one. */
+		maxQueue: () => number;
 		deadlineMs: number;
 		lastUsedMs: number;
 	}) {
@@ -140,7 +141,7 @@ export class Session implements Queued {
 
 	/** Runs one read-modify-write of the stored facts; they never overlap, or a late one would undo an earlier. */
 	async write<T>(change: () => Promise<T>): Promise<T> {
-		this.#writes ??= new SessionLock(Number.POSITIVE_INFINITY);
+		this.#writes ??= new SessionLock(() => Number.POSITIVE_INFINITY);
 		const release = await this.#writes.acquire();
 		try {
 			return await change();
