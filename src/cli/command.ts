@@ -9,6 +9,8 @@ export interface Argument {
 	readonly name: string;
 	/** As in "must be ...". */
 	readonly rule: string;
+	/** Every text that it may be, where those are few. */
+	readonly choices?: readonly string[];
 	check(text: string): boolean;
 }
 

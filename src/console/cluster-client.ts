@@ -34,10 +34,16 @@ export class ClusterClient {
 		return answer as Answer;
 	}
 
-	/** As `ask`, whatever the status: `/health` says more with its 503. */
-	async askAnyway<Answer>(path: string): Promise<{ status: number; answer: Answer }> {
+	/** As `ask` of GET, whatever the status: `/health` says more with its 503. */
+	async askAnyway<Answer>(path: string): Promise<Answer> {
+		const { text } = await this.#send("GET", path);
+		return this.#parsed(text) as Answer;
+	}
+
+	/** An answer that is no JSON, as it came; empty where it is an error. */
+	async text(path: string): Promise<string> {
 		const { status, text } = await this.#send("GET", path);
-		return { status, answer: this.#parsed(text) as Answer };
+		return status === 200 ? text : "";
 	}
 
 	async #send(method: string, path: string): Promise<{ status: number; text: string }> {
@@ -65,7 +71,7 @@ export class ClusterClient {
 		try {
 			return JSON.parse(text);
 		} catch (error) {
-			throw new ConfigError(`${this.url} is not a Rollpin cluster; check --url`, { cause: error });
+			throw noCluster(this.url, error);
 		}
 	}
 }

@@ -1,5 +1,4 @@
-// What a cluster says of itself at GET /cluster, as far as commands look at it. Types only.
-import type { FieldName } from "../telemetry/heartbeat-fields.js";
+// What a cluster says of itself at GET /cluster and GET /health, as far as commands look at it. Types only.
 
 export interface ClusterStatus {
 	status: string;
@@ -8,6 +7,10 @@ export interface ClusterStatus {
 	url: string | null;
 	upstream: string | null;
 	workers: WorkerStatus[];
+	/** Of each check what it means and what to do; null when there is nothing to do. */
+	checks?: Readonly<Record<string, { detail: string | null } | undefined>>;
+	/** Why a new session's chat would be refused now. */
+	not_ready?: readonly string[];
 }
 
 export interface WorkerStatus {
@@ -19,7 +22,12 @@ export interface WorkerStatus {
 	/** It gets no new sessions, by an operator's wish. */
 	drain: boolean;
 	/** Figures of the last heartbeat; null before the first. */
-	heartbeat: Figures | null;
+	heartbeat: Readonly<Record<string, number>> | null;
 }
 
-export type Figures = Readonly<Partial<Record<FieldName, number>>>;
+export interface ClusterHealth {
+	status: string;
+	version?: string;
+	/** By name: `ok`, or what is wrong. */
+	checks?: Readonly<Record<string, unknown>>;
+}

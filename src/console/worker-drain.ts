@@ -1,11 +1,12 @@
 // `rollpin drain` and `undrain`: asks for it, and says what follows for new sessions. Decides nothing.
 import type { ClusterClient } from "./cluster-client.js";
 import type { ClusterStatus } from "./cluster-status.js";
+import { parseExposition } from "./exposition.js";
 
 export interface DrainResult {
 	worker: number;
 	drain: boolean;
-	/** Sessions that the worker had at its last heartbeat; null before the first. They go on. */
+	/** Sessions that the worker has, which go on; null when it does not tell. */
 	sessions: number | null;
 	/** Ready workers that take new sessions. */
 	taking: number[];
@@ -15,7 +16,8 @@ export interface DrainResult {
 export async function setDrain(client: ClusterClient, worker: number, drain: boolean): Promise<DrainResult> {
 	await client.ask("POST", `/cluster/workers/${worker}/${drain ? "drain" : "undrain"}`);
 	const { workers } = await client.ask<ClusterStatus>("GET", "/cluster");
-	const sessions = workers.find((each) => each.worker === worker)?.heartbeat?.sessions ?? null;
+	const told = parseExposition(await client.text("/metrics")).get("rollpin_sessions");
+	const sessions = told?.find(({ labels }) => labels["worker"] === String(worker))?.value ?? null;
 	const taking = workers.filter((each) => each.state === "ready" && !each.drain).map((each) => each.worker);
 	return { worker, drain, sessions, taking };
 }

@@ -1,4 +1,4 @@
-// The one table of heartbeat fields: record, `rollpin top` and the docs are made from it. Knows no process.
+// The one table of heartbeat fields: the record and its docs are made from it. Knows no process.
 // What is counted is counted once, in the metrics (metrics/table.ts): a heartbeat shows some of it.
 import { totalOf } from "./metrics/cells.js";
 import type { Metrics } from "./metrics/metrics.js";
@@ -30,13 +30,6 @@ type Origin =
 	/** Measured by the primary, from outside. */
 	| { process: (usage: ProcessUsage) => number };
 
-/** How `rollpin top` shows it: in a column of its own, or as a note where it is above 0. */
-type Shown =
-	/** @property place among the columns. @property rate heading of a second column: its growth per second */
-	| { column: string; place: number; as?: "span"; rate?: string }
-	/** @property counted the note begins with the value */
-	| { note: string; counted: boolean };
-
 interface HeartbeatField {
 	unit: "" | "s" | "ms" | "MiB" | "%";
 	/** Digits after the point in the record. */
@@ -44,7 +37,6 @@ interface HeartbeatField {
 	from: Origin;
 	/** What the docs say. */
 	help: string;
-	top?: Shown;
 }
 
 const MIB = 1024 * 1024;
@@ -56,14 +48,12 @@ export const HEARTBEAT_FIELDS = {
 		digits: 0,
 		from: { worker: ({ uptimeS }) => uptimeS },
 		help: "Seconds since the worker started",
-		top: { column: "up", place: 1, as: "span" },
 	},
 	rss_mb: {
 		unit: "MiB",
 		digits: 1,
 		from: { process: ({ rssBytes }) => rssBytes / MIB },
 		help: "Resident memory of the worker in MiB",
-		top: { column: "RSS MiB", place: 8 },
 	},
 	vms_mb: {
 		unit: "MiB",
@@ -76,21 +66,18 @@ export const HEARTBEAT_FIELDS = {
 		digits: 1,
 		from: { process: ({ cpuPercent }) => cpuPercent },
 		help: "CPU of the worker; 100 is one core",
-		top: { column: "CPU %", place: 6 },
 	},
 	loop_lag_p99_ms: {
 		unit: "ms",
 		digits: 2,
 		from: { worker: (facts) => facts.takeLoopLagP99Ms() },
 		help: "99th percentile of the event loop's delay since the last heartbeat",
-		top: { column: "lag ms", place: 7 },
 	},
 	inflight: {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ admission }) => admission.inflight },
 		help: "Chats under way",
-		top: { column: "in flight", place: 3 },
 	},
 	reqs_total: {
 		unit: "",
@@ -103,77 +90,66 @@ export const HEARTBEAT_FIELDS = {
 		digits: 0,
 		from: { worker: ({ metrics }) => metrics.turns_total.value },
 		help: "Turns committed since the worker started",
-		top: { column: "turns", place: 5, rate: "turns/s" },
 	},
 	hard_mismatches: {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ metrics }) => totalOf(metrics.mismatches_total) },
 		help: "Reads whose tito_session_mismatch held more than an assistant's own text, since the worker started",
-		top: { note: "hard mismatches", counted: true },
 	},
 	rollbacks: {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ metrics }) => totalOf(metrics.rollbacks_total) },
 		help: "Turns that a retry took the place of, since the worker started",
-		top: { note: "retries", counted: true },
 	},
 	history_refused: {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ metrics }) => totalOf(metrics.refused_histories_total) },
 		help: "Chats refused because they were neither the stored history nor a retry, since the worker started",
-		top: { note: "histories refused", counted: true },
 	},
 	branches: {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ metrics }) => totalOf(metrics.branches_total) },
 		help: "Tree mode: turns that left a path that was there, since the worker started",
-		top: { note: "branches", counted: true },
 	},
 	sessions: {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ registry }) => registry.size },
 		help: "Live sessions",
-		top: { column: "sessions", place: 2 },
 	},
 	queue_depth: {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ registry }) => registry.queueDepth },
 		help: "Chats waiting for their session's lock",
-		top: { column: "queued", place: 4 },
 	},
 	store_mb: {
 		unit: "MiB",
 		digits: 2,
 		from: { worker: async ({ store }) => (await store.sizeBytes()) / MIB },
 		help: "Size of the worker's part of the store in MiB",
-		top: { column: "store MiB", place: 9 },
 	},
 	partitions_refused: {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ partitionsRefused }) => partitionsRefused },
 		help: "Parts of the data dir that the worker owns and does not serve",
-		top: { note: "partitions refused", counted: true },
 	},
 	sessions_damaged: {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ store }) => store.damagedSessions() },
 		help: "Sessions that are refused because what is stored of them is damaged",
-		top: { note: "sessions damaged", counted: true },
 	},
 	breaker_open: {
 		unit: "",
 		digits: 0,
 		from: { worker: ({ engines }) => (engines.all().some(({ client }) => client.unreachable) ? 1 : 0) },
 		help: "1 while the worker's chats find the engine unreachable and are refused",
-		top: { note: "engine unreachable", counted: false },
 	},
 } as const satisfies Record<string, HeartbeatField>;
 

@@ -120,6 +120,9 @@ test("sessions lists what is asked for, and show tells one of them, turn by turn
 	expect((await rollpin("sessions", "--sort", "tokens", "--limit", "1")).text).toMatch(
 		new RegExp(`^session .*\n${id} .* running .*\n\n1 of 7 sessions \\(--limit\\)\n$`),
 	);
+	const fine = await rollpin("status");
+	expect([fine.code, fine.text]).toEqual([0, expect.stringMatching(/^rollpin.*: fine; health ok/)]);
+	expect(fine.text).toMatch(new RegExp(`\n${id} +\\d+ +\\d+s +1\n$`));
 	await cluster.sim.release("held");
 	await held;
 	const { code, text } = await rollpin("show", id, "--tokens");

@@ -75,10 +75,3 @@ describe("a heartbeat", () => {
 		});
 	});
 });
-
-it("no two columns of top stand in the same place", () => {
-	const places = Object.values(HEARTBEAT_FIELDS).flatMap((field) =>
-		"top" in field && "place" in field.top ? [field.top.place] : [],
-	);
-	expect(new Set(places).size).toBe(places.length);
-});
