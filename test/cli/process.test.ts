@@ -102,13 +102,16 @@ describe("help", () => {
 
 	it("of a command is the same by either spelling, and names every option once", async () => {
 		for (const { name, options } of COMMANDS) {
-			const { stdout } = await runRollpin(["help", name]);
-			expect(stdout).toBe((await runRollpin([name, "--help"])).stdout);
+			const [{ stdout }, other] = await Promise.all([
+				runRollpin(["help", name]),
+				runRollpin([name, "--help"]),
+			]);
+			expect(stdout).toBe(other.stdout);
 			for (const key of Object.keys(options)) {
 				expect([key, stdout.split(`\n  ${flagOf(key)} `).length]).toEqual([key, 2]);
 			}
 		}
-	});
+	}, 60_000);
 
 	it("shows the choices of a setting and its default", async () => {
 		const { stdout } = await runRollpin(["serve", "--help"]);
