@@ -38,6 +38,6 @@ function engineLine(engine: EngineLoad, { engine_p50_ms, engine_p99_ms }: Cluste
 }
 
 /** Such as `120 ms`; `-` where there is none. */
-export function ms(value: number | null): string {
+function ms(value: number | null): string {
 	return value === null ? "-" : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 }
