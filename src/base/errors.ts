@@ -44,6 +44,8 @@ export const ERROR_STATUS = {
 	upstream_unchecked: 503,
 	/** Until an operator mends it: never sent with `Retry-After`. */
 	partition_refused: 503,
+	/** The medium takes or gives nothing, or the data dir is gone: until an operator mends it. */
+	store_unavailable: 503,
 	draining: 503,
 	upstream_breaker_open: 503,
 	upstream_timeout: 504,

@@ -26,10 +26,10 @@ export function giveUpReserve(dataDir: string): boolean {
 /** Makes it, unless it is there or room is short. What fails is left for the next time. */
 export async function keepReserve(dataDir: string, freeBytes: number): Promise<void> {
 	if (freeBytes < ROOM_BYTES + RESERVE_BYTES) return;
-	if (statSync(pathOf(dataDir), { throwIfNoEntry: false })?.size === RESERVE_BYTES) return;
 	// One name for all workers, who would all write the same: what one that died had begun does not stay for ever.
 	const temporary = `${pathOf(dataDir)}.tmp`;
 	try {
+		if (statSync(pathOf(dataDir), { throwIfNoEntry: false })?.size === RESERVE_BYTES) return;
 		const file = await open(temporary, "w", 0o600);
 		try {
 			// Bytes that are no zeros: a file system may keep no room for those.
@@ -41,7 +41,11 @@ export async function keepReserve(dataDir: string, freeBytes: number): Promise<v
 		}
 		renameSync(temporary, pathOf(dataDir));
 	} catch {
-		rmSync(temporary, { force: true });
+		try {
+			rmSync(temporary, { force: true });
+		} catch {
+			// A data dir that can't be used: whoever writes to it is told.
+		}
 	}
 }
 

@@ -43,7 +43,17 @@ export function isUnreadable(error: unknown): boolean {
 /** What an error of the system means to who asked for a commit or a read; any other error as it is. */
 export function systemError(error: unknown): unknown {
 	if (isFull(error)) return storeFull(error);
-	return isOutOfDescriptors(error) ? noDescriptors(error) : error;
+	if (isOutOfDescriptors(error)) return noDescriptors(error);
+	return isSystemError(error) ? storeUnavailable(error) : error;
+}
+
+/** What a client is told when the medium refuses for another reason than its room; which file it was is in the log only. */
+function storeUnavailable(cause: unknown): RollpinError {
+	return new RollpinError(
+		"store_unavailable",
+		`the data dir can't be used for this (${String(codeOf(cause))}): nothing was changed; an operator has to mend it, the log says what`,
+		{ cause },
+	);
 }
 
 /** What a client is told of a session whose file is damaged; what is wrong with it is in the log. */
@@ -69,6 +79,14 @@ function noDescriptors(cause: unknown): RollpinError {
 		"worker_unavailable",
 		"this worker is out of file descriptors (raise the limit: ulimit -n); nothing was changed, try again",
 		{ retryAfterS: 1, cause },
+	);
+}
+
+/** What a client is told when a partition's ledger was taken away below its owner. */
+export function ledgerGone(partition: Partition): RollpinError {
+	return new RollpinError(
+		"store_unavailable",
+		`the ledger of partition ${partition} was removed or cut from outside: nothing was changed; an operator has to restore the data dir`,
 	);
 }
 

@@ -44,7 +44,8 @@ export function sendError(
 ): RollpinError {
 	const shown = toRollpinError(error);
 	if (!(error instanceof ClientGone)) metrics.refused_total.at(shown.code).value++;
-	if (shown.code === "internal" && !(error instanceof ClientGone)) {
+	const isLogged = shown.code === "internal" || shown.code === "store_unavailable";
+	if (isLogged && !(error instanceof ClientGone)) {
 		logger.event("request_error", {
 			x_request_id: requestIdOf(request),
 			method: request.method ?? "",

@@ -23,5 +23,6 @@ export class StoreWatch {
 
 /** Any other refusal is about what was to be written, not about where. */
 function isMediumError(error: unknown): boolean {
-	return error instanceof RollpinError ? error.code === "store_full" : isSystemError(error);
+	if (!(error instanceof RollpinError)) return isSystemError(error);
+	return error.code === "store_full" || error.code === "store_unavailable";
 }

@@ -248,6 +248,24 @@ describe("A partition whose owner or ledger is damaged", () => {
 		});
 	}
 
+	for (const [what, damage] of [
+		["is removed", () => rmSync(ledger())],
+		["is cut", () => truncateSync(ledger(), 700)],
+	] as const) {
+		it(`takes nothing more when its ledger ${what} below its owner, and keeps nothing of what it refused`, async () => {
+			const store = await openStore();
+			await store.commit([putSession(lost)]);
+			await store.commit([append(lost, 0, { reply: [bytes(8000)] })]);
+			await store.commit([bury(zero)]);
+			damage();
+			const refused = { code: "store_unavailable", status: 503 };
+			await expect(store.commit([bury(lost)])).rejects.toMatchObject(refused);
+			await expect(store.commit([putSession(sid(`00${"d".repeat(30)}`))])).rejects.toMatchObject(refused);
+			expect((await store.part(lost, tid(0), "reply")).equals(bytes(8000))).toBe(true);
+			await store.commit([putSession(kept)]);
+		});
+	}
+
 	it("is missed also when it is not the ledger that the last owner has found", async () => {
 		for (let owners = 0; owners < 3; owners++) {
 			const store = await openStore();

@@ -1,6 +1,6 @@
 // A cluster started as its users start it (`rollpin serve`), its log and its simulated engine's control plane.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SimControl } from "../../src/sim/control/control-client.js";
@@ -17,6 +17,8 @@ export interface ServeOptions {
 	bare?: boolean;
 	/** Another installation's program. */
 	program?: string;
+	/** Another user's process. Needs the right to change it. */
+	uid?: number;
 }
 
 export interface ReadyCluster {
@@ -49,6 +51,7 @@ export class ServedCluster {
 			throw new Error("dist/ is missing: run `npm run build` before these tests (`npm test` does)");
 		}
 		this.tempDir = mkdtempSync(join(tmpdir(), "rollpin-e2e-"));
+		if (options.uid !== undefined) chownSync(this.tempDir, options.uid, options.uid);
 		const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ROLLPIN_"));
 		const all = options.bare === true ? args : [...DEFAULTS, ...args];
 		const [command, commandArgs] =
@@ -60,6 +63,7 @@ export class ServedCluster {
 			env: { ...Object.fromEntries(inherited), TMPDIR: this.tempDir, ...options.env },
 			stdio: ["ignore", "pipe", "pipe"],
 			detached: true,
+			...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
 		});
 		this.exited = new Promise((resolve, reject) => {
 			this.child.once("error", reject);

@@ -13,7 +13,7 @@ import { makeFile } from "../files/new-file.js";
 import { encodeSlot, FRAMES_AT, type Slot, slotAt } from "../files/slots.js";
 import { run, type Steps } from "../files/steps.js";
 import type { Obligation, Tombstone } from "../store.js";
-import { isFull } from "../store-errors.js";
+import { isFull, ledgerGone } from "../store-errors.js";
 import { type FileStamp, fileName, LEDGER_STEM, UNFINISHED } from "./names.js";
 import type { Owner } from "./owner.js";
 import { removeQuietly } from "./quiet-removal.js";
@@ -173,6 +173,7 @@ export class Ledger {
 		yield* owner.check();
 		if (this.#stamp === null) yield* this.#beginWithRoom(isBurial);
 		const before = this.#slot as Slot;
+		yield* this.#checkThere(before.length);
 		const frame = { text: JSON.stringify([record]), bodies: [], bytes: 0 };
 		const shape = shapeOf(frame);
 		const end = before.length + shape.frameBytes;
@@ -193,6 +194,12 @@ export class Ledger {
 		if (!counts) throw owner.replaced();
 		this.records.set(record.id, record);
 		if (end > this.#rewriteAt) yield* this.#rewrite();
+	}
+
+	/** @throws RollpinError when what is written now would be gone with this process, or would stand behind a hole */
+	*#checkThere(length: number): Steps<void> {
+		const { size, nlink } = yield* this.#parts.medium.stat(this.#fd);
+		if (nlink === 0 || size < length) throw ledgerGone(this.#parts.partition);
 	}
 
 	*#flush(): Steps<void> {

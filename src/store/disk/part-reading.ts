@@ -7,7 +7,7 @@ import type { Steps } from "../files/steps.js";
 import { type Extent, extentsOf, seek } from "../plan/extents.js";
 import { BLOCK_BYTES, type PartPlace, type SessionImage } from "../plan/image.js";
 import type { PartName } from "../store.js";
-import { isMissing, isUnreadable, TurnGone } from "../store-errors.js";
+import { isMissing, isUnreadable, systemError, TurnGone } from "../store-errors.js";
 import type { Segment } from "./session-files.js";
 
 /** What reading needs of a session. */
@@ -160,7 +160,7 @@ export class Reading {
 		} catch (error) {
 			this.check();
 			if (isUnreadable(error)) throw this.#damaged(String(error));
-			if (!isMissing(error)) throw error;
+			if (!isMissing(error)) throw systemError(error);
 			if (this.#version !== this.#view.version) return false;
 			throw this.#damaged("its file is gone");
 		}

@@ -294,7 +294,7 @@ function timesOf({ createdAt, expiresAt, lastUsedAt }: Times): Times {
 
 function lostBytes(path: string, cause: unknown): RollpinError {
 	return new RollpinError(
-		"internal",
+		"store_unavailable",
 		`stored bytes are missing (${path}): the data dir was changed from outside; restore it from a copy`,
 		{ cause },
 	);
