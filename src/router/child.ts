@@ -4,7 +4,7 @@ import { Socket } from "node:net";
 import { dirname } from "node:path";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import { CUT_ANSWERS_MS } from "../ipc/drain-times.js";
-import { type ClusterLogger, createLogger } from "../telemetry/logger.js";
+import { CHILD_LINGER_MS, type ClusterLogger, createLogger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
 import { createMetrics } from "../telemetry/metrics/metrics.js";
 import { processMetrics } from "../telemetry/metrics/process-metrics.js";
@@ -36,7 +36,12 @@ const drains = new WorkerDrains((seq, worker, drain) => {
 
 primary.on("start_router", (start) => {
 	socketPath = start.socketPath;
-	log = createLogger({ role: "router", level: start.config.log.level, format: "json" });
+	log = createLogger({
+		role: "router",
+		level: start.config.log.level,
+		format: "json",
+		lingerMs: CHILD_LINGER_MS,
+	});
 	const counts = createMetrics("router");
 	createLoopLag(counts.event_loop_lag_seconds);
 	const own = processMetrics({ role: "router" }, counts, {});

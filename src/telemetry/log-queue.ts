@@ -28,6 +28,11 @@ export class LogQueue {
 		return this.#minor.first === undefined && this.#major.first === undefined;
 	}
 
+	/** Of the lines that wait. */
+	get bytes(): number {
+		return this.#bytes;
+	}
+
 	/** Lines dropped since the beginning. */
 	get dropped(): number {
 		return this.#dropped;

@@ -32,14 +32,19 @@ export class LogSink {
 	#writing = false;
 	#timer: NodeJS.Timeout | null = null;
 	#delayMs = 0;
+	/** Minor lines wait for company. */
+	#lingering = false;
+	readonly #lingerMs: number;
 	/** Of the drops, those that a record has told of. */
 	#told = 0;
 	#droppingSinceMs = 0;
 
-	constructor(target: LogTarget, droppedLine: DroppedLine, maxBytes = MAX_BYTES) {
+	/** @param options.lingerMs minor lines may wait so long for others to be written with */
+	constructor(target: LogTarget, droppedLine: DroppedLine, { maxBytes = MAX_BYTES, lingerMs = 0 } = {}) {
 		this.#target = target;
 		this.#droppedLine = droppedLine;
 		this.#queue = new LogQueue(maxBytes);
+		this.#lingerMs = lingerMs;
 	}
 
 	/** Lines that were dropped since the beginning. */
@@ -52,7 +57,12 @@ export class LogSink {
 		const before = this.#queue.dropped;
 		this.#queue.push(line, minor);
 		if (before === this.#told && this.#queue.dropped > before) this.#droppingSinceMs = performance.now();
-		if (this.#timer === null) this.#pump();
+		if (this.#timer !== null && !this.#lingering) return;
+		if (!minor || this.#lingerMs === 0 || this.#queue.bytes >= this.#target.batchBytes) this.#retryNow();
+		else if (this.#timer === null) {
+			this.#retryAfter(this.#lingerMs);
+			this.#lingering = true;
+		}
 	}
 
 	/** From the next whole line on, lines go there. The target before is closed. */
@@ -97,6 +107,7 @@ export class LogSink {
 	#retryNow(): void {
 		if (this.#timer !== null) clearTimeout(this.#timer);
 		this.#timer = null;
+		this.#lingering = false;
 		this.#pump();
 	}
 
@@ -195,6 +206,7 @@ export class LogSink {
 
 	#retryAfter(delayMs: number): void {
 		if (this.#timer !== null) clearTimeout(this.#timer);
+		this.#lingering = false;
 		this.#timer = setTimeout(() => this.#retryNow(), delayMs).unref();
 	}
 }

@@ -41,9 +41,14 @@ export interface LoggerOptions {
 	fd?: number;
 	/** Path of a file to append to, instead of the descriptor. */
 	file?: string | null;
+	/** Records below `warn` may wait so long for others: each write wakes the process that reads them. */
+	lingerMs?: number;
 }
 
 const FLUSH_MS = 1_000;
+
+/** Of the processes whose log the primary reads: a hundred wakes a second, however many chats there are. */
+export const CHILD_LINGER_MS = 10;
 
 const sinks = new Set<LogSink>();
 process.once("exit", () => {
@@ -103,13 +108,17 @@ export function createLogger(options: LoggerOptions): ClusterLogger {
 		},
 		flush: () => sink.flush(FLUSH_MS),
 	};
-	const sink = new LogSink(target, (records, sinceMs) => {
-		dropped = null;
-		droppedOnly = true;
-		log.event("log_dropped", { records, since_ms: sinceMs }, droppedText(records));
-		droppedOnly = false;
-		return dropped;
-	});
+	const sink = new LogSink(
+		target,
+		(records, sinceMs) => {
+			dropped = null;
+			droppedOnly = true;
+			log.event("log_dropped", { records, since_ms: sinceMs }, droppedText(records));
+			droppedOnly = false;
+			return dropped;
+		},
+		{ lingerMs: options.lingerMs ?? 0 },
+	);
 	sinks.add(sink);
 	return log;
 }

@@ -10,7 +10,7 @@ import { connectToPrimary } from "../ipc/child-channel.js";
 import type { ToChild } from "../ipc/messages.js";
 import { parseJson } from "../json/parse.js";
 import type { JsonObject } from "../json/value.js";
-import { type ClusterLogger, createLogger } from "../telemetry/logger.js";
+import { CHILD_LINGER_MS, type ClusterLogger, createLogger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
 import { createMetrics } from "../telemetry/metrics/metrics.js";
 import { processMetrics } from "../telemetry/metrics/process-metrics.js";
@@ -103,7 +103,13 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 	const index = message.index as WorkerIndex;
 	drainTimeoutMs = config.drainTimeoutMs;
 	settings = config;
-	const logger = createLogger({ role: "worker", worker: index, level: config.log.level, format: "json" });
+	const logger = createLogger({
+		role: "worker",
+		worker: index,
+		level: config.log.level,
+		format: "json",
+		lingerMs: CHILD_LINGER_MS,
+	});
 	log = logger;
 	const [tito, store] = await Promise.all([
 		createTito({

@@ -100,7 +100,7 @@ describe("a pipe that nobody reads", () => {
 
 	test("and whose reader has gone costs nothing but the lines", async () => {
 		const { reader, writer } = pipe();
-		const sink = new LogSink(logTo(writer), missing, 1_000);
+		const sink = new LogSink(logTo(writer), missing, { maxBytes: 1_000 });
 		closeSync(reader);
 		for (let index = 0; index < 100; index++) sink.write(`${"y".repeat(99)}\n`, true);
 		await sink.flush(20);
@@ -184,11 +184,43 @@ describe("a pipe that nobody reads", () => {
 	});
 });
 
+describe("lines that may wait for company", () => {
+	const day = 24 * 3_600_000;
+	const target = () => Object.assign(new Medium(), { room: 100_000 });
+
+	test("go out with the first one that may not, in their order", () => {
+		const medium = target();
+		const sink = new LogSink(medium, missing, { lingerMs: day });
+		sink.write("one\n", true);
+		sink.write("two\n", true);
+		expect(medium.text).toBe("");
+		sink.write("warning\n", false);
+		expect(medium.text).toBe("one\ntwo\nwarning\n");
+	});
+
+	test("go out when they are a batch, when their time is over, and at the process's end", async () => {
+		const medium = target();
+		const sink = new LogSink(medium, missing, { lingerMs: day });
+		const line = `${"x".repeat(15)}\n`;
+		for (let index = 0; index < 3; index++) sink.write(line, true);
+		expect(medium.text).toBe("");
+		sink.write(line, true);
+		expect(medium.text).toBe(line.repeat(medium.batchBytes / 16));
+		sink.write("last\n", true);
+		sink.writeLast();
+		expect(medium.text.endsWith("last\n")).toBe(true);
+
+		const soon = target();
+		new LogSink(soon, missing, { lingerMs: 1 }).write("later\n", true);
+		await until("the line", 10_000, () => soon.text === "later\n");
+	});
+});
+
 describe("a medium that fills up", () => {
 	test("a line that was cut is finished before anything else, and what is missing is told first of all", async () => {
 		const medium = new Medium();
 		medium.room = 15;
-		const sink = new LogSink(medium, missing, 50);
+		const sink = new LogSink(medium, missing, { maxBytes: 50 });
 		for (let index = 0; index < 10; index++) sink.write(`line ${index} \n`, index !== 8);
 		expect(medium.text).toBe("line 0 \nline 1 ");
 		medium.room = 1_000;
@@ -202,7 +234,7 @@ describe("a medium that fills up", () => {
 
 	test("what is missing is counted until it is told, and told once", async () => {
 		const medium = new Medium();
-		const sink = new LogSink(medium, missing, 20);
+		const sink = new LogSink(medium, missing, { maxBytes: 20 });
 		for (let index = 0; index < 10; index++) sink.write("12345\n", true);
 		await sink.flush(10);
 		for (let index = 0; index < 10; index++) sink.write("67890\n", true);

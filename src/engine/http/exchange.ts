@@ -2,6 +2,7 @@
 // Sends a request once and never again.
 import type { Dispatcher } from "undici";
 import type { CancelSignal } from "../../base/cancellation.js";
+import { foreground } from "../../base/pace.js";
 import { JsonSyntaxError } from "../../json/parse.js";
 import { invalidReply } from "../invalid-reply.js";
 import type { KnownPayload } from "../scan/known-payload.js";
@@ -10,6 +11,9 @@ import type { SiteTable } from "../scan/sites.js";
 import { bodyPieces } from "./body-pieces.js";
 import { headerValue, rawHeaderList } from "./headers.js";
 import { deadlineError, transportError } from "./transport-errors.js";
+
+/** What is read of it in one turn of the loop holds nobody up. */
+const SMALL_REPLY_BYTES = 256 * 1024;
 
 interface ExchangeOptions {
 	path: string;
@@ -151,9 +155,11 @@ class Exchange implements Dispatcher.DispatchHandler {
 		}
 	}
 
-	/** The engine waits while what its payloads are compared with is read. */
+	/** The engine waits while what its payloads are compared with is read, and with a large reply for its slices of the loop. */
 	#holdBack(controller: Dispatcher.DispatchController): void {
-		let waits: Promise<void>[] | null = null;
+		// A socket that always has more is read on and on before anybody else has a turn.
+		const isTurnOver = this.#byteLength > SMALL_REPLY_BYTES && foreground.isOver;
+		let waits: Promise<void>[] | null = isTurnOver ? [foreground.breathe()] : null;
 		for (const known of this.#options.knownPayloads) {
 			const wait = known.ready();
 			if (wait === null) continue;
