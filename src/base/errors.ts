@@ -11,6 +11,8 @@ export const ERROR_STATUS = {
 	rollback_limit: 400,
 	role_not_appendable: 400,
 	unauthorized: 401,
+	/** Without a token: a page in somebody's browser, or a name that may be one's of a stranger. */
+	forbidden: 403,
 	session_not_found: 404,
 	session_deleted: 404,
 	path_not_allowed: 404,
@@ -107,6 +109,7 @@ export class ConfigError extends Error {
 /** OpenAI's `error.type` for a status. */
 export function errorType(status: number): string {
 	if (status === 401) return "authentication_error";
+	if (status === 403) return "permission_error";
 	if (status === 404) return "not_found_error";
 	if (status === 429) return "rate_limit_error";
 	if (status < 500) return "invalid_request_error";

@@ -83,6 +83,7 @@ function settle(values: OptionValues, settings: RawSettings, machine: Machine): 
 		instanceId: values.instanceId ?? machine.newInstanceId(),
 		sessionTtl: values.sessionTtl ?? Math.min(86_400, values.maxSessionTtl),
 		maxInflightMib: values.maxInflightMib ?? Math.max(values.maxBodyMib, Math.min(4096, memoryShareMib)),
+		maxReplyMib: values.maxReplyMib ?? (values.r3 !== "off" || values.samplingReplay ? 2048 : 256),
 		logFile: values.logFile && absolute("logFile", values.logFile),
 		logFormat: values.logFormat ?? (machine.stdoutIsTerminal && values.logFile === null ? "pretty" : "json"),
 		checkpoint: values.checkpoint && absolute("checkpoint", values.checkpoint),
@@ -141,6 +142,7 @@ function assemble(
 		r3: values.r3,
 		r3Keep: values.r3Keep,
 		authToken,
+		allowedHosts: values.allowedHosts,
 		forwardAuthorization: values.forwardAuthorization,
 		passThroughPaths: values.passThrough,
 		samplingReplay: values.samplingReplay,
@@ -165,6 +167,7 @@ function assemble(
 			maxInflightPerWorker: values.maxInflight,
 			maxInflightBytesPerWorker: Math.floor(values.maxInflightMib * MIB),
 			maxTreeNodes: values.maxTreeNodes,
+			maxReplyBytes: Math.floor(values.maxReplyMib * MIB),
 		},
 		log: {
 			file: values.logFile,

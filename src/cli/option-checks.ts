@@ -10,6 +10,12 @@ export function checkHost(host: string): string | undefined {
 	return isIP(host) === 6 || HOST_NAME.test(host) ? host : undefined;
 }
 
+/** As browsers send it: lower case. */
+export function checkAllowedHost(entry: string): boolean {
+	const name = entry.startsWith(".") ? entry.slice(1) : entry;
+	return entry === "*" || (checkHost(name) !== undefined && name === name.toLowerCase());
+}
+
 /** An engine's base URL without its trailing slashes. */
 export function checkEngineUrl(text: string): string | undefined {
 	if (!URL.canParse(text)) return undefined;

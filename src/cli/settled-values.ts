@@ -28,5 +28,6 @@ export interface SettledValues extends Omit<OptionValues, "titoModel"> {
 	instanceId: string;
 	sessionTtl: number;
 	maxInflightMib: number;
+	maxReplyMib: number;
 	logFormat: LogFormat;
 }

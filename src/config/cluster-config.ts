@@ -25,6 +25,8 @@ export interface Limits {
 	maxInflightBytesPerWorker: number;
 	/** Turns of one tree-mode session (docs/reference.md, Trees: 1024). */
 	maxTreeNodes: number;
+	/** Of one reply of the engine. */
+	maxReplyBytes: number;
 }
 
 /** The launch as a whole: its port, its processes, its end. Primary and router. */
@@ -37,6 +39,8 @@ interface FrontConfig {
 	port: number;
 	/** Bearer token every request must carry, or null. */
 	authToken: string | null;
+	/** Names beside its own that a request without a token may call this by. */
+	allowedHosts: readonly string[];
 	instanceId: string;
 	heartbeatIntervalMs: number;
 	drainTimeoutMs: number;

@@ -20,7 +20,7 @@ export interface ParseOptions {
 	maxDepth?: number;
 	/** Refuse an object in which a key stands twice; otherwise the last value wins, as in Python. */
 	refuseDuplicateKeys?: boolean;
-	/** Values that may still be made, over several parses; each one costs memory and time of the event loop. */
+	/** Values and keys that may still be made, over several parses; each one costs memory and time of the event loop. */
 	budget?: ValueBudget;
 }
 
@@ -28,12 +28,32 @@ export interface ValueBudget {
 	values: number;
 }
 
+/** What is told when it is used up. */
+export const TOO_MANY_VALUES = "too many values; send fewer or shorter lists and objects";
+
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 /** @throws JsonSyntaxError */
 export function parseJson(source: Uint8Array | string, options: ParseOptions = {}): JsonValue {
 	const text = typeof source === "string" ? source : decode(source);
 	return new Parser(text, options).document();
+}
+
+/**
+ * One part of a larger document that is read in one go.
+ * @param most of the budget that this part alone may use
+ * @throws JsonSyntaxError
+ */
+export function parseJsonPart(
+	source: Uint8Array,
+	most: number,
+	options: ParseOptions & { budget: ValueBudget },
+): JsonValue {
+	const own = { values: Math.min(most, options.budget.values) };
+	const before = own.values;
+	const value = parseJson(source, { ...options, budget: own });
+	options.budget.values -= before - own.values;
+	return value;
 }
 
 function decode(bytes: Uint8Array): string {
@@ -63,8 +83,7 @@ class Parser {
 	}
 
 	#value(depth: number): JsonValue {
-		if (--this.#budget.values < 0)
-			throw this.#error("too many values; send fewer or shorter lists and objects");
+		this.#spend();
 		this.#space();
 		switch (this.#text[this.#at]) {
 			case "{":
@@ -91,6 +110,7 @@ class Parser {
 		do {
 			this.#space();
 			if (this.#text[this.#at] !== '"') throw this.#error("expected a key");
+			this.#spend();
 			const keyAt = this.#at;
 			const key = this.#string();
 			if (this.#refuseDuplicateKeys && object.has(key)) throw new JsonSyntaxError("duplicate key", keyAt);
@@ -109,6 +129,10 @@ class Parser {
 		do array.push(this.#value(depth));
 		while (this.#continues("]"));
 		return array;
+	}
+
+	#spend(): void {
+		if (--this.#budget.values < 0) throw this.#error(TOO_MANY_VALUES);
 	}
 
 	#enter(depth: number): void {

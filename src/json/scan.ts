@@ -1,7 +1,7 @@
 // Owns the map of one request body: where its top-level fields and its messages stand. Validates everything, parses
 // and copies nothing; bytes that an earlier scan validated are compared, not walked again.
 import { isUtf8 } from "node:buffer";
-import { JsonSyntaxError } from "./parse.js";
+import { JsonSyntaxError, TOO_MANY_VALUES, type ValueBudget } from "./parse.js";
 import { decodeString, skipSpace, skipString, skipValue, syntaxError } from "./skip.js";
 
 export interface ByteRange {
@@ -46,7 +46,16 @@ export interface ScanOptions {
 	/** Deepest nesting of containers that is accepted, the body itself being 1. */
 	maxDepth: number;
 	sharedPrefix?: SharedPrefix | undefined;
+	/** Values and keys that may still be walked over, but for those of the shared prefix. */
+	budget?: ValueBudget;
+	/** Top-level entries, duplicates too: each costs more than a value further down. */
+	maxFields?: number;
+	/** Elements of `messages`, those of the shared prefix included. */
+	maxMessages?: number;
 }
+
+/** `messages` has more elements than it may; what comes after them was not looked at. */
+export class TooManyMessages extends Error {}
 
 /**
  * Scans a request body that must be one strict JSON object (RFC 8259, UTF-8, no byte order mark).
@@ -54,10 +63,13 @@ export interface ScanOptions {
  * With a shared prefix that the messages begin with, the cost is one memory compare plus the tail: JSON has no state
  * but its nesting, so bytes that were complete elements once are complete elements again, provided that a comma or
  * the closing bracket follows.
- * @throws JsonSyntaxError naming what is wrong and the byte offset
+ * Stops at the first bound that is passed: what is refused has cost no more than what is let in.
+ * @throws JsonSyntaxError naming what is wrong and the byte offset; TooManyMessages
  */
 export function scanObject(body: Buffer, options: ScanOptions): ObjectScan {
-	const { maxDepth, sharedPrefix } = options;
+	const { maxDepth, maxFields = Number.POSITIVE_INFINITY } = options;
+	const walk = { ...options, budget: options.budget ?? { values: Number.POSITIVE_INFINITY } };
+	const { budget } = walk;
 	if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf)
 		throw new JsonSyntaxError("byte order mark", 0);
 	const start = skipSpace(body, 0);
@@ -68,6 +80,9 @@ export function scanObject(body: Buffer, options: ScanOptions): ObjectScan {
 	let closed = body[next] === 0x7d;
 	while (!closed) {
 		const keyStart = next;
+		if (fields.length === maxFields)
+			throw new JsonSyntaxError(`more than ${maxFields} fields; send those of a chat`, keyStart);
+		if (--budget.values < 0) throw new JsonSyntaxError(TOO_MANY_VALUES, keyStart);
 		const keyEnd = skipString(body, keyStart);
 		const key = decodeString(body, keyStart, keyEnd);
 		const colon = skipSpace(body, keyEnd);
@@ -77,11 +92,11 @@ export function scanObject(body: Buffer, options: ScanOptions): ObjectScan {
 		if (key === "messages") {
 			messages = null;
 			if (body[valueStart] === 0x5b) {
-				const found = scanMessages(body, valueStart, maxDepth, sharedPrefix);
+				const found = scanMessages(body, valueStart, walk);
 				messages = found.messages;
 				valueEnd = found.end;
-			} else valueEnd = skipValue(body, valueStart, 1, maxDepth);
-		} else valueEnd = skipValue(body, valueStart, 1, maxDepth);
+			} else valueEnd = skipValue(body, valueStart, 1, maxDepth, budget);
+		} else valueEnd = skipValue(body, valueStart, 1, maxDepth, budget);
 		fields.push({ key, keyStart, valueStart, valueEnd });
 		next = skipSpace(body, valueEnd);
 		if (body[next] === 0x7d) closed = true;
@@ -107,21 +122,24 @@ export function scanArrayContent(content: Buffer): ByteRange[] {
 	return elements;
 }
 
+type Walk = ScanOptions & { budget: ValueBudget };
+
 function scanMessages(
 	body: Buffer,
 	open: number,
-	maxDepth: number,
-	shared: SharedPrefix | undefined,
+	{ budget, maxDepth, maxMessages = Number.POSITIVE_INFINITY, sharedPrefix: shared }: Walk,
 ): { messages: MessagesRange; end: number } {
 	if (maxDepth < 2) syntaxError(body, `nesting deeper than ${maxDepth}`, open);
 	const contentStart = open + 1;
 	const elements: ByteRange[] = [];
 	const sharedBytes = shared === undefined ? 0 : matchingBytes(body, contentStart, shared);
+	const most = maxMessages - (sharedBytes > 0 ? (shared?.elementCount ?? 0) : 0);
 	let next = skipSpace(body, contentStart + sharedBytes);
 	if (body[next] !== 0x5d) {
 		if (sharedBytes > 0) next = skipSpace(body, next + 1);
 		for (;;) {
-			const end = skipValue(body, next, 2, maxDepth);
+			if (elements.length >= most) throw new TooManyMessages();
+			const end = skipValue(body, next, 2, maxDepth, budget);
 			elements.push({ start: next, end });
 			next = skipSpace(body, end);
 			if (body[next] === 0x5d) break;

@@ -1,6 +1,6 @@
 // Owns walking over one strict RFC 8259 value in a buffer by offsets. Builds no value; UTF-8 is the caller's to check.
 import { isDigit, isHexDigit, isSimpleEscape, isSpace } from "./characters.js";
-import { JsonSyntaxError } from "./parse.js";
+import { JsonSyntaxError, TOO_MANY_VALUES, type ValueBudget } from "./parse.js";
 import { plainStringEnd } from "./string-bytes.js";
 
 const QUOTE = 0x22;
@@ -22,15 +22,25 @@ export function syntaxError(bytes: Buffer, what: string, at: number): never {
 	throw new JsonSyntaxError(what, at);
 }
 
+const UNBOUNDED: ValueBudget = { values: Number.POSITIVE_INFINITY };
+
 /**
  * End of the value whose first byte is at `at`; `depth` containers are open around it.
- * @throws JsonSyntaxError for anything that is not strict JSON, and for nesting deeper than `maxDepth`
+ * @param budget what values and keys may still be walked over
+ * @throws JsonSyntaxError for anything that is not strict JSON, for nesting deeper than `maxDepth` and for more than `budget`
  */
-export function skipValue(bytes: Buffer, at: number, depth: number, maxDepth: number): number {
+export function skipValue(
+	bytes: Buffer,
+	at: number,
+	depth: number,
+	maxDepth: number,
+	budget: ValueBudget = UNBOUNDED,
+): number {
+	if (--budget.values < 0) throw new JsonSyntaxError(TOO_MANY_VALUES, at);
 	const byte = bytes[at];
 	if (byte === QUOTE) return skipString(bytes, at);
-	if (byte === 0x7b) return skipMembers(bytes, at, depth, maxDepth);
-	if (byte === 0x5b) return skipItems(bytes, at, depth, maxDepth);
+	if (byte === 0x7b) return skipMembers(bytes, at, depth, maxDepth, budget);
+	if (byte === 0x5b) return skipItems(bytes, at, depth, maxDepth, budget);
 	if (byte === 0x74) return skipLiteral(bytes, at, "true");
 	if (byte === 0x66) return skipLiteral(bytes, at, "false");
 	if (byte === 0x6e) return skipLiteral(bytes, at, "null");
@@ -84,33 +94,46 @@ function skipNumber(bytes: Buffer, at: number): number {
 	return next;
 }
 
+/** No number that means anything has more digits, and whoever reads it would take long for each. */
+const MAX_DIGITS = 4_096;
+
 function skipDigits(bytes: Buffer, at: number): number {
 	if (!isDigit(bytes[at])) syntaxError(bytes, "malformed number", at);
 	let next = at + 1;
-	while (isDigit(bytes[next])) next++;
+	while (isDigit(bytes[next])) {
+		next++;
+		if (next - at > MAX_DIGITS) syntaxError(bytes, `a number of more than ${MAX_DIGITS} digits`, at);
+	}
 	return next;
 }
 
-function skipItems(bytes: Buffer, at: number, depth: number, maxDepth: number): number {
+function skipItems(bytes: Buffer, at: number, depth: number, maxDepth: number, budget: ValueBudget): number {
 	if (depth >= maxDepth) syntaxError(bytes, `nesting deeper than ${maxDepth}`, at);
 	let next = skipSpace(bytes, at + 1);
 	if (bytes[next] === 0x5d) return next + 1;
 	for (;;) {
-		next = skipSpace(bytes, skipValue(bytes, next, depth + 1, maxDepth));
+		next = skipSpace(bytes, skipValue(bytes, next, depth + 1, maxDepth, budget));
 		if (bytes[next] === 0x5d) return next + 1;
 		if (bytes[next] !== 0x2c) syntaxError(bytes, "expected , or ]", next);
 		next = skipSpace(bytes, next + 1);
 	}
 }
 
-function skipMembers(bytes: Buffer, at: number, depth: number, maxDepth: number): number {
+function skipMembers(
+	bytes: Buffer,
+	at: number,
+	depth: number,
+	maxDepth: number,
+	budget: ValueBudget,
+): number {
 	if (depth >= maxDepth) syntaxError(bytes, `nesting deeper than ${maxDepth}`, at);
 	let next = skipSpace(bytes, at + 1);
 	if (bytes[next] === 0x7d) return next + 1;
 	for (;;) {
+		budget.values--;
 		next = skipSpace(bytes, skipString(bytes, next));
 		if (bytes[next] !== 0x3a) syntaxError(bytes, "expected :", next);
-		next = skipSpace(bytes, skipValue(bytes, skipSpace(bytes, next + 1), depth + 1, maxDepth));
+		next = skipSpace(bytes, skipValue(bytes, skipSpace(bytes, next + 1), depth + 1, maxDepth, budget));
 		if (bytes[next] === 0x7d) return next + 1;
 		if (bytes[next] !== 0x2c) syntaxError(bytes, "expected , or }", next);
 		next = skipSpace(bytes, next + 1);

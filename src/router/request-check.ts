@@ -1,10 +1,12 @@
-// What a request is refused for before anything looks at its path's meaning: token, coding, size. Pure.
+// What a request is refused for before anything looks at its path's meaning: browser, token, coding, size. Pure.
 import { RollpinError } from "../base/errors.js";
 import type { Authorize } from "./auth.js";
+import type { BrowserGuard } from "./browser-guard.js";
 import type { RequestHead } from "./request-head.js";
 
 /**
  * @param target the request target as sent
+ * @param guard null where a token tells clients from pages
  * @returns why the request goes no further, or null
  */
 export function checkRequest(
@@ -12,8 +14,11 @@ export function checkRequest(
 	head: RequestHead,
 	authorize: Authorize,
 	maxBodyBytes: number,
+	guard: BrowserGuard | null = null,
 ): RollpinError | null {
 	if (head.fault !== null) return new RollpinError(head.fault.code, head.fault.message);
+	const page = guard?.(head) ?? null;
+	if (page !== null) return page;
 	const open = target === "/health" || target.startsWith("/health?");
 	if (!open && !authorize(head.authorizations)) {
 		return new RollpinError("unauthorized", "a valid bearer token is required");

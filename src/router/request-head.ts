@@ -2,10 +2,11 @@
 import type { ErrorCode } from "../base/errors.js";
 import { connectionOptions, HOP_BY_HOP } from "../base/http-headers.js";
 import { randomHex } from "../base/random-hex.js";
+import type { BrowserHead } from "./browser-guard.js";
 
 export type BodyFraming = "none" | "length" | "chunked";
 
-export interface RequestHead {
+export interface RequestHead extends BrowserHead {
 	/** Values of every `authorization` header. */
 	authorizations: string[];
 	/** The client's `x-request-id` if it is sane, else a fresh one: 32 hex digits. */
@@ -16,8 +17,6 @@ export interface RequestHead {
 	contentEncoding: string | null;
 	/** `name: value\r\n` of every header that travels on to the worker. */
 	forwarded: string;
-	/** HTTP/1.0 may come without one. */
-	hasHost: boolean;
 	/** Asks for more than a reply to a body of one length: another coding, another protocol, an interim reply, the end of its connection. */
 	special: boolean;
 	fault: { code: ErrorCode; message: string } | null;
@@ -48,13 +47,16 @@ export function readRequestHead(raw: readonly string[], httpVersion: string): Re
 		contentLength: 0,
 		contentEncoding: null,
 		forwarded: "",
-		hasHost: false,
+		host: null,
+		origin: null,
+		fetchSite: null,
+		contentType: null,
+		hasBody: false,
 		special: false,
 		fault: null,
 	};
 	let bytes = 0;
 	let hosts = 0;
-	let emptyHost = false;
 	const requestIds: string[] = [];
 	const dropped = connectionOptions(raw);
 	for (let index = 0; index + 1 < raw.length; index += 2) {
@@ -65,7 +67,17 @@ export function readRequestHead(raw: readonly string[], httpVersion: string): Re
 		switch (key) {
 			case "host":
 				hosts += 1;
-				emptyHost = value === "";
+				head.host = value;
+				break;
+			case "origin":
+				// Two are none that could be the page's own.
+				head.origin = head.origin === null ? value : "";
+				break;
+			case "sec-fetch-site":
+				head.fetchSite = value.toLowerCase();
+				break;
+			case "content-type":
+				head.contentType = value;
 				break;
 			case "authorization":
 				head.authorizations.push(value);
@@ -101,7 +113,7 @@ export function readRequestHead(raw: readonly string[], httpVersion: string): Re
 		if (dropped?.has(key) === true && !NEVER_DROPPED.has(key)) continue;
 		head.forwarded += `${name}: ${value}\r\n`;
 	}
-	head.hasHost = hosts > 0;
+	head.hasBody = head.framing === "chunked" || head.contentLength !== 0;
 	const [requestId] = requestIds;
 	const sane = requestIds.length === 1 && requestId !== undefined && SANE_REQUEST_ID.test(requestId);
 	head.requestId = sane ? requestId : newRequestId();
@@ -110,7 +122,7 @@ export function readRequestHead(raw: readonly string[], httpVersion: string): Re
 			code: "headers_too_large",
 			message: `a request may carry ${MAX_HEADERS} headers of ${MAX_HEADER_BYTES} bytes in all`,
 		};
-	} else if (hosts > 1 || emptyHost || (hosts === 0 && httpVersion !== "1.0")) {
+	} else if (hosts > 1 || head.host === "" || (hosts === 0 && httpVersion !== "1.0")) {
 		head.fault ??= invalid("a request must carry exactly one Host header, and not an empty one");
 	}
 	return head;
@@ -130,7 +142,7 @@ export function workerHead(
 	if (head.framing === "length") text += `content-length: ${head.contentLength}\r\n`;
 	else if (head.framing === "chunked") text += "transfer-encoding: chunked\r\n";
 	// HTTP/1.1, which the worker is spoken to in, may not come without one.
-	if (!head.hasHost) text += "host: rollpin\r\n";
+	if (head.host === null) text += "host: rollpin\r\n";
 	return `${text}\r\n`;
 }
 

@@ -1,5 +1,6 @@
 // One request's way through the router: checks, decision, relay. Holds the primary's last word on the workers.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { hostname } from "node:os";
 import { RollpinError } from "../base/errors.js";
 import { PartitionMap } from "../base/partitions.js";
 import { workerOfPath } from "../base/paths.js";
@@ -10,6 +11,7 @@ import { addressKey } from "../ipc/worker-address.js";
 import type { Logger } from "../telemetry/logger.js";
 import { METRICS_CONTENT_TYPE } from "../telemetry/metrics/exposition.js";
 import { type Authorize, createAuthorize } from "./auth.js";
+import { type BrowserGuard, createBrowserGuard } from "./browser-guard.js";
 import { chooseWorker, type Destination, unavailable, type WorkerRoute } from "./choose-worker.js";
 import { HeldRequests } from "./held-requests.js";
 import { NO_ANSWER, type RouteLabel, type RouterMetrics } from "./metrics.js";
@@ -31,6 +33,8 @@ export class Router {
 	readonly #config: ClusterConfig;
 	readonly #log: Logger;
 	#authorize: Authorize;
+	/** Null: a page can't have the token. */
+	#guard: BrowserGuard | null;
 	readonly pool = new WorkerPool();
 	readonly #inflight: number[];
 	readonly #uploads = new Set<Relay>();
@@ -68,6 +72,7 @@ export class Router {
 		this.metrics = metrics;
 		this.#held = new HeldRequests(config.limits, config.drainTimeoutMs + HOLD_GRACE_MS);
 		this.#authorize = createAuthorize(config.authToken);
+		this.#guard = guardOf(config);
 		this.#partitions = new PartitionMap(config.backends);
 		this.#inflight = new Array<number>(config.backends).fill(0);
 		this.#uploadTimer = setInterval(() => {
@@ -86,6 +91,7 @@ export class Router {
 	reconfigure(next: ReloadableConfig): void {
 		takeOver(this.#config, next);
 		this.#authorize = createAuthorize(this.#config.authToken);
+		this.#guard = guardOf(this.#config);
 	}
 
 	update(snapshot: ClusterSnapshot): void {
@@ -129,7 +135,7 @@ export class Router {
 		});
 		if (this.draining) res.shouldKeepAlive = false;
 		const head = readRequestHead(req.rawHeaders, req.httpVersion);
-		const fault = checkRequest(req.url ?? "", head, this.#authorize, limits.maxBodyBytes);
+		const fault = checkRequest(req.url ?? "", head, this.#authorize, limits.maxBodyBytes, this.#guard);
 		if (fault !== null) {
 			const closes = fault.code === "body_too_large" || head.fault !== null;
 			refuse(req, res, fault, head.requestId, closes || expectsContinue || this.draining);
@@ -160,7 +166,7 @@ export class Router {
 	takePlain(method: string, target: string, head: RequestHead): RelayTarget | null {
 		if (this.draining) return null;
 		const { limits, passThroughPaths } = this.#config;
-		if (checkRequest(target, head, this.#authorize, limits.maxBodyBytes) !== null) return null;
+		if (checkRequest(target, head, this.#authorize, limits.maxBodyBytes, this.#guard) !== null) return null;
 		const decision = route(method, target, passThroughPaths);
 		if (decision.kind === "local" || decision.kind === "drain" || decision.kind === "reject") return null;
 		const destination = this.#choose(decision);
@@ -260,6 +266,10 @@ export class Router {
 			`worker ${worker} failed a request: ${code}`,
 		);
 	}
+}
+
+function guardOf({ allowedHosts, authToken, host }: ClusterConfig): BrowserGuard | null {
+	return authToken === null ? createBrowserGuard({ host, allowedHosts, machineName: hostname() }) : null;
 }
 
 function labelOf(decision: Route): RouteLabel {

@@ -1,7 +1,8 @@
 // The chat that a front end decoded, into plain values: the same for every wire. Validates before anything is locked or changed; parses only what is new.
 import { RollpinError } from "../base/errors.js";
-import { parseJson, type ValueBudget } from "../json/parse.js";
-import { type ObjectScan, scanObject } from "../json/scan.js";
+import { foreground } from "../base/pace.js";
+import { parseJsonPart, type ValueBudget } from "../json/parse.js";
+import { type ObjectScan, type ScanOptions, scanObject, TooManyMessages } from "../json/scan.js";
 import { JsonNumber, type JsonValue } from "../json/value.js";
 import { elementRanges } from "../session/path/request-elements.js";
 import { type EarlierMessages, RequestMessages } from "../session/path/request-messages.js";
@@ -20,21 +21,65 @@ export interface ChatBody {
 	field(key: string): JsonValue | undefined;
 }
 
-/** JSON values of one request that are read as such: far more than any history has, and less than a second's work. */
+/** JSON values and keys of one request: far more than any history has. */
 const MAX_VALUES = 1_000_000;
+/** Of one field, such as the tools: it is read in one go, and nobody else is served meanwhile. */
+const MAX_FIELD_VALUES = 100_000;
+/** SGLang's request has about a hundred. */
+const MAX_FIELDS = 1_000;
 
 /** Of one request, through all that reads it. */
 export interface ChatBodyLimits {
 	maxMessages: number;
+	/** Of one message as it is spelled. */
+	maxMessageBytes: number;
 	maxDepth: number;
 	budget: ValueBudget;
 }
 
+/**
+ * No text of a session is longer than eight bytes a token, and no spelling of it than three times that: a character of n
+ * bytes is escaped in 3n. What is longer can't fit, and would cost time and memory before anybody noticed.
+ */
+const MESSAGE_BYTES_PER_TOKEN = 24;
+const LEAST_MESSAGE_BYTES = 1024 * 1024;
+
 /** For each request anew: its budget is used up. */
-export function chatBodyLimits(limits: { maxMessages: number; maxJsonDepth: number }): ChatBodyLimits {
-	const { maxMessages, maxJsonDepth } = limits;
-	return { maxMessages, maxDepth: maxJsonDepth, budget: { values: MAX_VALUES } };
+export function chatBodyLimits(limits: {
+	maxMessages: number;
+	maxJsonDepth: number;
+	maxTokensPerSession: number;
+}): ChatBodyLimits {
+	const { maxMessages, maxJsonDepth, maxTokensPerSession } = limits;
+	return {
+		maxMessages,
+		maxMessageBytes: Math.max(LEAST_MESSAGE_BYTES, MESSAGE_BYTES_PER_TOKEN * maxTokensPerSession),
+		maxDepth: maxJsonDepth,
+		budget: { values: MAX_VALUES },
+	};
 }
+
+/**
+ * As `parseChatBody`; long histories in slices of the loop, between which others are served.
+ * @throws as `parseChatBody` does
+ */
+export async function readChatBody(
+	body: Buffer,
+	earlier: EarlierMessages | null,
+	limits: ChatBodyLimits,
+): Promise<ChatBody> {
+	const steps = chatBodySteps(body, earlier, limits);
+	for (let startedMs = performance.now(); ; ) {
+		const { done, value } = steps.next();
+		if (done === true) return value;
+		if (performance.now() - startedMs < SLICE_MS) continue;
+		await foreground.breathe();
+		startedMs = performance.now();
+	}
+}
+
+/** Most histories take less, and wait for nobody. */
+const SLICE_MS = 3;
 
 /**
  * @param earlier the session's last request; when this one repeats its messages, those are not read again
@@ -45,9 +90,25 @@ export function parseChatBody(
 	earlier: EarlierMessages | null,
 	limits: ChatBodyLimits,
 ): ChatBody {
-	const { budget, maxDepth } = limits;
-	const scan = scanObject(body, {
+	const steps = chatBodySteps(body, earlier, limits);
+	for (;;) {
+		const { done, value } = steps.next();
+		if (done === true) return value;
+	}
+}
+
+function* chatBodySteps(
+	body: Buffer,
+	earlier: EarlierMessages | null,
+	limits: ChatBodyLimits,
+): Generator<undefined, ChatBody, void> {
+	const { budget, maxDepth, maxMessages } = limits;
+	const scan = scanWithin(body, {
 		maxDepth,
+		maxMessages,
+		maxFields: MAX_FIELDS,
+		// Of its own: what is walked over here is read once more, or never.
+		budget: { values: MAX_VALUES },
 		...(earlier === null ? {} : { sharedPrefix: { content: earlier.content, elementCount: earlier.count } }),
 	});
 	const list = scan.messages;
@@ -66,21 +127,17 @@ export function parseChatBody(
 		budget,
 	});
 	if (messages.count === 0) throw invalidMessages("messages is empty; send at least one message");
-	if (messages.count > limits.maxMessages) {
-		throw new RollpinError(
-			"body_too_large",
-			`messages has ${messages.count} elements, over the limit of ${limits.maxMessages}; raise --max-messages`,
-			{ param: "messages" },
-		);
-	}
-	messages.validate();
+	const large = list.elements.findIndex(({ start, end }) => end - start > limits.maxMessageBytes);
+	if (large !== -1)
+		throw messageTooLarge(messages.count - list.elements.length + large, limits.maxMessageBytes);
+	yield* messages.validate();
 	const spelled = (key: string): Buffer | null => {
 		const range = scan.fields.findLast((candidate) => candidate.key === key);
 		return range === undefined ? null : body.subarray(range.valueStart, range.valueEnd);
 	};
 	const field = (key: string): JsonValue | undefined => {
 		const bytes = spelled(key);
-		return bytes === null ? undefined : parseJson(bytes, { maxDepth, budget });
+		return bytes === null ? undefined : parseJsonPart(bytes, MAX_FIELD_VALUES, { maxDepth, budget });
 	};
 	const n = field("n") ?? null;
 	if (n !== null && !(n instanceof JsonNumber && n.value === 1)) {
@@ -110,6 +167,28 @@ export function parseChatBody(
 		toolsHash: toolsHash(chosenBytes(spelled, template.tools === tools), template.tools),
 		field,
 	};
+}
+
+/** @throws RollpinError `body_too_large`; JsonSyntaxError */
+function scanWithin(body: Buffer, options: ScanOptions & { maxMessages: number }): ObjectScan {
+	try {
+		return scanObject(body, options);
+	} catch (error) {
+		if (!(error instanceof TooManyMessages)) throw error;
+		throw new RollpinError(
+			"body_too_large",
+			`messages has more elements than the limit of ${options.maxMessages}; raise --max-messages`,
+			{ param: "messages" },
+		);
+	}
+}
+
+function messageTooLarge(index: number, maxBytes: number): RollpinError {
+	return new RollpinError(
+		"session_too_large",
+		`messages[${index}] has more than ${maxBytes} bytes, which no session of --max-session-tokens can hold`,
+		{ param: `messages[${index}]` },
+	);
 }
 
 /** Tells this request's tools from another's: their own bytes, and those of the choice where it matters. */

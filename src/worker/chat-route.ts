@@ -6,7 +6,7 @@ import type { SessionId } from "../base/ids.js";
 import { writeJson } from "../json/parse.js";
 import { type TakeTurnDeps, takeTurn } from "../session/turn/take-turn.js";
 import { markHeaders } from "../wire/answer.js";
-import { type ChatBody, chatBodyLimits, parseChatBody } from "../wire/chat-body.js";
+import { type ChatBody, chatBodyLimits, readChatBody } from "../wire/chat-body.js";
 import type { AnswerForm, FrontEnd, HeaderList, WireOutcome, WireReply } from "../wire/front-end.js";
 import { bringsPromptIds } from "../wire/prompt-ids.js";
 import { refuseFields } from "../wire/refused-fields.js";
@@ -66,7 +66,7 @@ export async function chat(
 				async read(earlier) {
 					const limits = chatBodyLimits(config.limits);
 					const decoded = frontEnd.decode(body, limits);
-					const read = parseChatBody(decoded.chat, earlier, limits);
+					const read = await readChatBody(decoded.chat, earlier, limits);
 					const form = decoded.answer(read);
 					refuseFields(read, config);
 					log.start(read.messages.count, config.log.content ? lastMessage(read) : undefined);

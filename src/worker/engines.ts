@@ -1,6 +1,6 @@
 // Which engine a session's turns go to, and the making of its client. One engine today: nothing else may assume that.
 import type { SessionId } from "../base/ids.js";
-import type { EngineConfig } from "../config/cluster-config.js";
+import type { EngineConfig, Limits } from "../config/cluster-config.js";
 import { EngineClient } from "../engine/http/client.js";
 import { sglang } from "../engine/sglang/sglang.js";
 import type { Logger } from "../telemetry/logger.js";
@@ -51,13 +51,18 @@ export function oneEngine(first: Omit<WorkerEngine, "tally">): OneEngine {
 }
 
 /** @param onChange it became unreachable for this worker, or answers again */
-export function connectEngine(config: EngineConfig, logger: Logger, onChange: () => void): EngineClient {
+export function connectEngine(
+	config: EngineConfig & { limits: Pick<Limits, "maxReplyBytes"> },
+	logger: Logger,
+	onChange: () => void,
+): EngineClient {
 	const { upstream: url } = config;
 	if (url === null) throw new Error("an engine is connected to when its URL is known");
 	return new EngineClient({
 		baseUrl: url,
 		dialect: sglang,
 		timeoutMs: config.upstreamTimeoutMs,
+		maxReplyBytes: () => config.limits.maxReplyBytes,
 		breaker: {
 			opened(failures, retryAfterMs) {
 				logger.event(

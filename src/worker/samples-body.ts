@@ -5,13 +5,16 @@ import { JsonNumber, type JsonValue } from "../json/value.js";
 import type { SamplesRequest } from "../reads/samples-job.js";
 import { SAMPLES_WIRES, type SamplesWire } from "../samples/wire.js";
 
+/** JSON values and keys: they are read in one go, and nobody else is served meanwhile. */
+const MAX_VALUES = 100_000;
+
 /**
  * Unknown keys are ignored. Throws RollpinError `invalid_request`, JsonSyntaxError.
  * @param defaultWire for a body that names none
  */
 export function parseSamplesBody(body: Buffer, maxDepth: number, defaultWire: SamplesWire): SamplesRequest {
 	if (body.length === 0) return { maxSeqLen: null, agentJson: null, wire: defaultWire };
-	const value = parseJson(body, { maxDepth });
+	const value = parseJson(body, { maxDepth, budget: { values: MAX_VALUES } });
 	if (!(value instanceof Map)) {
 		throw new RollpinError("invalid_request", "the body must be a JSON object, or empty");
 	}

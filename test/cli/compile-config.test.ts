@@ -43,6 +43,7 @@ describe("defaults", () => {
 			r3: "off",
 			r3Keep: "all",
 			authToken: null,
+			allowedHosts: [],
 			forwardAuthorization: false,
 			passThroughPaths: [
 				"/v1/models",
@@ -75,9 +76,17 @@ describe("defaults", () => {
 				maxInflightPerWorker: 4096,
 				maxInflightBytesPerWorker: 4096 * 1024 * 1024,
 				maxTreeNodes: 1024,
+				maxReplyBytes: 256 * 1024 * 1024,
 			},
 			log: { file: null, format: "json", level: "info", content: false },
 		});
+	});
+
+	it("bound a reply of the engine by what the engine is asked for", () => {
+		const mib = (flags: Parameters<typeof compile>[0]) => compile(flags).limits.maxReplyBytes / 1024 / 1024;
+		expect(mib({ r3: "full" })).toBe(2048);
+		expect(mib({ samplingReplay: true })).toBe(2048);
+		expect(mib({ r3: "full", maxReplyMib: "5" })).toBe(5);
 	});
 
 	it("take a worker for each four cores, and leave the others to agents, engine and trainer", () => {

@@ -164,10 +164,10 @@ describe("an engine that misbehaves", () => {
 		const refusal = clientOf(engine.url, { maxRefusalBytes: 1000 }).chat(chatRequest());
 		await expect(refusal).rejects.toMatchObject({
 			code: "upstream_invalid",
-			message: /larger than 1000 bytes/,
+			message: /larger than 1000 bytes \(--max-reply-mib\)/,
 		});
 		const good = await rawEngine(({ socket }) => socket.write(httpReply(GOOD_REPLY)));
-		const reply = clientOf(good.url, { maxReplyBytes: 100 }).chat(chatRequest());
+		const reply = clientOf(good.url, { maxReplyBytes: () => 100 }).chat(chatRequest());
 		await expect(reply).rejects.toMatchObject({ code: "upstream_invalid", message: /larger than 100 bytes/ });
 	});
 });

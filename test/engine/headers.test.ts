@@ -38,9 +38,25 @@ describe("upstreamHeaders", () => {
 		"X-SMG-Routing-Key",
 		"x-smg-routing-KEY",
 		"Authorization",
+		"X-API-Key",
+		"x-goog-api-key",
+		"Api-Key",
+		"X-Auth-Token",
+		"X-Amz-Security-Token",
+		"X-Vault-Token",
+		"X-Session-Cookie",
+		"x-access-key",
 		"User-Agent",
 	])("does not forward %s", (name) => {
 		expect(send([name, "value"])).toEqual(ours);
+	});
+
+	it.each(["X-API-Key", "Cookie", "X-Auth-Token"])("forwards %s when told", (name) => {
+		expect(send([name, "secret"], true)).toEqual([name.toLowerCase(), "secret", ...ours]);
+	});
+
+	it.each(["X-Tokens", "X-Max-Tokens", "X-Key", "X-Author"])("takes %s for no credential", (name) => {
+		expect(send([name, "1"])).toEqual([name.toLowerCase(), "1", ...ours]);
 	});
 
 	it("forwards authorization only when told", () => {

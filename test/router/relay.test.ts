@@ -387,6 +387,7 @@ function limits(): import("../../src/config/cluster-config.js").Limits {
 		maxInflightPerWorker: 10,
 		maxInflightBytesPerWorker: 1,
 		maxTreeNodes: 1,
+		maxReplyBytes: 1_000_000,
 	};
 }
 

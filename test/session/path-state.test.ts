@@ -6,7 +6,11 @@ import { chatBodyLimits, parseChatBody } from "../../src/wire/chat-body.js";
 it("an idle session keeps of a request's body no more than its messages", () => {
 	const note = "j".repeat(1024 * 1024);
 	const body = Buffer.from(`{"messages":[{"role":"user","content":"x"}],"note":"${note}"}`);
-	const { messages } = parseChatBody(body, null, chatBodyLimits({ maxMessages: 10, maxJsonDepth: 64 }));
+	const { messages } = parseChatBody(
+		body,
+		null,
+		chatBodyLimits({ maxMessages: 10, maxJsonDepth: 64, maxTokensPerSession: 1000 }),
+	);
 	const state = new PathState();
 	const turn = {
 		tail: messages.content,

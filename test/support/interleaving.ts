@@ -245,7 +245,7 @@ export class Interleaving {
 					const parsed = parseChatBody(
 						body,
 						earlier,
-						chatBodyLimits({ maxMessages: 1000, maxJsonDepth: 64 }),
+						chatBodyLimits({ maxMessages: 1000, maxJsonDepth: 64, maxTokensPerSession: 1000 }),
 					);
 					await this.step();
 					return parsed;

@@ -66,7 +66,8 @@ export const ENGINE_OPTIONS = {
 	}),
 	forwardAuthorization: onOff({
 		group: ENGINE,
-		description: "hand the client's authorization header on to the engine",
+		description:
+			"hand the client's credentials on to the engine: authorization, cookie, x-api-key and their like",
 		fallback: false,
 	}),
 	passThrough: list({

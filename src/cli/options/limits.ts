@@ -80,6 +80,16 @@ export const LIMIT_OPTIONS = {
 		fallback: null,
 		defaultText: "half the memory shared by the workers, at least --max-body-mib, at most 4096",
 	}),
+	maxReplyMib: decimal({
+		group: LIMITS,
+		description: "largest reply of the engine to one chat; above it the reply is cut and the chat is 502",
+		unit: "MiB",
+		min: 0.001,
+		max: 4096,
+		fallback: null,
+		defaultText: "256; with --r3 or --sampling-replay 2048",
+		reloadable: true,
+	}),
 	maxTreeNodes: integer({
 		group: LIMITS,
 		reloadable: true,

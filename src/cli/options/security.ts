@@ -1,5 +1,6 @@
 // Options of the help section Security: who may talk to the cluster.
-import { onOff, path } from "../option-types.js";
+import { checkAllowedHost } from "../option-checks.js";
+import { list, onOff, path } from "../option-types.js";
 
 const SECURITY = "Security";
 
@@ -11,6 +12,15 @@ export const SECURITY_OPTIONS = {
 		placeholder: "file",
 		fallback: null,
 		defaultText: "no token",
+	}),
+	allowedHosts: list({
+		group: SECURITY,
+		description:
+			"without a token: more names that a request's Host may have; .name for all below one, * for any. Allowed anyway: addresses, --host, the machine's name, names without a dot, Kubernetes services",
+		placeholder: "names",
+		rule: "a comma-separated list of host names, of names with a leading dot, or *",
+		check: checkAllowedHost,
+		fallback: [],
 	}),
 	insecure: onOff({
 		group: SECURITY,

@@ -25,8 +25,8 @@ export interface EngineClientOptions {
 	connectTimeoutMs?: number;
 	/** Bound on a reply whose status is not 200. Default 16 MiB. */
 	maxRefusalBytes?: number;
-	/** Bound on any chat reply. Default 4 GiB. */
-	maxReplyBytes?: number;
+	/** Bound on any chat reply, asked for with each chat: a reload changes it. Default 4 GiB. */
+	maxReplyBytes?: () => number;
 }
 
 interface EngineChatRequest extends ReplyExpectation {
@@ -68,7 +68,7 @@ export class EngineClient {
 	readonly #basePath: string;
 	readonly #timeoutMs: number;
 	readonly #maxRefusalBytes: number;
-	readonly #maxReplyBytes: number;
+	readonly #maxReplyBytes: () => number;
 	readonly #breaker: Breaker;
 	readonly #running = new Set<EngineChatRequest>();
 
@@ -80,7 +80,7 @@ export class EngineClient {
 		this.#aborts = new AbortRequests(url.origin, this.#basePath, options.dialect);
 		this.#timeoutMs = options.timeoutMs;
 		this.#maxRefusalBytes = options.maxRefusalBytes ?? 16 * 1024 * 1024;
-		this.#maxReplyBytes = options.maxReplyBytes ?? 4 * 1024 ** 3;
+		this.#maxReplyBytes = options.maxReplyBytes ?? (() => 4 * 1024 ** 3);
 		this.#breaker = new Breaker(options.baseUrl, options.breaker);
 		const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
 		const settings: Pool.Options = {
@@ -125,7 +125,7 @@ export class EngineClient {
 			byteLength: request.byteLength,
 			timeoutMs: this.#timeoutMs,
 			maxRefusalBytes: this.#maxRefusalBytes,
-			maxReplyBytes: this.#maxReplyBytes,
+			maxReplyBytes: this.#maxReplyBytes(),
 			signal: request.signal,
 			onCancelled: () => this.#aborts.send(request.attemptId, request.headers),
 			onReplyBytes: request.onReplyBytes,

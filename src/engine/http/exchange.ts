@@ -140,7 +140,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 		this.#byteLength += chunk.length;
 		const { maxReplyBytes, maxRefusalBytes } = this.#options;
 		try {
-			if (this.#byteLength > maxReplyBytes) throw invalidReply(`it is larger than ${maxReplyBytes} bytes`);
+			if (this.#byteLength > maxReplyBytes)
+				throw invalidReply(`it is larger than ${maxReplyBytes} bytes (--max-reply-mib)`);
 			if (this.#scanner !== undefined) {
 				this.#scanner.push(chunk);
 				this.#count(this.#scanner.keptBytes);

@@ -7,7 +7,7 @@ type RawHeaders = readonly string[];
 interface UpstreamHeaderOptions {
 	/** Sent as the one `X-SMG-Routing-Key`. */
 	routingKey: string;
-	/** Send the client's `authorization` on (`--forward-authorization`). */
+	/** Send the client's `authorization` and its other credentials on (`--forward-authorization`). */
 	forwardAuthorization: boolean;
 }
 
@@ -38,10 +38,23 @@ export function upstreamHeaders(client: RawHeaders, options: UpstreamHeaderOptio
 }
 
 function crosses(key: string, options: UpstreamHeaderOptions): boolean {
-	if (key === "authorization") return options.forwardAuthorization;
+	if (isCredential(key)) return options.forwardAuthorization;
 	if (key === "x-smg-routing-key" || key === "x-real-ip") return false;
 	if (FORWARDED.has(key)) return true;
 	return key.startsWith("x-") && !WITHHELD_PREFIXES.some((prefix) => key.startsWith(prefix));
+}
+
+const CREDENTIAL =
+	/(^|-)(auth|authorization|token|secret|password|passwd|credentials?|cookie|jwt|signature|api-?key|access-?key|subscription-?key)$/;
+
+/** By its name: the client's own accounts elsewhere are none of the engine's business. */
+function isCredential(key: string): boolean {
+	return (
+		key === "authorization" ||
+		key === "cookie" ||
+		key === "api-key" ||
+		(key.startsWith("x-") && CREDENTIAL.test(key))
+	);
 }
 
 /**

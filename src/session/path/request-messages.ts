@@ -1,6 +1,6 @@
 // The messages of one chat request as bytes and lazily parsed values. Parses only what somebody asks for.
 import { RollpinError } from "../../base/errors.js";
-import { parseJson, type ValueBudget } from "../../json/parse.js";
+import { parseJsonPart, type ValueBudget } from "../../json/parse.js";
 import type { JsonObject } from "../../json/value.js";
 
 export interface ByteRange {
@@ -14,6 +14,9 @@ export interface EarlierMessages {
 	content: Buffer;
 	count: number;
 }
+
+/** JSON values and keys of one message: it is read in one go, and nobody else is served meanwhile. */
+const MAX_MESSAGE_VALUES = 20_000;
 
 const KNOWN_ROLES = new Set(["system", "user", "assistant", "tool", "developer", "function"]);
 
@@ -78,7 +81,10 @@ export class RequestMessages {
 		let value = this.#values.get(index);
 		if (value === undefined) {
 			value = checkMessage(
-				parseJson(this.bytes(index), { maxDepth: this.#maxDepth, budget: this.#budget }),
+				parseJsonPart(this.bytes(index), MAX_MESSAGE_VALUES, {
+					maxDepth: this.#maxDepth,
+					budget: this.#budget,
+				}),
 				index,
 			);
 			this.#values.set(index, value);
@@ -86,9 +92,12 @@ export class RequestMessages {
 		return value;
 	}
 
-	/** Checks every message after `earlier`; those before were checked when they first came. */
-	validate(): void {
-		for (let index = this.earlier?.count ?? 0; index < this.count; index++) this.value(index);
+	/** Checks every message after `earlier`, one in each step; those before were checked when they first came. */
+	*validate(): Generator<undefined, void, void> {
+		for (let index = this.earlier?.count ?? 0; index < this.count; index++) {
+			this.value(index);
+			yield;
+		}
 	}
 }
 

@@ -8,6 +8,6 @@ describeFrontEnd("OpenAI chat", openaiChat, openaiChatClient);
 
 it("decodes an OpenAI chat without a copy: the client's bytes are the chat", () => {
 	const body = Buffer.from('{"messages":[]}');
-	const limits = chatBodyLimits({ maxMessages: 1, maxJsonDepth: 2 });
+	const limits = chatBodyLimits({ maxMessages: 1, maxJsonDepth: 2, maxTokensPerSession: 1000 });
 	expect(openaiChat.decode(body, limits).chat).toBe(body);
 });
