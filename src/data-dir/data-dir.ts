@@ -8,7 +8,7 @@ import { type LockOptions, takeLock } from "./lock.js";
 import { LOCK_NAME } from "./lock-record.js";
 import { makeDirectory } from "./make-directory.js";
 import { isUnused, makePartitions } from "./new-partitions.js";
-import { RESERVE_NAME, withReserve } from "./reserve.js";
+import { RESERVE_NAME, SPARE_NAME, withReserve } from "./reserve.js";
 
 const FORMAT_VERSION = 3;
 /** What else an older format is known by. */
@@ -138,6 +138,7 @@ const OWN_NAMES: ReadonlySet<string> = new Set([
 	"launch.json",
 	"partitions",
 	RESERVE_NAME,
+	SPARE_NAME,
 ]);
 
 /** Whether a data dir has a use for a file of that name. */

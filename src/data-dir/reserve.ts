@@ -1,5 +1,14 @@
 // Bytes of the data dir that hold nothing: given up when the medium is full, so that starting and deleting go on.
-import { renameSync, rmSync, statSync, truncateSync, unlinkSync } from "node:fs";
+import {
+	closeSync,
+	mkdirSync,
+	openSync,
+	renameSync,
+	rmSync,
+	statSync,
+	truncateSync,
+	unlinkSync,
+} from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -8,6 +17,10 @@ const RESERVE_BYTES = 8 * 1024 * 1024;
 /** Made again only when there is so much room beside it. */
 const ROOM_BYTES = 80 * 1024 * 1024;
 const PIECE_BYTES = 1024 * 1024;
+
+/** Empty files, for a medium that has room but takes no more files: a start needs a lock, its socket and an epoch, a burial a ledger. */
+export const SPARE_NAME = "reserve.files";
+const SPARE_FILES = 12;
 
 const pathOf = (dataDir: string) => join(dataDir, RESERVE_NAME);
 
@@ -20,6 +33,30 @@ export function giveUpReserve(dataDir: string): boolean {
 		return true;
 	} catch {
 		return false;
+	}
+}
+
+/** Gives all spare files back; false when there are none. */
+export function giveUpSpareFiles(dataDir: string): boolean {
+	try {
+		rmSync(join(dataDir, SPARE_NAME), { recursive: true });
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+/** Makes them, unless they are there. What fails is left for the next time. */
+export function keepSpareFiles(dataDir: string): void {
+	const directory = join(dataDir, SPARE_NAME);
+	try {
+		const last = join(directory, String(SPARE_FILES));
+		if (statSync(last, { throwIfNoEntry: false }) !== undefined) return;
+		mkdirSync(directory, { recursive: true, mode: 0o700 });
+		for (let file = 1; file <= SPARE_FILES; file++)
+			closeSync(openSync(join(directory, String(file)), "w", 0o600));
+	} catch {
+		// A medium that takes none now: whoever needs one is told.
 	}
 }
 
@@ -56,7 +93,10 @@ export async function withReserve<T>(dataDir: string, work: () => Promise<T>): P
 	} catch (error) {
 		const full =
 			error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
-		if (!full || !giveUpReserve(dataDir)) throw error;
+		if (!full) throw error;
+		// The system says the same of room and of files.
+		const gaveFiles = giveUpSpareFiles(dataDir);
+		if (!giveUpReserve(dataDir) && !gaveFiles) throw error;
 		return work();
 	}
 }

@@ -140,10 +140,14 @@ export async function attack(set: StoredSet, kept: string, seed: number): Promis
 		await reader.close();
 		const checked = new Set<string>();
 		await checkDataDir(dir.path, {
-			found({ kind, session, partition }) {
-				if (kind !== "damaged" || partition === null) return;
-				if (session !== null) checked.add(session);
-				else for (const id of sessions.keys()) if (partitionOf(id) === partition) checked.add(id);
+			found({ kind, scope, session, places, partition }) {
+				if (kind !== "damaged" || scope === "data_dir") return;
+				for (const id of sessions.keys()) {
+					const isPartitions = scope === "partition" && partitionOf(id) === partition;
+					// Of one whose head is gone the file's name alone tells.
+					const isNamed = places.some(({ file }) => file.includes(`/${fileStem(id)}.`));
+					if (isPartitions || session === id || (scope === "session" && isNamed)) checked.add(id);
+				}
 			},
 			progress: () => undefined,
 		});

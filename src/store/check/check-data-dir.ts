@@ -47,10 +47,10 @@ export async function checkDataDir(dataDir: string, listener: CheckListener): Pr
 		...{ damaged: 0, harmed: 0, leftovers: 0, bytes: 0 },
 	};
 	const found = (finding: Finding): void => {
-		const { kind, session, partition } = finding;
+		const { kind, scope } = finding;
 		if (kind === "leftover") result.leftovers++;
 		else result[kind]++;
-		if (kind === "damaged" && session === null && partition !== null) result.damagedPartitions++;
+		if (kind === "damaged" && scope === "partition") result.damagedPartitions++;
 		listener.found(finding);
 	};
 	const names = await readdir(dataDir).catch((error: unknown) => {
@@ -113,6 +113,7 @@ async function checkNames(
 	found({
 		...{
 			kind: "harmed",
+			scope: "data_dir",
 			partition: null,
 			session: null,
 			what,
@@ -141,6 +142,7 @@ async function checkLaunch(
 	found({
 		...{
 			kind: "damaged",
+			scope: "data_dir",
 			partition: null,
 			session: null,
 			what,

@@ -15,6 +15,8 @@ export interface Finding {
 	 * `leftover`: files that nobody needs, which are no harm.
 	 */
 	kind: "damaged" | "harmed" | "leftover";
+	/** What it is about. */
+	scope: "session" | "partition" | "data_dir";
 	partition: number | null;
 	/** Null: it is about no session, or nobody can tell about which. */
 	session: string | null;
@@ -40,17 +42,28 @@ const RESTORE =
 export function damagedSession(
 	about: Pick<Finding, "partition" | "session" | "what" | "places" | "turns">,
 ): Finding {
-	return { kind: "damaged", ...about, exportable: NOTHING_OF_IT, remedy: RESTORE };
+	return { kind: "damaged", scope: "session", ...about, exportable: NOTHING_OF_IT, remedy: RESTORE };
 }
 
 export function harmedSession(
 	about: Pick<Finding, "partition" | "session" | "what" | "places" | "turns">,
 ): Finding {
 	const remedy = "export it now; the medium that changed these bytes may change others";
-	return { kind: "harmed", ...about, exportable: ALL_OF_IT, remedy };
+	return { kind: "harmed", scope: "session", ...about, exportable: ALL_OF_IT, remedy };
 }
 
 export function leftover(partition: number | null, file: string, what: string, remedy: string): Finding {
 	const places = [{ file, offset: null, what }];
-	return { kind: "leftover", partition, session: null, what, places, turns: null, exportable: null, remedy };
+	const scope = partition === null ? "data_dir" : "partition";
+	return {
+		kind: "leftover",
+		scope,
+		partition,
+		session: null,
+		what,
+		places,
+		turns: null,
+		exportable: null,
+		remedy,
+	};
 }

@@ -112,7 +112,7 @@ async function checkRecords(
 			const refused =
 				error instanceof RefusedPartition ? error : new RefusedPartition(String(error), beginAnew(directory));
 			found({
-				...{ kind: "damaged", partition, session: null, what: refused.why, turns: null },
+				...{ kind: "damaged", scope: "partition", partition, session: null, what: refused.why, turns: null },
 				places: places.length > 0 ? places : [{ file: directory, offset: null, what: refused.why }],
 				exportable: "nothing of its sessions",
 				remedy: refused.remedy,
@@ -126,6 +126,7 @@ function harmedLedger(partition: number, places: readonly Place[]): Finding {
 	return {
 		...{
 			kind: "harmed",
+			scope: "partition",
 			partition,
 			session: null,
 			what: "its ledger is not as written",

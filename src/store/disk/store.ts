@@ -5,7 +5,13 @@ import type { Partition, SessionId, TurnId, WorkerIndex } from "../../base/ids.j
 import { type PartitionMap, partitionOf } from "../../base/partitions.js";
 import { bootId } from "../../data-dir/boot-id.js";
 import { checkFormat } from "../../data-dir/data-dir.js";
-import { giveUpReserve, keepReserve, withReserve } from "../../data-dir/reserve.js";
+import {
+	giveUpReserve,
+	giveUpSpareFiles,
+	keepReserve,
+	keepSpareFiles,
+	withReserve,
+} from "../../data-dir/reserve.js";
 import { bootTagOf } from "../files/boot-tag.js";
 import { Descriptors } from "../files/descriptors.js";
 import { FreeSpace } from "../files/free-space.js";
@@ -106,7 +112,9 @@ class DiskStore implements Store {
 			descriptors: new Descriptors(kept, medium),
 			images: new Images(),
 			space: new FreeSpace(dataDir, reserveBytes, (freeBytes) => {
-				if (options.keepReserve === true) void keepReserve(dataDir, freeBytes);
+				if (options.keepReserve !== true) return;
+				keepSpareFiles(dataDir);
+				void keepReserve(dataDir, freeBytes);
 			}),
 			flushes: new FlushQueue(),
 			events: {
@@ -117,7 +125,7 @@ class DiskStore implements Store {
 			// What another boot left unflushed can't be told from what this one did: so nothing is.
 			durable: options.durability === "power" || bootTag === 0,
 			bootTag,
-			makeRoom: () => giveUpReserve(dataDir),
+			makeRoom: () => [giveUpSpareFiles(dataDir), giveUpReserve(dataDir)].includes(true),
 		};
 	}
 
