@@ -69,23 +69,33 @@ export async function measureStart(count: number): Promise<void> {
 	}
 }
 
+/** Sessions of one turn each: one without is a record among others, not a file. */
 async function create(url: string, count: number, body: string): Promise<string[]> {
 	const ids: string[] = [];
 	let asked = 0;
+	const turn = JSON.stringify({ model: "m", messages: [{ role: "user", content: "hi" }], max_tokens: 8 });
 	await Promise.all(
 		Array.from({ length: AT_ONCE }, async () => {
 			const client = new Client(url);
 			while (asked++ < count) {
-				const headers = { "content-type": "application/json" };
-				const reply = await client.request({ method: "POST", path: "/sessions", headers, body });
-				const text = await reply.body.text();
-				if (reply.statusCode !== 200) throw new Error(`POST /sessions answered ${reply.statusCode}: ${text}`);
-				ids.push((JSON.parse(text) as { session_id: string }).session_id);
+				const { session_id: id } = JSON.parse(await post(client, "/sessions", body)) as {
+					session_id: string;
+				};
+				await post(client, `/sessions/${id}/v1/chat/completions`, turn);
+				ids.push(id);
 			}
 			await client.close();
 		}),
 	);
 	return ids;
+}
+
+async function post(client: Client, path: string, body: string): Promise<string> {
+	const headers = { "content-type": "application/json" };
+	const reply = await client.request({ method: "POST", path, headers, body });
+	const text = await reply.body.text();
+	if (reply.statusCode !== 200) throw new Error(`POST ${path} answered ${reply.statusCode}: ${text}`);
+	return text;
 }
 
 function spread(ids: readonly string[]): string[] {
