@@ -1,4 +1,5 @@
 // The operator's commands against a cluster of real processes: what they say, and what the cluster then does.
+import OpenAI from "openai";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runRollpin } from "../support/run-rollpin.js";
 import { ServedCluster } from "../support/served-cluster.js";
@@ -62,6 +63,18 @@ test("cancel ends what a session runs and what waits there, and keeps the sessio
 	});
 	const { text } = await rollpin("cancel", id, "--json");
 	expect(JSON.parse(text)).toEqual({ session_id: id, cancelled: 0 });
+});
+
+test("an OpenAI client does not send a cancelled chat again by itself", async () => {
+	const { session_id: id } = await create();
+	const client = new OpenAI({ baseURL: `${url}/sessions/${id}/v1`, apiKey: "none", maxRetries: 2 });
+	await cluster.sim.script({ gate: "held" });
+	const messages = [{ role: "user" as const, content: "one" }];
+	const ended = client.chat.completions.create({ model: "m", messages }).catch((error: unknown) => error);
+	await cluster.sim.arrivedAtGate("held");
+	expect((await rollpin("cancel", id)).text).toBe(`session ${id}: 1 chat ended\n`);
+	expect(await ended).toMatchObject({ status: 409, code: "chat_cancelled" });
+	expect(cluster.all("chat_done")).toHaveLength(1);
 });
 
 test("drain keeps new sessions from a worker, over its restart and the router's; its own sessions go on", async () => {
