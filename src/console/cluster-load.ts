@@ -1,6 +1,7 @@
 // What a cluster is doing, by its metrics: each worker's figures, latencies, errors, engines. Pure.
 import type { Sample, Samples } from "./exposition.js";
 import { Growth, type Scrape } from "./growth.js";
+import { spanText } from "./span-text.js";
 
 /** Null: not told. Rates and latencies are those between two scrapes, and null with one. */
 export interface WorkerLoad {
@@ -47,6 +48,8 @@ export interface ClusterLoad {
 	engines: EngineLoad[];
 	engine_p50_ms: number | null;
 	engine_p99_ms: number | null;
+	/** Workers that did not answer in time: their figures are older ones, or missing. */
+	late: number[];
 	workers: ReadonlyMap<number, WorkerLoad>;
 }
 
@@ -60,12 +63,26 @@ const FAILURES: ReadonlySet<string> = new Set([
 	"breaker_open",
 ]);
 
-/** @param nowS Unix seconds */
-export function loadOf(before: Scrape | null, now: Scrape, nowS: number): ClusterLoad {
+/**
+ * @param nowS Unix seconds
+ * @param late how old the figures of a worker are, in seconds, where they are not of this scrape; null: it never told any
+ */
+export function loadOf(
+	before: Scrape | null,
+	now: Scrape,
+	nowS: number,
+	late: ReadonlyMap<number, number | null> = new Map(),
+): ClusterLoad {
 	const { samples } = now;
 	const growth = before === null ? null : new Growth(before, now);
 	const workers = new Map<number, WorkerLoad>();
-	for (const index of indexesOf(samples)) workers.set(index, workerLoad(samples, growth, index, nowS));
+	for (const index of new Set([...indexesOf(samples), ...late.keys()])) {
+		const load = workerLoad(samples, growth, index, nowS);
+		const age = late.get(index);
+		if (age === null) load.notes.unshift("does not tell its figures");
+		else if (age !== undefined) load.notes.unshift(`figures ${spanText(age)} old`);
+		workers.set(index, load);
+	}
 	const chats = (fraction: number) =>
 		msOf(growth?.quantile("rollpin_http_request_seconds", fraction, ({ route }) => route === CHATS));
 	const engine = (fraction: number) => msOf(growth?.quantile("rollpin_engine_seconds", fraction));
@@ -82,6 +99,7 @@ export function loadOf(before: Scrape | null, now: Scrape, nowS: number): Cluste
 		engines: enginesOf(samples, growth),
 		engine_p50_ms: engine(0.5),
 		engine_p99_ms: engine(0.99),
+		late: [...late.keys()],
 		workers,
 	};
 }

@@ -5,6 +5,7 @@ import { type ClusterLoad, loadOf } from "./cluster-load.js";
 import type { ClusterHealth, ClusterStatus } from "./cluster-status.js";
 import { parseExposition } from "./exposition.js";
 import type { Scrape } from "./growth.js";
+import { LateFigures } from "./late-figures.js";
 
 export interface Look {
 	cluster: ClusterStatus;
@@ -17,6 +18,7 @@ const WINDOW_S = 10;
 
 export class ClusterWatch {
 	readonly #client: ClusterClient;
+	readonly #late = new LateFigures();
 	/** Oldest first. */
 	readonly #scrapes: Scrape[] = [];
 
@@ -33,10 +35,12 @@ export class ClusterWatch {
 			this.#client.askAnyway<ClusterHealth>("/health"),
 			this.#client.text("/metrics"),
 		]);
-		const now = { atS: performance.now() / 1000, samples: parseExposition(text) };
+		const atS = performance.now() / 1000;
+		const { late, samples } = this.#late.complete(parseExposition(text), cluster.workers, atS);
+		const now = { atS, samples };
 		while (this.#scrapes.length > 1 && now.atS - (this.#scrapes[0]?.atS ?? 0) > WINDOW_S)
 			this.#scrapes.shift();
-		const load = loadOf(this.#scrapes[0] ?? null, now, Date.now() / 1000);
+		const load = loadOf(this.#scrapes[0] ?? null, now, Date.now() / 1000, late);
 		this.#scrapes.push(now);
 		return { cluster, health, load };
 	}

@@ -11,8 +11,9 @@ export function loadLines(load: ClusterLoad): string[] {
 		turns_per_s === null
 			? ""
 			: `; ${turns_per_s.toFixed(1)} turns/s, ${Math.round(tokens_per_s ?? 0)} tokens/s`;
+	const late = load.late.length === 0 ? "" : `; ${load.late.length} workers are too busy to tell`;
 	return [
-		`${sessions} sessions, ${running} chats running, ${queued} queued${rates}`,
+		`${sessions} sessions, ${running} chats running, ${queued} queued${rates}${late}`,
 		`chats p50 ${ms(p50_ms)}, p99 ${ms(p99_ms)}; ${errorText(load)}${load.seconds === null ? "" : ` (last ${Math.round(load.seconds)} s)`}`,
 		...load.engines.map((engine) => engineLine(engine, load)),
 	];

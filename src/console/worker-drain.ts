@@ -3,6 +3,9 @@ import type { ClusterClient } from "./cluster-client.js";
 import type { ClusterStatus } from "./cluster-status.js";
 import { parseExposition } from "./exposition.js";
 
+/** Workers that are named; of more only the number is told. */
+const NAMED = 8;
+
 export interface DrainResult {
 	worker: number;
 	drain: boolean;
@@ -31,6 +34,8 @@ export function drainText({ worker, drain, sessions, taking }: DrainResult): str
 	const others =
 		taking.length === 0
 			? "no other worker takes any either: POST /sessions is 503 until rollpin undrain"
-			: `new ones go to worker${taking.length === 1 ? "" : "s"} ${taking.join(", ")}`;
+			: taking.length > NAMED
+				? `new ones go to ${taking.length} other workers`
+				: `new ones go to worker${taking.length === 1 ? "" : "s"} ${taking.join(", ")}`;
 	return `worker ${worker} gets no new sessions, ${go}; ${others}`;
 }

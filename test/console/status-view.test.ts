@@ -28,6 +28,7 @@ const status = (more: Partial<Status> = {}): Status => ({
 		engines: [{ upstream: "http://e", state: "up", breakers_open: 0, requests_per_s: 2, failures_per_s: 0 }],
 		engine_p50_ms: 100,
 		engine_p99_ms: 800,
+		late: [],
 		workers: new Map(),
 	},
 	slowest: [],

@@ -61,6 +61,7 @@ function look(...workers: Worker[]): Look {
 			],
 			engine_p50_ms: 100,
 			engine_p99_ms: 800,
+			late: [],
 			workers: new Map(
 				workers.flatMap(({ load }, index) => (load === null ? [] : [[index, figures(load)] as const])),
 			),
