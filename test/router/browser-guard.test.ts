@@ -45,8 +45,8 @@ describe("a Host", () => {
 		"a b",
 		"[::1",
 		":8080",
-		"evilinternal.example",
-		"xsvc.com",
+		"evil.notinternal",
+		"evil.xsvc",
 	])("%s is none of a loopback address", (host) => {
 		expect(code(LOOPBACK, { host })).toBe("forbidden");
 	});
