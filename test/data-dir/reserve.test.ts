@@ -1,10 +1,16 @@
 // The bytes that are kept for a full medium: made, given up in pieces, made again.
-import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { giveUpReserve, keepReserve, withReserve } from "../../src/data-dir/reserve.js";
+import {
+	giveUpReserve,
+	giveUpSpareFiles,
+	keepReserve,
+	keepSpareFiles,
+	withReserve,
+} from "../../src/data-dir/reserve.js";
 
 const MIB = 1024 * 1024;
 const PLENTY = 1024 * MIB;
@@ -49,4 +55,12 @@ it("lets work on a full medium be tried once more, and no other failure", async 
 	await expect(withReserve(directory, failing("EACCES", 1))).rejects.toMatchObject({ code: "EACCES" });
 	await expect(withReserve(directory, failing("EDQUOT", 2))).rejects.toMatchObject({ code: "EDQUOT" });
 	expect(size()).toBe(6 * MIB);
+});
+
+it("is left for the next time, without an error, where the data dir can't even be looked at", async () => {
+	const loop = join(directory, "loop");
+	symlinkSync(loop, loop);
+	await keepReserve(loop, PLENTY);
+	keepSpareFiles(loop);
+	expect([giveUpReserve(loop), giveUpSpareFiles(loop)]).toEqual([false, false]);
 });
