@@ -1,6 +1,7 @@
 // What a cluster is doing, by its metrics: each worker's figures, latencies, errors, engines. Pure.
 import type { Sample, Samples } from "./exposition.js";
 import { Growth, type Scrape } from "./growth.js";
+import { plural } from "./plural.js";
 import { spanText } from "./span-text.js";
 
 /** Null: not told. Rates and latencies are those between two scrapes, and null with one. */
@@ -135,13 +136,33 @@ const NOTES: ReadonlyArray<{
 }> = [
 	{ metric: "rollpin_breaker_open", when: above0, text: () => "engine unreachable" },
 	{ metric: "rollpin_store_writable", when: (value) => value === 0, text: () => "store takes no writes" },
-	{ metric: "rollpin_partitions_refused", when: above0, text: (n) => `${n} partitions refused` },
-	{ metric: "rollpin_sessions_damaged", when: above0, text: (n) => `${n} sessions damaged` },
-	{ metric: "rollpin_mismatches_total", when: above0, text: (n) => `${n} hard mismatches` },
-	{ metric: "rollpin_refused_histories_total", when: above0, text: (n) => `${n} histories refused` },
-	{ metric: "rollpin_rollbacks_total", when: above0, text: (n) => `${n} retries` },
-	{ metric: "rollpin_branches_total", when: above0, text: (n) => `${n} branches` },
-	{ metric: "rollpin_aborted_turns_total", when: above0, text: (n) => `${n} aborted turns` },
+	{
+		metric: "rollpin_partitions_refused",
+		when: above0,
+		text: (n) => plural(n, "partition refused", "partitions refused"),
+	},
+	{
+		metric: "rollpin_sessions_damaged",
+		when: above0,
+		text: (n) => plural(n, "session damaged", "sessions damaged"),
+	},
+	{
+		metric: "rollpin_mismatches_total",
+		when: above0,
+		text: (n) => plural(n, "hard mismatch", "hard mismatches"),
+	},
+	{
+		metric: "rollpin_refused_histories_total",
+		when: above0,
+		text: (n) => plural(n, "history refused", "histories refused"),
+	},
+	{ metric: "rollpin_rollbacks_total", when: above0, text: (n) => plural(n, "retry", "retries") },
+	{ metric: "rollpin_branches_total", when: above0, text: (n) => plural(n, "branch", "branches") },
+	{
+		metric: "rollpin_aborted_turns_total",
+		when: above0,
+		text: (n) => plural(n, "aborted turn", "aborted turns"),
+	},
 	{ metric: "rollpin_control_text_total", when: above0, text: (n) => `${n} with control text` },
 ];
 

@@ -1,5 +1,6 @@
 // A cluster's load in a few lines, for top and status alike. Pure.
 import type { ClusterLoad, EngineLoad } from "./cluster-load.js";
+import { plural } from "./plural.js";
 import { printable } from "./printable.js";
 
 /** Codes of errors that are named. */
@@ -11,9 +12,12 @@ export function loadLines(load: ClusterLoad): string[] {
 		turns_per_s === null
 			? ""
 			: `; ${turns_per_s.toFixed(1)} turns/s, ${Math.round(tokens_per_s ?? 0)} tokens/s`;
-	const late = load.late.length === 0 ? "" : `; ${load.late.length} workers are too busy to tell`;
+	const late =
+		load.late.length === 0
+			? ""
+			: `; ${plural(load.late.length, "worker is", "workers are")} too busy to tell`;
 	return [
-		`${sessions} sessions, ${running} chats running, ${queued} queued${rates}${late}`,
+		`${plural(sessions, "session")}, ${plural(running, "chat")} running, ${queued} queued${rates}${late}`,
 		`chats p50 ${ms(p50_ms)}, p99 ${ms(p99_ms)}; ${errorText(load)}${load.seconds === null ? "" : ` (last ${Math.round(load.seconds)} s)`}`,
 		...load.engines.map((engine) => engineLine(engine, load)),
 	];
@@ -34,7 +38,7 @@ function engineLine(engine: EngineLoad, { engine_p50_ms, engine_p99_ms }: Cluste
 		requests_per_s === null
 			? ""
 			: `, ${requests_per_s.toFixed(1)} requests/s, ${(failures_per_s ?? 0).toFixed(1)} failed/s, p50 ${ms(engine_p50_ms)}, p99 ${ms(engine_p99_ms)}`;
-	const breakers = breakers_open === 0 ? "" : `, refused by ${breakers_open} workers`;
+	const breakers = breakers_open === 0 ? "" : `, refused by ${plural(breakers_open, "worker")}`;
 	return `engine ${printable(upstream)}: ${state}${breakers}${rates}`;
 }
 

@@ -3,6 +3,7 @@ import { RollpinError } from "../base/errors.js";
 import { table } from "../demo/report.js";
 import type { ClusterClient } from "./cluster-client.js";
 import type { ClusterStatus } from "./cluster-status.js";
+import { plural } from "./plural.js";
 import { spanText } from "./span-text.js";
 
 /** One of GET /sessions. Times are float Unix seconds. */
@@ -110,7 +111,7 @@ export function sessionTable({ sessions, matched, missing }: SessionList, now: n
 	]);
 	const count =
 		sessions.length === matched
-			? `${matched} session${matched === 1 ? "" : "s"}`
+			? plural(matched, "session")
 			: `${sessions.length} of ${matched} sessions (--limit)`;
 	const lines = rows.length === 0 ? [count] : [table([head, ...rows]), "", count];
 	if (missing.length > 0) {

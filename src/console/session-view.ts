@@ -1,5 +1,6 @@
 // `rollpin show`: one session as text, turn by turn. Pure; whatever the session holds is shown and never obeyed.
 import { messageLines } from "./message-lines.js";
+import { plural } from "./plural.js";
 import { printable } from "./printable.js";
 import type { SessionRow } from "./session-list.js";
 import { stateText } from "./session-list.js";
@@ -218,8 +219,4 @@ function mismatchLines({ metadata, turns }: SessionTurns, options: ViewOptions):
 
 function shown(line: string, { columns, full }: ViewOptions): string {
 	return full ? line : fitted(line, columns);
-}
-
-function plural(count: number, one: string, many = `${one}s`): string {
-	return `${count} ${count === 1 ? one : many}`;
 }

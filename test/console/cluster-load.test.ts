@@ -136,7 +136,7 @@ describe("two scrapes", () => {
 		expect(loadLines(load)).toEqual([
 			"0 sessions, 0 chats running, 0 queued; 2.0 turns/s, 0 tokens/s",
 			"chats p50 50 ms, p99 99 ms; 2.5 errors/s (history_mismatch 1.5, upstream_invalid 0.5, worker_unavailable 0.5) (last 2 s)",
-			"engine http://e: partly down, refused by 1 workers, 3.0 requests/s, 0.5 failed/s, p50 -, p99 -",
+			"engine http://e: partly down, refused by 1 worker, 3.0 requests/s, 0.5 failed/s, p50 -, p99 -",
 		]);
 	});
 });

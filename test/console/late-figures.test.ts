@@ -28,7 +28,7 @@ test("its last figures stand in, with their age, until it answers again", () => 
 		2,
 		["figures 3s old"],
 	]);
-	expect(loadLines(load)[0]).toBe("7 sessions, 0 chats running, 0 queued; 1 workers are too busy to tell");
+	expect(loadLines(load)[0]).toBe("7 sessions, 0 chats running, 0 queued; 1 worker is too busy to tell");
 	expect(figures.complete(told([0, 5]), both, 20).late).toEqual(new Map([[1, 10]]));
 	expect(figures.complete(told([0, 5], [1, 9]), both, 21).late).toEqual(new Map());
 });

@@ -40,7 +40,7 @@ test("a cluster that is well is a screen of figures", () => {
 	expect(statusText(status(), 4600).split("\n")).toEqual([
 		"rollpin 0.2.0 at http://127.0.0.1:8080: fine; health ok, up 1h 0m",
 		"checks: engine ok, store ok",
-		"3 sessions, 1 chats running, 0 queued; 2.0 turns/s, 60 tokens/s",
+		"3 sessions, 1 chat running, 0 queued; 2.0 turns/s, 60 tokens/s",
 		"chats p50 120 ms, p99 900 ms; 0.5 errors/s (history_mismatch 0.5) (last 1 s)",
 		"engine http://e: up, 2.0 requests/s, 0.0 failed/s, p50 100 ms, p99 800 ms",
 		"",

@@ -1,0 +1,5 @@
+// A count and its noun. Pure.
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+	return `${count} ${count === 1 ? one : many}`;
+}
