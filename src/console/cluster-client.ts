@@ -8,17 +8,21 @@ export interface ClusterAddress {
 	authToken: string | null;
 }
 
-/** Of one request, from its call to its answer's last byte. */
 const TIMEOUT_MS = 30_000;
 
 export class ClusterClient {
 	readonly url: string;
 	readonly #headers: Record<string, string>;
 	readonly #stop: AbortSignal | undefined;
+	readonly #timeoutMs: number;
 
-	/** @param stop ends every request; each then fails with its reason */
-	constructor({ url, authToken }: ClusterAddress, stop?: AbortSignal) {
+	/**
+	 * @param stop ends every request; each then fails with its reason
+	 * @param timeoutMs of one request, from its call to its answer's last byte
+	 */
+	constructor({ url, authToken }: ClusterAddress, stop?: AbortSignal, timeoutMs = TIMEOUT_MS) {
 		this.url = url;
+		this.#timeoutMs = timeoutMs;
 		this.#headers = authToken === null ? {} : { authorization: `Bearer ${authToken}` };
 		this.#stop = stop;
 	}
@@ -47,13 +51,14 @@ export class ClusterClient {
 	}
 
 	async #send(method: string, path: string): Promise<{ status: number; text: string }> {
-		const timeout = AbortSignal.timeout(TIMEOUT_MS);
+		const timeout = AbortSignal.timeout(this.#timeoutMs);
 		const signal = this.#stop === undefined ? timeout : AbortSignal.any([this.#stop, timeout]);
 		let reply: Response;
 		try {
 			reply = await fetch(this.url + path, { method, headers: this.#headers, signal });
 		} catch (error) {
 			this.#stop?.throwIfAborted();
+			if (timeout.aborted) throw this.#tooLate(path, error);
 			throw noCluster(this.url, error);
 		}
 		if (reply.status === 401)
@@ -62,9 +67,15 @@ export class ClusterClient {
 			return { status: reply.status, text: await reply.text() };
 		} catch (error) {
 			this.#stop?.throwIfAborted();
+			if (timeout.aborted) throw this.#tooLate(path, error);
 			const why = `${this.url} did not finish its answer (${reasonOf(error)}); run it again`;
 			throw new RollpinError("worker_unavailable", why, { cause: error });
 		}
+	}
+
+	#tooLate(path: string, cause: unknown): RollpinError {
+		const why = `${this.url} did not answer ${path} within ${this.#timeoutMs / 1000} s; is a worker stuck? see rollpin top`;
+		return new RollpinError("request_timeout", why, { cause });
 	}
 
 	#parsed(text: string): unknown {

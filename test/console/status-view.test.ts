@@ -53,6 +53,14 @@ test("a cluster that is well is a screen of figures", () => {
 	]);
 });
 
+test("a worker that is stuck takes nothing but the chats' list away", () => {
+	expect(
+		statusText(status({ slowest: null, fine: false }), 4600)
+			.split("\n")
+			.at(-1),
+	).toBe("which chats run longest is not known: a worker did not tell its sessions in time");
+});
+
 test("one that is not says so first, and names what is wrong and who runs longest", () => {
 	const row = { worker: 1, turns: 4, tokens: 9, created_at: 0, expires_at: 9999, in_flight: 1, running: 1 };
 	const text = statusText(
