@@ -2,7 +2,6 @@
 // Sends a request once and never again.
 import type { Dispatcher } from "undici";
 import type { CancelSignal } from "../../base/cancellation.js";
-import { foreground } from "../../base/pace.js";
 import { JsonSyntaxError } from "../../json/parse.js";
 import { invalidReply } from "../invalid-reply.js";
 import type { KnownPayload } from "../scan/known-payload.js";
@@ -11,9 +10,6 @@ import type { SiteTable } from "../scan/sites.js";
 import { bodyPieces } from "./body-pieces.js";
 import { headerValue, rawHeaderList } from "./headers.js";
 import { deadlineError, transportError } from "./transport-errors.js";
-
-/** What is read of it in one turn of the loop holds nobody up. */
-const SMALL_REPLY_BYTES = 256 * 1024;
 
 interface ExchangeOptions {
 	path: string;
@@ -79,6 +75,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 	#scanner: ReplyScanner | undefined;
 	readonly #body: Buffer[] = [];
 	#byteLength = 0;
+	/** Of the reply's body; undefined: it does not say. */
+	#declaredBytes: number | undefined;
 	#keptBytes = 0;
 
 	constructor(
@@ -131,6 +129,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 		const { knownPayloads, sentIds, sites } = this.#options;
 		const declared = Number(headerValue(this.#headers, "content-length"));
 		const replyBytes = Number.isSafeInteger(declared) ? declared : undefined;
+		this.#declaredBytes = replyBytes;
 		this.#scanner = new ReplyScanner({ sites, sentIds, replyBytes, knownPayloads });
 		this.#holdBack(controller);
 	}
@@ -156,11 +155,11 @@ class Exchange implements Dispatcher.DispatchHandler {
 		}
 	}
 
-	/** The engine waits while what its payloads are compared with is read, and with a large reply for its slices of the loop. */
+	/** The engine waits while what its payloads are compared with is read. */
 	#holdBack(controller: Dispatcher.DispatchController): void {
-		// A socket that always has more is read on and on before anybody else has a turn.
-		const isTurnOver = this.#byteLength > SMALL_REPLY_BYTES && foreground.isOver;
-		let waits: Promise<void>[] | null = isTurnOver ? [foreground.breathe()] : null;
+		// Nothing more comes: a paused parser that meets the connection's end throws where nobody can catch it (undici#5360).
+		if (this.#byteLength === this.#declaredBytes) return;
+		let waits: Promise<void>[] | null = null;
 		for (const known of this.#options.knownPayloads) {
 			const wait = known.ready();
 			if (wait === null) continue;

@@ -4,6 +4,7 @@
 // each 64 MiB of such buffers cost one marking of the whole heap.
 import type { Socket } from "node:net";
 import { buildConnector } from "undici";
+import { foreground } from "../../base/pace.js";
 
 /** Read at once, at first; all that most replies need. */
 const FIRST_READ_BYTES = 64 * 1024;
@@ -32,7 +33,7 @@ export function reusedReadsConnector(
 		// TLS hands over buffers of its own.
 		if (target.protocol === "https:")
 			return buildConnector({ allowH2: false, timeout: timeoutMs })(target, done);
-		const reads = new Reads(copiedBytes);
+		const reads = new ReusedReads(copiedBytes);
 		const connect = buildConnector({
 			allowH2: false,
 			timeout: timeoutMs,
@@ -44,7 +45,7 @@ export function reusedReadsConnector(
 }
 
 /** `onread` of node:net's sockets. */
-class Reads {
+export class ReusedReads {
 	socket: Socket | null = null;
 	#current = Buffer.allocUnsafeSlow(FIRST_READ_BYTES);
 	#other = Buffer.allocUnsafeSlow(FIRST_READ_BYTES);
@@ -72,6 +73,15 @@ class Reads {
 		this.#pushed = bytes;
 		if (bytes === buffer.length) this.#readBytes = LARGE_READ_BYTES;
 		const read = buffer.subarray(0, bytes);
-		return this.socket?.push(bytes > this.#copiedBytes ? read : Buffer.from(read)) ?? false;
+		const pushed = bytes > this.#copiedBytes ? read : Buffer.from(read);
+		const { socket } = this;
+		// A socket that always has more is read on and on before anybody else has a turn. Nothing is read until this is pushed, so its
+		// end comes after it; undici's parser, were it paused instead, would throw when it meets that.
+		if (socket !== null && this.#readBytes > FIRST_READ_BYTES && foreground.isOver) {
+			this.#pushed = 0;
+			void foreground.breathe().then(() => socket.destroyed || socket.push(pushed));
+			return false;
+		}
+		return socket?.push(pushed) ?? false;
 	};
 }

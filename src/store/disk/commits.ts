@@ -55,6 +55,8 @@ export class Commits {
 		const burying = ops[0]?.op === "bury";
 		if (entry?.isDamaged && !burying) throw storeDamaged(id);
 		const session = entry?.isDamaged ? undefined : entry;
+		// Also after the clock went back: what ends a session, or follows it, is later than that.
+		const later = () => Math.max(order(), (session?.order ?? 0) + 1);
 		// What is buried need not be known.
 		const image = session === undefined || burying ? null : yield* this.#table.image(session);
 		const shared =
@@ -66,9 +68,9 @@ export class Commits {
 				case "nothing":
 					return NO_EFFECT;
 				case "end":
-					return yield* this.#end(id, entry, plan, order);
+					return yield* this.#end(id, entry, plan, later);
 				case "renew":
-					return yield* this.#renew(id, entry, plan, order);
+					return yield* this.#renew(id, entry, plan, later);
 				case "append":
 					return session === undefined || image === null
 						? NO_EFFECT

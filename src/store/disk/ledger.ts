@@ -189,7 +189,11 @@ export class Ledger {
 			counts = yield* owner.counts(writtenAtMs);
 		} finally {
 			// It is not acknowledged, so nobody may find it later: a new owner has not seen it.
-			if (!counts) yield* this.#commit({ ...before, sequence: sequence + 1 });
+			if (!counts) {
+				// Also when that fails: the next record is written over it.
+				this.#slot = { ...before, sequence: sequence + 1 };
+				yield* this.#commit(this.#slot);
+			}
 		}
 		if (!counts) throw owner.replaced();
 		this.records.set(record.id, record);
@@ -240,11 +244,13 @@ export class Ledger {
 	}
 
 	*#beginWithRoom(isBurial: boolean): Steps<void> {
-		try {
-			yield* this.#begin();
-		} catch (error) {
-			if (!isBurial || !isFull(error) || !this.#parts.makeRoom()) throw error;
-			yield* this.#begin();
+		// It holds all sessions without a file, and so may be longer than what is given up at once.
+		while (this.#stamp === null) {
+			try {
+				yield* this.#begin();
+			} catch (error) {
+				if (!isBurial || !isFull(error) || !this.#parts.makeRoom()) throw error;
+			}
 		}
 		yield* this.#removeFormers();
 	}

@@ -54,9 +54,12 @@ export function parseFileName(name: string): { stem: string; stamp: FileStamp } 
 export const fileName = (stem: string, stamp: FileStamp) => `${stem}.${stampText(stamp)}`;
 export const LEDGER_STEM = "ledger";
 
-/** The ledgers among names. */
+/** The ledgers among names, and what was to be one. */
 export function ledgersOf(names: readonly string[]): string[] {
-	return names.filter((name) => parseFileName(name)?.stem === LEDGER_STEM);
+	const isLedger = (name: string) => parseFileName(name)?.stem === LEDGER_STEM;
+	return names.filter((name) =>
+		isLedger(name.endsWith(UNFINISHED) ? name.slice(0, -UNFINISHED.length) : name),
+	);
 }
 
 /** The one that counts: an owner's is whole when it has its name. */

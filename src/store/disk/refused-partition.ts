@@ -26,7 +26,7 @@ export const goOn = (directory: string) =>
 
 /** For one whose sessions may be whole. */
 export const forgetDeleted = (directory: string) =>
-	`keep its sessions and forget which ids were deleted (rm -f ${directory}/ledger.*; echo unowned > ${directory}/owner)`;
+	`keep its sessions that have a turn, and lose those without one and forget which ids were deleted (rm -f ${directory}/ledger.*; echo unowned > ${directory}/owner)`;
 
 /**
  * @param names of what is in the partition's directory
