@@ -19,7 +19,14 @@ export const PATHS = {
 	"/health": {
 		family: "cluster",
 		answeredBy: "router",
-		methods: { GET: "whether the cluster serves: 200, or 503; needs no token" },
+		methods: { GET: "whether the cluster serves, 200 or 503, and what of it is not well; needs no token" },
+	},
+	"/ready": {
+		family: "cluster",
+		answeredBy: "router",
+		methods: {
+			GET: "whether new sessions are to be sent here: 200, or 503 with the reasons; needs no token",
+		},
 	},
 	"/cluster": {
 		family: "cluster",

@@ -3,6 +3,7 @@ import type { FailureCode } from "../base/exit-codes.js";
 import type { ClusterConfig, ReloadableConfig } from "../config/cluster-config.js";
 import type { Heartbeat } from "../telemetry/heartbeat.js";
 import type { WorkerFigures } from "../telemetry/heartbeat-fields.js";
+import type { Checks } from "./checks.js";
 import type { WorkerAddress } from "./worker-address.js";
 
 export type ChildRole = "router" | "worker" | "sim";
@@ -23,12 +24,36 @@ export interface WorkerStatus {
 	heartbeat: Heartbeat | null;
 }
 
+/** What a worker knows of what it depends on. */
+export interface WorkerCondition {
+	engines: Array<{
+		/** As `publicUrl` has it. */
+		url: string;
+		/** Of the last minute: whole answers, failed exchanges among them, and those of them that failed. */
+		answers: number;
+		failures: number;
+		/** Its breaker is open, or just tries the engine again. */
+		unreachable: boolean;
+		/** A chat would be refused now without asking it. */
+		refusing: boolean;
+	}>;
+	partitionsRefused: number;
+	/** False after a commit that the medium refused. */
+	storeWritable: boolean;
+	/** Such commits, so that another one is told too. */
+	storeRefusals: number;
+	/** Log records that it had to drop. */
+	logDropped: number;
+}
+
 export type EngineCheckResult = "ok" | "differs" | "skipped";
 
 export type ClusterPhase = "starting" | "ok" | "degraded" | "draining";
 
 export interface ClusterSnapshot {
 	phase: ClusterPhase;
+	/** Rollpin's own. */
+	version: string;
 	instanceId: string;
 	/** Float Unix seconds. */
 	startedAt: number;
@@ -36,6 +61,9 @@ export interface ClusterSnapshot {
 	upstream: string | null;
 	/** Null while no worker has compared it, or none is to. */
 	engineCheck: EngineCheckResult | null;
+	checks: Checks;
+	/** Why a new session's chat would be refused now, in words. Empty: it would be served. */
+	notReady: string[];
 	workers: WorkerStatus[];
 }
 
@@ -48,6 +76,8 @@ export type FromChild =
 	/** It cannot start; `message` is one line for the operator. The child exits right after. */
 	| { type: "failed"; message: string; exitCode: FailureCode }
 	| { type: "stats"; stats: WorkerFigures }
+	/** When it is another one than before; once a second at most, and at once when an engine becomes unreachable or is back. */
+	| { type: "condition"; condition: WorkerCondition }
 	/** Worker 0 compared the engine's rendering with ours. */
 	| { type: "engine_checked"; result: EngineCheckResult }
 	| { type: "pong"; seq: number }

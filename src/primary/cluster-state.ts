@@ -1,13 +1,19 @@
 // What the cluster looks like from outside, computed from its slots. Pure.
 import type { ClusterConfig } from "../config/cluster-config.js";
+import { areWell } from "../ipc/checks.js";
 import type { ClusterPhase, ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
 
 /** Where the cluster stands in its life: `up` once the first start is complete. */
 export type ClusterStage = "starting" | "up" | "draining";
 
-export function phaseOf(stage: ClusterStage, workers: readonly Pick<WorkerStatus, "state">[]): ClusterPhase {
+/** @param isWell no check has anything to say */
+export function phaseOf(
+	stage: ClusterStage,
+	workers: readonly Pick<WorkerStatus, "state">[],
+	isWell: boolean,
+): ClusterPhase {
 	if (stage !== "up") return stage;
-	return workers.some(({ state }) => state === "ready") ? "ok" : "degraded";
+	return isWell && workers.some(({ state }) => state === "ready") ? "ok" : "degraded";
 }
 
 export function snapshotOf(
@@ -15,7 +21,7 @@ export function snapshotOf(
 	cluster: Omit<ClusterSnapshot, "phase" | "workers">,
 	workers: readonly WorkerStatus[],
 ): ClusterSnapshot {
-	return { phase: phaseOf(stage, workers), ...cluster, workers: [...workers] };
+	return { phase: phaseOf(stage, workers, areWell(cluster.checks)), ...cluster, workers: [...workers] };
 }
 
 /** `fail`: the cluster ends; `up`: its first start is complete; `degraded`: it goes on without the worker that changed. */

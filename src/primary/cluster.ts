@@ -18,6 +18,7 @@ import {
 import { ClusterMetrics } from "./cluster-metrics.js";
 import { type ClusterStage, snapshotOf, stepsAfter, whyNoReload } from "./cluster-state.js";
 import type { FrontPort } from "./front-port.js";
+import { HealthWatch } from "./health-watch.js";
 import { HeartbeatCollector } from "./heartbeat.js";
 import { MetricsGatherer } from "./metrics-gatherer.js";
 import { reloadWorkers } from "./reload.js";
@@ -53,6 +54,7 @@ export class Cluster {
 	readonly #replacements: Replacements;
 	readonly #metrics = new ClusterMetrics();
 	readonly #gatherer: MetricsGatherer;
+	readonly #health: HealthWatch;
 	readonly #startedAt = Date.now() / 1000;
 	readonly #fail: (end: FatalEnd) => void;
 	/** The engine's URL; the simulated engine's own once it is ready. */
@@ -95,11 +97,15 @@ export class Cluster {
 				logHeartbeatMissed(log, slot, missed);
 			},
 		});
-		const gauges = this.#metrics.gauges({
-			version: parts.version,
-			workers: () => workers,
-			dataDir: config.store === "memory" ? null : config.dataDir,
+		const dataDir = config.store === "memory" ? null : config.dataDir;
+		this.#health = new HealthWatch({
+			log,
+			dataDir,
+			workers: () => workers.map((slot) => this.#statusOf(slot)),
+			stage: () => this.#stage,
+			changed: () => this.#push(),
 		});
+		const gauges = this.#metrics.gauges({ version: parts.version, workers: () => workers, dataDir });
 		createLoopLag(counts.event_loop_lag_seconds);
 		this.#gatherer = new MetricsGatherer({
 			workers,
@@ -111,6 +117,7 @@ export class Cluster {
 	/** The router first: it answers /health while the rest comes up. Workers wait for the simulated engine. */
 	start(): void {
 		this.router.start();
+		this.#health.start(this.#upstream === null ? [] : [this.#upstream]);
 		if (this.sim === null) this.#startWorkers();
 		else this.sim.start();
 	}
@@ -125,13 +132,15 @@ export class Cluster {
 	}
 
 	snapshot(): ClusterSnapshot {
-		const { config, port } = this.#parts;
+		const { config, port, version } = this.#parts;
 		const cluster = {
+			version,
 			instanceId: config.instanceId,
 			startedAt: this.#startedAt,
 			url: port.url,
 			upstream: this.#upstream,
 			engineCheck: this.#engineCheck,
+			...this.#health.checks(),
 		};
 		return snapshotOf(
 			this.#stage,
@@ -144,6 +153,7 @@ export class Cluster {
 	beginDraining(): void {
 		this.#stage = "draining";
 		this.#heartbeats.stop();
+		this.#health.stop();
 		// At once: the router's drain message must not overtake it.
 		this.router.send({ type: "snapshot", snapshot: this.snapshot() });
 	}
@@ -174,8 +184,9 @@ export class Cluster {
 		this.#push();
 	}
 
-	stopHeartbeats(): void {
+	stopWatching(): void {
 		this.#heartbeats.stop();
+		this.#health.stop();
 	}
 
 	/** Every slot, in the order in which they are drained. */
@@ -234,6 +245,9 @@ export class Cluster {
 			case "stats":
 				void this.#heartbeats.answered(slot, message.stats);
 				break;
+			case "condition":
+				this.#health.told(slot, message.condition);
+				break;
 			case "metrics":
 				this.#gatherer.answered(slot.index, message.seq, message.text);
 				break;
@@ -273,6 +287,7 @@ export class Cluster {
 		}
 		const first = this.#upstream === null;
 		this.#upstream = url;
+		this.#health.engines([url]);
 		logSimEngine(this.#parts.log, url, controlUrl, slot.pid ?? 0);
 		if (first) this.#startWorkers();
 	}

@@ -201,7 +201,7 @@ async function drain(
 async function fail(cluster: Cluster, port: FrontPort, end: FatalEnd, log: Logger): Promise<number> {
 	const startedMs = performance.now();
 	if (cluster.stage === "starting") log.event("start_failed", { failed_role: end.role }, end.reason);
-	cluster.stopHeartbeats();
+	cluster.stopWatching();
 	port.close();
 	const killed = cluster.slots().filter((slot) => slot.kill()).length;
 	await Promise.all(cluster.slots().map((slot) => slot.ended()));

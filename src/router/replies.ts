@@ -1,8 +1,7 @@
-// The router's own replies: errors, health, cluster state. Every one carries the request id and its exact length.
+// The router's own replies: how they are written, errors above all. Every one carries the request id and its exact length.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type ErrorCode, errorBody, errorHeaders, type RollpinError } from "../base/errors.js";
-import type { ClusterSnapshot } from "../ipc/messages.js";
 
 /** How long the rest of a body is read and dropped after an early refusal: closing at once would reset the reply away. */
 const LINGER_MS = 1_000;
@@ -94,49 +93,6 @@ export function refuseRaw(socket: Socket, error: RollpinError, requestId: string
 	socket.resume();
 	const timer = setTimeout(() => socket.destroy(), LINGER_MS);
 	socket.once("close", () => clearTimeout(timer));
-}
-
-/** GET /health: from what the primary said last (docs/api.md). */
-export function healthOf(snapshot: ClusterSnapshot): { status: number; body: string } {
-	const ready = snapshot.workers.filter(({ state }) => state === "ready").length;
-	// While the only worker is replaced requests wait, they do not fail.
-	const replacing = snapshot.workers.some((worker) => worker.replacing);
-	const serving = (ready > 0 || replacing) && snapshot.phase !== "draining";
-	const refused = snapshot.workers.reduce(
-		(sum, { heartbeat }) => sum + (heartbeat?.partitions_refused ?? 0),
-		0,
-	);
-	// As the workers' chats found it. No reason to be 503: reads, exports and deletions go on, and a chat is the probe.
-	const unreachable = snapshot.workers.some(({ heartbeat }) => heartbeat?.breaker_open === 1);
-	const body = JSON.stringify({
-		status: serving ? "ok" : snapshot.phase === "ok" ? "degraded" : snapshot.phase,
-		session_server_instance_id: snapshot.instanceId,
-		workers: { ready, total: snapshot.workers.length },
-		partitions_refused: refused,
-		upstream: unreachable ? "unreachable" : "ok",
-		checks: { engine_check: snapshot.engineCheck ?? "none" },
-	});
-	return { status: serving ? 200 : 503, body };
-}
-
-/** GET /cluster: the snapshot in the wire's spelling. */
-export function clusterOf(snapshot: ClusterSnapshot): string {
-	return JSON.stringify({
-		status: snapshot.phase,
-		session_server_instance_id: snapshot.instanceId,
-		started_at: snapshot.startedAt,
-		url: snapshot.url,
-		upstream: snapshot.upstream,
-		workers: snapshot.workers.map(({ index, state, pid, epoch, replacing, drain, heartbeat }) => ({
-			worker: index,
-			state,
-			pid,
-			epoch,
-			replacing,
-			drain,
-			heartbeat,
-		})),
-	});
 }
 
 function hasCheapBody(req: IncomingMessage): boolean {

@@ -4,6 +4,9 @@ import type { Authorize } from "./auth.js";
 import type { BrowserGuard } from "./browser-guard.js";
 import type { RequestHead } from "./request-head.js";
 
+/** What a supervisor and a balancer ask, who have no token. */
+const OPEN = /^\/(?:health|ready)(?:\?|$)/;
+
 /**
  * @param target the request target as sent
  * @param guard null where a token tells clients from pages
@@ -19,7 +22,7 @@ export function checkRequest(
 	if (head.fault !== null) return new RollpinError(head.fault.code, head.fault.message);
 	const page = guard?.(head) ?? null;
 	if (page !== null) return page;
-	const open = target === "/health" || target.startsWith("/health?");
+	const open = OPEN.test(target);
 	if (!open && !authorize(head.authorizations)) {
 		return new RollpinError("unauthorized", "a valid bearer token is required");
 	}

@@ -45,6 +45,7 @@ export function route(method: string, target: string, passThrough: readonly stri
 	if (found instanceof RollpinError) return { kind: "reject", error: found };
 	switch (found) {
 		case "/health":
+		case "/ready":
 		case "/cluster":
 		case "/metrics":
 			return { kind: "local", path: found };

@@ -13,10 +13,11 @@ import { METRICS_CONTENT_TYPE } from "../telemetry/metrics/exposition.js";
 import { type Authorize, createAuthorize } from "./auth.js";
 import { type BrowserGuard, createBrowserGuard } from "./browser-guard.js";
 import { chooseWorker, type Destination, unavailable, type WorkerRoute } from "./choose-worker.js";
+import { clusterOf, healthOf, readyOf } from "./health.js";
 import { HeldRequests } from "./held-requests.js";
 import { NO_ANSWER, type RouteLabel, type RouterMetrics } from "./metrics.js";
 import { Relay, type RelayTarget, type RelayWatch } from "./relay.js";
-import { clusterOf, healthOf, refusalCode, refuse, sendJson, sendText } from "./replies.js";
+import { refusalCode, refuse, sendJson, sendText } from "./replies.js";
 import { checkRequest } from "./request-check.js";
 import { type RequestHead, readRequestHead } from "./request-head.js";
 import { type LocalPath, type Route, route } from "./route.js";
@@ -127,14 +128,14 @@ export class Router {
 	handle(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
 		this.#running += 1;
 		const startedMs = performance.now();
+		const head = readRequestHead(req.rawHeaders, req.httpVersion);
 		const { limits, passThroughPaths } = this.#config;
 		const decision = route(req.method ?? "", req.url ?? "", passThroughPaths);
 		res.once("close", () => {
-			this.#answered(labelOf(decision), req.method ?? "", res, startedMs);
+			this.#answered(decision, req.method ?? "", res, startedMs, head.requestId);
 			this.requestOver();
 		});
 		if (this.draining) res.shouldKeepAlive = false;
-		const head = readRequestHead(req.rawHeaders, req.httpVersion);
 		const fault = checkRequest(req.url ?? "", head, this.#authorize, limits.maxBodyBytes, this.#guard);
 		if (fault !== null) {
 			const closes = fault.code === "body_too_large" || head.fault !== null;
@@ -191,6 +192,10 @@ export class Router {
 			const { status, body } = healthOf(this.#snapshot);
 			sendJson(res, status, body, requestId);
 		},
+		"/ready": (res, requestId) => {
+			const { status, body } = readyOf(this.#snapshot, this.draining);
+			sendJson(res, status, body, requestId);
+		},
 		"/cluster": (res, requestId) => sendJson(res, 200, clusterOf(this.#snapshot), requestId),
 		"/metrics": (res, requestId) => {
 			void this.metrics.text().then((text) => {
@@ -230,11 +235,19 @@ export class Router {
 		new Relay(req, res, head, target, this.pool, this.#config.limits.maxBodyBytes, this.watch);
 	}
 
-	#answered(label: RouteLabel, method: string, res: ServerResponse, startedMs: number): void {
+	#answered(
+		decision: Route,
+		method: string,
+		res: ServerResponse,
+		startedMs: number,
+		requestId: string,
+	): void {
 		const status = res.headersSent ? res.statusCode : NO_ANSWER;
-		this.metrics.answered(label, method, status, performance.now() - startedMs);
+		this.metrics.answered(labelOf(decision), method, status, performance.now() - startedMs);
 		const code = refusalCode(res);
-		if (code !== undefined) this.metrics.refused(code);
+		if (code === undefined) return;
+		this.metrics.refused(code);
+		if (decision.kind === "create") this.#log.event("session_refused", { x_request_id: requestId, code });
 	}
 
 	#choose(decision: WorkerRoute): Destination {

@@ -101,6 +101,8 @@ export interface EventFields {
 	/** Seen by a read, once for each session and process; the reads themselves are counted in `heartbeat`. */
 	hard_mismatch: { session_id: string; turn: number; count: number; mismatch: string };
 	mismatch_report_failed: { session_id: string; turn: number; err: unknown };
+	/** `POST /sessions` was answered with an error: no session was made. */
+	session_refused: { x_request_id: string; code: string };
 	session_created: { session_id: string; expires_at: number };
 	session_deleted: { session_id: string; turns: number; cancelled: number };
 	session_reaped: { session_id: string; reason: string; turns: number; overdue_ms: number };
@@ -129,6 +131,8 @@ export interface EventFields {
 	/** A relayed request ended without a reply of its worker. */
 	relay_error: { x_request_id: string; worker: number; code: string };
 	cluster_degraded: { ready: number; total: number };
+	/** One of the checks of /health; `msg` says what it means and what to do. */
+	check_changed: { check: string; from: string; to: string };
 	worker_drain: { worker: number; drain: boolean };
 	reload_started: { workers: number };
 	reload_done: { replaced: number; workers: number; failed_worker: number | null; elapsed_ms: number };
@@ -181,6 +185,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	control_text: "warn",
 	hard_mismatch: "warn",
 	mismatch_report_failed: "error",
+	session_refused: "warn",
 	session_created: "info",
 	session_deleted: "info",
 	session_reaped: "info",
@@ -206,6 +211,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	front_port_error: "error",
 	relay_error: "warn",
 	cluster_degraded: "error",
+	check_changed: "warn",
 	worker_drain: "info",
 	reload_started: "info",
 	reload_done: "info",

@@ -11,7 +11,7 @@ import { openaiChat } from "../wire/openai-chat/front-end.js";
 import { chat } from "./chat-route.js";
 import type { WorkerContext } from "./context.js";
 import { passThrough } from "./pass-through.js";
-import { sendError, sendJson } from "./respond.js";
+import { requestIdOf, sendError, sendJson } from "./respond.js";
 import { collectSamples } from "./samples-route.js";
 import {
 	cancelChats,
@@ -80,6 +80,17 @@ async function answer(context: WorkerContext, handler: Handler, call: Call): Pro
 	}
 }
 
+/** A session that could not be made leaves a record: nobody may ever ask for it again. */
+async function createOrTell(context: WorkerContext, { request, response }: Call): Promise<void> {
+	try {
+		await createSession(context, request, response);
+	} catch (error) {
+		const shown = sendError(request, response, error, context);
+		const fields = { x_request_id: requestIdOf(request), code: shown.code };
+		context.logger.event("session_refused", fields, `no session was made: ${shown.message}`);
+	}
+}
+
 function handlersOf(context: WorkerContext): Handlers {
 	const id = (call: Call) => ownedId(context, call.idText);
 	const query = (call: Call) => new URLSearchParams(call.search);
@@ -90,7 +101,7 @@ function handlersOf(context: WorkerContext): Handlers {
 	return {
 		"/sessions": {
 			GET: (call) => listSessions(context, query(call), call.response),
-			POST: (call) => createSession(context, call.request, call.response),
+			POST: (call) => createOrTell(context, call),
 		},
 		"/sessions/{id}": {
 			GET: (call) => readSession(context, id(call), query(call), call.response),

@@ -16,6 +16,7 @@ import { createMetrics } from "../telemetry/metrics/metrics.js";
 import { processMetrics } from "../telemetry/metrics/process-metrics.js";
 import { createTito } from "../tito/create.js";
 import { NEWEST_TOOL_SCHEMA } from "../tito/tools.js";
+import { conditionOf, watchCondition } from "./condition.js";
 import { admitEngines, type OpenedEngines, openEngines } from "./open-engines.js";
 import { openStore } from "./open-store.js";
 import { StoreWatch } from "./store-watch.js";
@@ -123,10 +124,12 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		}),
 		openStore(config, index, message.storeEpoch, logger, (partition) => refused.add(partition), storeWatch),
 	]);
+	let lookAtCondition = (): void => undefined;
 	const opened = openEngines(config, tito, index, logger, {
 		checked: (result) => void channel.send({ type: "engine_checked", result }),
-		// The store may be closed by then, and nobody asks any more.
-		changed: () => {
+		changed() {
+			lookAtCondition();
+			// The store may be closed by then, and nobody asks any more.
 			if (!draining) tellStats();
 		},
 	});
@@ -170,6 +173,10 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		}),
 	);
 	await channel.send({ type: "ready", address });
+	lookAtCondition = watchCondition(
+		() => conditionOf(opened.engines, storeWatch, refused.size),
+		(condition) => void channel.send({ type: "condition", condition }),
+	);
 }
 
 function drain(timeoutMs: number): void {

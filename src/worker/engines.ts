@@ -32,7 +32,7 @@ export interface OneEngine extends EngineDirectory {
 export function oneEngine(first: Omit<WorkerEngine, "tally">): OneEngine {
 	const withTally = (engine: Omit<WorkerEngine, "tally">): WorkerEngine => ({
 		...engine,
-		tally: new EngineTally(engine.client.url),
+		tally: new EngineTally(engine.client),
 	});
 	let engine = withTally(first);
 	/** Chats that began before a change still go there; an idle one has no connections. */

@@ -7,6 +7,8 @@ export class StoreWatch {
 	readonly #seconds: Metrics<"worker">["commit_seconds"];
 	/** False from a commit that the medium refused to the next one that it took. */
 	writable = true;
+	/** Commits that the medium refused. */
+	refusals = 0;
 
 	constructor({ commit_seconds }: Pick<Metrics<"worker">, "commit_seconds">) {
 		this.#seconds = commit_seconds;
@@ -17,7 +19,10 @@ export class StoreWatch {
 		if (error === null) {
 			this.writable = true;
 			this.#seconds.observe(elapsedMs / 1000);
-		} else if (isMediumError(error)) this.writable = false;
+		} else if (isMediumError(error)) {
+			this.writable = false;
+			this.refusals++;
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TR
 /** Written out once more, so that a path that loses a method is seen. */
 const ALLOW: Record<keyof typeof PATHS, string> = {
 	"/health": "GET, HEAD",
+	"/ready": "GET, HEAD",
 	"/cluster": "GET, HEAD",
 	"/cluster/workers/{worker}/drain": "POST",
 	"/cluster/workers/{worker}/undrain": "POST",

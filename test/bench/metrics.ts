@@ -14,7 +14,7 @@ const CHATS = 1_000_000;
 const workers = numberFlag("workers", 8);
 
 const metrics = createMetrics("worker");
-const tally = new EngineTally("http://127.0.0.1:30000");
+const tally = new EngineTally({ url: "http://127.0.0.1:30000", unreachable: false });
 const watch = new StoreWatch(metrics);
 const report = emptyReport();
 report.committed = { aborted: false, stopJoin: false, payloadBytes: 1_000, payloadBytesStored: 10 };

@@ -129,15 +129,20 @@ describe("an ordered end", () => {
 			// Two connections that were there before: an idle one, and one in the middle of a request's head.
 			const idle = await openConnection(at.port);
 			const busy = await openConnection(at.port);
-			for (const connection of [idle, busy]) {
+			const balancer = await openConnection(at.port);
+			for (const connection of [idle, busy, balancer]) {
 				connection.write("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
 				await until("health", 3_000, () => connection.heard.includes('"status":"ok"'));
 			}
 			busy.write(`GET /sessions/${ON_1} HTTP/1.1\r\n`);
+			balancer.write("GET /ready HTTP/1.1\r\n");
 			cluster.signal(signal);
 			expect(await cluster.event("draining")).toMatchObject({ signal, timeout_ms: 30_000 });
 			await until("the port to refuse", 2_000, () => refuses(at.port));
 			await within("the idle connection to be closed", 3_000, idle.closed);
+			balancer.write("Host: x\r\n\r\n");
+			await within("the answer to the balancer", 3_000, balancer.closed);
+			expect(balancer.heard).toMatch(/HTTP\/1\.1 503 .*the cluster is shutting down/s);
 			busy.write("Host: x\r\n\r\n");
 			await within("the end of the busy connection", 3_000, busy.closed);
 			expect(busy.heard).toMatch(/HTTP\/1\.1 503 .*\r\n(?:.*\r\n)*retry-after: \d+\r\n/i);

@@ -6,6 +6,7 @@ import { afterEach, expect, test } from "vitest";
 import type { Partition } from "../../src/base/ids.js";
 import { PartitionMap } from "../../src/base/partitions.js";
 import { ownerFile, partitionDirectory } from "../../src/store/disk/names.js";
+import { metricsLine } from "../support/scrape.js";
 import { ServedCluster } from "../support/served-cluster.js";
 import { until, within } from "../support/wait.js";
 
@@ -48,10 +49,12 @@ test("refused partitions are counted in the heartbeat, /health and /metrics, and
 		const body = (await reply.json()) as { partitions_refused: number; status: string };
 		return body.partitions_refused === CUT.length && { ...body, code: reply.status };
 	});
-	expect(health).toMatchObject({ code: 200, status: "ok" });
-	const metrics = (await (await fetch(`${url}/metrics`)).text()).split("\n");
-	expect(metrics).toContain('rollpin_partitions_refused{worker="0"} 2');
-	expect(metrics).toContain('rollpin_partitions_refused{worker="1"} 1');
+	expect(health).toMatchObject({ code: 200, status: "degraded" });
+	expect(health).toMatchObject({ checks: { store: "refused" } });
+	expect(cluster.all("check_changed")).toMatchObject([{ check: "store", from: "ok", to: "refused" }]);
+	expect((await fetch(`${url}/ready`)).status).toBe(200);
+	await metricsLine(url, 'rollpin_partitions_refused{worker="0"} 2');
+	await metricsLine(url, 'rollpin_partitions_refused{worker="1"} 1');
 
 	const told = await fetch(`${url}/sessions/${idIn(0)}`);
 	expect([told.status, ((await told.json()) as { error: { code: string } }).error.code]).toEqual([

@@ -1,6 +1,6 @@
 // The built primary and router as real processes: start, supervision, drain, and every way to die.
 import { type AddressInfo, connect, createServer } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { SAME_SIGNAL_MS } from "../../src/primary/signals.js";
 import { clusterConfig } from "../support/cluster-config.js";
 import { ClusterProcess, isRunning } from "../support/cluster-process.js";
@@ -41,7 +41,10 @@ describe("the start", () => {
 	});
 
 	test("ends in cluster_ready, a heartbeat of every worker at once, and traffic", async () => {
-		const it = start();
+		const engine = createServer((socket) => socket.on("error", () => undefined).resume());
+		await new Promise<void>((resolve) => engine.listen(0, "127.0.0.1", resolve));
+		onTestFinished(() => void engine.close());
+		const it = start({ upstream: `http://127.0.0.1:${(engine.address() as AddressInfo).port}` });
 		const { url, workerPids } = await it.ready();
 		for (const [index, pid] of workerPids.entries()) {
 			const beat = await it.event("heartbeat", 5_000, (record) => record["worker"] === index);
@@ -49,13 +52,18 @@ describe("the start", () => {
 			expect(beat["rss_mb"]).toBeGreaterThan(10);
 			expect(beat["vms_mb"]).toBeGreaterThan(100);
 		}
-		expect(await (await fetch(`${url}/health`)).json()).toEqual({
+		const health = await until("the engine to be looked at", 5_000, async () => {
+			const body = (await (await fetch(`${url}/health`)).json()) as { checks: { engine: string } };
+			return body.checks.engine !== "unknown" && body;
+		});
+		expect(health).toEqual({
 			status: "ok",
+			version: "0.0.0-test",
 			session_server_instance_id: "0123456789abcdef0123456789abcdef",
 			workers: { ready: 2, total: 2 },
 			partitions_refused: 0,
 			upstream: "ok",
-			checks: { engine_check: "none" },
+			checks: { workers: "ok", engine: "ok", store: "ok", log: "ok", engine_check: "none" },
 		});
 		expect(await (await fetch(`${url}/sessions/${ON_1}`)).json()).toMatchObject({
 			worker: 1,
@@ -108,6 +116,12 @@ describe("the start", () => {
 		expect(it.all("worker_exit")[0]).toMatchObject({ worker: 1, exit_code: 3, exit_signal: null });
 		expect((await fetch(`${url}/sessions/${ON_1}`)).status).toBe(503);
 		expect((await fetch(`${url}/sessions/${ON_0}`)).status).toBe(200);
+		const told = await it.event("check_changed", 5_000, (record) => record["check"] === "workers");
+		expect(told).toMatchObject({ level: "warn", from: "ok", to: "degraded" });
+		expect(told.msg).toContain("worker 1 is quarantined");
+		const health = await fetch(`${url}/health`);
+		expect(health.status).toBe(200);
+		expect(await health.json()).toMatchObject({ status: "degraded", checks: { workers: "degraded" } });
 	});
 
 	test("with every worker crashing ends with exit code 1", async () => {

@@ -15,7 +15,15 @@ test.each<[ClusterStage, WorkerStatus["state"][], string]>([
 	["up", ["draining"], "degraded"],
 	["draining", ["ready"], "draining"],
 ])("in stage %s with workers %j it is %s", (stage, states, phase) => {
-	expect(phaseOf(stage, workers(...states))).toBe(phase);
+	expect(phaseOf(stage, workers(...states), true)).toBe(phase);
+});
+
+test.each<[ClusterStage, string]>([
+	["starting", "starting"],
+	["up", "degraded"],
+	["draining", "draining"],
+])("in stage %s with something that is not well it is %s", (stage, phase) => {
+	expect(phaseOf(stage, workers("ready", "ready"), false)).toBe(phase);
 });
 
 test.each<[ClusterStage, WorkerStatus["state"][], boolean, WorkerStatus["state"], string]>([

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClusterConfig } from "../../src/config/cluster-config.js";
+import type { Checks } from "../../src/ipc/checks.js";
 import type { ClusterSnapshot, WorkerStatus } from "../../src/ipc/messages.js";
 import { createFront } from "../../src/router/front.js";
 import { RouterMetrics } from "../../src/router/metrics.js";
@@ -30,6 +31,14 @@ export interface RouterRig {
 	drains: Array<{ worker: number; drain: boolean; done: () => void }>;
 	close(): Promise<void>;
 }
+
+/** Checks that have nothing to say. */
+const WELL: Checks = {
+	workers: { state: "ok", detail: null },
+	engine: { state: "ok", detail: null },
+	store: { state: "ok", detail: null },
+	log: { state: "ok", detail: null },
+};
 
 /** Paths below a session that the tests' stand-in workers answer. */
 const WORKER_PATHS = ["/a", "/b", "/echo", "/gone", "/slow", "/stays", "/x"];
@@ -72,6 +81,9 @@ export async function startRouter(
 		url: null,
 		upstream: null,
 		engineCheck: null,
+		version: "0.0.0",
+		checks: WELL,
+		notReady: [],
 		workers: statuses,
 	};
 	const events: RouterRig["events"] = [];

@@ -32,11 +32,10 @@ test("with two engines a session's chats and questions go to its own, and what f
 		flush: async () => undefined,
 	};
 	const config = clusterConfig({ backends: 1, checkpointDir: TOY_CHECKPOINT, upstream: null });
-	const both = sims.map(({ url }) => ({
-		client: connectEngine({ ...config, upstream: url }, logger, () => undefined),
-		gate: null,
-		tally: new EngineTally(url),
-	}));
+	const both = sims.map(({ url }) => {
+		const client = connectEngine({ ...config, upstream: url }, logger, () => undefined);
+		return { client, gate: null, tally: new EngineTally(client) };
+	});
 	const engines: EngineDirectory = {
 		of: (session) => both[session.startsWith("b") ? 1 : 0] ?? expect.fail("no such engine"),
 		all: () => both,

@@ -53,6 +53,12 @@ export class Breaker {
 		return this.#state.kind !== "closed";
 	}
 
+	/** Whether an exchange would be refused now. */
+	get refuses(): boolean {
+		const state = this.#state;
+		return state.kind === "probing" || (state.kind === "open" && performance.now() < state.untilMs);
+	}
+
 	#settle(outcome: BreakerOutcome, probe: boolean): void {
 		const before = this.#state;
 		const nowMs = performance.now();

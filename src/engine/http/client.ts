@@ -100,6 +100,11 @@ export class EngineClient {
 		return this.#breaker.open;
 	}
 
+	/** A chat would be refused now without asking the engine. */
+	get refuses(): boolean {
+		return this.#breaker.refuses;
+	}
+
 	/**
 	 * One chat completion. Status 200 is validated; any other status is the engine's own answer (a redirect too).
 	 * @throws RollpinError `upstream_unreachable`, `upstream_invalid`, `upstream_timeout`,

@@ -2,6 +2,7 @@
 import { RollpinError } from "../../base/errors.js";
 import { openFilesLimit } from "../../base/fd-limit.js";
 import type { Partition, SessionId, TurnId, WorkerIndex } from "../../base/ids.js";
+import { STORE_RESERVE_BYTES } from "../../base/medium-room.js";
 import { type PartitionMap, partitionOf } from "../../base/partitions.js";
 import { bootId } from "../../data-dir/boot-id.js";
 import { checkFormat } from "../../data-dir/data-dir.js";
@@ -40,7 +41,6 @@ import { PartitionStore } from "./partition.js";
 import { beginAnew, RefusedPartition } from "./refused-partition.js";
 import type { StoreParts } from "./store-parts.js";
 
-const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 /** A close waits so long for flushes that nobody was promised. */
 const CLOSE_FLUSH_MS = 1000;
 
@@ -100,7 +100,7 @@ class DiskStore implements Store {
 	#closed = false;
 
 	constructor(options: DiskStoreOptions) {
-		const { dataDir, epoch, reserveBytes = DEFAULT_RESERVE_BYTES } = options;
+		const { dataDir, epoch, reserveBytes = STORE_RESERVE_BYTES } = options;
 		this.#options = options;
 		this.#tombstones = new TombstoneRing(options.tombstones);
 		const medium = new Medium();

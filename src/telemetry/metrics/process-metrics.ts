@@ -1,5 +1,7 @@
 // What one process tells of itself when it is asked: its own metrics, and those of Node.js and the process. Sends nothing.
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { logDropped } from "../logger.js";
+import type { Count } from "./cells.js";
 import { expose, type Teller } from "./exposition.js";
 import type { Gauges, Metrics } from "./metrics.js";
 import type { MetricRole } from "./table.js";
@@ -25,7 +27,7 @@ const MISNAMED: ReadonlySet<string> = new Set([
  */
 export function processMetrics<Role extends MetricRole>(
 	teller: Teller<Role>,
-	metrics: Metrics<Role>,
+	metrics: Metrics<Role> & { readonly log_dropped_total: Count },
 	gauges: Gauges<Role>,
 ): () => Promise<string> {
 	const register = new Registry();
@@ -37,5 +39,8 @@ export function processMetrics<Role extends MetricRole>(
 	});
 	for (const { name } of register.getMetricsAsArray())
 		if (LOOP_LAG.test(name) || MISNAMED.has(name)) register.removeSingleMetric(name);
-	return async () => `${await expose(teller, metrics, gauges)}\n${await register.metrics()}`;
+	return async () => {
+		metrics.log_dropped_total.value = logDropped();
+		return `${await expose(teller, metrics, gauges)}\n${await register.metrics()}`;
+	};
 }

@@ -226,6 +226,11 @@ export const METRICS = {
 		labels: ["process"],
 		by: ["primary", "router"],
 	},
+	log_dropped_total: {
+		type: "counter",
+		help: "Log records that were dropped because nobody took them",
+		by: ["primary", "router", "worker"],
+	},
 	event_loop_lag_seconds: {
 		type: "histogram",
 		help: "How late the event loop runs what is due, looked at every 50 ms",

@@ -1,0 +1,192 @@
+// Knows how the cluster is: looks at the medium and at the engine, keeps what workers told, and tells of what changes.
+import { access, constants, statfs } from "node:fs/promises";
+import { publicUrl } from "../base/public-url.js";
+import type { Checks } from "../ipc/checks.js";
+import type { WorkerCondition, WorkerStatus } from "../ipc/messages.js";
+import { type Logger, logDropped } from "../telemetry/logger.js";
+import type { ClusterStage } from "./cluster-state.js";
+import { checksOf, type HealthFacts, type Medium, transitions, whyNotReady } from "./health.js";
+import { probeUpstream } from "./upstream-probe.js";
+
+export interface HealthWatchOptions {
+	log: Logger;
+	/** Null with a store in memory. */
+	dataDir: string | null;
+	workers: () => readonly WorkerStatus[];
+	stage: () => ClusterStage;
+	/** The checks, or the reasons not to be ready, became others. */
+	changed: () => void;
+}
+
+const LOOK_MS = 1_000;
+/** Every so many looks, the engine's address is probed. */
+const PROBE_EVERY = 2;
+/**
+ * How long one refusal of the medium, or one dropped record, counts. Nobody may write meanwhile: without an end the cluster would
+ * refuse new sessions for ever, and with them the write that finds room again.
+ */
+const EVIDENCE_MS = 10_000;
+/** Silence may be the machine's own load; a refused connection is not. */
+const SILENT_PROBES = 2;
+
+interface Told {
+	pid: number | null;
+	condition: WorkerCondition;
+	/** When its medium refused a commit, if none was taken since. */
+	refusedMs: number;
+}
+
+const UNKNOWN: Checks = {
+	workers: { state: "ok", detail: null },
+	engine: { state: "unknown", detail: null },
+	store: { state: "ok", detail: null },
+	log: { state: "ok", detail: null },
+};
+
+export class HealthWatch {
+	readonly #options: HealthWatchOptions;
+	readonly #told = new Map<number, Told>();
+	readonly #probes = new Map<string, string | null>();
+	readonly #silent = new Map<string, number>();
+	readonly #probing = new Set<string>();
+	#upstreams: readonly string[] = [];
+	#medium: Medium | null = null;
+	#looking = false;
+	#droppedBefore = 0;
+	#droppedMs = Number.NEGATIVE_INFINITY;
+	#looks = 0;
+	#timer: NodeJS.Timeout | undefined;
+	#checks = UNKNOWN;
+	#notReady: string[] = [];
+	#toldText = "";
+
+	constructor(options: HealthWatchOptions) {
+		this.#options = options;
+	}
+
+	/** @param upstreams URLs of the engines, as far as they are known */
+	start(upstreams: readonly string[]): void {
+		this.engines(upstreams);
+		this.#timer = setInterval(() => this.#look(), LOOK_MS);
+		this.#look();
+	}
+
+	stop(): void {
+		clearInterval(this.#timer);
+	}
+
+	/** These are the engines from now on. */
+	engines(upstreams: readonly string[]): void {
+		this.#upstreams = upstreams;
+		for (const url of upstreams) void this.#probe(url);
+	}
+
+	/** A worker told how it is. */
+	told({ index, pid }: Pick<WorkerStatus, "index" | "pid">, condition: WorkerCondition): void {
+		const before = this.#told.get(index);
+		const known = before?.pid === pid ? before : undefined;
+		const again = condition.storeRefusals > (known?.condition.storeRefusals ?? 0);
+		const refusedMs = again ? performance.now() : (known?.refusedMs ?? Number.NEGATIVE_INFINITY);
+		this.#told.set(index, { pid, condition, refusedMs });
+		for (const url of this.#upstreams)
+			if (isBack(publicUrl(url), known?.condition, condition)) void this.#probe(url);
+		this.#reconsider();
+	}
+
+	/** The checks as they are now; each that changed since the last call is logged. While the cluster drains they stay. */
+	checks(): { checks: Checks; notReady: string[] } {
+		if (this.#options.stage() === "draining") return { checks: this.#checks, notReady: this.#notReady };
+		const facts = this.#facts();
+		const checks = checksOf(facts);
+		for (const { check, from, to, detail } of transitions(this.#checks, checks)) {
+			this.#options.log.event("check_changed", { check, from, to }, `${check}: ${detail ?? `${to} again`}`);
+		}
+		this.#checks = checks;
+		this.#notReady = whyNotReady(facts, checks);
+		const state = { checks, notReady: this.#notReady };
+		this.#toldText = JSON.stringify(state);
+		return state;
+	}
+
+	#reconsider(): void {
+		const before = this.#toldText;
+		this.checks();
+		if (this.#toldText !== before) this.#options.changed();
+	}
+
+	#facts(): HealthFacts {
+		const nowMs = performance.now();
+		return {
+			starting: this.#options.stage() === "starting",
+			workers: this.#options.workers().map(({ drain, index, pid, replacing, state }) => {
+				const told = this.#told.get(index);
+				const own = told?.pid === pid ? told : undefined;
+				const refusesTurns =
+					own !== undefined && !own.condition.storeWritable && nowMs - own.refusedMs < EVIDENCE_MS;
+				return { drain, index, replacing, state, condition: own?.condition ?? null, refusesTurns };
+			}),
+			upstreams: this.#upstreams,
+			probes: this.#probes,
+			medium: this.#medium,
+			storeBefore: this.#checks.store.state,
+			recordsDropped: nowMs - this.#droppedMs < EVIDENCE_MS ? 1 : 0,
+		};
+	}
+
+	#look(): void {
+		const dropped = [...this.#told.values()].reduce(
+			(sum, { condition }) => sum + condition.logDropped,
+			logDropped(),
+		);
+		if (dropped > this.#droppedBefore) this.#droppedMs = performance.now();
+		this.#droppedBefore = dropped;
+		if (this.#looks++ % PROBE_EVERY === 0) for (const url of this.#upstreams) void this.#probe(url);
+		void this.#lookAtMedium();
+		// What is known may have grown old meanwhile.
+		this.#reconsider();
+	}
+
+	/** One look at a time: a medium that hangs is not asked again. */
+	async #lookAtMedium(): Promise<void> {
+		const { dataDir } = this.#options;
+		if (dataDir === null || this.#looking) return;
+		this.#looking = true;
+		this.#medium = await mediumOf(dataDir);
+		this.#looking = false;
+		this.#reconsider();
+	}
+
+	async #probe(url: string): Promise<void> {
+		if (this.#probing.has(url)) return;
+		this.#probing.add(url);
+		const code = await probeUpstream(url);
+		this.#probing.delete(url);
+		const silent = code === "TIMEOUT" ? (this.#silent.get(url) ?? 0) + 1 : 0;
+		this.#silent.set(url, silent);
+		const before = this.#probes.get(url);
+		// The first one counts, whatever it is: nothing else is known.
+		if (silent > 0 && silent < SILENT_PROBES && before !== undefined) return;
+		this.#probes.set(url, code);
+		if (before !== code) this.#reconsider();
+	}
+}
+
+/** What a worker says of the engine is better than it was: the last probe may be out of date. */
+function isBack(url: string, before: WorkerCondition | undefined, now: WorkerCondition): boolean {
+	const of = (condition: WorkerCondition | undefined) => condition?.engines.find((each) => each.url === url);
+	return of(before)?.unreachable === true && of(now)?.unreachable === false;
+}
+
+async function mediumOf(path: string): Promise<Medium> {
+	try {
+		const { bavail, blocks, bsize } = await statfs(path);
+		const unwritable = await access(path, constants.W_OK).then(() => null, codeOf);
+		return { path, freeBytes: bavail * bsize, totalBytes: blocks * bsize, unwritable };
+	} catch (error) {
+		return { path, missing: codeOf(error) };
+	}
+}
+
+function codeOf(error: unknown): string {
+	return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}
