@@ -76,7 +76,7 @@ export type FromChild =
 	/** It cannot start; `message` is one line for the operator. The child exits right after. */
 	| { type: "failed"; message: string; exitCode: FailureCode }
 	| { type: "stats"; stats: WorkerFigures }
-	/** When it is another one than before; once a second at most, and at once when an engine becomes unreachable or is back. */
+	/** When it is another one than before; once a second at most, and at once when an engine becomes unreachable or is back, or the medium refuses a commit. */
 	| { type: "condition"; condition: WorkerCondition }
 	/** Worker 0 compared the engine's rendering with ours. */
 	| { type: "engine_checked"; result: EngineCheckResult }

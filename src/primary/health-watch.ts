@@ -22,10 +22,12 @@ const LOOK_MS = 1_000;
 /** Every so many looks, the engine's address is probed. */
 const PROBE_EVERY = 2;
 /**
- * How long one refusal of the medium, or one dropped record, counts. Nobody may write meanwhile: without an end the cluster would
- * refuse new sessions for ever, and with them the write that finds room again.
+ * How long one refusal of the medium counts. Nobody may write meanwhile: without an end the cluster would refuse new sessions for
+ * ever, and with them the write that finds room again.
  */
-const EVIDENCE_MS = 10_000;
+const REFUSAL_MS = 3_000;
+/** How long a dropped record counts. */
+const DROPPED_MS = 10_000;
 /** Silence may be the machine's own load; a refused connection is not. */
 const SILENT_PROBES = 2;
 
@@ -122,14 +124,14 @@ export class HealthWatch {
 				const told = this.#told.get(index);
 				const own = told?.pid === pid ? told : undefined;
 				const refusesTurns =
-					own !== undefined && !own.condition.storeWritable && nowMs - own.refusedMs < EVIDENCE_MS;
+					own !== undefined && !own.condition.storeWritable && nowMs - own.refusedMs < REFUSAL_MS;
 				return { drain, index, replacing, state, condition: own?.condition ?? null, refusesTurns };
 			}),
 			upstreams: this.#upstreams,
 			probes: this.#probes,
 			medium: this.#medium,
 			storeBefore: this.#checks.store.state,
-			recordsDropped: nowMs - this.#droppedMs < EVIDENCE_MS ? 1 : 0,
+			recordsDropped: nowMs - this.#droppedMs < DROPPED_MS ? 1 : 0,
 		};
 	}
 

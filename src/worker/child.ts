@@ -34,7 +34,8 @@ const TEXT_BYTES_PER_TOKEN = 8;
 const startedMs = systemClock.monotonicMs();
 const metrics = createMetrics("worker");
 const loopLag = createLoopLag(metrics.event_loop_lag_seconds);
-const storeWatch = new StoreWatch(metrics);
+let lookAtCondition = (): void => undefined;
+const storeWatch = new StoreWatch(metrics, () => lookAtCondition());
 const refused = new Set<Partition>();
 let worker: Worker | null = null;
 /** Null until there is something to tell. */
@@ -124,7 +125,6 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		}),
 		openStore(config, index, message.storeEpoch, logger, (partition) => refused.add(partition), storeWatch),
 	]);
-	let lookAtCondition = (): void => undefined;
 	const opened = openEngines(config, tito, index, logger, {
 		checked: (result) => void channel.send({ type: "engine_checked", result }),
 		changed() {

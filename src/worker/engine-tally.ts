@@ -90,18 +90,23 @@ export class EngineTally {
 
 	/** Exchanges of the last minute that say something about the engine, and those of them that failed. */
 	lastMinute(nowMs = performance.now()): { answers: number; failures: number } {
+		this.#forgetAbsence();
 		return this.#minute.sums(nowMs);
 	}
 
 	count(metrics: Metrics<"worker">, outcome: EngineOutcome, nowMs = performance.now()): void {
 		metrics.engine_requests_total.at(this.label, outcome).value++;
-		const { unreachable } = this.#client;
-		// It is back: that it was away has been told, and says nothing of how it answers now.
-		if (this.#wasUnreachable && !unreachable) this.#minute = new LastMinute();
-		this.#wasUnreachable = unreachable;
+		this.#forgetAbsence();
 		// Nothing was sent, or nobody waited for the answer.
 		if (outcome !== "cancelled" && outcome !== "breaker_open") this.#minute.add(FAILURES.has(outcome), nowMs);
 		if (outcome === "unreachable" || outcome === "timeout") this.up = false;
 		else if (outcome !== "cancelled" && outcome !== "breaker_open") this.up = true;
+	}
+
+	/** It is back: that it was away has been told, and says nothing of how it answers now. */
+	#forgetAbsence(): void {
+		const { unreachable } = this.#client;
+		if (this.#wasUnreachable && !unreachable) this.#minute = new LastMinute();
+		this.#wasUnreachable = unreachable;
 	}
 }

@@ -4,13 +4,16 @@ import { isSystemError } from "../store/store-errors.js";
 import type { Metrics } from "../telemetry/metrics/metrics.js";
 
 export class StoreWatch {
+	readonly #onRefusal: () => void;
 	readonly #seconds: Metrics<"worker">["commit_seconds"];
 	/** False from a commit that the medium refused to the next one that it took. */
 	writable = true;
 	/** Commits that the medium refused. */
 	refusals = 0;
 
-	constructor({ commit_seconds }: Pick<Metrics<"worker">, "commit_seconds">) {
+	/** @param onRefusal called for each commit that the medium refused */
+	constructor({ commit_seconds }: Pick<Metrics<"worker">, "commit_seconds">, onRefusal: () => void) {
+		this.#onRefusal = onRefusal;
 		this.#seconds = commit_seconds;
 	}
 
@@ -22,6 +25,7 @@ export class StoreWatch {
 		} else if (isMediumError(error)) {
 			this.writable = false;
 			this.refusals++;
+			this.#onRefusal();
 		}
 	}
 }

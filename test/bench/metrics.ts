@@ -15,7 +15,7 @@ const workers = numberFlag("workers", 8);
 
 const metrics = createMetrics("worker");
 const tally = new EngineTally({ url: "http://127.0.0.1:30000", unreachable: false });
-const watch = new StoreWatch(metrics);
+const watch = new StoreWatch(metrics, () => undefined);
 const report = emptyReport();
 report.committed = { aborted: false, stopJoin: false, payloadBytes: 1_000, payloadBytesStored: 10 };
 const end = { status: 200, code: null, finishReason: "stop", turn: 3, replyBytes: 4_000 };

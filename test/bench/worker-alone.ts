@@ -72,7 +72,7 @@ const logger = {
 	flush: async () => undefined,
 };
 const metrics = createMetrics("worker");
-const storeWatch = new StoreWatch(metrics);
+const storeWatch = new StoreWatch(metrics, () => undefined);
 const dataDir = await prepareDataDir(config.dataDir);
 const worker = await startWorker({
 	index: 0 as WorkerIndex,
