@@ -177,6 +177,7 @@ export class Cluster {
 		if (next.upstream !== config.upstream) {
 			this.#upstream = next.upstream;
 			this.#engineCheck = null;
+			this.#health.engines(next.upstream === null ? [] : [next.upstream]);
 		}
 		takeOver(config, next);
 		const told = { ...reloadablePart(config), upstream: this.#upstream };

@@ -112,7 +112,7 @@ test("an engine that is not there at the start is unreachable, and no longer whe
 	expect(cluster.all("upstream_unreachable")).toHaveLength(1);
 	const top = await topOf(url);
 	expect(top).toContain(
-		`engine: unreachable: nothing answers at the engine's address http://127.0.0.1:${place.port}`,
+		`NOT OK: engine unreachable: nothing answers at the engine's address http://127.0.0.1:${place.port}`,
 	);
 	const back = await listening(place.port, () => "keep");
 	onTestFinished(() => back.close());
@@ -129,7 +129,7 @@ test("an engine that answers 500 to everything is failing, and takes work all th
 	for (const id of IDS) expect(await chat(url, id)).toBe(500);
 	await expectCheck(url, "engine", "failing", 200);
 	expect(cluster.all("check_changed").at(-1)?.msg).toContain("in the last minute were errors");
-	expect(await topOf(url)).toContain("engine: failing: most answers");
+	expect(await topOf(url)).toContain("NOT OK: engine failing: most answers");
 	await cluster.sim.clearScript();
 	await until("more good answers than bad ones", 30_000, async () => {
 		for (const id of IDS) expect(await chat(url, id)).toBe(200);
@@ -187,7 +187,7 @@ test.skipIf(!mounted)(
 		await expectCheck(url, "store", "low", 200);
 		leave(30);
 		await expectCheck(url, "store", "full", 503);
-		expect(await topOf(url)).toMatch(/store: full: .*64 MiB/);
+		expect(await topOf(url)).toMatch(/NOT OK: store full: .*64 MiB/);
 		// The worker may trust its last look for a second yet.
 		await until(
 			"507",
