@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
+	appendFileSync,
 	mkdirSync,
 	mkdtempSync,
 	readFileSync,
@@ -179,9 +180,7 @@ test.skipIf(!mounted)(
 		const ballast = join(mount, "ballast");
 		const leave = (mib: number) => {
 			const { bavail, bsize } = statfsSync(mount);
-			const held = spawnSync("stat", ["-c", "%s", ballast]).stdout.toString().trim();
-			const size = Number(held || 0) + bavail * bsize - mib * MIB;
-			writeFileSync(ballast, Buffer.alloc(size));
+			appendFileSync(ballast, Buffer.alloc(bavail * bsize - mib * MIB));
 		};
 		leave(100);
 		await expectCheck(url, "store", "low", 200);
