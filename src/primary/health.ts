@@ -174,14 +174,15 @@ function allRefuse(ready: HealthFacts["workers"], url: string): boolean {
 	);
 }
 
-/** Every check whose state is another one than before; what is known for the first time is none. */
+/** Every check whose state is another one than before; what the first probe finds is none, and has a record of its own. */
 export function transitions(
 	before: Checks,
 	now: Checks,
 ): Array<{ check: keyof Checks; from: string; to: string; detail: string | null }> {
 	return (Object.keys(now) as Array<keyof Checks>).flatMap((check) => {
 		const [from, to]: [Check<string>, Check<string>] = [before[check], now[check]];
-		if (from.state === to.state || from.state === "unknown") return [];
+		const isFirst = from.state === "unknown" && to.state !== "failing";
+		if (from.state === to.state || isFirst) return [];
 		return [{ check, from: from.state, to: to.state, detail: to.detail }];
 	});
 }

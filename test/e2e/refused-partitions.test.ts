@@ -51,7 +51,7 @@ test("refused partitions are counted in the heartbeat, /health and /metrics, and
 	});
 	expect(health).toMatchObject({ code: 200, status: "degraded" });
 	expect(health).toMatchObject({ checks: { store: "refused" } });
-	expect(cluster.all("check_changed")).toMatchObject([{ check: "store", from: "ok", to: "refused" }]);
+	expect(await cluster.event("check_changed")).toMatchObject({ check: "store", from: "ok", to: "refused" });
 	expect((await fetch(`${url}/ready`)).status).toBe(200);
 	await metricsLine(url, 'rollpin_partitions_refused{worker="0"} 2');
 	await metricsLine(url, 'rollpin_partitions_refused{worker="1"} 1');
