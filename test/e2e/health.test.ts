@@ -102,19 +102,20 @@ const IDS = ["a", "b", "c", "d", "e", "f"];
 
 async function listening(
 	port: number,
-	onConnection: () => "keep" | "reset",
+	onRequest: "keep" | "reset",
 ): Promise<{ port: number; close(): void }> {
 	const server = createServer((socket) => {
 		socket.on("error", () => undefined);
-		if (onConnection() === "reset") socket.resetAndDestroy();
-		else socket.resume();
+		socket.on("data", () => {
+			if (onRequest === "reset") socket.resetAndDestroy();
+		});
 	});
 	await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
 	return { port: (server.address() as AddressInfo).port, close: () => server.close() };
 }
 
 test("an engine that is not there at the start is unreachable, and no longer when it is", async () => {
-	const place = await listening(0, () => "keep");
+	const place = await listening(0, "keep");
 	place.close();
 	cluster = served("--upstream", `http://127.0.0.1:${place.port}`, "--checkpoint", TOY_CHECKPOINT);
 	const { url } = await cluster.ready();
@@ -125,7 +126,7 @@ test("an engine that is not there at the start is unreachable, and no longer whe
 	expect(top).toContain(
 		`NOT OK: engine unreachable: nothing answers at the engine's address http://127.0.0.1:${place.port}`,
 	);
-	const back = await listening(place.port, () => "keep");
+	const back = await listening(place.port, "keep");
 	onTestFinished(() => back.close());
 	await expectCheck(url, "engine", "ok", 200);
 	await expectChanges("engine", "unreachable ok");
@@ -151,7 +152,7 @@ test("an engine that answers 500 to everything is failing, and takes work all th
 }, 90_000);
 
 test("an engine that cuts every connection opens the breaker: unreachable, and ready again when a chat would be tried", async () => {
-	const engine = await listening(0, () => "reset");
+	const engine = await listening(0, "reset");
 	onTestFinished(() => engine.close());
 	cluster = served("--upstream", `http://127.0.0.1:${engine.port}`, "--checkpoint", TOY_CHECKPOINT);
 	const { url } = await cluster.ready();
@@ -244,7 +245,7 @@ test.skipIf(!mounted)(
 	async () => {
 		const medium = mkdtempSync(join(tmpdir(), "rollpin-health-log-"));
 		expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", medium]).status).toBe(0);
-		const free = await listening(0, () => "keep");
+		const free = await listening(0, "keep");
 		free.close();
 		const url = `http://127.0.0.1:${free.port}`;
 		const path = join(medium, "log");
