@@ -136,6 +136,7 @@ const OTHERS: Record<string, unknown> = {
 	max_session_tokens: 2,
 	max_sessions: 2,
 	max_queue: 2,
+	max_reply_mib: 300,
 	max_inflight: 2,
 	max_inflight_mib: 512,
 	max_tree_nodes: 2,

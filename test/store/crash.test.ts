@@ -35,8 +35,14 @@ afterEach(async () => {
 			await once(child, "exit");
 		}
 	}
-	await rm(dataDir.path, { recursive: true, force: true });
+	await removeDataDir();
 });
+
+/** Its lock is kept by this process, which would put it back while the directory is removed. */
+async function removeDataDir(): Promise<void> {
+	await dataDir.release();
+	await rm(dataDir.path, { recursive: true, force: true });
+}
 
 interface Writer {
 	child: ChildProcess;
@@ -154,7 +160,7 @@ describe("A process that is killed", () => {
 	for (const durability of ["process", "power"] as const) {
 		it(`at successive moments inside a commit (${durability}) leaves the turn whole or absent`, async () => {
 			for (const ticks of [1, 3, 6, 10, 20, 60]) {
-				await rm(dataDir.path, { recursive: true });
+				await removeDataDir();
 				dataDir = await prepareDataDir(dataDir.path);
 				const writer = await startWriter(`in-commit:${ticks}`, 3, durability);
 				const acked = await writer.ended();
@@ -171,7 +177,7 @@ describe("A process that is killed", () => {
 
 	it("from outside at any moment, again and again, never loses or halves an acknowledged turn", async () => {
 		for (let round = 0; round < 6; round++) {
-			await rm(dataDir.path, { recursive: true });
+			await removeDataDir();
 			dataDir = await prepareDataDir(dataDir.path);
 			const writer = await startWriter("never", 0);
 			await writer.line(round * 7 + 1);
@@ -190,7 +196,7 @@ describe("A process that is killed", () => {
 			["process", "power"],
 			["power", "process"],
 		] as const) {
-			await rm(dataDir.path, { recursive: true });
+			await removeDataDir();
 			dataDir = await prepareDataDir(dataDir.path);
 			const writer = await startWriter("after-commit", 4, before);
 			expect(await writer.ended()).toBe(4);
@@ -240,7 +246,7 @@ describe("A process that is stopped while it writes", () => {
 describe("A process that is stopped while it writes, and replaced", () => {
 	it("is refused when it goes on, and leaves what its successor has read and written as it is", async () => {
 		for (let round = 0; round < 8; round++) {
-			await rm(dataDir.path, { recursive: true });
+			await removeDataDir();
 			dataDir = await prepareDataDir(dataDir.path);
 			const late = await startWriter("until-refused", 0);
 			const seen = await late.line(3 + round * 3);
@@ -267,7 +273,7 @@ describe("A process that is stopped while it writes, and replaced", () => {
 
 	it("takes back what it had begun to write: no later owner finds it, when nobody else has written", async () => {
 		for (let round = 0; round < 4; round++) {
-			await rm(dataDir.path, { recursive: true });
+			await removeDataDir();
 			dataDir = await prepareDataDir(dataDir.path);
 			const late = await startWriter("until-refused", 0);
 			await late.line(2 + round);
