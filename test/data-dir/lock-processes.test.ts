@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
 	await endHolders();
-	for (const mount of mounts) spawnSync("umount", [mount]);
+	for (const mount of mounts) spawnSync("umount", ["--lazy", mount]);
 	await rm(root, { recursive: true, force: true });
 });
 

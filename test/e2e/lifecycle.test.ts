@@ -216,7 +216,9 @@ describe("kill -9", () => {
 		const [answer] = await heldChat(cluster, at.url, ON_0);
 		cluster.signal("SIGKILL");
 		await allGone(at.childPids, 2_000);
-		expect(((await answer) as Answer).cut).toBe(true);
+		// Cut, unless the engine was gone first and its end was still answered.
+		const { cut, status } = (await answer) as Answer;
+		expect(cut || status >= 500).toBe(true);
 		expect(cluster.leftovers()).toEqual([]);
 	});
 

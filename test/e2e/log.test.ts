@@ -36,7 +36,7 @@ afterEach(async () => {
 	}
 	for (const fd of open) closeSync(fd);
 	open.clear();
-	spawnSync("umount", [join(dir, "medium")], { stdio: "ignore" });
+	spawnSync("umount", ["--lazy", join(dir, "medium")], { stdio: "ignore" });
 	rmSync(dir, { recursive: true, force: true });
 });
 

@@ -25,7 +25,8 @@ async function serve(): Promise<void> {
 afterAll(async () => {
 	if (mounted) {
 		await cluster.stop();
-		spawnSync("umount", [medium]);
+		// Lazily: a child that is just ending may still have a file of it open.
+		spawnSync("umount", ["--lazy", medium]);
 	}
 	rmSync(root, { recursive: true, force: true });
 });

@@ -5,20 +5,23 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import type { WorkerIndex } from "../../src/base/ids.js";
 import { PartitionMap } from "../../src/base/partitions.js";
-import { prepareDataDir } from "../../src/data-dir/data-dir.js";
+import { type DataDir, prepareDataDir } from "../../src/data-dir/data-dir.js";
 import { openDiskStore } from "../../src/store/disk/store.js";
 import { describeStore } from "./conformance.js";
 
-const made: string[] = [];
+const made: DataDir[] = [];
 afterAll(async () => {
-	for (const path of made) await rm(path, { recursive: true, force: true });
+	for (const dataDir of made) {
+		await dataDir.release();
+		await rm(dataDir.path, { recursive: true, force: true });
+	}
 });
 
 for (const durability of ["process", "power"] as const) {
 	describeStore(`The disk store with durability ${durability}`, async (tombstones) => {
 		const path = await mkdtemp(join(tmpdir(), "rollpin-store-"));
-		made.push(path);
 		const dataDir = await prepareDataDir(path);
+		made.push(dataDir);
 		const epoch = await dataDir.nextEpoch();
 		return openDiskStore({
 			dataDir: path,
