@@ -4,26 +4,15 @@ import type { ClusterConfig, ReloadableConfig } from "../config/cluster-config.j
 import { reloadablePart, takeOver } from "../config/reload.js";
 import type { ClusterSnapshot, EngineCheckResult, FromChild, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
-import { createLoopLag } from "../telemetry/loop-lag.js";
-import { processMetrics } from "../telemetry/metrics/process-metrics.js";
 import type { ChildSlot, SlotListener } from "./child-slot.js";
-import {
-	logClusterReady,
-	logDegraded,
-	logDrain,
-	logHeartbeat,
-	logHeartbeatMissed,
-	logSimEngine,
-} from "./cluster-log.js";
+import { logClusterReady, logDegraded, logDrain, logSimEngine } from "./cluster-log.js";
 import { ClusterMetrics } from "./cluster-metrics.js";
 import { type ClusterStage, snapshotOf, stepsAfter, whyNoReload } from "./cluster-state.js";
+import { ClusterWatch, slotReports } from "./cluster-watch.js";
 import type { FrontPort } from "./front-port.js";
-import { HealthWatch } from "./health-watch.js";
-import { HeartbeatCollector } from "./heartbeat.js";
-import { MetricsGatherer } from "./metrics-gatherer.js";
 import { reloadWorkers } from "./reload.js";
 import { Replacements } from "./replacements.js";
-import { logExit, logQuarantined, logReady, logSpawn, logUnresponsive, nameOf } from "./slot-log.js";
+import { logQuarantined, nameOf } from "./slot-log.js";
 import { createSlots, type SlotParts } from "./slots.js";
 
 /** Why a cluster cannot go on by itself. */
@@ -50,11 +39,9 @@ export class Cluster {
 	/** Resolves when the cluster cannot go on. */
 	readonly fatal: Promise<FatalEnd>;
 	readonly #parts: ClusterParts;
-	readonly #heartbeats: HeartbeatCollector;
 	readonly #replacements: Replacements;
 	readonly #metrics = new ClusterMetrics();
-	readonly #gatherer: MetricsGatherer;
-	readonly #health: HealthWatch;
+	readonly #watch: ClusterWatch;
 	readonly #startedAt = Date.now() / 1000;
 	readonly #fail: (end: FatalEnd) => void;
 	/** The engine's URL; the simulated engine's own once it is ready. */
@@ -67,7 +54,7 @@ export class Cluster {
 
 	constructor(parts: ClusterParts) {
 		this.#parts = parts;
-		const { config, log } = parts;
+		const { config } = parts;
 		this.#upstream = config.upstream;
 		let fail: (end: FatalEnd) => void = () => undefined;
 		this.fatal = new Promise((resolve) => {
@@ -84,40 +71,22 @@ export class Cluster {
 		this.router = router;
 		this.sim = sim;
 		this.workers = workers;
-		const { counts } = this.#metrics;
-		this.#heartbeats = new HeartbeatCollector({
-			intervalMs: config.heartbeatIntervalMs,
-			workers,
-			onHeartbeat: (heartbeat) => {
-				logHeartbeat(log, heartbeat);
-				this.#push();
+		this.#watch = new ClusterWatch(
+			{
+				...parts,
+				workers,
+				statusOf: (slot) => this.#statusOf(slot),
+				stage: () => this.#stage,
+				changed: () => this.#push(),
 			},
-			onMissed: (slot, missed) => {
-				counts.heartbeats_missed_total.value++;
-				logHeartbeatMissed(log, slot, missed);
-			},
-		});
-		const dataDir = config.store === "memory" ? null : config.dataDir;
-		this.#health = new HealthWatch({
-			log,
-			dataDir,
-			workers: () => workers.map((slot) => this.#statusOf(slot)),
-			stage: () => this.#stage,
-			changed: () => this.#push(),
-		});
-		const gauges = this.#metrics.gauges({ version: parts.version, workers: () => workers, dataDir });
-		createLoopLag(counts.event_loop_lag_seconds);
-		this.#gatherer = new MetricsGatherer({
-			workers,
-			own: processMetrics({ role: "primary" }, counts, gauges),
-			missed: (process) => counts.scrapes_missed_total.at(process).value++,
-		});
+			this.#metrics,
+		);
 	}
 
 	/** The router first: it answers /health while the rest comes up. Workers wait for the simulated engine. */
 	start(): void {
 		this.router.start();
-		this.#health.start(this.#upstream === null ? [] : [this.#upstream]);
+		this.#watch.health.start(this.#upstream === null ? [] : [this.#upstream]);
 		if (this.sim === null) this.#startWorkers();
 		else this.sim.start();
 	}
@@ -140,7 +109,7 @@ export class Cluster {
 			url: port.url,
 			upstream: this.#upstream,
 			engineCheck: this.#engineCheck,
-			...this.#health.checks(),
+			...this.#watch.health.checks(),
 		};
 		return snapshotOf(
 			this.#stage,
@@ -152,8 +121,7 @@ export class Cluster {
 	/** From here on nothing is respawned for traffic's sake: /health says `draining`. */
 	beginDraining(): void {
 		this.#stage = "draining";
-		this.#heartbeats.stop();
-		this.#health.stop();
+		this.#watch.stop();
 		// At once: the router's drain message must not overtake it.
 		this.router.send({ type: "snapshot", snapshot: this.snapshot() });
 	}
@@ -177,7 +145,7 @@ export class Cluster {
 		if (next.upstream !== config.upstream) {
 			this.#upstream = next.upstream;
 			this.#engineCheck = null;
-			this.#health.engines(next.upstream === null ? [] : [next.upstream]);
+			this.#watch.health.engines(next.upstream === null ? [] : [next.upstream]);
 		}
 		takeOver(config, next);
 		const told = { ...reloadablePart(config), upstream: this.#upstream };
@@ -186,8 +154,7 @@ export class Cluster {
 	}
 
 	stopWatching(): void {
-		this.#heartbeats.stop();
-		this.#health.stop();
+		this.#watch.stop();
 	}
 
 	/** Every slot, in the order in which they are drained. */
@@ -201,7 +168,6 @@ export class Cluster {
 
 	#statusOf(slot: ChildSlot): WorkerStatus {
 		const ready = slot.state === "ready" || slot.state === "draining";
-		const heartbeat = this.#heartbeats.last(slot);
 		return {
 			index: slot.index,
 			state: slot.state,
@@ -210,53 +176,32 @@ export class Cluster {
 			replacing: slot.replacing,
 			drain: this.#drained.has(slot.index),
 			address: ready ? { kind: "socket", path: this.#parts.sockets.path("w", slot.index, slot.epoch) } : null,
-			heartbeat: heartbeat === null ? null : { ...heartbeat },
+			heartbeat: this.#watch.heartbeatOf(slot),
 		};
 	}
 
 	#listener(): SlotListener {
 		const { log, config } = this.#parts;
+		const reports = slotReports(config, log, this.#metrics);
 		return {
-			spawned: (slot, attempt, sinceLastMs) => logSpawn(log, slot, attempt, sinceLastMs),
+			...reports,
 			ready: (slot, message, afterMs) => {
-				logReady(log, slot, afterMs);
-				if (slot.role === "worker") this.#metrics.workerReady(afterMs);
+				reports.ready(slot, message, afterMs);
 				if (slot.role === "sim") this.#simReady(slot, message.url, message.controlUrl ?? "");
 			},
 			failed: (slot, message, exitCode) => {
 				if (this.#stage === "starting") return this.#fail({ exitCode, reason: message, role: slot.role });
 				log.event("start_failed", { failed_role: slot.role }, message);
 			},
-			exited: (slot, exit) => {
-				if (slot.role === "worker") this.#metrics.workerExited(slot, exit);
-				logExit(log, slot, exit, exit.readyForMs !== null && config.store === "memory");
-			},
 			quarantined: (slot, crashes) => this.#quarantined(slot, crashes),
-			unresponsive: (slot, silentMs) => {
-				if (slot.role === "worker") this.#metrics.workerUnresponsive(slot);
-				logUnresponsive(log, slot, silentMs);
-			},
 			message: (slot, message) => this.#received(slot, message),
 			changed: (slot) => this.#changed(slot),
 		};
 	}
 
 	#received(slot: ChildSlot, message: FromChild): void {
+		if (this.#watch.heard(slot, message)) return;
 		switch (message.type) {
-			case "stats":
-				void this.#heartbeats.answered(slot, message.stats);
-				break;
-			case "condition":
-				this.#health.told(slot, message.condition);
-				break;
-			case "metrics":
-				this.#gatherer.answered(slot.index, message.seq, message.text);
-				break;
-			case "gather_metrics":
-				void this.#gatherer.gather().then((texts) => {
-					slot.send({ type: "gathered_metrics", seq: message.seq, texts });
-				});
-				break;
 			case "engine_checked":
 				this.#engineCheck = message.result;
 				this.#push();
@@ -288,7 +233,7 @@ export class Cluster {
 		}
 		const first = this.#upstream === null;
 		this.#upstream = url;
-		this.#health.engines([url]);
+		this.#watch.health.engines([url]);
 		logSimEngine(this.#parts.log, url, controlUrl, slot.pid ?? 0);
 		if (first) this.#startWorkers();
 	}
@@ -302,7 +247,7 @@ export class Cluster {
 		if (slot === this.router) this.#routerChanged();
 		this.#push();
 		if (slot.role === "worker") this.#replacements.changed(slot);
-		if (slot.role === "worker" && slot.state === "ready") this.#heartbeats.ask(slot);
+		if (slot.role === "worker" && slot.state === "ready") this.#watch.heartbeats.ask(slot);
 		for (const step of stepsAfter(this.#stage, this.workers, this.router.state === "ready", slot.state)) {
 			if (step === "up") this.#up();
 			else if (step === "degraded") logDegraded(this.#parts.log, this.workers);
@@ -323,7 +268,7 @@ export class Cluster {
 		const { config, log, port } = this.#parts;
 		this.#stage = "up";
 		logClusterReady(log, config, port.url, this.#upstream, this);
-		this.#heartbeats.start();
+		this.#watch.heartbeats.start();
 	}
 
 	/** One snapshot for all that changes in one turn of the loop. */
