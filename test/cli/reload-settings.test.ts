@@ -140,7 +140,6 @@ const OTHERS: Record<string, unknown> = {
 	max_inflight: 2,
 	max_inflight_mib: 512,
 	max_tree_nodes: 2,
-	max_reply_mib: 8,
 	log_level: "warn",
 };
 
