@@ -1,5 +1,5 @@
 // The data dir as a whole: its format, its lock, its epochs. Opens no partition.
-import { chmod, readdir } from "node:fs/promises";
+import { chmod, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { PARTITION_COUNT } from "../base/partitions.js";
@@ -51,6 +51,19 @@ export async function prepareDataDir(path: string, options: LockOptions = {}): P
 	}
 }
 
+/**
+ * A mounted volume's root belongs to whoever made it, as a rule to root with a group that may write (Kubernetes' fsGroup): only that
+ * owner could change its mode, and all that is made inside is closed by itself.
+ */
+async function closeToOthers(path: string): Promise<void> {
+	try {
+		await chmod(path, 0o700);
+	} catch (error) {
+		const owner = (await stat(path)).uid;
+		if (owner === process.geteuid?.()) throw error;
+	}
+}
+
 async function prepare(path: string, options: LockOptions): Promise<DataDir> {
 	await makeDirectory(path, 0o700);
 	const foreign = await holdsOthersFiles(path);
@@ -60,7 +73,7 @@ async function prepare(path: string, options: LockOptions): Promise<DataDir> {
 			`--data-dir: ${path} is neither empty nor a data dir (it has no format.json); choose an empty directory`,
 		);
 	}
-	await chmod(path, 0o700);
+	await closeToOthers(path);
 	const lock = await withReserve(path, () => takeLock(join(path, LOCK_NAME), options));
 	try {
 		if (format === undefined) {
@@ -101,6 +114,8 @@ async function prepare(path: string, options: LockOptions): Promise<DataDir> {
 async function holdsOthersFiles(path: string): Promise<boolean> {
 	for (const entry of await readdir(path, { withFileTypes: true })) {
 		if (entry.name.startsWith("lock") || entry.name.endsWith(".tmp")) continue;
+		// An ext4 volume's root is born with it.
+		if (entry.name === "lost+found") continue;
 		const whole = join(path, entry.name);
 		const isOwn = entry.isDirectory() && whole === partitionsDirectory(path);
 		if (!isOwn || !(await isUnused(whole))) return true;

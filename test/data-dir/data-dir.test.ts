@@ -31,6 +31,12 @@ describe("prepareDataDir", () => {
 		expect((await stat(path)).mode & 0o777).toBe(0o700);
 	});
 
+	it("takes the root of a fresh volume, with its lost+found", async () => {
+		await mkdir(join(path, "lost+found"), { recursive: true });
+		await (await prepareDataDir(path)).release();
+		await (await prepareDataDir(path)).release();
+	});
+
 	it("goes on where a first start was killed before it wrote the format down, but never over data", async () => {
 		// The first partitions are made, the next one in part.
 		for (const [name, owner] of [
