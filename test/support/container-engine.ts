@@ -113,10 +113,10 @@ export class ContainerEngine {
 			"/etc/npmrc",
 		])
 			if (existsSync(path)) put(path);
-		const nss = spawnSync("sh", ["-c", "ls /lib/*/libnss_*.so.2 /lib/*/libresolv.so.2"], {
-			encoding: "utf8",
-		});
-		for (const path of nss.stdout.split("\n")) if (path !== "") put(path);
+		// All of glibc, as a distribution's image has it: native packages link against more of it than node does.
+		const glibc = "ls /lib/*/lib{c,m,rt,dl,pthread,util,resolv,nss_*}.so.[0-9]";
+		const { stdout: libraries } = spawnSync("bash", ["-c", glibc], { encoding: "utf8" });
+		for (const path of libraries.split("\n")) if (path !== "") put(path);
 		writeFileSync(
 			join(root, "etc/passwd"),
 			"root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n",
