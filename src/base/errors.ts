@@ -10,11 +10,18 @@ export const ERROR_STATUS = {
 	history_mismatch: 400,
 	rollback_limit: 400,
 	role_not_appendable: 400,
+	image_not_allowed: 400,
 	unauthorized: 401,
 	/** Without a token: a page in somebody's browser, or a name that may be one's of a stranger. */
 	forbidden: 403,
 	session_not_found: 404,
 	session_deleted: 404,
+	sandbox_not_found: 404,
+	sandbox_deleted: 404,
+	/** 410 to the command that was running when the deadline came. */
+	sandbox_expired: 404,
+	sandbox_path_not_found: 404,
+	sandbox_exec_not_found: 404,
 	path_not_allowed: 404,
 	not_found: 404,
 	method_not_allowed: 405,
@@ -22,25 +29,31 @@ export const ERROR_STATUS = {
 	truncated_turn: 409,
 	session_state_conflict: 409,
 	chat_cancelled: 409,
+	sandbox_state_conflict: 409,
 	session_closed: 410,
 	/** 410 to the chat that was running when the deadline came; a later request gets 404 under the same code. */
 	session_expired: 410,
+	/** Whatever took it away was not its client: an episode to mask, not to score. */
+	sandbox_lost: 410,
 	body_too_large: 413,
 	session_too_large: 413,
 	uri_too_long: 414,
 	unsupported_media_type: 415,
 	idempotency_mismatch: 422,
 	too_many_requests: 429,
+	too_many_sandboxes: 429,
 	headers_too_large: 431,
 	internal: 500,
 	/** Of one session, until its file is restored or it is deleted. */
 	store_damaged: 500,
+	sandbox_not_configured: 501,
 	upstream_unreachable: 502,
 	upstream_invalid: 502,
 	/** An engine whose tokens would not be what is recorded, whatever the request. */
 	upstream_unfit: 502,
 	/** Its reply says that it used other ids than the ones that were sent. */
 	upstream_rendered_itself: 502,
+	image_unavailable: 502,
 	worker_unavailable: 503,
 	/** `--engine-check refuse`, and the engine could not be compared with our rendering yet. */
 	upstream_unchecked: 503,
@@ -48,6 +61,7 @@ export const ERROR_STATUS = {
 	partition_refused: 503,
 	/** The medium takes or gives nothing, or the data dir is gone: until an operator mends it. */
 	store_unavailable: 503,
+	sandbox_backend_unavailable: 503,
 	draining: 503,
 	upstream_breaker_open: 503,
 	upstream_timeout: 504,
