@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type AgentWorld, FaultSession } from "../faults/agent.js";
+import { type AgentWorld, FaultSession, PATIENCE } from "../faults/agent.js";
 import { judge } from "../faults/ledger.js";
 import { REPOSITORY, runRollpin } from "../support/run-rollpin.js";
 import { ServedCluster } from "../support/served-cluster.js";
@@ -61,6 +61,7 @@ test("rollpin reload replaces every worker under load; no request fails, every s
 	const world: AgentWorld = {
 		url,
 		backends: 2,
+		...PATIENCE,
 		failed: ({ status, code }) => void failures.push(`${status} ${code}`),
 		finding: (text) => void failures.push(text),
 		acked: () => undefined,

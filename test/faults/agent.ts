@@ -7,22 +7,30 @@ import { runTool, TOOLS, userMessage } from "../../src/demo/tools.js";
 import type { FailedAttempt, SessionLedger } from "./ledger.js";
 import type { Chance } from "./random.js";
 
-/** The only answers that a fault may cause; everything else is a finding. */
-const TRANSIENT = new Set([429, 502, 503, 504]);
 const ATTEMPT_TIMEOUT_MS = 60_000;
-/** Longer than any outage of the suite: a primary down, a worker stopped until it is killed. */
-const GIVE_UP_MS = 45_000;
 const RETRY_MS = 100;
 
 export interface AgentWorld {
 	/** Front URL; it stays the same over restarts of the cluster. */
 	url: string;
 	backends: number;
+	/** The only answers that a fault may cause, and that are sent again; everything else is a finding. */
+	isTransient: (status: number, code: string) => boolean;
+	/** Longer than any outage. */
+	giveUpMs: number;
 	failed: (attempt: FailedAttempt) => void;
 	/** Something that must never happen. */
 	finding: (text: string) => void;
-	acked: () => void;
+	acked: (worker: number) => void;
 }
+
+const TRANSIENT: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+
+/** Longest outage of the fault suite: a primary down, a worker stopped until it is killed. */
+export const PATIENCE: Pick<AgentWorld, "isTransient" | "giveUpMs"> = {
+	isTransient: (status) => TRANSIENT.has(status),
+	giveUpMs: 45_000,
+};
 
 interface ChatReply {
 	id: string;
@@ -45,6 +53,7 @@ export class FaultSession {
 	readonly #world: AgentWorld;
 	readonly #number: number;
 	readonly #messages: unknown[];
+	#deleting = false;
 
 	constructor(world: AgentWorld, id: string, number: number) {
 		this.#world = world;
@@ -60,7 +69,12 @@ export class FaultSession {
 		];
 	}
 
-	/** @returns false when it had to give up; `finding` was told */
+	/** Somebody deletes it, or has. */
+	get deleting(): boolean {
+		return this.#deleting;
+	}
+
+	/** @returns false when it was deleted meanwhile, or when it had to give up: `finding` was told */
 	async turn(maxTokens: number): Promise<boolean> {
 		const { id, acks } = this.ledger;
 		const body = JSON.stringify({
@@ -80,6 +94,7 @@ export class FaultSession {
 			body,
 		});
 		if (done === null) return false;
+		if (this.#deleting && (done.status === 404 || done.status === 410)) return false;
 		if (done.status !== 200) {
 			this.#world.finding(
 				`${id}: turn ${acks.length} was answered ${done.status} ${done.text.slice(0, 300)}`,
@@ -99,7 +114,7 @@ export class FaultSession {
 			toolCalls: choice.message.tool_calls?.length ?? 0,
 			finishReason: choice.finish_reason,
 		});
-		this.#world.acked();
+		this.#world.acked(this.ledger.worker);
 		this.#messages.push(choice.message);
 		const calls = choice.message.tool_calls ?? [];
 		for (const call of calls) {
@@ -123,6 +138,7 @@ export class FaultSession {
 
 	/** A repeated DELETE may find it deleted already: its first answer was lost. */
 	async delete(): Promise<boolean> {
+		this.#deleting = true;
 		const done = await attempt(this.#world, this.ledger, {
 			method: "DELETE",
 			path: `/sessions/${this.ledger.id}`,
@@ -135,6 +151,18 @@ export class FaultSession {
 		this.ledger.deleted = true;
 		return true;
 	}
+}
+
+/** A session with an id of the cluster's own. Null when it gave up; `finding` was told. */
+export async function mintSession(world: AgentWorld): Promise<{ id: string; worker: number } | null> {
+	const done = await attempt(world, { id: "", worker: null }, { method: "POST", path: "/sessions" });
+	if (done === null) return null;
+	if (done.status !== 200) {
+		world.finding(`POST /sessions was answered ${done.status} ${done.text}`);
+		return null;
+	}
+	const { session_id: id, worker } = JSON.parse(done.text) as { session_id: string; worker: number };
+	return { id, worker };
 }
 
 /** Plays sessions one after the other until told to stop; the last turn is always brought to its acknowledgement. */
@@ -173,9 +201,13 @@ interface Sent {
 }
 
 /** Sends until it is answered by something other than a transient failure. */
-async function attempt(world: AgentWorld, ledger: SessionLedger, sent: Sent): Promise<Answered | null> {
+async function attempt(
+	world: AgentWorld,
+	{ id, worker }: Pick<SessionLedger, "id"> & { worker: number | null },
+	sent: Sent,
+): Promise<Answered | null> {
 	const { method, path, headers, body } = sent;
-	const giveUpMs = performance.now() + GIVE_UP_MS;
+	const giveUpMs = performance.now() + world.giveUpMs;
 	for (let attempts = 1; ; attempts += 1) {
 		const startMs = performance.now();
 		let status = 0;
@@ -189,18 +221,28 @@ async function attempt(world: AgentWorld, ledger: SessionLedger, sent: Sent): Pr
 			});
 			const text = await reply.body.text();
 			status = reply.statusCode;
-			if (!TRANSIENT.has(status)) return { status, text, attempts };
-			code = (JSON.parse(text) as { error: { code: string } }).error.code;
+			code = status < 400 ? "" : codeOf(text);
+			if (!world.isTransient(status, code)) return { status, text, attempts };
 		} catch (error) {
 			code = error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.name) : String(error);
-			if (code === "TimeoutError") world.finding(`${ledger.id}: ${method} hung for ${ATTEMPT_TIMEOUT_MS} ms`);
+			if (code === "TimeoutError") world.finding(`${id}: ${method} hung for ${ATTEMPT_TIMEOUT_MS} ms`);
 		}
 		const endMs = performance.now();
-		world.failed({ sessionId: ledger.id, worker: ledger.worker, startMs, endMs, status, code });
+		world.failed({ sessionId: id, method, worker, startMs, endMs, status, code });
 		if (endMs > giveUpMs) {
-			world.finding(`${ledger.id}: ${method} ${path} failed for ${GIVE_UP_MS} ms, last ${status} ${code}`);
+			world.finding(`${id}: ${method} ${path} failed for ${world.giveUpMs} ms, last ${status} ${code}`);
 			return null;
 		}
 		await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+	}
+}
+
+/** Empty where it is no error of the cluster's own: the engine's, handed on. */
+function codeOf(text: string): string {
+	try {
+		const { error } = JSON.parse(text) as { error?: { code?: unknown } };
+		return typeof error?.code === "string" ? error.code : "";
+	} catch {
+		return "";
 	}
 }

@@ -12,9 +12,11 @@ export interface Ack extends AgentTurn {
 }
 
 export interface FailedAttempt {
+	/** Empty for the making of a session. */
 	sessionId: string;
-	/** The session's owner. */
-	worker: number;
+	method: string;
+	/** The session's owner; null where any worker may have had it. */
+	worker: number | null;
 	startMs: number;
 	endMs: number;
 	/** HTTP status, or 0 when the connection failed. */

@@ -4,15 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../../src/base/package-root.js";
 import { percentile } from "../../src/demo/report.js";
-import { PayloadMaker } from "../../src/sim/engine/replay-payload.js";
-import { compileSimTunables } from "../../src/sim/engine/tunables.js";
 import { startSimEngine } from "../../src/sim/server.js";
 import type { LogRecord } from "../support/cluster-process.js";
-import { type AgentWorld, type FaultSession, runFaultAgent } from "./agent.js";
+import { type AgentWorld, PATIENCE, runFaultAgent } from "./agent.js";
 import type { Hit, HitKind } from "./hits.js";
+import { judgeAll, payloadsOf } from "./judge-all.js";
 import { KeptCluster } from "./kept-cluster.js";
 import { runKiller } from "./killer.js";
-import { type FailedAttempt, judge, type PayloadOf } from "./ledger.js";
+import type { FailedAttempt } from "./ledger.js";
 import { Chance } from "./random.js";
 import { runSteadyKiller } from "./steady-killer.js";
 
@@ -88,6 +87,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultReport> 
 		const world: AgentWorld = {
 			url: cluster.url,
 			backends: options.backends,
+			...PATIENCE,
 			failed: (attempt) => void failed.push(attempt),
 			finding: (text) => void findings.push(text),
 			acked: () => {
@@ -150,49 +150,13 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultReport> 
 	}
 }
 
-/** One more turn on every session that lives (it must continue exactly), then its records; deleted ones stay deleted. */
-async function judgeAll(
-	sessions: readonly FaultSession[],
-	findings: string[],
-	payloadOf: PayloadOf,
-): Promise<{ lost: number; doubled: number }> {
-	const sum = { lost: 0, doubled: 0 };
-	const queue = [...sessions];
-	const take = async (): Promise<void> => {
-		for (let session = queue.pop(); session !== undefined; session = queue.pop()) {
-			const { ledger } = session;
-			if (!ledger.deleted) await session.turn(4);
-			const read = await session.read();
-			if (read === null) {
-				sum.lost += ledger.acks.length;
-			} else if (ledger.deleted) {
-				if (read.status !== 404) findings.push(`${ledger.id}: was deleted, is answered ${read.status}`);
-			} else if (read.status !== 200) {
-				sum.lost += ledger.acks.length;
-				findings.push(`${ledger.id}: is answered ${read.status}`);
-			} else {
-				const verdict = judge(ledger, read.json, payloadOf);
-				sum.lost += verdict.lost;
-				sum.doubled += verdict.doubled;
-				findings.push(...verdict.problems);
-			}
-		}
-	};
-	await Promise.all(Array.from({ length: 8 }, take));
-	return sum;
-}
-
-/** As the simulated engine with this seed makes them. */
-function payloadsOf(seed: number): (ids: Int32Array) => string {
-	const { r3Layers, r3TopK, r3Experts } = compileSimTunables({ seed });
-	const maker = new PayloadMaker(seed, { layers: r3Layers, topK: r3TopK, bound: r3Experts });
-	return (ids) => Buffer.concat([...maker.make(ids, 0).chunks()]).toString("latin1");
-}
-
 function isExplained(attempt: FailedAttempt, hits: readonly Hit[]): boolean {
 	return hits.some(
 		({ atMs, overMs, mayFail }) =>
-			mayFail.includes(attempt.worker) && attempt.startMs <= overMs + SLACK_MS && attempt.endMs >= atMs,
+			attempt.worker !== null &&
+			mayFail.includes(attempt.worker) &&
+			attempt.startMs <= overMs + SLACK_MS &&
+			attempt.endMs >= atMs,
 	);
 }
 
