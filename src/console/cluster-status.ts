@@ -18,7 +18,7 @@ export interface WorkerStatus {
 	state: string;
 	pid: number | null;
 	epoch: number;
-	replacing: boolean;
+	awaited: boolean;
 	/** It gets no new sessions, by an operator's wish. */
 	drain: boolean;
 	/** Figures of the last heartbeat; null before the first. */

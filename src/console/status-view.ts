@@ -36,7 +36,7 @@ export async function askStatus(
 	await new Promise((resolve) => setTimeout(resolve, betweenMs));
 	const look = await watch.look();
 	const slowest = await longestRunning(client);
-	const ready = look.cluster.workers.every(({ state, replacing }) => state === "ready" || replacing);
+	const ready = look.cluster.workers.every(({ state, awaited }) => state === "ready" || awaited);
 	return { ...look, slowest, fine: ready && slowest !== null && isFine(look) };
 }
 

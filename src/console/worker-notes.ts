@@ -2,9 +2,14 @@
 import type { WorkerLoad } from "./cluster-load.js";
 import type { WorkerStatus } from "./cluster-status.js";
 
-export function notesOf({ drain, epoch, replacing }: WorkerStatus, load: WorkerLoad | undefined): string[] {
+export function notesOf(
+	{ awaited, drain, epoch, state }: WorkerStatus,
+	load: WorkerLoad | undefined,
+): string[] {
+	// Its first process is awaited too.
+	const replaced = awaited && (epoch > 1 || state === "draining");
 	return [
-		...(replacing ? ["replacing"] : []),
+		...(replaced ? ["replacing"] : []),
 		...(drain ? ["drained"] : []),
 		...(epoch > 1 ? [`process ${epoch}`] : []),
 		...(load?.notes ?? []),

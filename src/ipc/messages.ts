@@ -14,8 +14,8 @@ export interface WorkerStatus {
 	pid: number | null;
 	/** Increases with every respawn of the slot. */
 	epoch: number;
-	/** A planned successor is on its way: requests for it wait instead of failing. */
-	replacing: boolean;
+	/** Its first process, or a planned successor, is on its way: requests for it wait instead of failing. */
+	awaited: boolean;
 	/** By an operator's wish it gets no new sessions; those that it has go on. */
 	drain: boolean;
 	/** Where the router relays to; null unless it takes requests. */

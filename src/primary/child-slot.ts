@@ -66,7 +66,7 @@ export class ChildSlot {
 	#closing = false;
 	/** The child that runs now was asked to end, or asked for it. */
 	#planned = false;
-	#replacing = false;
+	#awaited = true;
 	#waitingForEnd: Array<() => void> = [];
 
 	constructor(options: SlotOptions) {
@@ -83,9 +83,9 @@ export class ChildSlot {
 		return this.#epoch;
 	}
 
-	/** The child is being replaced as planned, or its planned successor is starting. */
-	get replacing(): boolean {
-		return this.#replacing;
+	/** The first child, or the successor of one that ended as planned, is on its way: what needs it can wait. */
+	get awaited(): boolean {
+		return this.#awaited;
 	}
 
 	get pid(): number | null {
@@ -117,14 +117,14 @@ export class ChildSlot {
 			return true;
 		}
 		if (this.#state !== "ready") return false;
-		this.#replacing = true;
+		this.#awaited = true;
 		this.#become("draining");
 		return true;
 	}
 
 	/** Tells the child to end within `timeoutMs`; its successor starts when it is gone. Kills it if it does not. */
 	drainForSuccessor(timeoutMs: number, killAfterMs: number): void {
-		if (this.#child === null || this.#closing || !this.#replacing) return;
+		if (this.#child === null || this.#closing || !this.#awaited) return;
 		this.#planned = true;
 		this.#child.send({ type: "drain", timeoutMs });
 		this.#child.killAfter(killAfterMs);
@@ -134,7 +134,7 @@ export class ChildSlot {
 	drain(timeoutMs: number): Promise<void> {
 		this.#closing = true;
 		this.#planned = true;
-		this.#replacing = false;
+		this.#awaited = false;
 		clearTimeout(this.#spawnTimer);
 		if (this.#child === null) return Promise.resolve();
 		// One that is still starting has nothing to drain and may be deep in a load.
@@ -189,14 +189,14 @@ export class ChildSlot {
 		switch (message.type) {
 			case "ready":
 				if (this.#closing) break;
-				this.#replacing = false;
+				this.#awaited = false;
 				this.#options.listener.ready(this, message, performance.now() - child.spawnedMs);
 				this.#become("ready");
 				break;
 			case "draining":
 				if (this.#closing) break;
 				this.#planned = true;
-				this.#replacing = true;
+				this.#awaited = true;
 				this.#become("draining");
 				break;
 			case "stats":
@@ -216,7 +216,7 @@ export class ChildSlot {
 		const endedAtStart = exit.readyForMs === null && exit.signal === "SIGTERM";
 		const planned = endedAtStart || (this.#planned && exit.code === 0);
 		// Nobody knows when a crashed one is back: what waits for it must learn that.
-		if (!planned) this.#replacing = false;
+		this.#awaited = planned && !this.#closing;
 		this.#options.listener.exited(this, {
 			...exit,
 			epoch: this.#epoch,

@@ -173,7 +173,7 @@ export class Cluster {
 			state: slot.state,
 			pid: slot.pid,
 			epoch: slot.epoch,
-			replacing: slot.replacing,
+			awaited: slot.awaited,
 			drain: this.#drained.has(slot.index),
 			address: ready ? { kind: "socket", path: this.#parts.sockets.path("w", slot.index, slot.epoch) } : null,
 			heartbeat: this.#watch.heartbeatOf(slot),

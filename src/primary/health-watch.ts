@@ -120,12 +120,12 @@ export class HealthWatch {
 		const nowMs = performance.now();
 		return {
 			starting: this.#options.stage() === "starting",
-			workers: this.#options.workers().map(({ drain, index, pid, replacing, state }) => {
+			workers: this.#options.workers().map(({ drain, index, pid, awaited, state }) => {
 				const told = this.#told.get(index);
 				const own = told?.pid === pid ? told : undefined;
 				const refusesTurns =
 					own !== undefined && !own.condition.storeWritable && nowMs - own.refusedMs < REFUSAL_MS;
-				return { drain, index, replacing, state, condition: own?.condition ?? null, refusesTurns };
+				return { drain, index, awaited, state, condition: own?.condition ?? null, refusesTurns };
 			}),
 			upstreams: this.#upstreams,
 			probes: this.#probes,

@@ -8,7 +8,7 @@ export interface HealthFacts {
 	/** The first start is not complete: nobody is missed yet. */
 	starting: boolean;
 	workers: ReadonlyArray<
-		Pick<WorkerStatus, "index" | "state" | "replacing" | "drain"> & {
+		Pick<WorkerStatus, "index" | "state" | "awaited" | "drain"> & {
 			/** Of the process that is in the slot; null before it told. */
 			condition: WorkerCondition | null;
 			/** Its last commit failed for its medium, and that is not long ago. */
@@ -52,8 +52,9 @@ export function checksOf(facts: HealthFacts): Checks {
 export function whyNotReady(facts: HealthFacts, { store }: Pick<Checks, "store">): string[] {
 	const open = facts.workers.filter(({ drain }) => !drain);
 	const ready = open.filter(({ state }) => state === "ready");
-	// While the only worker is replaced requests wait, they do not fail.
-	const held = open.some(({ replacing }) => replacing);
+	// While the only worker is replaced requests wait, they do not fail. At the first start they wait as well, but nobody knows
+	// for how long.
+	const held = !facts.starting && open.some(({ awaited }) => awaited);
 	const engines = facts.upstreams.map((url) => !isGone(facts, url) && !allRefuse(ready, url));
 	return [
 		...(ready.length === 0 && !held ? ["no worker takes new sessions"] : []),
@@ -64,8 +65,8 @@ export function whyNotReady(facts: HealthFacts, { store }: Pick<Checks, "store">
 }
 
 function workersCheck({ starting, workers }: HealthFacts): Checks["workers"] {
-	const down = workers.filter(({ replacing, state }) =>
-		starting ? state === "quarantined" : state !== "ready" && !replacing,
+	const down = workers.filter(({ awaited, state }) =>
+		starting ? state === "quarantined" : state !== "ready" && !awaited,
 	);
 	if (down.length === 0) return OK;
 	const each = down.map(({ index, state }) => `worker ${index} is ${state}`).join(", ");

@@ -35,10 +35,10 @@ export class Replacements {
 
 	/** To be called after every change of a worker's state. */
 	changed(slot: ChildSlot): void {
-		if (slot.state === "draining" && slot.replacing) this.#begin(slot);
+		if (slot.state === "draining" && slot.awaited) this.#begin(slot);
 		else this.#end(slot.index);
 		if (slot.state === "ready") this.#settle(slot, true);
-		const planned = slot.replacing;
+		const planned = slot.awaited;
 		if ((slot.state === "down" && !planned) || slot.state === "quarantined") this.#settle(slot, false);
 	}
 

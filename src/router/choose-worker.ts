@@ -36,7 +36,7 @@ export function chooseWorker(
 			const ready = workers.filter(({ state, drain }) => state === "ready" && !drain);
 			const worker = ready[Math.floor(random() * ready.length)];
 			if (worker === undefined) {
-				const next = workers.find(({ replacing, drain }) => replacing && !drain);
+				const next = workers.find(({ awaited, drain }) => awaited && !drain);
 				if (next !== undefined) return { waitsFor: next.index };
 				const drained = workers.some(({ drain }) => drain);
 				return unavailable(
@@ -53,15 +53,15 @@ export function chooseWorker(
 				return foreignCursor();
 			}
 			const worker = workers.find(
-				(each) => each.index >= route.worker && (each.state === "ready" || each.replacing),
+				(each) => each.index >= route.worker && (each.state === "ready" || each.awaited),
 			);
 			if (worker === undefined) return unavailable("no worker that could list is ready");
-			return worker.replacing ? { waitsFor: worker.index } : targetOf(worker, load, route.path);
+			return worker.awaited ? { waitsFor: worker.index } : targetOf(worker, load, route.path);
 		}
 		case "session": {
 			const owner = partitions.ownerOf(route.partition);
 			const worker = workers[owner];
-			if (worker?.replacing === true) return { waitsFor: owner };
+			if (worker?.awaited === true) return { waitsFor: owner };
 			if (worker === undefined || worker.state !== "ready") {
 				return unavailable(`worker ${owner}, which owns this session, is not ready`);
 			}

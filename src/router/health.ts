@@ -1,6 +1,6 @@
 // GET /health, /ready and /cluster, from what the primary said last (docs/api.md). No secret is in the first two: they ask for no token.
 import { areWell } from "../ipc/checks.js";
-import type { ClusterSnapshot } from "../ipc/messages.js";
+import type { ClusterPhase, ClusterSnapshot } from "../ipc/messages.js";
 
 interface Answer {
 	status: number;
@@ -11,12 +11,12 @@ interface Answer {
 export function healthOf(snapshot: ClusterSnapshot): Answer {
 	const { checks, engineCheck, instanceId, phase, version, workers } = snapshot;
 	const ready = workers.filter(({ state }) => state === "ready").length;
-	// While the only worker is replaced requests wait, they do not fail.
-	const replacing = workers.some((worker) => worker.replacing);
-	const serving = (ready > 0 || replacing) && phase !== "draining";
+	// While the only worker is replaced requests wait, they do not fail. At the first start nobody has seen it work yet.
+	const replaced = phase !== "starting" && workers.some(({ awaited }) => awaited);
+	const serving = (ready > 0 || replaced) && phase !== "draining";
 	const refused = workers.reduce((sum, { heartbeat }) => sum + (heartbeat?.partitions_refused ?? 0), 0);
 	const body = JSON.stringify({
-		status: serving ? (areWell(checks) ? "ok" : "degraded") : phase === "ok" ? "degraded" : phase,
+		status: statusOf(snapshot, serving),
 		version,
 		session_server_instance_id: instanceId,
 		workers: { ready, total: workers.length },
@@ -28,6 +28,14 @@ export function healthOf(snapshot: ClusterSnapshot): Answer {
 		},
 	});
 	return { status: serving ? 200 : 503, body };
+}
+
+function statusOf({ checks, phase }: ClusterSnapshot, serving: boolean): ClusterPhase {
+	if (phase === "draining") return phase;
+	const well = areWell(checks);
+	// A start that serves already and has something to complain of must say so.
+	if (phase === "starting" && !(serving && !well)) return phase;
+	return serving && well ? "ok" : "degraded";
 }
 
 /** Whether new sessions are to be sent here: what a balancer asks. @param draining the router itself takes nothing new */
@@ -48,12 +56,12 @@ export function clusterOf(snapshot: ClusterSnapshot): string {
 		upstream: snapshot.upstream,
 		checks: snapshot.checks,
 		not_ready: snapshot.notReady,
-		workers: snapshot.workers.map(({ index, state, pid, epoch, replacing, drain, heartbeat }) => ({
+		workers: snapshot.workers.map(({ index, state, pid, epoch, awaited, drain, heartbeat }) => ({
 			worker: index,
 			state,
 			pid,
 			epoch,
-			replacing,
+			awaited,
 			drain,
 			heartbeat,
 		})),

@@ -1,4 +1,4 @@
-// Requests that wait for a worker which is being replaced, in order of arrival. Decides nothing about workers.
+// Requests that wait for a worker which starts for the first time or is replaced, in order of arrival. Decides nothing about workers.
 import type { ServerResponse } from "node:http";
 import type { Limits } from "../config/cluster-config.js";
 

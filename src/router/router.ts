@@ -27,7 +27,7 @@ import { WorkerPool } from "./worker-pool.js";
 const UPLOAD_CHECK_MS = 1_000;
 /** How many times a worker's own in-flight bound the router lets run towards it; with more it is stuck. */
 const INFLIGHT_FACTOR = 2;
-/** A worker that is replaced drains for its drain time at most; this is for its end and its successor's start. */
+/** A worker that is replaced drains for its drain time at most; this is for its end and its successor's start, or for a first start. */
 const HOLD_GRACE_MS = 10_000;
 
 export class Router {
@@ -104,7 +104,7 @@ export class Router {
 		);
 		for (const worker of snapshot.workers) {
 			this.#reportIdle(worker);
-			if (!worker.replacing) this.#held.release(worker.index);
+			if (!worker.awaited) this.#held.release(worker.index);
 		}
 	}
 
@@ -218,11 +218,11 @@ export class Router {
 			const { waitsFor } = target;
 			const again = (): void => this.#relay(req, res, head, decision, expectsContinue);
 			const expire = (): void => {
-				const late = unavailable(`worker ${waitsFor} is being replaced, which takes too long`);
+				const late = unavailable(`worker ${waitsFor} starts, which takes too long`);
 				refuse(req, res, late, head.requestId, expectsContinue);
 			};
 			if (this.#held.add(waitsFor, res, again, expire)) return;
-			const full = unavailable(`worker ${waitsFor} is being replaced, and too many requests wait for it`);
+			const full = unavailable(`worker ${waitsFor} starts, and too many requests wait for it`);
 			refuse(req, res, full, head.requestId, expectsContinue);
 			return;
 		}

@@ -9,7 +9,7 @@ const WORKER = {
 	state: "ready",
 	pid: 1,
 	epoch: 1,
-	replacing: false,
+	awaited: false,
 	drain: false,
 	heartbeat: null,
 };

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { type Status, statusText } from "../../src/console/status-view.js";
 
-const WORKER = { pid: 1, epoch: 1, replacing: false, drain: false, heartbeat: null };
+const WORKER = { pid: 1, epoch: 1, awaited: false, drain: false, heartbeat: null };
 const status = (more: Partial<Status> = {}): Status => ({
 	cluster: {
 		status: "ok",

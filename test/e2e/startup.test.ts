@@ -214,3 +214,47 @@ test("SIGTERM to a worker that is still starting is a planned end: its successor
 	await it.ready();
 	expect(it.all("worker_exit").map(({ level }) => level)).toEqual(["info", "info"]);
 });
+
+test("a first start is waited for: no request for a worker that is not ready yet fails, and /health and /ready say how far it is", async () => {
+	const free = createServer();
+	await new Promise<void>((resolve) => free.listen(0, "127.0.0.1", resolve));
+	const { port } = free.address() as AddressInfo;
+	await new Promise((resolve) => free.close(resolve));
+	const args = ["--port", String(port), "--store", "memory", "--backends", "2", "--log-format", "json"];
+	cluster = new ServedCluster(args, { bare: true });
+	const it = cluster;
+	const url = `http://127.0.0.1:${port}`;
+	const pids = await Promise.all(
+		[0, 1].map(async (index) => {
+			const record = await it.event("worker_spawn", 20_000, ({ worker }) => worker === index);
+			const pid = record["worker_pid"] as number;
+			process.kill(pid, "SIGSTOP");
+			return pid;
+		}),
+	);
+	const said = async (path: string) => {
+		const reply = await fetch(`${url}${path}`);
+		return { code: reply.status, ...((await reply.json()) as Record<string, unknown>) };
+	};
+	const chat = (id: string) =>
+		fetch(`${url}/sessions/${id}/v1/chat/completions`, {
+			method: "POST",
+			headers: { "content-type": "application/json" },
+			body: JSON.stringify({ model: "m", max_tokens: 2, messages: [{ role: "user", content: "hello" }] }),
+		}).then(async (reply) => [reply.status, await reply.text()]);
+	// Of partition 0 and 1, so of worker 0 and 1.
+	const chats = ["00", "01"].map((prefix) => chat(prefix.padEnd(32, "0")));
+	const created = fetch(`${url}/sessions`, { method: "POST" });
+	expect(await said("/health")).toMatchObject({ code: 503, status: "starting", workers: { ready: 0 } });
+	expect(await said("/ready")).toMatchObject({ code: 503, reasons: ["no worker takes new sessions"] });
+	process.kill(pids[0] as number, "SIGCONT");
+	expect(await chats[0]).toMatchObject([200, expect.stringContaining('"choices"')]);
+	expect((await created).status).toBe(200);
+	expect(await said("/health")).toMatchObject({ code: 200, status: "starting", workers: { ready: 1 } });
+	expect(await said("/ready")).toMatchObject({ code: 200 });
+	expect(it.all("cluster_ready")).toEqual([]);
+	process.kill(pids[1] as number, "SIGCONT");
+	expect(await chats[1]).toMatchObject([200, expect.stringContaining('"choices"')]);
+	await it.ready();
+	expect(await said("/health")).toMatchObject({ code: 200, status: "ok", workers: { ready: 2 } });
+});

@@ -111,6 +111,20 @@ test("a crash tells code, signal and what was running, and the successor has the
 	expect(heard.slice(2)).toEqual(["spawned 2 attempt 1", "starting"]);
 });
 
+test("the first child is awaited until it is ready, through a planned end at its start; nobody waits for one that crashed", () => {
+	expect([slot.state, slot.awaited]).toEqual(["starting", true]);
+	child().exits(null, "SIGTERM");
+	vi.advanceTimersByTime(0);
+	expect([slot.epoch, slot.state, slot.awaited]).toEqual([2, "starting", true]);
+	up();
+	expect([slot.state, slot.awaited]).toEqual(["ready", false]);
+	child().exits(null, "SIGSEGV");
+	vi.advanceTimersByTime(100);
+	expect([slot.state, slot.awaited]).toEqual(["starting", false]);
+	child().exits(null, "SIGTERM");
+	expect([slot.state, slot.awaited]).toEqual(["down", true]);
+});
+
 test("a late message of a dead child is not heard", () => {
 	const first = child();
 	first.exits(1);
@@ -221,17 +235,17 @@ describe("an end that was asked for", () => {
 test("a planned replacement drains only when told, and the slot is being replaced until the successor is ready", () => {
 	up();
 	expect(slot.replace()).toBe(true);
-	expect([slot.state, slot.replacing]).toEqual(["draining", true]);
+	expect([slot.state, slot.awaited]).toEqual(["draining", true]);
 	const old = child();
 	expect(old.told).not.toContainEqual({ type: "drain", timeoutMs: 500 });
 	slot.drainForSuccessor(500, 700);
 	expect(old.told).toContainEqual({ type: "drain", timeoutMs: 500 });
 	old.exits(0, null);
-	expect([slot.state, slot.replacing]).toEqual(["down", true]);
+	expect([slot.state, slot.awaited]).toEqual(["down", true]);
 	vi.advanceTimersByTime(0);
-	expect([slot.state, slot.replacing, slot.epoch]).toEqual(["starting", true, 2]);
+	expect([slot.state, slot.awaited, slot.epoch]).toEqual(["starting", true, 2]);
 	up();
-	expect([slot.state, slot.replacing]).toEqual(["ready", false]);
+	expect([slot.state, slot.awaited]).toEqual(["ready", false]);
 	vi.advanceTimersByTime(1_000);
 	expect(old.signals).toEqual([]);
 });
@@ -242,7 +256,7 @@ test("a child that does not end in its drain time is killed, and nobody is promi
 	slot.drainForSuccessor(500, 700);
 	vi.advanceTimersByTime(700);
 	expect(child().signals).toEqual(["SIGKILL"]);
-	expect([slot.state, slot.replacing]).toEqual(["down", false]);
+	expect([slot.state, slot.awaited]).toEqual(["down", false]);
 });
 
 test("a slot that is not ready is not replaced: whoever comes up is new", () => {

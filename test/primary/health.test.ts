@@ -28,7 +28,7 @@ type Worker = HealthFacts["workers"][number];
 const worker = (given: Partial<Worker> = {}): Worker => ({
 	index: 0,
 	state: "ready",
-	replacing: false,
+	awaited: false,
 	drain: false,
 	condition: condition(),
 	refusesTurns: false,
@@ -80,7 +80,7 @@ test.each<[string, Partial<HealthFacts>, Record<string, string>, string[]]>([
 		{},
 		["no worker takes new sessions"],
 	],
-	["the only worker is replaced", { workers: [worker({ state: "draining", replacing: true })] }, {}, []],
+	["the only worker is replaced", { workers: [worker({ state: "draining", awaited: true })] }, {}, []],
 	[
 		"every worker is drained by hand",
 		{ workers: both({ drain: true }) },

@@ -5,16 +5,15 @@ import { PartitionMap } from "../../src/base/partitions.js";
 import type { WorkerStatus } from "../../src/ipc/messages.js";
 import { chooseWorker, type WorkerRoute } from "../../src/router/choose-worker.js";
 
-type State = WorkerStatus["state"] | "replacing" | "no socket" | "drained";
+type State = WorkerStatus["state"] | "awaited" | "no socket" | "drained";
 
 function status(index: number, state: State): WorkerStatus {
 	return {
 		index,
-		state:
-			state === "replacing" ? "draining" : state === "no socket" || state === "drained" ? "ready" : state,
+		state: state === "awaited" ? "draining" : state === "no socket" || state === "drained" ? "ready" : state,
 		pid: 1,
 		epoch: 1,
-		replacing: state === "replacing",
+		awaited: state === "awaited",
 		drain: state === "drained",
 		address: state === "ready" || state === "drained" ? { kind: "socket", path: `/w${index}` } : null,
 		heartbeat: null,
@@ -54,8 +53,8 @@ describe("a session's request", () => {
 		["ready", 3, "w1"],
 		["ready", 4, "worker_unavailable: worker 1 has too many requests running; try again"],
 		["drained", 0, "w1"],
-		["replacing", 0, "waits 1"],
-		["replacing", 99, "waits 1"],
+		["awaited", 0, "waits 1"],
+		["awaited", 99, "waits 1"],
 		["starting", 0, "worker_unavailable: worker 1, which owns this session, is not ready; try again"],
 		["draining", 0, "worker_unavailable: worker 1, which owns this session, is not ready; try again"],
 		["down", 0, "worker_unavailable: worker 1, which owns this session, is not ready; try again"],
@@ -90,11 +89,11 @@ describe("a new session", () => {
 				"worker_unavailable: no worker takes new sessions, for some are drained (rollpin undrain ends that); try again",
 			);
 		}
-		expect(chosen(CREATE, ["drained", "replacing"], [])).toBe("waits 1");
+		expect(chosen(CREATE, ["drained", "awaited"], [])).toBe("waits 1");
 	});
 
 	test("waits for the first that is replaced when none is ready, and is refused when none comes", () => {
-		expect(chosen(CREATE, ["down", "replacing", "replacing"], [])).toBe("waits 1");
+		expect(chosen(CREATE, ["down", "awaited", "awaited"], [])).toBe("waits 1");
 		expect(chosen(CREATE, ["down", "starting"], [])).toBe(
 			"worker_unavailable: no worker is ready; try again",
 		);
@@ -106,7 +105,7 @@ describe("a list", () => {
 		[0, ["ready", "ready"], "w0"],
 		[1, ["ready", "ready"], "w1"],
 		[0, ["down", "ready"], "w1"],
-		[0, ["replacing", "ready"], "waits 0"],
+		[0, ["awaited", "ready"], "waits 0"],
 		[1, ["ready", "down"], "worker_unavailable: no worker that could list is ready; try again"],
 		[2, ["ready", "ready"], "invalid_request: cursor is not one of ours; use next_cursor of the page before"],
 	])("from worker %i with %j: %s", (worker, states, outcome) => {

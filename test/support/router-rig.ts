@@ -68,7 +68,7 @@ export async function startRouter(
 			state: "ready",
 			pid: 1000 + index,
 			epoch: 1,
-			replacing: false,
+			awaited: false,
 			drain: false,
 			address: { kind: "socket", path: socketPath },
 			heartbeat: null,

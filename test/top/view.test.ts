@@ -32,7 +32,7 @@ function look(...workers: Worker[]): Look {
 		state: "ready",
 		pid: 100 + index,
 		epoch: 1,
-		replacing: false,
+		awaited: false,
 		drain: false,
 		heartbeat: null,
 		...worker,
@@ -109,7 +109,7 @@ describe("the whole view", () => {
 
 	it("notes what needs a look, and says what health complains of", () => {
 		const now = look({
-			replacing: true,
+			awaited: true,
 			drain: true,
 			epoch: 4,
 			load: { notes: ["engine unreachable", "2 hard mismatches"] },
