@@ -111,6 +111,29 @@ export interface EventFields {
 	session_extended: { session_id: string; expires_at: number };
 	chats_cancelled: { session_id: string; cancelled: number };
 	resource_failed: { session_id: string; resource: string; failures: number; err: unknown };
+	/** `phases_ms`: time in each phase that its making came to. */
+	sandbox_created: {
+		sandbox_id: string;
+		session_id: string | null;
+		image: string;
+		expires_at: number;
+		phases_ms: Record<string, number>;
+	};
+	sandbox_ended: { sandbox_id: string; session_id: string | null; reason: string; age_s: number };
+	/** A pass of the reaper removed it at the backend. `overdue_ms`: since its announced end. */
+	sandbox_reaped: { sandbox_id: string; why: string; overdue_ms: number };
+	/** `sandbox_id` null: the pass as a whole, which could not list. */
+	sandbox_reap_failed: { sandbox_id: string | null; failures: number; err: unknown };
+	exec_done: {
+		sandbox_id: string;
+		session_id: string | null;
+		exec_id: string;
+		exit_code: number | null;
+		timed_out: boolean;
+		duration_ms: number;
+		stdout_bytes: number;
+		stderr_bytes: number;
+	};
 	reaper_sweep: { sweep_ms: number; reaped: number; overdue: number };
 	request_error: { x_request_id: string; method: string; path: string; err: unknown };
 	worker_spawn: { worker: number; worker_pid: number; epoch: number; attempt: number; after_ms: number };
@@ -193,6 +216,11 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	session_extended: "info",
 	chats_cancelled: "info",
 	resource_failed: "warn",
+	sandbox_created: "info",
+	sandbox_ended: "info",
+	sandbox_reaped: "info",
+	sandbox_reap_failed: "error",
+	exec_done: "info",
 	reaper_sweep: "debug",
 	request_error: "error",
 	worker_spawn: "info",

@@ -99,7 +99,9 @@ export class LocalBackend implements SandboxBackend {
 
 	async exec(id: string, command: ExecCommand, output: ExecOutput, signal: AbortSignal): Promise<ExecEnd> {
 		await this.#alive(id);
-		const meta = JSON.parse(await readFile(join(this.#directory(id), "meta.json"), "utf8")) as Meta;
+		const meta = await this.#meta(id).catch(() => {
+			throw new RollpinError("sandbox_lost", `what is stored of sandbox ${id} is damaged`);
+		});
 		const cwd = resolve(this.#workspace(id), command.cwd ?? meta.workdir);
 		if (!(await isDirectory(cwd))) {
 			await output("stderr", Buffer.from(`the command cannot be started: no directory ${cwd}\n`));
@@ -208,10 +210,7 @@ export class LocalBackend implements SandboxBackend {
 		const running = (await watchdogOf(directory, id)) !== null;
 		try {
 			const made = await stat(directory);
-			const meta = await readFile(join(directory, "meta.json"), "utf8").then(
-				(text) => JSON.parse(text) as Partial<Meta>,
-				() => ({}) as Partial<Meta>,
-			);
+			const meta = await this.#meta(id).catch((): Partial<Meta> => ({}));
 			return {
 				id,
 				instance: typeof meta.instance === "string" ? meta.instance : null,
@@ -223,6 +222,10 @@ export class LocalBackend implements SandboxBackend {
 			if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
 			throw error;
 		}
+	}
+
+	async #meta(id: string): Promise<Meta> {
+		return JSON.parse(await readFile(join(this.#directory(id), "meta.json"), "utf8")) as Meta;
 	}
 
 	/** @returns its watchdog. Without one nothing would end it: no more commands then. */

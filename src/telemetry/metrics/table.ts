@@ -1,6 +1,6 @@
 // The one table of Rollpin's own metrics: name, type, labels, buckets, help, who tells it. /metrics and its docs are made from it.
 
-export type MetricRole = "primary" | "router" | "worker";
+export type MetricRole = "primary" | "router" | "worker" | "sandbox";
 
 export interface MetricSpec {
 	type: "counter" | "gauge" | "histogram";
@@ -24,6 +24,8 @@ const SHORT_SECONDS = [
 	0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2,
 ];
 const LAG_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+/** Of a sandbox's making: from a claim to a pull. */
+const MAKE_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300];
 const START_SECONDS = [0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120];
 
 /** By name without `rollpin_`, in the order of the reply. */
@@ -201,6 +203,71 @@ export const METRICS = {
 		help: "Parts of the data dir that the worker owns and does not serve",
 		by: ["worker"],
 	},
+	sandboxes: {
+		type: "gauge",
+		help: "Sandboxes that are there or being made",
+		labels: ["state"],
+		by: ["sandbox"],
+	},
+	sandboxes_created_total: { type: "counter", help: "Sandboxes made", by: ["sandbox"] },
+	sandbox_create_failures_total: {
+		type: "counter",
+		help: "Sandboxes that could not be made, or were ended before they were",
+		by: ["sandbox"],
+	},
+	sandboxes_ended_total: {
+		type: "counter",
+		help: "Sandboxes ended, by why; of `expired`, `lost` and `oom` what was done in them is to be masked",
+		labels: ["reason"],
+		values: ["deleted", "session_ended", "expired", "lost", "oom"],
+		by: ["sandbox"],
+	},
+	sandboxes_reaped_total: {
+		type: "counter",
+		help: "Things at the backend that a pass of the reaper removed: ended ones, overdue ones, nobody's, another cluster's long after their time",
+		labels: ["why"],
+		values: ["ended", "overdue", "orphan", "foreign_overdue"],
+		by: ["sandbox"],
+	},
+	sandbox_create_seconds: {
+		type: "histogram",
+		help: "Time of a create in each phase that it came to",
+		labels: ["phase"],
+		values: ["queue", "pull", "create", "start", "total"],
+		buckets: MAKE_SECONDS,
+		by: ["sandbox"],
+	},
+	sandbox_exec_seconds: {
+		type: "histogram",
+		help: "From the start of a command to its end",
+		buckets: SECONDS,
+		by: ["sandbox"],
+	},
+	sandbox_exec_timeouts_total: {
+		type: "counter",
+		help: "Commands that were killed at their timeout",
+		by: ["sandbox"],
+	},
+	sandbox_reap_failures_total: {
+		type: "counter",
+		help: "Passes of the reaper that could not list, and things that it could not remove",
+		by: ["sandbox"],
+	},
+	sandbox_reaper_age_seconds: {
+		type: "gauge",
+		help: "Since the last pass of the reaper that went through; one is due every 30 s",
+		by: ["sandbox"],
+	},
+	sandboxes_overdue: {
+		type: "gauge",
+		help: "Sandboxes that the last pass found after their announced end",
+		by: ["sandbox"],
+	},
+	sandbox_overdue_seconds: {
+		type: "gauge",
+		help: "How long after its announced end the worst of them was",
+		by: ["sandbox"],
+	},
 	workers: { type: "gauge", help: "Workers by state", labels: ["state"], by: ["primary"] },
 	worker_restarts_total: {
 		type: "counter",
@@ -229,13 +296,13 @@ export const METRICS = {
 	log_dropped_total: {
 		type: "counter",
 		help: "Log records that were dropped because nobody took them",
-		by: ["primary", "router", "worker"],
+		by: ["primary", "router", "worker", "sandbox"],
 	},
 	event_loop_lag_seconds: {
 		type: "histogram",
 		help: "How late the event loop runs what is due, looked at every 50 ms",
 		buckets: LAG_SECONDS,
-		by: ["primary", "router", "worker"],
+		by: ["primary", "router", "worker", "sandbox"],
 	},
 } as const satisfies Record<string, MetricSpec>;
 

@@ -1,0 +1,192 @@
+// Passes over what is at the backend: ends what is overdue or nobody's, finds out what was lost. One that fails does not stop the rest.
+import type { FoundSandbox } from "./backend.js";
+import { type Entry, REMOVE_TIMEOUT_MS, type SandboxLedger, type SandboxParts } from "./ledger.js";
+
+const PASS_MS = 30_000;
+/** Of the time between two passes: several clusters at one engine do not ask it at once. */
+const JITTER = 0.2;
+const REMOVES_AT_ONCE = 8;
+const SHORT_CALL_MS = 15_000;
+const LIST_TIMEOUT_MS = 60_000;
+/** Somebody else's is left alone until so long after the latest moment at which it may live. */
+const FOREIGN_GRACE_MS = 60_000;
+
+type Verdict = "keep" | "orphan" | "overdue" | "ended" | "foreign_overdue";
+
+export interface ReaperFigures {
+	/** Since the last pass that went through. */
+	ageS: number;
+	/** Passes, or parts of one, that failed in a row; 0 after one that went through. */
+	failures: number;
+	/** Found over their time in the last pass, and the worst of them. */
+	overdue: number;
+	worstOverdueMs: number;
+	/** Why the last pass failed, or null. */
+	failure: string | null;
+}
+
+export class SandboxReaper {
+	readonly #parts: SandboxParts;
+	readonly #ledger: SandboxLedger;
+	#timer: NodeJS.Timeout | undefined;
+	#stopped = false;
+	#passedMs = performance.now();
+	#failures = 0;
+	#failure: string | null = null;
+	#overdue = 0;
+	#worstOverdueMs = 0;
+
+	constructor(parts: SandboxParts, ledger: SandboxLedger) {
+		this.#parts = parts;
+		this.#ledger = ledger;
+	}
+
+	/** The first pass at once; nobody waits for it. */
+	start(): void {
+		const again = async (): Promise<void> => {
+			await this.pass();
+			if (this.#stopped) return;
+			const ms = PASS_MS * (1 - JITTER / 2 + Math.random() * JITTER);
+			this.#timer = setTimeout(() => void again(), ms).unref();
+		};
+		void again();
+	}
+
+	stop(): void {
+		this.#stopped = true;
+		clearTimeout(this.#timer);
+	}
+
+	figures(): ReaperFigures {
+		return {
+			ageS: (performance.now() - this.#passedMs) / 1000,
+			failures: this.#failures,
+			overdue: this.#overdue,
+			worstOverdueMs: this.#worstOverdueMs,
+			failure: this.#failure,
+		};
+	}
+
+	/** Never throws. @returns how many were ended */
+	async pass(): Promise<number> {
+		let reaped = 0;
+		let failed = 0;
+		try {
+			const { backend } = this.#parts;
+			this.#ledger.setClock(await backend.nowMs(AbortSignal.timeout(SHORT_CALL_MS)));
+			// Made before the list began: what is not in it is gone.
+			const expected = this.#ledger.live().filter(({ record }) => record.state === "running");
+			const found: FoundSandbox[] = [];
+			for await (const each of backend.list(AbortSignal.timeout(LIST_TIMEOUT_MS))) found.push(each);
+			const nowMs = this.#ledger.nowMs();
+			this.#overdue = 0;
+			this.#worstOverdueMs = 0;
+			const steps = found.map((each) => () => this.#judge(each, nowMs));
+			const ids = new Set(found.map(({ id }) => id));
+			for (const entry of expected) if (!ids.has(entry.record.id)) steps.push(() => this.#missing(entry));
+			for (const entry of this.#ledger.values()) {
+				if (entry.record.state === "ended" && !entry.record.gone && !ids.has(entry.record.id))
+					steps.push(() => this.#ledger.remove(entry).then(() => false));
+			}
+			[reaped, failed] = await this.#all(steps);
+			for (const entry of this.#ledger.values()) await this.#ledger.tell(entry);
+			await this.#ledger.prune();
+			if (failed === 0) this.#passed();
+		} catch (error) {
+			this.#failed(null, error);
+		}
+		return reaped;
+	}
+
+	async #all(steps: ReadonlyArray<() => Promise<boolean>>): Promise<[reaped: number, failed: number]> {
+		const queue = [...steps];
+		let [reaped, failed] = [0, 0];
+		const worker = async (): Promise<void> => {
+			for (let step = queue.shift(); step !== undefined && !this.#stopped; step = queue.shift()) {
+				try {
+					if (await step()) reaped++;
+				} catch {
+					failed++;
+				}
+			}
+		};
+		await Promise.all(Array.from({ length: REMOVES_AT_ONCE }, worker));
+		return [reaped, failed];
+	}
+
+	/** @returns whether it was ended */
+	async #judge(found: FoundSandbox, nowMs: number): Promise<boolean> {
+		const { backend, log, metrics, records, settings } = this.#parts;
+		const entry = this.#ledger.get(found.id);
+		const verdict = verdictOf(found, entry?.record, {
+			instance: records.instance,
+			maxTtlMs: settings.maxTtlS * 1000,
+			nowMs,
+		});
+		if (verdict === "keep") return false;
+		const dueMs = entry?.record.deadlineMs ?? found.ceilingMs ?? found.createdMs + settings.maxTtlS * 1000;
+		const overdueMs = verdict === "overdue" || verdict === "foreign_overdue" ? Math.max(0, nowMs - dueMs) : 0;
+		if (overdueMs > 0) {
+			this.#overdue++;
+			this.#worstOverdueMs = Math.max(this.#worstOverdueMs, overdueMs);
+		}
+		try {
+			if (entry !== undefined) {
+				if (verdict === "overdue") await this.#ledger.end(entry, "expired");
+				else await this.#ledger.settle(entry, AbortSignal.timeout(SHORT_CALL_MS));
+				if (entry.record.state !== "ended") return false;
+				await this.#ledger.remove(entry);
+			} else await backend.remove(found.id, AbortSignal.timeout(REMOVE_TIMEOUT_MS));
+		} catch (error) {
+			this.#failed(found.id, error);
+			throw error;
+		}
+		metrics.sandboxes_reaped_total.at(verdict).value++;
+		log.event("sandbox_reaped", { sandbox_id: found.id, why: verdict, overdue_ms: Math.round(overdueMs) });
+		return true;
+	}
+
+	async #missing(entry: Entry): Promise<boolean> {
+		try {
+			const end = await this.#ledger.settle(entry, AbortSignal.timeout(SHORT_CALL_MS));
+			if (end === null) return false;
+			await this.#ledger.remove(entry);
+			return true;
+		} catch (error) {
+			this.#failed(entry.record.id, error);
+			throw error;
+		}
+	}
+
+	#passed(): void {
+		this.#passedMs = performance.now();
+		this.#failures = 0;
+		this.#failure = null;
+	}
+
+	#failed(id: string | null, error: unknown): void {
+		const { log, metrics } = this.#parts;
+		this.#failures++;
+		this.#failure = error instanceof Error ? error.message : String(error);
+		metrics.sandbox_reap_failures_total.value++;
+		log.event("sandbox_reap_failed", { sandbox_id: id, failures: this.#failures, err: error });
+	}
+}
+
+/** What is to become of one that is there. Pure. */
+export function verdictOf(
+	found: FoundSandbox,
+	record: { state: "creating" | "running" | "ended"; deadlineMs: number } | undefined,
+	at: { instance: string; maxTtlMs: number; nowMs: number },
+): Verdict {
+	if (found.instance !== at.instance) {
+		const ceilingMs = found.ceilingMs ?? found.createdMs + at.maxTtlMs;
+		return at.nowMs > ceilingMs + FOREIGN_GRACE_MS ? "foreign_overdue" : "keep";
+	}
+	// Every intent is older than its thing.
+	if (record === undefined) return "orphan";
+	if (record.state === "ended") return "ended";
+	if (at.nowMs >= record.deadlineMs) return "overdue";
+	if (record.state === "running" && !found.running) return "ended";
+	return "keep";
+}

@@ -1,0 +1,57 @@
+// Records of sandboxes on disk: one small file each, whole after a crash. Knows no backend.
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { randomHex } from "../base/random-hex.js";
+import { readIfThere, replaceFile } from "../data-dir/durable-file.js";
+import { makeDirectory } from "../data-dir/make-directory.js";
+import { isSandboxId } from "./ids.js";
+import type { SandboxRecord } from "./record.js";
+
+export interface RecordStore {
+	/** Whose sandboxes these are: one name for each data dir, for good. */
+	readonly instance: string;
+	load(): Promise<SandboxRecord[]>;
+	/** Survives a crash when this resolves. Calls for one record are done in their order. */
+	put(record: SandboxRecord): Promise<void>;
+	delete(id: string): Promise<void>;
+}
+
+/** @param directory made when it is missing */
+export async function diskRecords(directory: string): Promise<RecordStore> {
+	await makeDirectory(directory, 0o700);
+	const instanceFile = join(directory, "instance");
+	let instance = (await readIfThere(instanceFile))?.trim() ?? "";
+	if (!/^[0-9a-f]{32}$/.test(instance)) {
+		instance = randomHex(16);
+		await replaceFile(instanceFile, `${instance}\n`);
+	}
+	const writes = new Map<string, Promise<void>>();
+	const inOrder = (id: string, write: () => Promise<void>): Promise<void> => {
+		const before = writes.get(id) ?? Promise.resolve();
+		const done = before.then(write);
+		const settled = done.catch(() => undefined);
+		writes.set(id, settled);
+		void settled.then(() => {
+			if (writes.get(id) === settled) writes.delete(id);
+		});
+		return done;
+	};
+	const pathOf = (id: string): string => join(directory, `${id}.json`);
+	return {
+		instance,
+		async load() {
+			const records: SandboxRecord[] = [];
+			for (const name of await readdir(directory)) {
+				const id = name.endsWith(".json") ? name.slice(0, -5) : "";
+				if (name.endsWith(".tmp")) await rm(join(directory, name), { force: true });
+				if (isSandboxId(id)) records.push(JSON.parse(await readFile(pathOf(id), "utf8")) as SandboxRecord);
+			}
+			return records;
+		},
+		put(record) {
+			const text = `${JSON.stringify(record)}\n`;
+			return inOrder(record.id, () => replaceFile(pathOf(record.id), text));
+		},
+		delete: (id) => inOrder(id, () => rm(pathOf(id), { force: true })),
+	};
+}
