@@ -38,5 +38,5 @@ for (const [key, entry] of Object.entries(packages)) {
 	}
 }
 lock.packages = Object.fromEntries(Object.entries(packages).sort(([a], [b]) => (a < b ? -1 : 1)));
-writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
+writeFileSync(path, `${JSON.stringify(lock, null, "\t")}\n`);
 console.log(`${added} platform packages added to package-lock.json`);

@@ -1,5 +1,5 @@
 // The demo: many agents at once against a running cluster, then a check of every token that was recorded.
-import type OpenAI from "openai";
+import OpenAI from "openai";
 import { ConfigError, RollpinError } from "../base/errors.js";
 import { type AgentTurn, runAgent } from "./agent.js";
 import { noCluster } from "./no-cluster.js";
@@ -38,10 +38,9 @@ const PROGRESS_MS = 250;
 /**
  * Runs the demo to its end.
  * @param progress called now and then with a line for people
- * @throws ConfigError when no cluster answers at `url` or the `openai` package is not installed
+ * @throws ConfigError when no cluster answers at `url`
  */
 export async function runDemo(options: DemoOptions, progress: (line: string) => void): Promise<DemoResult> {
-	const OpenAIClient = await loadClient();
 	const headers: Record<string, string> =
 		options.authToken === null ? {} : { authorization: `Bearer ${options.authToken}` };
 	await checkHealth(options.url);
@@ -61,7 +60,7 @@ export async function runDemo(options: DemoOptions, progress: (line: string) => 
 				const run: SessionRun = { id: created.session_id, worker: created.worker, turns: [] };
 				runs.push(run);
 				if (session === 0) lookAt = run.id;
-				const client = new OpenAIClient({
+				const client = new OpenAI({
 					baseURL: `${options.url}/sessions/${run.id}/v1`,
 					apiKey: options.authToken ?? "none",
 					maxRetries: 0,
@@ -128,16 +127,6 @@ function report(
 		row("all", runs),
 	];
 	return `${table(rows)}\n\ntokens: ${tokens.prompt} in prompts, ${tokens.completion} sampled, in ${elapsedS.toFixed(2)} s`;
-}
-
-async function loadClient(): Promise<typeof OpenAI> {
-	try {
-		return (await import("openai")).default;
-	} catch (error) {
-		throw new ConfigError("the demo needs the openai package; install it with: npm install openai", {
-			cause: error,
-		});
-	}
 }
 
 async function checkHealth(url: string): Promise<void> {

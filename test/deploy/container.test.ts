@@ -122,6 +122,20 @@ test.skipIf(skipped !== null)(
 		const token = ["-e", "ROLLPIN_AUTH_TOKEN=image-token"];
 		const verify = engine.run("exec", ...token, "third", "rollpin", "verify", "--url", url);
 		expect(verify).toContain("every recorded token is what was sent and sampled");
+		const demo = engine.run(
+			"exec",
+			...token,
+			"third",
+			"rollpin",
+			"demo",
+			"--sessions",
+			"2",
+			"--turns",
+			"2",
+			"--url",
+			url,
+		);
+		expect(demo).toContain("checked 2 sessions: every recorded token is exactly what was sent and sampled");
 		expect(engine.run("exec", "third", "rollpin", "--version")).toMatch(/\d+\.\d+\.\d+/);
 		engine.run("rm", "--force", "third");
 	},
