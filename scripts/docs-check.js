@@ -1,6 +1,7 @@
 // npm run docs:check: runs every command of README, CONTRIBUTING, SECURITY and docs/, and says which ran and which did not,
 // and why. Every fenced block of a shell, Python or JavaScript carries its mark (scripts/docs/blocks.js). Starts a cluster
 // and an engine of its own on free ports and leaves nothing behind.
+// With the prefix of a global installation (scripts/try-package.js) the commands and the pages are those of the installed package.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +9,11 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { blocksOf } from "./docs/blocks.js";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const [, , prefix] = process.argv;
+const root =
+	prefix === undefined
+		? fileURLToPath(new URL("..", import.meta.url))
+		: join(prefix, "lib", "node_modules", "rollpin");
 const DEADLINE_MS = 180_000;
 const pages = [
 	"README.md",
@@ -24,11 +29,13 @@ writeFileSync(join(dir, "rollpin-token"), "docs-check-token");
 const children = new Set();
 const counts = { ran: 0, skipped: 0, failed: 0 };
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ROLLPIN_")));
-// `rollpin` and `npx rollpin` are this repository's.
+// `rollpin` and `npx rollpin` are this repository's, or the installation's.
 env.PATH = join(dir, "node_modules", ".bin") + delimiter + dir + delimiter + env.PATH;
-writeFileSync(join(dir, "rollpin"), `#!/bin/sh\nexec node ${join(root, "bin", "rollpin.js")} "$@"\n`, {
-	mode: 0o755,
-});
+if (prefix !== undefined) symlinkSync(join(prefix, "bin", "rollpin"), join(dir, "rollpin"));
+else
+	writeFileSync(join(dir, "rollpin"), `#!/bin/sh\nexec node ${join(root, "bin", "rollpin.js")} "$@"\n`, {
+		mode: 0o755,
+	});
 
 try {
 	const engine = await started("rollpin sim --port 0", "sim_engine");
@@ -40,8 +47,8 @@ try {
 		["/run/secrets/rollpin-token", join(dir, "rollpin-token")],
 		["npx rollpin", "rollpin"],
 		// Installed it is already, and another `npm ci` would take the running program away.
-		["npm ci && npm start", "npm start"],
-		["npm run demo", `npm run demo -- --url ${cluster.url}`],
+		["npm ci && npm start", prefix === undefined ? "npm start" : "rollpin serve"],
+		["npm run demo", `${prefix === undefined ? "npm run demo --" : "rollpin demo"} --url ${cluster.url}`],
 	];
 	const python = (await run("python3", ["-c", "import openai"])).code === 0;
 	for (const page of pages) {

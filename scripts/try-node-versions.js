@@ -1,24 +1,20 @@
 // Runs the tests of real processes under other Node versions, from their npm packages. Changes nothing in the repository.
 // npm run try:node [-- 22 24 26]
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { nodeOf } from "./package/node-of.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const versions = process.argv.length > 2 ? process.argv.slice(2) : ["20", "22", "24", "26"];
 const rooms = ["test/e2e", "test/primary", "test/router", "test/worker", "test/store", "test/cli"];
-const name = `node-${process.platform}-${process.arch}`;
 const dir = mkdtempSync(join(tmpdir(), "rollpin-node-"));
 const results = [];
 try {
 	for (const version of versions) {
-		const prefix = join(dir, version);
-		execFileSync("npm", ["install", "--no-save", "--silent", "--prefix", prefix, `${name}@${version}`], {
-			stdio: "inherit",
-		});
-		const bin = join(prefix, "node_modules", name, "bin");
+		const bin = nodeOf(version, dir);
 		const node = join(bin, "node");
 		const { stdout } = spawnSync(node, ["--version"], { encoding: "utf8" });
 		console.log(`\n== ${stdout.trim()}`);
