@@ -33,6 +33,11 @@ export class Pace {
 		return this.#nowMs() - this.#sliceStartedMs >= this.#sliceMs;
 	}
 
+	/** Whether work that begins now would be in somebody's way: in that of who waits for a slice, too. */
+	get isTaken(): boolean {
+		return this.#waiting.length > 0 || this.isOver;
+	}
+
 	/** Resolves at the beginning of the caller's next slice. */
 	breathe(): Promise<void> {
 		return new Promise((resolve) => {

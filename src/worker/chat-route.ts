@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Cancellation, orAborted } from "../base/cancellation.js";
 import { RollpinError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
+import { foreground } from "../base/pace.js";
 import { writeJson } from "../json/parse.js";
 import { type TakeTurnDeps, takeTurn } from "../session/turn/take-turn.js";
 import { markHeaders } from "../wire/answer.js";
@@ -56,6 +57,8 @@ export async function chat(
 		const body = await orAborted(readBody(request, config.limits.maxBodyBytes, hold), gone);
 		requireJson(request, body);
 		const key = idempotencyKey(request);
+		// Of chats that come at once each has a turn of the loop: together they would hold it up for tens of milliseconds.
+		if (foreground.isTaken) await foreground.breathe();
 		const { content, outcome } = await takeTurn<ReadChat, EngineTurn, RefusedTurn>(
 			{
 				id,

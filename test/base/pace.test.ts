@@ -15,6 +15,17 @@ describe("work that can wait", () => {
 		expect(pace.isOver).toBe(true);
 	});
 
+	it("lets nobody go before those who wait for a slice", async () => {
+		const pace = new Pace(() => 5);
+		await pace.breathe();
+		expect(pace.isTaken).toBe(false);
+		const waits = pace.breathe();
+		expect(pace.isOver).toBe(false);
+		expect(pace.isTaken).toBe(true);
+		await waits;
+		expect(pace.isTaken).toBe(false);
+	});
+
 	it.each([
 		["in which others had work, and in the eighth all the same", 1, 8],
 		["if nobody else had any", 0, 1],

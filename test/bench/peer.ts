@@ -52,13 +52,13 @@ async function measureShape(
 	let floor: FloorFigures | null = null;
 	const runs = new Map<string, Measured[]>(subjects.map(({ label }) => [label, []]));
 	try {
-		for (const subject of subjects) await warmUp(shape, subject, rounds);
 		const others = { engine: new Watched(engine.pid, null), agents: new Watched(process.pid, null) };
 		for (let round = 0; round < rounds; round++) {
 			for (const subject of subjects) {
 				// A baseline for orientation, and the slowest.
 				if (subject.label === "naive server" && round > 0) continue;
 				say(`${shape.name}, round ${round + 1} of ${rounds}: ${subject.label}`);
+				await warmUp(shape, subject, (round + 1) * 100);
 				runs.get(subject.label)?.push(await measureRun(shape, subject, round, others));
 			}
 		}
@@ -94,9 +94,11 @@ async function startSubjects(
 	return subjects;
 }
 
-/** A job runs for hours: what it pays for is compiled code. As long for each, and at least once. */
+/**
+ * A job runs for hours without a pause: what it pays for is compiled code, and a V8 that was idle while others were measured has
+ * thrown some of it away. So before each measured run; as long for each subject, and at least once.
+ */
 async function warmUp(shape: PeerShape, subject: Subject, firstRun: number): Promise<void> {
-	say(`${shape.name}, warm-up: ${subject.label}`);
 	const endMs = performance.now() + WARM_UP_MS;
 	let run = firstRun;
 	do {
