@@ -8,11 +8,7 @@ import { ContainerEngine, whyNoContainers } from "../support/container-engine.js
 import { REPOSITORY } from "../support/run-rollpin.js";
 import { until } from "../support/wait.js";
 
-const skipped =
-	process.env["ROLLPIN_CONTAINERS"] === undefined
-		? "an image takes minutes to build; npm run test:container does it"
-		: whyNoContainers();
-if (skipped !== null) process.stderr.write(`skipped: ${skipped}\n`);
+const skipped = whyNoContainers("test:container");
 
 const engine = new ContainerEngine();
 const dir = mkdtempSync(join(tmpdir(), "rollpin-image-"));

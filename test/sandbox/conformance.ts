@@ -289,7 +289,7 @@ export function describeBackend(name: string, makeRoom: () => Promise<BackendRoo
 
 		it("ends by itself before the deadline, and what it runs with it", async () => {
 			const nowMs = await backend.nowMs(never);
-			const deadlineMs = nowMs + KILL_MARGIN_MS + 1_500;
+			const deadlineMs = nowMs + KILL_MARGIN_MS + 2_500;
 			const id = await make({ deadlineMs, ceilingMs: deadlineMs });
 			expect(await backend.ended(id, never)).toBeNull();
 			const running = bash(id, "(setsid sleep 308 &); (env -i setsid sleep 309 &); sleep 310").then(
@@ -305,8 +305,8 @@ export function describeBackend(name: string, makeRoom: () => Promise<BackendRoo
 		});
 
 		it("moves the end when it is told to, to earlier and, where it can, to later", async () => {
-			const deadlineMs = (await backend.nowMs(never)) + KILL_MARGIN_MS + 1_500;
 			const sooner = await make();
+			const deadlineMs = (await backend.nowMs(never)) + KILL_MARGIN_MS + 2_500;
 			await backend.setDeadline(sooner, deadlineMs, never);
 			const later = backend.canExtend ? await make({ deadlineMs }) : null;
 			if (later !== null) await backend.setDeadline(later, deadlineMs + FAR_MS, never);

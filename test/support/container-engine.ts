@@ -8,14 +8,27 @@ import {
 	mkdirSync,
 	mkdtempSync,
 	rmSync,
+	symlinkSync,
 	writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { until } from "./wait.js";
 
-/** Why no container engine can be had here, or null where one can. */
-export function whyNoContainers(): string | null {
+/**
+ * Why a test that needs a container engine is left out, or null where it runs; says so on stderr.
+ * @param script the npm script that asks for it
+ */
+export function whyNoContainers(script: string): string | null {
+	const why =
+		process.env["ROLLPIN_CONTAINERS"] === undefined
+			? `it takes a container engine and its time; npm run ${script} does it`
+			: whyNoEngine();
+	if (why !== null) process.stderr.write(`skipped: ${why}\n`);
+	return why;
+}
+
+function whyNoEngine(): string | null {
 	if (process.getuid?.() !== 0) return "a container engine of our own needs root";
 	for (const program of ["dockerd", "docker"])
 		if (spawnSync(program, ["--version"]).status !== 0)
@@ -23,9 +36,16 @@ export function whyNoContainers(): string | null {
 	return null;
 }
 
+/** Beside what bash has itself. */
+const SHELL_PROGRAMS =
+	"base64 cat chmod dd env false head id kill ln ls mkdir mkfifo mv nproc printf rm seq setsid sleep sort stat tail tar tee timeout touch tr true wc yes".split(
+		" ",
+	);
+
 export class ContainerEngine {
 	readonly #dir = mkdtempSync(join(tmpdir(), "rollpin-docker-"));
-	readonly #socket = `unix://${join(this.#dir, "d.sock")}`;
+	readonly socketPath = join(this.#dir, "d.sock");
+	readonly #socket = `unix://${this.socketPath}`;
 	#daemon: ChildProcess | undefined;
 
 	async start(): Promise<void> {
@@ -73,13 +93,18 @@ export class ContainerEngine {
 		return (args[0] === "logs" ? stdout + stderr : stdout).trim();
 	}
 
+	/** Makes an image with this machine's bash and the programs that commands of tests use. */
+	importShellImage(tag: string): void {
+		const root = join(this.#dir, "rootfs");
+		this.#putPrograms(root, ["/bin/bash", ...SHELL_PROGRAMS.map((name) => `/usr/bin/${name}`)]);
+		symlinkSync("bash", join(root, "bin/sh"));
+		this.#import(root, tag, ["ENV PATH=/usr/bin:/bin"]);
+	}
+
 	/** Makes an image with this machine's node, npm and a shell. */
 	importNodeImage(tag: string): void {
 		const root = join(this.#dir, "rootfs");
-		const put = (from: string, to = from) => {
-			mkdirSync(dirname(join(root, to)), { recursive: true });
-			copyFileSync(from, join(root, to));
-		};
+		const put = (from: string, to = from) => putFile(root, from, to);
 		const programs = [
 			"/bin/sh",
 			"/bin/ls",
@@ -89,12 +114,9 @@ export class ContainerEngine {
 			"/usr/bin/env",
 			"/usr/bin/id",
 		];
-		for (const program of programs) put(program);
+		this.#putPrograms(root, programs);
 		put(process.execPath, "/usr/local/bin/node");
-		for (const program of [...programs, process.execPath]) {
-			const { stdout } = spawnSync("ldd", [program], { encoding: "utf8" });
-			for (const [path] of stdout.matchAll(/\/\S+/g)) if (existsSync(path)) put(path);
-		}
+		putLibraries(root, process.execPath);
 		const npm = execFileSync("npm", ["root", "--global"], { encoding: "utf8" }).trim();
 		cpSync(join(npm, "npm"), join(root, "usr/local/lib/node_modules/npm"), {
 			recursive: true,
@@ -121,14 +143,37 @@ export class ContainerEngine {
 			join(root, "etc/passwd"),
 			"root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n",
 		);
+		const certificates = "/etc/ssl/certs/ca-certificates.crt";
+		const changes = existsSync(certificates) ? [`ENV NODE_EXTRA_CA_CERTS=${certificates}`] : [];
+		this.#import(root, tag, ["ENV PATH=/usr/local/bin:/usr/bin:/bin", ...changes]);
+	}
+
+	#putPrograms(root: string, programs: readonly string[]): void {
+		for (const program of programs) {
+			putFile(root, program);
+			putLibraries(root, program);
+		}
+	}
+
+	/** Makes an image of a directory, which is gone then. */
+	#import(root: string, tag: string, changes: readonly string[]): void {
 		mkdirSync(join(root, "tmp"));
 		chmodSync(join(root, "tmp"), 0o1777);
-		const certificates = "/etc/ssl/certs/ca-certificates.crt";
-		const tar = join(this.#dir, "rootfs.tar");
+		const tar = `${root}.tar`;
 		execFileSync("tar", ["-C", root, "-cf", tar, "."]);
-		const changes = existsSync(certificates) ? ["--change", `ENV NODE_EXTRA_CA_CERTS=${certificates}`] : [];
-		this.run("import", "--change", "ENV PATH=/usr/local/bin:/usr/bin:/bin", ...changes, tar, tag);
+		this.run("import", ...changes.flatMap((change) => ["--change", change]), tar, tag);
 		rmSync(root, { recursive: true });
 		rmSync(tar);
 	}
+}
+
+function putFile(root: string, from: string, to = from): void {
+	mkdirSync(dirname(join(root, to)), { recursive: true });
+	copyFileSync(from, join(root, to));
+}
+
+/** Those that it is linked with, where this machine has them. */
+function putLibraries(root: string, program: string): void {
+	const { stdout } = spawnSync("ldd", [program], { encoding: "utf8" });
+	for (const [path] of stdout.matchAll(/\/\S+/g)) if (existsSync(path)) putFile(root, path);
 }
