@@ -87,12 +87,20 @@ export class SoakCluster {
 		return ((await reply.json()) as { workers: WorkerView[] }).workers;
 	}
 
-	/** The worker's next process is ready. */
-	async workerReady(worker: number, afterEpoch: number, timeoutMs: number): Promise<void> {
+	/**
+	 * The worker's next process is ready.
+	 * @returns until when it surely was not, by `performance.now()`
+	 */
+	async workerReady(worker: number, afterEpoch: number, timeoutMs: number): Promise<number> {
+		let notReadyMs = performance.now();
 		await until(`worker ${worker} after epoch ${afterEpoch}`, timeoutMs, async () => {
+			const askedMs = performance.now();
 			const view = (await this.workers().catch(() => []))[worker];
-			return view !== undefined && view.state === "ready" && view.epoch > afterEpoch;
+			if (view !== undefined && view.state === "ready" && view.epoch > afterEpoch) return true;
+			notReadyMs = askedMs;
+			return false;
 		});
+		return notReadyMs;
 	}
 
 	/** 0 while there is none. */

@@ -27,6 +27,8 @@ export interface Claim {
 	fromMs: number;
 	/** Infinity while it lasts. */
 	untilMs: number;
+	/** Where its end was only seen some time after it: so long it lasted for sure. */
+	surelyUntilMs?: number;
 	/** It is said so long after `fromMs` at the latest, and from then to the end; null: it may be said. */
 	withinMs: number | null;
 	/** It is no longer said so long after the end. */
@@ -45,7 +47,7 @@ export interface ClaimReport {
 
 /** @param others every claim of the run */
 export function reportOf(claim: Claim, looks: readonly Look[], others: readonly Claim[]): ClaimReport {
-	const { aspect, clearMs, fromMs, states, untilMs, why, withinMs } = claim;
+	const { aspect, clearMs, fromMs, states, untilMs, surelyUntilMs = untilMs, why, withinMs } = claim;
 	const mine = looks.filter(({ askedMs, toldMs }) => toldMs >= fromMs && askedMs <= untilMs + clearMs);
 	const says = ({ told }: Look) => states.includes(told[aspect]);
 	const saying = mine.filter(says);
@@ -58,7 +60,7 @@ export function reportOf(claim: Claim, looks: readonly Look[], others: readonly 
 	const name = `${why}: ${aspect} ${states.join(" or ")}`;
 	if (withinMs === null) return { appearedMs, lastedMs, finding: null };
 	const dueMs = fromMs + withinMs;
-	const silent = mine.find((look) => look.askedMs >= dueMs && look.toldMs <= untilMs && !says(look));
+	const silent = mine.find((look) => look.askedMs >= dueMs && look.toldMs <= surelyUntilMs && !says(look));
 	if (silent !== undefined) {
 		const afterS = ((silent.askedMs - fromMs) / 1000).toFixed(1);
 		return {

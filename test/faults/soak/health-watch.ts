@@ -84,7 +84,7 @@ export class HealthWatch {
 		try {
 			const { status, text } = await get(client, "/metrics");
 			this.scrapes.count++;
-			if (status !== 200 || !text.includes("\nrollpin_build_info{"))
+			if (status !== 200 || !text.includes("\nrollpin_scrapes_missed_total"))
 				this.findings.push(`/metrics is answered ${status}`);
 			const tookMs = performance.now() - askedMs;
 			this.scrapes.slowestMs = Math.max(this.scrapes.slowestMs, Math.round(tookMs));

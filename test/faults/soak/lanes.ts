@@ -11,8 +11,8 @@ export interface Lane {
 	deck: readonly Injection[];
 	/** Rest between two of them, in milliseconds. */
 	gapMs: readonly [least: number, most: number];
-	/** While one of them runs no other lane's does. */
-	alone?: boolean;
+	/** `alone`: while one of them runs no other lane's does; `apart`: it lasts too long for that, and runs beside those as well. */
+	room: "shared" | "alone" | "apart";
 }
 
 /** Resolves at `untilMs` (by `performance.now()`), when all that was begun is over. */
@@ -29,7 +29,7 @@ export async function runLane(
 		if (deck.length === 0) deck = shuffled(lane.deck, chance);
 		const next = deck.pop();
 		if (next === undefined || performance.now() > untilMs) return;
-		const leave = await room.enter(lane.alone === true);
+		const leave = lane.room === "apart" ? () => undefined : await room.enter(lane.room === "alone");
 		try {
 			await next(world, chance);
 		} catch (error) {

@@ -62,8 +62,6 @@ const killed: Injection = (world, chance) =>
 		() => world.engine.startAgain(),
 	);
 
-const MANY = 1_000_000;
-
 /** Whether it has to be told depends on the share of the last minute's answers: looked at in the end, by the agents' own count. */
 function errors(leastMs: number, mostMs: number): Injection {
 	return async (world, chance) => {
@@ -73,9 +71,9 @@ function errors(leastMs: number, mostMs: number): Injection {
 			allows: [{ status: 500, code: "", method: "POST" }],
 			due: [{ aspect: "engine", states: ["failing"], withinMs: null, clearMs: MINUTE_MS + 5_000 }],
 		});
-		await world.engine.control.script({ times: MANY, status: 500, body: "no" });
+		await world.engine.answer({ status: 500, body: "no" });
 		await pause(lastMs);
-		await world.engine.control.clearScript();
+		await world.engine.answerWell();
 		await world.end(injected);
 	};
 }
@@ -84,11 +82,12 @@ function errors(leastMs: number, mostMs: number): Injection {
 const slow: Injection = async (world, chance) => {
 	const latencyMs = chance.integer(500, 2_500);
 	const injected = world.begin("engine slow", { detail: `+${latencyMs} ms` });
-	await world.engine.control.script({ times: MANY, latencyMs });
+	await world.engine.answer({ latencyMs });
 	await pause(chance.integer(2_000, 8_000));
-	await world.engine.control.clearScript();
+	await world.engine.answerWell();
 	await world.end(injected);
 };
 
 export const ON_ENGINE: readonly Injection[] = [down, killed, errors(2_000, 6_000), slow];
-export const ON_ENGINE_LONG: readonly Injection[] = [...ON_ENGINE, ...ON_ENGINE, errors(45_000, 60_000)];
+/** Long enough to be most of the last minute's answers; ends sooner when the engine is killed meanwhile. */
+export const LONG_ERRORS: readonly Injection[] = [errors(45_000, 60_000)];

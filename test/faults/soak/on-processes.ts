@@ -50,7 +50,8 @@ const killWorker: Injection = async (world, chance) => {
 		due: [degraded(2_000)],
 	});
 	process.kill(pid, "SIGKILL");
-	await world.expect("a killed worker's successor", world.cluster.workerReady(worker, epoch, READY_MS));
+	const ready = world.cluster.workerReady(worker, epoch, READY_MS);
+	world.surely(injected, await world.expect("a killed worker's successor", ready));
 	world.workerStarts.push({ worker, atMs: injected.atMs });
 	await world.end(injected);
 };
@@ -65,10 +66,8 @@ const stopWorkerForGood: Injection = async (world, chance) => {
 		due: [degraded(SILENCE_MS + 2_000)],
 	});
 	process.kill(pid, "SIGSTOP");
-	await world.expect(
-		"a stopped worker's successor",
-		world.cluster.workerReady(worker, epoch, SILENCE_MS + READY_MS),
-	);
+	const ready = world.cluster.workerReady(worker, epoch, SILENCE_MS + READY_MS);
+	world.surely(injected, await world.expect("a stopped worker's successor", ready));
 	world.workerStarts.push({ worker, atMs: injected.atMs });
 	await world.end(injected);
 };

@@ -15,7 +15,7 @@ import { HealthWatch, type Scrapes } from "./health-watch.js";
 import { type Lane, Room, runLane } from "./lanes.js";
 import { SoakMedium } from "./medium.js";
 import { type Level, MemoryWatch } from "./memory-watch.js";
-import { ON_ENGINE, ON_ENGINE_LONG } from "./on-engine.js";
+import { LONG_ERRORS, ON_ENGINE } from "./on-engine.js";
 import { ON_LOG } from "./on-log.js";
 import { onMedium } from "./on-medium.js";
 import { ON_PROCESSES, ON_PROCESSES_LONG, RESTARTS } from "./on-processes.js";
@@ -169,12 +169,17 @@ async function soak(
 }
 
 function lanesOf(medium: SoakMedium | null, isLong: boolean): Lane[] {
+	const shared = { room: "shared", gapMs: [1_000, 5_000] } as const;
+	const processes = isLong ? ON_PROCESSES_LONG : ON_PROCESSES;
 	return [
-		{ name: "processes", deck: isLong ? ON_PROCESSES_LONG : ON_PROCESSES, gapMs: [300, 2_000] },
-		{ name: "engine", deck: isLong ? ON_ENGINE_LONG : ON_ENGINE, gapMs: [1_000, 5_000] },
-		...(medium === null ? [] : [{ name: "medium", deck: onMedium(medium), gapMs: [1_000, 5_000] as const }]),
-		{ name: "log", deck: ON_LOG, gapMs: [1_000, 5_000] },
-		{ name: "sessions", deck: ON_SESSIONS, gapMs: [200, 1_500] },
-		{ name: "restarts", deck: RESTARTS, gapMs: isLong ? [40_000, 90_000] : [15_000, 25_000], alone: true },
+		{ name: "processes", deck: processes, room: "shared", gapMs: [300, 2_000] },
+		{ name: "engine", deck: ON_ENGINE, ...shared },
+		{ name: "log", deck: ON_LOG, ...shared },
+		{ name: "sessions", deck: ON_SESSIONS, room: "shared", gapMs: [200, 1_500] },
+		...(medium === null ? [] : [{ name: "medium", deck: onMedium(medium), ...shared }]),
+		...(isLong
+			? [{ name: "long errors", deck: LONG_ERRORS, room: "apart", gapMs: [60_000, 120_000] } as const]
+			: []),
+		{ name: "restarts", deck: RESTARTS, room: "alone", gapMs: isLong ? [40_000, 90_000] : [15_000, 25_000] },
 	];
 }

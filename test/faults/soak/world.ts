@@ -43,6 +43,8 @@ export interface InjectOptions {
 
 /** A request that was on its way when it was over may still fail of it. */
 const SLACK_MS = 500;
+/** What may be told for longer is not waited for. */
+const WAITED_MS = 30_000;
 
 export class SoakWorld {
 	readonly cluster: SoakCluster;
@@ -89,6 +91,11 @@ export class SoakWorld {
 		return injected;
 	}
 
+	/** What it did ended between two moments that are not the same: nobody saw it at once. */
+	surely(injected: Injected, untilMs: number | undefined): void {
+		if (untilMs !== undefined) for (const claim of injected.claims) claim.surelyUntilMs = untilMs;
+	}
+
 	/** It is over; waits until nothing is told of it any more, so that the next of its kind is told by itself. */
 	async end(injected: Injected): Promise<void> {
 		const nowMs = performance.now();
@@ -98,8 +105,9 @@ export class SoakWorld {
 			`${seconds()} s: ${injected.kind} ${injected.detail} is over after ${lasted} s; ${this.#told()}`,
 		);
 		for (const claim of injected.claims) claim.untilMs = Math.min(claim.untilMs, nowMs);
-		const longestMs = Math.max(0, ...injected.claims.map(({ clearMs }) => clearMs));
-		const aspects = new Set<Aspect>(injected.claims.map(({ aspect }) => aspect));
+		const waited = injected.claims.filter(({ clearMs }) => clearMs <= WAITED_MS);
+		const longestMs = Math.max(0, ...waited.map(({ clearMs }) => clearMs));
+		const aspects = new Set(waited.map(({ aspect }) => aspect));
 		while (performance.now() < nowMs + longestMs) {
 			const { askedMs = 0, told = WELL } = this.watch.looks.at(-1) ?? {};
 			if (askedMs > nowMs && [...aspects].every((aspect) => told[aspect] === WELL[aspect])) return;
@@ -115,11 +123,12 @@ export class SoakWorld {
 	}
 
 	/** Where something is not as it must be, that is a finding; the injection goes on. */
-	async expect(what: string, work: Promise<unknown>): Promise<void> {
+	async expect<T>(what: string, work: Promise<T>): Promise<T | undefined> {
 		try {
-			await work;
+			return await work;
 		} catch (error) {
 			this.finding(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+			return undefined;
 		}
 	}
 
