@@ -1,4 +1,5 @@
-// `npm run bench:metrics`: what counting one chat costs, in its worker and in the router, and what a scrape of many workers costs.
+// `npm run bench:metrics`: what counting one chat costs, in its worker and in the router, and what a scrape of many workers costs; then
+// chats on a cluster that is scraped and one that is not, in turn. Flags: --workers, --rounds (0: without those), --scrape-ms.
 
 import { RouterMetrics } from "../../src/router/metrics.js";
 import { emptyReport } from "../../src/session/turn/turn-report.js";
@@ -9,9 +10,12 @@ import { countChat } from "../../src/worker/chat-metrics.js";
 import { EngineTally } from "../../src/worker/engine-tally.js";
 import { StoreWatch } from "../../src/worker/store-watch.js";
 import { numberFlag, printResult, round } from "./output.js";
+import { scrapeCost } from "./scrape-cost.js";
 
 const CHATS = 1_000_000;
 const workers = numberFlag("workers", 8);
+const rounds = numberFlag("rounds", 6);
+const scrapeMs = numberFlag("scrape-ms", 1_000);
 
 const metrics = createMetrics("worker");
 const tally = new EngineTally({ url: "http://127.0.0.1:30000", unreachable: false });
@@ -85,6 +89,7 @@ const texts = await Promise.all(
 const whole = await textOf();
 texts.push(...Array.from({ length: workers }, () => whole));
 const merging = await textMs(() => mergeTexts(texts));
+const underLoad = rounds === 0 ? null : await scrapeCost(rounds, scrapeMs);
 const figures = {
 	chat_in_worker_us: round(workerUs, 2),
 	chat_in_router_us: round(routerUs, 2),
@@ -100,6 +105,13 @@ printResult(
 		["counting a request in the router", `${figures.chat_in_router_us} us`],
 		[`a worker's text (${figures.worker_text_kib} KiB)`, `${figures.worker_text_ms} ms`],
 		[`joining the texts of ${workers} workers`, `${figures.merging_ms} ms`],
+		...(underLoad === null
+			? []
+			: [
+					["a chat of bench:chat, router and worker", `${underLoad.quietCpuMs} ms`],
+					[`the same with a scrape each ${scrapeMs} ms`, `${underLoad.scrapedCpuMs} ms`],
+					["  more, each round by itself", `${round(underLoad.more * 100, 2)} %`],
+				]),
 	],
-	{ workers, ...figures },
+	{ workers, rounds, scrape_ms: scrapeMs, ...figures, under_load: underLoad },
 );

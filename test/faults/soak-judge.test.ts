@@ -31,6 +31,11 @@ describe("health that is held against what was done", () => {
 	test.each([
 		["in time and to the end", looksOf(9_000, ["store", "full", 2_000, 7_000]), null],
 		[
+			"but for a moment without any answer",
+			looksOf(9_000, ["store", "full", 2_000, 7_000], ["store", "no answer", 4_000, 4_500]),
+			null,
+		],
+		[
 			"too late",
 			looksOf(9_000, ["store", "full", 3_500, 7_000]),
 			"disk full: store full was not told 2.0 s after it was so, but ok",

@@ -52,6 +52,7 @@ printResult(
 		["acknowledged turns", acks, "", ""],
 		["looks at /health and /ready", watch.looks.length, "", ""],
 		["scrapes", scrapes.count, "", ""],
+		["  of them without the primary's part, late", scrapes.incomplete, "", ""],
 		...[...report.explained].sort().map(([what, count]) => [what, count, "", ""]),
 		...memory.map(({ firstMib, lastMib, place }) => [
 			`MiB of ${place}, first and last quarter`,

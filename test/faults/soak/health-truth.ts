@@ -17,6 +17,8 @@ export const WELL = {
 	health: "200",
 	ready: "200",
 } as const;
+/** What every aspect is told as when nobody answers; that must be explained by itself. */
+export const NO_ANSWER = "no answer";
 export type Aspect = keyof typeof WELL;
 
 /** Something is so from one moment to another, and has to be seen. */
@@ -60,7 +62,10 @@ export function reportOf(claim: Claim, looks: readonly Look[], others: readonly 
 	const name = `${why}: ${aspect} ${states.join(" or ")}`;
 	if (withinMs === null) return { appearedMs, lastedMs, finding: null };
 	const dueMs = fromMs + withinMs;
-	const silent = mine.find((look) => look.askedMs >= dueMs && look.toldMs <= surelyUntilMs && !says(look));
+	const silent = mine.find(
+		(look) =>
+			look.told[aspect] !== NO_ANSWER && look.askedMs >= dueMs && look.toldMs <= surelyUntilMs && !says(look),
+	);
 	if (silent !== undefined) {
 		const afterS = ((silent.askedMs - fromMs) / 1000).toFixed(1);
 		return {

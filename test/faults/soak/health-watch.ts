@@ -1,14 +1,12 @@
 // Looks at /health and /ready many times a second and at /metrics once, and keeps what they said. Judges nothing but their own form.
 import { Client } from "undici";
-import type { Look } from "./health-truth.js";
+import { type Look, NO_ANSWER } from "./health-truth.js";
 
 const LOOK_EVERY_MS = 100;
 const SCRAPE_EVERY_MS = 1_000;
 const TIMEOUT_MS = 15_000;
 /** A process has 250 ms; the rest is the machine's. */
 const SLOW_SCRAPE_MS = 5_000;
-/** What every aspect is told as when nobody answers. */
-export const NO_ANSWER = "no answer";
 
 interface Health {
 	status: string;
@@ -17,14 +15,17 @@ interface Health {
 
 export interface Scrapes {
 	count: number;
+	/** Nobody answered. */
 	failed: number;
+	/** Without the primary's part, which had not come in time. */
+	incomplete: number;
 	slowestMs: number;
 }
 
 export class HealthWatch {
 	/** Oldest first. */
 	readonly looks: Look[] = [];
-	readonly scrapes: Scrapes = { count: 0, failed: 0, slowestMs: 0 };
+	readonly scrapes: Scrapes = { count: 0, failed: 0, incomplete: 0, slowestMs: 0 };
 	/** Answers that contradict themselves. */
 	readonly findings: string[] = [];
 	readonly #url: string;
@@ -84,8 +85,9 @@ export class HealthWatch {
 		try {
 			const { status, text } = await get(client, "/metrics");
 			this.scrapes.count++;
-			if (status !== 200 || !text.includes("\nrollpin_scrapes_missed_total"))
+			if (status !== 200 || !text.includes("\nrollpin_http_requests_total{"))
 				this.findings.push(`/metrics is answered ${status}`);
+			if (!text.includes("\nrollpin_build_info{")) this.scrapes.incomplete++;
 			const tookMs = performance.now() - askedMs;
 			this.scrapes.slowestMs = Math.max(this.scrapes.slowestMs, Math.round(tookMs));
 			if (tookMs > SLOW_SCRAPE_MS) this.findings.push(`a scrape took ${Math.round(tookMs)} ms`);

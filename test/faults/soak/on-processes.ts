@@ -3,8 +3,7 @@ import { runRollpin } from "../../support/run-rollpin.js";
 import { until } from "../../support/wait.js";
 import type { Chance } from "../random.js";
 import type { WorkerView } from "./cluster.js";
-import { type Aspect, WELL } from "./health-truth.js";
-import { NO_ANSWER } from "./health-watch.js";
+import { type Aspect, NO_ANSWER, WELL } from "./health-truth.js";
 import type { Injection } from "./lanes.js";
 import { type Allowed, type Due, pause, type SoakWorld } from "./world.js";
 
