@@ -80,18 +80,28 @@ describe("generated docs", () => {
 	});
 
 	it.each([
-		["docs/faults.md", 25],
+		["docs/faults.md", 60],
 		["SECURITY.md", 6],
 	])("%s names only tests that exist, word for word", (page, atLeast) => {
-		const text = readFileSync(join(REPOSITORY, page), "utf8");
-		const named = [...text.matchAll(/`(test\/[\w/.-]+)`: "([^"]+)"/g)];
+		const named = namedTests(readFileSync(join(REPOSITORY, page), "utf8"));
 		expect(named.length).toBeGreaterThan(atLeast);
-		const missing = named.filter(([, file, title]) => {
-			// Titles made of a table's cells are written with %s in the docs.
-			const source = readFileSync(join(REPOSITORY, file ?? ""), "utf8").replace(/\$\{\w+\}/g, "%s");
-			return !source.includes(title ?? "");
-		});
-		expect(missing.map(([reference]) => reference)).toEqual([]);
+		expect(named.filter((reference) => !isTest(reference))).toEqual([]);
+	});
+
+	it("docs/faults.md names a test, or a command of package.json, for every fault", () => {
+		const text = readFileSync(join(REPOSITORY, "docs/faults.md"), "utf8");
+		const rows = text
+			.slice(text.indexOf("| fault | what comes of it |"))
+			.split("\n")
+			.filter((line) => line.startsWith("| "));
+		expect(rows.length).toBeGreaterThan(60);
+		const unnamed = rows.slice(1).filter((row) => namedTests(row.split(" | ").at(-1) ?? "").length === 0);
+		expect(unnamed).toEqual([]);
+		const { scripts } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as {
+			scripts: object;
+		};
+		const commands = [...text.matchAll(/`npm run ([\w:]+)/g)].map(([, name]) => name ?? "");
+		expect(Object.keys(scripts)).toEqual(expect.arrayContaining(commands));
 	});
 
 	it("docs/errors.md lists every code with its status, in the order of the code", () => {
@@ -101,3 +111,22 @@ describe("generated docs", () => {
 		for (const row of rows) expect(row.split("|")[4]?.trim()).not.toBe("");
 	});
 });
+
+interface NamedTest {
+	file: string;
+	title: string;
+}
+
+/** `file`: "title", "title" and "title". */
+function namedTests(text: string): NamedTest[] {
+	const places = [...text.matchAll(/`(test\/[\w/.-]+\.test\.ts)`: ("[^"]+"(?:(?:,| and|, and) "[^"]+")*)/g)];
+	return places.flatMap(([, file = "", titles = ""]) =>
+		[...titles.matchAll(/"([^"]+)"/g)].map(([, title = ""]) => ({ file, title })),
+	);
+}
+
+/** A literal of that file begins with it; titles made of a table's cells are written with %s in the docs. */
+function isTest({ file, title }: NamedTest): boolean {
+	const source = readFileSync(join(REPOSITORY, file), "utf8").replace(/\$\{\w+\}/g, "%s");
+	return ['"', "`"].some((quote) => source.includes(quote + title));
+}
