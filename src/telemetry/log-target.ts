@@ -139,9 +139,10 @@ class FileTarget implements LogTarget {
 			return;
 		}
 		fstat(this.#fd, (error, now) => {
-			// Somebody made room by emptying the file: the line's beginning went with it.
-			if (error === null && now.isFile() && now.size < this.#brokenAt) done(errnoError("TRUNCATED"), 0);
-			else this.#write(bytes, done);
+			if (error !== null || !now.isFile() || now.size >= this.#brokenAt) return this.#write(bytes, done);
+			// Somebody made room by emptying the file: the line's beginning went with it. Said once: it is begun again now.
+			this.#brokenAt = 0;
+			done(errnoError("TRUNCATED"), 0);
 		});
 	}
 

@@ -1,5 +1,5 @@
 // Log lines on their way into real pipes and files: whole, in order, and never waited for.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
 	closeSync,
 	constants,
@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { LogSink } from "../../src/telemetry/log-sink.js";
 import { type LogTarget, logTo, openLogFile, type Written } from "../../src/telemetry/log-target.js";
 import { until, within } from "../support/wait.js";
@@ -318,5 +318,23 @@ describe("a file", () => {
 			[true, "abcdef\n"],
 			[false, "next\n"],
 		]);
+	});
+
+	test("on a full medium that is emptied goes on with whole lines", async (context) => {
+		const medium = mkdtempSync(join(tmpdir(), "rollpin-medium-"));
+		const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=32k", "tmpfs", medium]).status === 0;
+		onTestFinished(() => {
+			if (mounted) spawnSync("umount", ["-l", medium]);
+			rmSync(medium, { recursive: true });
+		});
+		if (!mounted) context.skip("no right to mount a small tmpfs");
+		const path = join(medium, "log");
+		const sink = new LogSink(openLogFile(path), missing);
+		const line = (index: number) => `${index} ${"x".repeat(3_000)}\n`;
+		for (let index = 0; index < 15; index++) sink.write(line(index), true);
+		await until("half a line at the medium's end", 5_000, () => readFileSync(path).length === 32 * 1024);
+		truncateSync(path);
+		await sink.flush(5_000);
+		expect(readFileSync(path, "latin1")).toBe([10, 11, 12, 13, 14].map(line).join(""));
 	});
 });
