@@ -9,7 +9,7 @@ export interface RestartRules {
 	steadyMs: number;
 	/** One that was ready for this long is well: its earlier crashes are forgotten. */
 	healthyMs: number;
-	/** This number of crashes inside the window ends in quarantine. */
+	/** This number of crashes inside the window, or of starts in a row that failed, ends in quarantine. */
 	maxCrashes: number;
 	windowMs: number;
 	/** Time in quarantine before the slot gets one more try. */
@@ -41,11 +41,18 @@ export interface RestartState {
 	readonly crashesMs: readonly number[];
 	/** Crashes in a row, each of a child that was not ready for long. */
 	readonly streak: number;
+	/** Of those, the last ones in a row that never were ready. */
+	readonly failedStarts: number;
 	/** The slot came out of quarantine and has not been healthy since. */
 	readonly onProbation: boolean;
 }
 
-export const FRESH_RESTART_STATE: RestartState = { crashesMs: [], streak: 0, onProbation: false };
+export const FRESH_RESTART_STATE: RestartState = {
+	crashesMs: [],
+	streak: 0,
+	failedStarts: 0,
+	onProbation: false,
+};
 
 export interface ChildEnd {
 	nowMs: number;
@@ -71,9 +78,11 @@ export function decideRestart(
 
 	const crashesMs = [...before.crashesMs.filter((at) => end.nowMs - at < rules.windowMs), end.nowMs];
 	const streak = (readyForMs >= rules.steadyMs ? 0 : before.streak) + 1;
-	if (before.onProbation || crashesMs.length >= rules.maxCrashes) {
+	// A start may take longer than the window: one that never succeeds would be tried for ever.
+	const failedStarts = end.readyForMs === null ? before.failedStarts + 1 : 0;
+	if (before.onProbation || Math.max(crashesMs.length, failedStarts) >= rules.maxCrashes) {
 		return {
-			state: { crashesMs: [], streak: 0, onProbation: true },
+			state: { ...FRESH_RESTART_STATE, onProbation: true },
 			decision: {
 				kind: "quarantine",
 				crashes: Math.max(streak, crashesMs.length),
@@ -83,7 +92,7 @@ export function decideRestart(
 	}
 	const delayMs = streak === 1 ? rules.firstDelayMs : rules.baseDelayMs * 2 ** Math.min(streak - 1, 30);
 	return {
-		state: { crashesMs, streak, onProbation: false },
+		state: { crashesMs, streak, failedStarts, onProbation: false },
 		decision: { kind: "respawn", delayMs: Math.min(delayMs, rules.maxDelayMs), attempt: streak },
 	};
 }

@@ -74,6 +74,16 @@ describe("a worker", () => {
 			[100, 200, 400, 800, 1600],
 		],
 		[
+			"that never gets ready is quarantined at its fifth start, however long each takes",
+			Array.from({ length: 5 }, (_, i): End => [i * 125_000, null]),
+			[100, 200, 400, 800, "quarantine"],
+		],
+		[
+			"that got ready once between starts that failed is not",
+			Array.from({ length: 7 }, (_, i): End => [i * 125_000, i === 3 ? 6_000 : null]),
+			[100, 200, 400, 100, 200, 400, 800],
+		],
+		[
 			"is back at once after a planned end, which counts as no crash",
 			[
 				[0, 1, true],
