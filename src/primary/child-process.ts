@@ -39,6 +39,9 @@ export interface ChildProcessOptions {
 	listener: ChildProcessListener;
 }
 
+/** Between two tries to make the answer to a `hello`. */
+const START_RETRY_MS = 2_000;
+
 export class ChildProcess {
 	readonly pid: number;
 	readonly spawnedMs: number;
@@ -85,8 +88,11 @@ export class ChildProcess {
 			const message = await this.#options.startMessage();
 			if (!this.#gone) this.send(message);
 		} catch (error) {
+			if (this.#gone) return;
 			const text = error instanceof Error ? error.message : String(error);
-			if (!this.#gone) this.#options.listener.failed(text, EXIT_FAILED);
+			this.#options.listener.failed(text, EXIT_FAILED);
+			// A medium may take it later: the child waits as long as its start may take.
+			setTimeout(() => void this.#start(), START_RETRY_MS).unref();
 		}
 	}
 

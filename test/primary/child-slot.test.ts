@@ -49,8 +49,11 @@ class MemoryChild implements ChildHandle {
 let children: MemoryChild[];
 let heard: string[];
 let slot: ChildSlot;
+/** What the primary can't start a child for. */
+let noStart: Error | null;
 
 beforeEach(() => {
+	noStart = null;
 	vi.useFakeTimers();
 	children = [];
 	heard = [];
@@ -74,7 +77,10 @@ beforeEach(() => {
 			children.push(child);
 			return child;
 		},
-		startMessage: () => ({ type: "ask_stats" }),
+		startMessage: () => {
+			if (noStart !== null) throw noStart;
+			return { type: "ask_stats" };
+		},
 		listener,
 	});
 	slot.start();
@@ -182,6 +188,16 @@ test("a child that never gets ready is killed after its start time", () => {
 	child().says({ type: "hello", role: "worker" });
 	vi.advanceTimersByTime(121_000);
 	expect(heard).toContain("exited null SIGKILL planned false inflight 0");
+});
+
+test("a child whose start can't be written down is started as soon as it can, not after its start time", async () => {
+	noStart = new Error("EROFS: no epoch can be written");
+	child().says({ type: "hello", role: "worker" });
+	await vi.advanceTimersByTimeAsync(3_000);
+	expect(heard.slice(2)).toEqual(Array(2).fill("failed 1 EROFS: no epoch can be written"));
+	noStart = null;
+	await vi.advanceTimersByTimeAsync(2_000);
+	expect(child().told).toContainEqual({ type: "ask_stats" });
 });
 
 describe("an end that was asked for", () => {
