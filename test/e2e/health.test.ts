@@ -3,6 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
 	appendFileSync,
+	cpSync,
 	mkdirSync,
 	mkdtempSync,
 	readFileSync,
@@ -88,6 +89,13 @@ async function topOf(url: string): Promise<string> {
 	return (await runRollpin(["top", "--url", url, "--once"])).stdout;
 }
 
+/** `rollpin status` must end with 1 and name it: that is what a script asks. */
+async function expectNotFine(url: string, complaint: string): Promise<void> {
+	const { code, stdout } = await runRollpin(["status", "--url", url]);
+	expect([code, stdout.split("\n")[0]]).toEqual([1, expect.stringContaining("NOT FINE")]);
+	expect(stdout).toContain(`NOT OK: ${complaint}`);
+}
+
 async function chat(url: string, id: string): Promise<number> {
 	const reply = await fetch(`${url}/sessions/${id}/v1/chat/completions`, {
 		method: "POST",
@@ -126,6 +134,7 @@ test("an engine that is not there at the start is unreachable, and no longer whe
 	expect(top).toContain(
 		`NOT OK: engine unreachable: nothing answers at the engine's address http://127.0.0.1:${place.port}`,
 	);
+	await expectNotFine(url, "engine unreachable");
 	const back = await listening(place.port, "keep");
 	onTestFinished(() => back.close());
 	await expectCheck(url, "engine", "ok", 200);
@@ -142,6 +151,7 @@ test("an engine that answers 500 to everything is failing, and takes work all th
 	await expectCheck(url, "engine", "failing", 200);
 	await until("its record", 10_000, () => lastText("engine").includes("in the last minute were errors"));
 	expect(await topOf(url)).toContain("NOT OK: engine failing: most answers");
+	await expectNotFine(url, "engine failing");
 	await cluster.sim.clearScript();
 	await until("more good answers than bad ones", 30_000, async () => {
 		for (const id of IDS) expect(await chat(url, id)).toBe(200);
@@ -195,8 +205,10 @@ test.skipIf(!mounted)(
 		};
 		leave(100);
 		await expectCheck(url, "store", "low", 200);
+		await expectNotFine(url, "store low");
 		leave(30);
 		await expectCheck(url, "store", "full", 503);
+		await expectNotFine(url, "store full");
 		expect(await topOf(url)).toMatch(/NOT OK: store full: .*64 MiB/);
 		// The worker may trust its last look for a second yet.
 		await until(
@@ -238,6 +250,21 @@ test("a worker that is gone is told, one that comes back too; while none is ther
 	cluster.signal("SIGUSR2");
 	await cluster.event("reload_done", 30_000);
 	await expectChanges("workers", "ok degraded", "degraded ok");
+}, 90_000);
+
+test("a worker in quarantine is told, with its remedy; the other one serves", async () => {
+	const checkpoint = join(root, "checkpoint");
+	cpSync(TOY_CHECKPOINT, checkpoint, { recursive: true });
+	cluster = new ServedCluster(["--checkpoint", checkpoint, "--tito-model", "qwen3"]);
+	const { url, workerPids } = await cluster.ready();
+	renameSync(checkpoint, `${checkpoint}.away`);
+	process.kill(workerPids[0] as number, "SIGKILL");
+	await cluster.event("worker_quarantined", 40_000);
+	await expectCheck(url, "workers", "degraded", 200);
+	expect((await (await fetch(`${url}/health`)).json()) as object).toMatchObject({
+		workers: { ready: 1, total: 2 },
+	});
+	await expectNotFine(url, "workers degraded: worker 0 is quarantined");
 }, 90_000);
 
 test.skipIf(!mounted)(

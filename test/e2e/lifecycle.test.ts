@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { SAME_SIGNAL_MS } from "../../src/primary/signals.js";
 import { isRunning } from "../support/cluster-process.js";
 import { rawRequest } from "../support/raw-client.js";
+import { runRollpin } from "../support/run-rollpin.js";
 import { allGone, type ReadyCluster, ServedCluster, type ServeOptions } from "../support/served-cluster.js";
 import { until, within } from "../support/wait.js";
 
@@ -140,6 +141,8 @@ describe("an ordered end", () => {
 			expect(await cluster.event("draining")).toMatchObject({ signal, timeout_ms: 30_000 });
 			await until("the port to refuse", 2_000, () => refuses(at.port));
 			await within("the idle connection to be closed", 3_000, idle.closed);
+			// For whoever comes now there is no cluster.
+			expect((await runRollpin(["status", "--url", at.url])).code).toBe(2);
 			balancer.write("Host: x\r\n\r\n");
 			await within("the answer to the balancer", 3_000, balancer.closed);
 			expect(balancer.heard).toMatch(/HTTP\/1\.1 503 .*the cluster is shutting down/s);

@@ -181,6 +181,43 @@ describe("a pipe that nobody reads", () => {
 		pipe.read();
 	}, 60_000);
 
+	test("is told while records are dropped, by /health, /metrics and rollpin status, and no longer when it is read again", async () => {
+		const pipe = new Pipe();
+		const { child, exited } = serve(
+			[pipe.writer, "ignore"],
+			["--log-content", "--max-session-tokens", "1000"],
+		);
+		const { url } = await pipe.record("cluster_ready");
+		const log = async () =>
+			((await (await fetch(`${url}/health`)).json()) as { checks: { log: string } }).checks.log;
+		const dropped = async () =>
+			[
+				...(await (await fetch(`${url}/metrics`)).text()).matchAll(
+					/^rollpin_log_dropped_total\{.*\} (\d+)$/gm,
+				),
+			]
+				.map(([, count]) => Number(count))
+				.reduce((sum, count) => sum + count, 0);
+		expect([await log(), await dropped()]).toEqual(["ok", 0]);
+		// Refused before it is encoded, but what it says is in the log: more than is kept for a reader, in a few records.
+		const long = "a".repeat(900_000);
+		await until("dropped records", 30_000, async () => {
+			await chat(url, long);
+			return (await log()) === "dropping";
+		});
+		expect(await dropped()).toBeGreaterThan(0);
+		const { code, stdout } = await runRollpin(["status", "--url", String(url)]);
+		expect([code, stdout]).toEqual([1, expect.stringContaining("NOT OK: log dropping")]);
+		const told = () => pipe.read().filter(({ event }) => event === "log_dropped");
+		await until("the check's end", 30_000, async () => pipe.read() && (await log()) === "ok");
+		const all = await dropped();
+		expect(told().reduce((sum, { records }) => sum + Number(records), 0)).toBe(all);
+		expect(await chats(8, url)).toEqual([200]);
+		expect(await dropped()).toBe(all);
+		child.kill("SIGTERM");
+		expect(await within("the end", 15_000, exited)).toBe(0);
+	}, 90_000);
+
 	test("and one whose reader leaves, and a stderr that nobody reads any more, end nothing", async () => {
 		const out = new Pipe();
 		const err = new Pipe();

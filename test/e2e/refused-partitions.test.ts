@@ -6,6 +6,7 @@ import { afterEach, expect, test } from "vitest";
 import type { Partition } from "../../src/base/ids.js";
 import { PartitionMap } from "../../src/base/partitions.js";
 import { ownerFile, partitionDirectory } from "../../src/store/disk/names.js";
+import { runRollpin } from "../support/run-rollpin.js";
 import { metricsLine } from "../support/scrape.js";
 import { ServedCluster } from "../support/served-cluster.js";
 import { until, within } from "../support/wait.js";
@@ -53,6 +54,8 @@ test("refused partitions are counted in the heartbeat, /health and /metrics, and
 	expect(health).toMatchObject({ checks: { store: "refused" } });
 	expect(await cluster.event("check_changed")).toMatchObject({ check: "store", from: "ok", to: "refused" });
 	expect((await fetch(`${url}/ready`)).status).toBe(200);
+	const status = await runRollpin(["status", "--url", url]);
+	expect([status.code, status.stdout]).toEqual([1, expect.stringContaining("NOT OK: store refused")]);
 	await metricsLine(url, 'rollpin_partitions_refused{worker="0"} 2');
 	await metricsLine(url, 'rollpin_partitions_refused{worker="1"} 1');
 
