@@ -10,7 +10,10 @@ if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
 	console.error(`rollpin: Node.js ${process.versions.node} is too old; install ${OLDEST.join(".")} or newer`);
 	process.exitCode = 2;
 } else if (existsSync(entry)) {
-	import(entry.href)
+	const first = new URL("../dist/cli/first.js", import.meta.url);
+	import(first.href)
+		.then(({ beforeMain }) => beforeMain(process.argv[2]))
+		.then(() => import(entry.href))
 		.then(({ main }) => main(process.argv.slice(2)))
 		.then((exitCode) => {
 			process.exitCode = exitCode;

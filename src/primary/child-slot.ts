@@ -49,6 +49,8 @@ export interface SlotOptions {
 }
 
 const START_TIMEOUT_MS = 120_000;
+/** They end a child that listens for nothing yet; the last two come to the whole process group. */
+const OPERATORS: ReadonlySet<string> = new Set(["SIGTERM", "SIGHUP", "SIGUSR2"]);
 
 export class ChildSlot {
 	readonly role: ChildRole;
@@ -213,7 +215,7 @@ export class ChildSlot {
 		this.#endedMs = performance.now();
 		// Draining ends with exit code 0; everything else is a crash even after a request to end. What is not ready yet has
 		// nothing to drain: there the operator's signal itself is the end.
-		const endedAtStart = exit.readyForMs === null && exit.signal === "SIGTERM";
+		const endedAtStart = exit.readyForMs === null && exit.signal !== null && OPERATORS.has(exit.signal);
 		const planned = endedAtStart || (this.#planned && exit.code === 0);
 		// Nobody knows when a crashed one is back: what waits for it must learn that.
 		this.#awaited = planned && !this.#closing;

@@ -15,6 +15,8 @@ export interface FrontPortOptions {
 	port: number;
 	/** Something went wrong with `count` connections since the last report. At most one call a second per code. */
 	onTrouble: (code: string, count: number) => void;
+	/** Processes beside this one; each takes descriptors of it. */
+	children: number;
 	/** Connections that may wait for a router, and for how long. */
 	maxWaiting?: number;
 	maxWaitMs?: number;
@@ -37,8 +39,17 @@ const NO_ROUTER_REPLY =
 /** Connections on their way to the router at a time. Node sends one after the other, each after the last's receipt. */
 const MAX_IN_TRANSIT = 8;
 
-/** Descriptors of the primary that are no connection: the log, epoll, one channel for each child and more. */
-const RESERVED_DESCRIPTORS = 40;
+/** Of the primary, whatever its children: the log, the lock, epoll, a probe of the engine (22 were counted, with a simulated engine). */
+const OWN_DESCRIPTORS = 30;
+/** For each child: channel, stdout, stderr, its figures in /proc while they are read, and one more while it is forked. */
+const DESCRIPTORS_OF_CHILD = 5;
+/** Whatever is left over, somebody must be told why a connection is refused. */
+const LEAST_CONNECTIONS = 4;
+
+/** Connections that the primary may hold at a time. */
+export function connectionBound(openFiles: number, children: number): number {
+	return Math.max(LEAST_CONNECTIONS, openFiles - OWN_DESCRIPTORS - DESCRIPTORS_OF_CHILD * children);
+}
 
 interface Waiting {
 	connection: Socket;
@@ -82,8 +93,8 @@ export class FrontPort {
 		});
 		server.removeAllListeners("error");
 		// Out of descriptors, libuv would close connections in silence; at this bound node tells of each.
-		const bound = openFilesLimit() - RESERVED_DESCRIPTORS;
-		if (Number.isFinite(bound)) server.maxConnections = Math.max(4, bound);
+		const bound = connectionBound(openFilesLimit(), options.children);
+		if (Number.isFinite(bound)) server.maxConnections = bound;
 		return new FrontPort(server, options);
 	}
 

@@ -5,9 +5,14 @@ import { promisify } from "node:util";
 import pidusage from "pidusage";
 import type { ProcessUsage } from "../telemetry/heartbeat-fields.js";
 
+/** pidusage asks the system for its units once, in two shells; asked about many processes at once it would start two for each. */
+let units: Promise<unknown> | undefined;
+
 /** The usage of each of `pids` that is still running; a process that is gone is left out. */
 export async function measureProcesses(pids: readonly number[]): Promise<Map<number, ProcessUsage>> {
 	const measured = new Map<number, ProcessUsage>();
+	units ??= pidusage(process.pid).catch(() => undefined);
+	await units;
 	await Promise.all(
 		pids.map(async (pid) => {
 			try {

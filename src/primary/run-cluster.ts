@@ -5,6 +5,7 @@ import type { ClusterConfig } from "../config/cluster-config.js";
 import { CUT_ANSWERS_MS } from "../ipc/drain-times.js";
 import type { ClusterLogger, Logger } from "../telemetry/logger.js";
 import { Cluster, type FatalEnd } from "./cluster.js";
+import { takeEarlySignals } from "./early-signals.js";
 import { createClusterFork, type Fork } from "./fork.js";
 import { FrontPort } from "./front-port.js";
 import { type ReadSettingsAgain, reloadSettings } from "./settings-reload.js";
@@ -47,8 +48,6 @@ const SIM_DRAIN_MS = 500;
  */
 export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): Promise<number> {
 	const { log } = deps;
-	let reload: () => void = () => undefined;
-	let reloadOnly: () => void = () => undefined;
 	// Before anything else: without a listener the signal ends the process.
 	const signals = deps.signals ?? listenForSignals();
 	const stopReloads = listenForReload(() => reload());
@@ -56,6 +55,13 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 		() => signals.hangUp(),
 		() => reloadOnly(),
 	);
+	const wishes = takeEarlySignals();
+	let reload = (): void => {
+		wishes.workers = true;
+	};
+	let reloadOnly = (): void => {
+		wishes.settings = true;
+	};
 	let port: FrontPort;
 	let sockets: SocketDir | undefined;
 	try {
@@ -63,6 +69,8 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 		port = await FrontPort.open({
 			host: config.host,
 			port: config.port,
+			// The router, the workers, perhaps the simulated engine.
+			children: config.backends + (config.upstream === null ? 2 : 1),
 			onTrouble: (code, count) => {
 				log.event("front_port_error", { code, count }, troubleText(code, count));
 			},
@@ -106,8 +114,10 @@ export async function runCluster(config: ClusterConfig, deps: RunClusterDeps): P
 	}
 	const settings = (): boolean => settingsReload(cluster, log, deps.readSettings);
 	reload = reloader(() => cluster.reload(settings));
-	reloadOnly = settings;
+	reloadOnly = () => void settings();
 	cluster.start();
+	if (wishes.settings) reloadOnly();
+	if (wishes.workers) reload();
 	// Not waited for: an engine that loads for minutes must not hold the cluster up.
 	if (config.upstream !== null) void warnOfUnreachable(config.upstream, log);
 	try {

@@ -1,6 +1,7 @@
 // SIGHUP and SIGUSR2 to a real cluster: settings, token and log file are read anew, and what can't be changes nothing.
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { open as openFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -307,3 +308,45 @@ test("SIGUSR2 rotates the token too, before it replaces the workers", async () =
 		expect((await chat(url, id, "old")).status).toBe(401);
 	}
 }, 60_000);
+
+describe("a signal before there is a cluster", () => {
+	/** A start that stands still in its first file of settings. Resolves with what lets it go on. */
+	async function startThatWaits(): Promise<{ it: ServedCluster; goOn: () => void }> {
+		execFileSync("mkfifo", [settingsFile()]);
+		const flags = ["--port", "0", "--backends", "2", "--log-format", "json", "--data-dir", join(dir, "data")];
+		cluster = new ServedCluster([...flags, "--config", settingsFile()], { bare: true });
+		// Opens once the other side reads.
+		const writer = await openFile(settingsFile(), "w");
+		return {
+			it: cluster,
+			goOn() {
+				// Whoever reads the settings again finds a file.
+				rmSync(settingsFile());
+				write({ max_messages: 5 });
+				void writer.writeFile("{}").then(() => writer.close());
+			},
+		};
+	}
+
+	test("is a reload once there is one (SIGHUP), or refused in words (SIGUSR2)", async () => {
+		const { goOn, it } = await startThatWaits();
+		it.child.kill("SIGHUP");
+		it.child.kill("SIGUSR2");
+		goOn();
+		await it.ready();
+		expect(await it.event("reloaded")).toMatchObject({ changed: ["max_messages"] });
+		expect(await it.event("reload_refused")).toMatchObject({ reason: "the cluster is starting" });
+	}, 60_000);
+
+	test.each(["SIGTERM", "SIGINT"] as const)(
+		"is the end, in order, of a start that has begun nothing (%s)",
+		async (name) => {
+			const { goOn, it } = await startThatWaits();
+			it.child.kill(name);
+			goOn();
+			expect(await within("the end", 15_000, it.exited)).toEqual({ code: 0, signal: null });
+			expect([it.all("worker_spawn"), it.stderr, it.leftovers()]).toEqual([[], "", []]);
+		},
+		60_000,
+	);
+});

@@ -2,7 +2,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { ConfigError } from "../../src/base/errors.js";
-import { FrontPort, type FrontPortOptions } from "../../src/primary/front-port.js";
+import { connectionBound, FrontPort, type FrontPortOptions } from "../../src/primary/front-port.js";
 import { until, within } from "../support/wait.js";
 
 let port: FrontPort | undefined;
@@ -18,6 +18,7 @@ async function open(options: Partial<FrontPortOptions> = {}): Promise<FrontPort>
 		host: "127.0.0.1",
 		port: 0,
 		onTrouble: (code, count) => void troubles.push([code, count]),
+		children: 3,
 		...options,
 	});
 	return port;
@@ -135,4 +136,13 @@ test("a port in use names it and the remedy; a foreign address is a bad configur
 	taken.close();
 	await expect(open({ host: "192.0.2.1" })).rejects.toThrow(ConfigError);
 	await expect(open({ host: "192.0.2.1" })).rejects.toThrow("no such address on this machine (--host)");
+});
+
+test.each([
+	["a usual limit", 1024, 3, 979],
+	["many workers", 1024, 66, 664],
+	["no more than the children need", 64, 12, 4],
+	["no limit", Number.POSITIVE_INFINITY, 66, Number.POSITIVE_INFINITY],
+])("with %s (%d files, %d children) it holds %d connections", (_name, files, children, connections) => {
+	expect(connectionBound(files, children)).toBe(connections);
 });
