@@ -3,18 +3,19 @@ import { RollpinError } from "./errors.js";
 
 /**
  * Whose a path is. `cluster`: about the whole cluster, for operators; `session`: about one session or all of them;
- * `front_end`: what an agent's client calls below its session; `engine`: handed on to the engine, bytes untouched.
+ * `front_end`: what an agent's client calls below its session; `engine`: handed on to the engine, bytes untouched; `sandbox`: about
+ * sandboxes, alone or a session's.
  */
-export type PathFamily = "cluster" | "session" | "front_end" | "engine";
+export type PathFamily = "cluster" | "session" | "front_end" | "engine" | "sandbox";
 
 export interface PathSpec {
 	family: PathFamily;
-	answeredBy: "router" | "worker";
+	answeredBy: "router" | "worker" | "sandbox";
 	/** What each method does, in one line of the docs. HEAD is served wherever GET is. */
-	methods: Readonly<Partial<Record<"GET" | "POST" | "DELETE", string>>>;
+	methods: Readonly<Partial<Record<"GET" | "POST" | "PUT" | "DELETE", string>>>;
 }
 
-/** `{id}` stands for a session's id, `{worker}` for a worker's index. The engine's paths are not in here: `--pass-through` lists them. */
+/** `{id}` stands for a session's id, `{worker}` for a worker's index, `{sandbox}` and `{exec}` for those of a sandbox and of its command. The engine's paths are not in here: `--pass-through` lists them. */
 export const PATHS = {
 	"/health": {
 		family: "cluster",
@@ -96,6 +97,40 @@ export const PATHS = {
 		answeredBy: "worker",
 		methods: { GET: "a stand-in for the model's description; the engine is not asked" },
 	},
+	"/sandboxes": {
+		family: "sandbox",
+		answeredBy: "sandbox",
+		methods: {
+			GET: "lists sandboxes, page by page",
+			POST: "makes a sandbox",
+			DELETE: "ends all that carry a label",
+		},
+	},
+	"/sandboxes/{sandbox}": {
+		family: "sandbox",
+		answeredBy: "sandbox",
+		methods: { GET: "one sandbox", DELETE: "ends it" },
+	},
+	"/sandboxes/{sandbox}/exec": {
+		family: "sandbox",
+		answeredBy: "sandbox",
+		methods: { POST: "runs a command" },
+	},
+	"/sandboxes/{sandbox}/exec/{exec}": {
+		family: "sandbox",
+		answeredBy: "sandbox",
+		methods: { GET: "a background command and its output so far", DELETE: "kills it" },
+	},
+	"/sandboxes/{sandbox}/files": {
+		family: "sandbox",
+		answeredBy: "sandbox",
+		methods: { GET: "a file, or a tree as a tar", PUT: "writes a file, or a tree of a tar" },
+	},
+	"/sandboxes/{sandbox}/extend": {
+		family: "sandbox",
+		answeredBy: "sandbox",
+		methods: { POST: "sets a new lifetime, counted from now" },
+	},
 } as const satisfies Readonly<Record<string, PathSpec>>;
 
 export type OwnPath = keyof typeof PATHS;
@@ -111,6 +146,8 @@ export const ENGINE_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POS
 
 const SESSION = "/sessions/{id}";
 const WORKER = "/cluster/workers/{worker}";
+const SANDBOX_PATH = /^\/sandboxes\/[^/]+/;
+const EXEC_TAIL = /(\/exec\/)[^/]+$/;
 const WORKER_PATH = /^\/cluster\/workers\/([^/]+)(?=\/)/;
 /** Below a session they would be turns that no record has. */
 const GENERATIONS: ReadonlySet<string> = new Set(["/v1/completions", "/generate"]);
@@ -143,7 +180,7 @@ export const OWN_METHODS = [
  * @returns the table's path, or the refusal: `not_found`, `method_not_allowed`
  */
 export function topPath(method: string, path: string): TopPath | RollpinError {
-	const entry = top.get(path.startsWith("/cluster/workers/") ? path.replace(WORKER_PATH, WORKER) : path);
+	const entry = top.get(patternOf(path));
 	if (entry !== undefined) return checked(method, entry);
 	return new RollpinError(
 		"not_found",
@@ -193,6 +230,14 @@ export function invalidSessionId(): RollpinError {
 		"invalid_id",
 		"a session id is 1 to 128 characters of A-Z a-z 0-9 . _ - and does not start with a dot",
 	);
+}
+
+/** With the table's names in the places of what a path names. */
+function patternOf(path: string): string {
+	if (path.startsWith("/cluster/workers/")) return path.replace(WORKER_PATH, WORKER);
+	if (path.startsWith("/sandboxes/"))
+		return path.replace(SANDBOX_PATH, "/sandboxes/{sandbox}").replace(EXEC_TAIL, "$1{exec}");
+	return path;
 }
 
 function isSessionPath(path: OwnPath): path is SessionPath {

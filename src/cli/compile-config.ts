@@ -18,6 +18,7 @@ import {
 import { defaultWorkers } from "./default-workers.js";
 import type { OptionKey, OptionValues } from "./options.js";
 import { readValues } from "./read-values.js";
+import { checkSandboxes, sandboxConfig, unusedSandboxSettings } from "./sandbox-config.js";
 import { labelOf, type RawSettings, type Source } from "./settings.js";
 import type { Machine, SettledValues } from "./settled-values.js";
 
@@ -48,8 +49,9 @@ export function compileConfig(settings: RawSettings, machine: Machine): Compiled
 	checkReplay(values, label);
 	const authToken = readToken(values, label, machine);
 	checkExposure(values, label, authToken);
+	checkSandboxes(values, label);
 	const given = (key: OptionKey) => sourceOf(settings, key).from !== "default";
-	const warnings = unusedSettings(values, label, given);
+	const warnings = [...unusedSettings(values, label, given), ...unusedSandboxSettings(values, label, given)];
 	if (choice.doubtful)
 		warnings.push(
 			`--tito-model default was chosen for --checkpoint ${values.checkpoint} (${choice.why}): its tokens are kept only if its template merely appends; see docs/families.md, and run rollpin verify`,
@@ -175,6 +177,7 @@ function assemble(
 			level: values.logLevel,
 			content: values.logContent,
 		},
+		sandbox: sandboxConfig(values),
 	};
 }
 

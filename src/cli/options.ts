@@ -5,6 +5,7 @@ import { CLUSTER_OPTIONS } from "./options/cluster.js";
 import { ENGINE_OPTIONS } from "./options/engine.js";
 import { LIMIT_OPTIONS } from "./options/limits.js";
 import { LOG_OPTIONS } from "./options/logs.js";
+import { SANDBOX_OPTIONS } from "./options/sandboxes.js";
 import { SECURITY_OPTIONS } from "./options/security.js";
 import { SESSION_OPTIONS } from "./options/sessions.js";
 import { STORAGE_OPTIONS } from "./options/storage.js";
@@ -17,6 +18,7 @@ export const SERVE_OPTIONS = {
 	...TOKEN_OPTIONS,
 	...SESSION_OPTIONS,
 	...STORAGE_OPTIONS,
+	...SANDBOX_OPTIONS,
 	...SECURITY_OPTIONS,
 	...LIMIT_OPTIONS,
 	...LOG_OPTIONS,

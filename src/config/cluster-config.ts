@@ -111,6 +111,31 @@ export interface StoreConfig {
 	tombstones: number;
 }
 
+/** What makes sandboxes for agents' commands. The sandbox process. */
+export interface SandboxConfig {
+	backend: "local";
+	ttlS: number;
+	maxTtlS: number;
+	maxExecTimeoutMs: number;
+	maxSandboxes: number;
+	createConcurrency: number;
+	image: string;
+	/** Patterns of further images: `*` stands for any characters. */
+	allowImages: readonly string[];
+	pullPolicy: "never" | "missing";
+	/** Of a sandbox that asks for none, and the most that one may ask for. */
+	resources: SandboxResources;
+	maxResources: SandboxResources;
+}
+
+interface SandboxResources {
+	/** Cores. */
+	cpu: number;
+	memoryMib: number;
+	pids: number;
+	diskMib: number;
+}
+
 /** The part that SIGHUP changes in a cluster that runs (reload.ts); everything else is fixed for the launch. */
 export interface ReloadableConfig {
 	authToken: FrontConfig["authToken"];
@@ -132,4 +157,6 @@ export interface ClusterConfig
 		StoreConfig,
 		ReloadableConfig {
 	log: LogConfig;
+	/** Null: this cluster has no sandboxes. */
+	sandbox: SandboxConfig | null;
 }

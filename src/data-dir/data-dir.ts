@@ -152,6 +152,7 @@ const OWN_NAMES: ReadonlySet<string> = new Set([
 	"epoch",
 	"launch.json",
 	"partitions",
+	"sandboxes",
 	RESERVE_NAME,
 	SPARE_NAME,
 ]);

@@ -6,7 +6,7 @@ import type { WorkerFigures } from "../telemetry/heartbeat-fields.js";
 import type { Checks } from "./checks.js";
 import type { WorkerAddress } from "./worker-address.js";
 
-export type ChildRole = "router" | "worker" | "sim";
+export type ChildRole = "router" | "worker" | "sim" | "sandbox";
 
 export interface WorkerStatus {
 	index: number;
@@ -22,6 +22,14 @@ export interface WorkerStatus {
 	address: WorkerAddress | null;
 	/** The last heartbeat as it was logged, or null. */
 	heartbeat: Heartbeat | null;
+}
+
+export interface SandboxStatus {
+	state: WorkerStatus["state"];
+	pid: number | null;
+	epoch: number;
+	/** Where the router relays to; null unless it takes requests. */
+	address: WorkerAddress | null;
 }
 
 /** What a worker knows of what it depends on. */
@@ -65,13 +73,15 @@ export interface ClusterSnapshot {
 	/** Why a new session's chat would be refused now, in words. Empty: it would be served. */
 	notReady: string[];
 	workers: WorkerStatus[];
+	/** The process that makes sandboxes; null where there is none. */
+	sandbox: SandboxStatus | null;
 }
 
 /** child -> primary */
 export type FromChild =
 	/** The child listens for messages; the primary answers with `start`. */
 	| { type: "hello"; role: ChildRole }
-	/** It can do its work now. Workers give their address, the simulated engine its URL. */
+	/** It can do its work now. Workers and the sandbox process give their address, the simulated engine its URL. */
 	| { type: "ready"; address?: WorkerAddress; url?: string; controlUrl?: string }
 	/** It cannot start; `message` is one line for the operator. The child exits right after. */
 	| { type: "failed"; message: string; exitCode: FailureCode }
@@ -111,6 +121,8 @@ export type ToChild =
 	/** `socketPath`: the router listens there too, so that its HTTP server is a listening one; clients come by handle. */
 	| { type: "start_router"; socketPath: string; config: ClusterConfig; snapshot: ClusterSnapshot }
 	| { type: "start_sim"; config: ClusterConfig }
+	/** It listens at `address`. */
+	| { type: "start_sandbox"; epoch: number; address: WorkerAddress; config: ClusterConfig }
 	/** A TCP connection accepted by the primary travels beside this message as its handle (router only). */
 	| { type: "connection"; seq: number }
 	/** What the router answers /health and /cluster from, and routes by. */

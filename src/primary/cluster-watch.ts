@@ -20,6 +20,7 @@ export interface ClusterWatchParts {
 	/** Rollpin's own. */
 	version: string;
 	workers: readonly ChildSlot[];
+	sandbox: ChildSlot | null;
 	statusOf: (slot: ChildSlot) => WorkerStatus;
 	stage: () => ClusterStage;
 	/** Something is known that the router does not know. */
@@ -32,7 +33,7 @@ export class ClusterWatch {
 	readonly #gatherer: MetricsGatherer;
 
 	constructor(parts: ClusterWatchParts, metrics: ClusterMetrics) {
-		const { changed, config, log, stage, statusOf, version, workers } = parts;
+		const { changed, config, log, sandbox, stage, statusOf, version, workers } = parts;
 		const { counts } = metrics;
 		this.heartbeats = new HeartbeatCollector({
 			intervalMs: config.heartbeatIntervalMs,
@@ -51,6 +52,7 @@ export class ClusterWatch {
 		createLoopLag(counts.event_loop_lag_seconds);
 		this.#gatherer = new MetricsGatherer({
 			workers,
+			sandbox,
 			own: processMetrics(
 				{ role: "primary" },
 				counts,
@@ -81,7 +83,8 @@ export class ClusterWatch {
 				this.health.told(slot, message.condition);
 				return true;
 			case "metrics":
-				this.#gatherer.answered(slot.index, message.seq, message.text);
+				if (slot.role === "sandbox") this.#gatherer.sandboxAnswered(message.seq, message.text);
+				else this.#gatherer.answered(slot.index, message.seq, message.text);
 				return true;
 			case "gather_metrics":
 				void this.#gatherer.gather().then((texts) => {

@@ -2,7 +2,13 @@
 import { EXIT_FAILED, type FailureCode } from "../base/exit-codes.js";
 import type { ClusterConfig, ReloadableConfig } from "../config/cluster-config.js";
 import { reloadablePart, takeOver } from "../config/reload.js";
-import type { ClusterSnapshot, EngineCheckResult, FromChild, WorkerStatus } from "../ipc/messages.js";
+import type {
+	ClusterSnapshot,
+	EngineCheckResult,
+	FromChild,
+	SandboxStatus,
+	WorkerStatus,
+} from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { ChildSlot, SlotListener } from "./child-slot.js";
 import { logClusterReady, logDegraded, logDrain, logSimEngine } from "./cluster-log.js";
@@ -36,6 +42,8 @@ export class Cluster {
 	readonly router: ChildSlot;
 	/** Null when a real engine was given. */
 	readonly sim: ChildSlot | null;
+	/** Null where there are no sandboxes. */
+	readonly sandbox: ChildSlot | null;
 	/** Resolves when the cluster cannot go on. */
 	readonly fatal: Promise<FatalEnd>;
 	readonly #parts: ClusterParts;
@@ -62,7 +70,7 @@ export class Cluster {
 		});
 		this.#fail = fail;
 		this.#replacements = new Replacements(config.drainTimeoutMs);
-		const { router, sim, workers } = createSlots({
+		const { router, sandbox, sim, workers } = createSlots({
 			...parts,
 			listener: this.#listener(),
 			config: () => ({ ...config, upstream: this.#upstream }),
@@ -70,11 +78,13 @@ export class Cluster {
 		});
 		this.router = router;
 		this.sim = sim;
+		this.sandbox = sandbox;
 		this.workers = workers;
 		this.#watch = new ClusterWatch(
 			{
 				...parts,
 				workers,
+				sandbox,
 				statusOf: (slot) => this.#statusOf(slot),
 				stage: () => this.#stage,
 				changed: () => this.#push(),
@@ -86,6 +96,7 @@ export class Cluster {
 	/** The router first: it answers /health while the rest comes up. Workers wait for the simulated engine. */
 	start(): void {
 		this.router.start();
+		this.sandbox?.start();
 		this.#watch.health.start(this.#upstream === null ? [] : [this.#upstream]);
 		if (this.sim === null) this.#startWorkers();
 		else this.sim.start();
@@ -109,6 +120,7 @@ export class Cluster {
 			url: port.url,
 			upstream: this.#upstream,
 			engineCheck: this.#engineCheck,
+			sandbox: this.#sandboxStatus(),
 			...this.#watch.health.checks(),
 		};
 		return snapshotOf(
@@ -150,6 +162,7 @@ export class Cluster {
 		takeOver(config, next);
 		const told = { ...reloadablePart(config), upstream: this.#upstream };
 		for (const slot of [this.router, ...this.workers]) slot.send({ type: "reconfigure", config: told });
+		this.sandbox?.send({ type: "reconfigure", config: told });
 		this.#push();
 	}
 
@@ -159,7 +172,16 @@ export class Cluster {
 
 	/** Every slot, in the order in which they are drained. */
 	slots(): ChildSlot[] {
-		return [this.router, ...this.workers, ...(this.sim === null ? [] : [this.sim])];
+		const { router, sandbox, sim, workers } = this;
+		return [router, ...workers, ...(sandbox === null ? [] : [sandbox]), ...(sim === null ? [] : [sim])];
+	}
+
+	#sandboxStatus(): SandboxStatus | null {
+		const { sandbox: slot } = this;
+		if (slot === null) return null;
+		const { epoch, pid, state } = slot;
+		const path = this.#parts.sockets.path("s", 0, epoch);
+		return { state, pid, epoch, address: state === "ready" ? { kind: "socket", path } : null };
 	}
 
 	#startWorkers(): void {
@@ -248,7 +270,8 @@ export class Cluster {
 		this.#push();
 		if (slot.role === "worker") this.#replacements.changed(slot);
 		if (slot.role === "worker" && slot.state === "ready") this.#watch.heartbeats.ask(slot);
-		for (const step of stepsAfter(this.#stage, this.workers, this.router.state === "ready", slot.state)) {
+		const othersReady = [this.router, this.sandbox].every((each) => each === null || each.state === "ready");
+		for (const step of stepsAfter(this.#stage, this.workers, othersReady, slot.state)) {
 			if (step === "up") this.#up();
 			else if (step === "degraded") logDegraded(this.#parts.log, this.workers);
 			else this.#fail({ exitCode: EXIT_FAILED, reason: "every worker keeps dying", role: "worker" });

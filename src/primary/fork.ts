@@ -31,6 +31,7 @@ const BUILT_ENTRIES: ChildEntries = {
 	worker: fileURLToPath(new URL("../worker/child.js", import.meta.url)),
 	router: fileURLToPath(new URL("../router/child.js", import.meta.url)),
 	sim: fileURLToPath(new URL("../sim/child.js", import.meta.url)),
+	sandbox: fileURLToPath(new URL("../sandbox-host/child.js", import.meta.url)),
 };
 
 /**
@@ -42,6 +43,7 @@ const EXEC_ARGV: Readonly<Record<ChildRole, readonly string[]>> = {
 	worker: ["--no-flush-bytecode", "--initial-old-space-size=64"],
 	router: [],
 	sim: [],
+	sandbox: [],
 };
 
 /** Longest wait for the last messages and prints of a process that has exited. */

@@ -3,9 +3,11 @@ import type { ChildSlot } from "./child-slot.js";
 
 export interface MetricsGathererOptions {
 	workers: readonly Pick<ChildSlot, "index" | "send" | "state">[];
+	/** The process that makes sandboxes, where there is one. */
+	sandbox?: Pick<ChildSlot, "send" | "state"> | null;
 	/** The primary's own text. */
 	own: () => Promise<string>;
-	/** A process did not answer in time: `primary`, or a worker's name. */
+	/** A process did not answer in time: `primary`, `sandbox`, or a worker's name. */
 	missed: (process: string) => void;
 	timeoutMs?: number;
 }
@@ -31,7 +33,7 @@ export class MetricsGatherer {
 
 	/** The texts of all who answered in time. One run at a time: what comes for an earlier one is dropped. */
 	async gather(): Promise<string[]> {
-		const { missed, own, timeoutMs = TIMEOUT_MS, workers } = this.#options;
+		const { missed, own, sandbox = null, timeoutMs = TIMEOUT_MS, workers } = this.#options;
 		this.#run?.done();
 		const seq = ++this.#seq;
 		const asked = workers.filter(({ state }) => state === "ready" || state === "draining");
@@ -45,6 +47,10 @@ export class MetricsGatherer {
 		for (const slot of asked) {
 			run.open.add(nameOf(slot.index));
 			slot.send({ type: "ask_metrics", seq });
+		}
+		if (sandbox?.state === "ready") {
+			run.open.add("sandbox");
+			sandbox.send({ type: "ask_metrics", seq });
 		}
 		// A medium that hangs holds up the primary's own figures, and nobody else's.
 		own().then(
@@ -61,6 +67,10 @@ export class MetricsGatherer {
 	/** A worker's answer. */
 	answered(worker: number, seq: number, text: string): void {
 		this.#take(nameOf(worker), seq, text);
+	}
+
+	sandboxAnswered(seq: number, text: string): void {
+		this.#take("sandbox", seq, text);
 	}
 
 	#take(name: string, seq: number, text: string): void {

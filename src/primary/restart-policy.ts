@@ -36,6 +36,9 @@ export const ROUTER_RULES: RestartRules = {
 	maxCrashes: 10,
 };
 
+/** The rest of the cluster serves without it: it is tried again and again, never given up. */
+export const SANDBOX_RULES: RestartRules = { ...ROUTER_RULES, maxCrashes: Number.POSITIVE_INFINITY };
+
 export interface RestartState {
 	/** Times of the crashes that still count against the window, ascending. */
 	readonly crashesMs: readonly number[];

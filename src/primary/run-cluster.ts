@@ -187,9 +187,11 @@ async function drain(
 	const inOrder = async (): Promise<"done"> => {
 		cluster.beginDraining();
 		port.close();
-		const serving = [cluster.router, ...cluster.workers].map((slot) => slot.drain(timeoutMs));
+		const others = cluster.sandbox === null ? [] : [cluster.sandbox];
+		const slots = [cluster.router, ...cluster.workers, ...others];
+		const serving = slots.map((slot) => slot.drain(timeoutMs));
 		await before(timeoutMs + DRAIN_GRACE_MS, Promise.all(serving));
-		for (const slot of [cluster.router, ...cluster.workers]) if (slot.kill()) killed += 1;
+		for (const slot of slots) if (slot.kill()) killed += 1;
 		if (cluster.sim !== null) {
 			await before(SIM_DRAIN_MS, cluster.sim.drain(SIM_DRAIN_MS));
 			cluster.sim.kill();

@@ -12,6 +12,7 @@ export function logSpawn(log: Logger, slot: ChildSlot, attempt: number, sinceLas
 	if (slot.role === "worker") {
 		log.event("worker_spawn", { worker: slot.index, worker_pid: pid, ...common }, msg);
 	} else if (slot.role === "router") log.event("router_spawn", { router_pid: pid, ...common }, msg);
+	else if (slot.role === "sandbox") log.event("sandbox_process_spawn", { sandbox_pid: pid, ...common }, msg);
 	else log.event("sim_spawn", { sim_pid: pid, ...common }, msg);
 }
 
@@ -22,6 +23,7 @@ export function logReady(log: Logger, slot: ChildSlot, afterMs: number): void {
 	if (slot.role === "worker") {
 		log.event("worker_ready", { worker: slot.index, worker_pid: pid, ...common }, msg);
 	} else if (slot.role === "router") log.event("router_ready", { router_pid: pid, ...common }, msg);
+	else if (slot.role === "sandbox") log.event("sandbox_process_ready", { sandbox_pid: pid, ...common }, msg);
 	else log.event("sim_ready", { sim_pid: pid, ...common }, msg);
 }
 
@@ -49,6 +51,8 @@ export function logExit(log: Logger, slot: ChildSlot, exit: SlotExit, sessionsLo
 		log.event("worker_exit", fields, msg, level);
 	} else if (slot.role === "router")
 		log.event("router_exit", { router_pid: exit.pid, ...common }, msg, level);
+	else if (slot.role === "sandbox")
+		log.event("sandbox_process_exit", { sandbox_pid: exit.pid, ...common }, msg, level);
 	else log.event("sim_exit", { sim_pid: exit.pid, ...common }, msg, level);
 }
 
@@ -59,6 +63,8 @@ export function logUnresponsive(log: Logger, slot: ChildSlot, silentMs: number):
 	if (slot.role === "worker") {
 		log.event("worker_unresponsive", { worker: slot.index, worker_pid: pid, silent_ms }, msg);
 	} else if (slot.role === "router") log.event("router_unresponsive", { router_pid: pid, silent_ms }, msg);
+	else if (slot.role === "sandbox")
+		log.event("sandbox_process_unresponsive", { sandbox_pid: pid, silent_ms }, msg);
 	else log.event("sim_unresponsive", { sim_pid: pid, silent_ms }, msg);
 }
 
@@ -72,5 +78,6 @@ export function logQuarantined(log: Logger, { index: worker }: ChildSlot, crashe
 
 export function nameOf(slot: ChildSlot): string {
 	if (slot.role === "worker") return `worker ${slot.index}`;
+	if (slot.role === "sandbox") return "the sandbox process";
 	return slot.role === "router" ? "the router" : "the simulated engine";
 }

@@ -3,7 +3,7 @@ import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ClusterSnapshot, ToChild } from "../ipc/messages.js";
 import { ChildSlot, type SlotListener } from "./child-slot.js";
 import type { Fork } from "./fork.js";
-import { ROUTER_RULES, WORKER_RULES } from "./restart-policy.js";
+import { ROUTER_RULES, SANDBOX_RULES, WORKER_RULES } from "./restart-policy.js";
 import type { SocketDir } from "./socket-dir.js";
 
 export interface SlotParts {
@@ -22,11 +22,13 @@ export interface ClusterSlots {
 	workers: readonly ChildSlot[];
 	/** Null when a real engine was given. */
 	sim: ChildSlot | null;
+	/** Null where there are no sandboxes. */
+	sandbox: ChildSlot | null;
 }
 
 export function createSlots(parts: SlotParts): ClusterSlots {
 	const { config, fork, listener, sockets } = parts;
-	const { backends, upstream } = config();
+	const { backends, sandbox, upstream } = config();
 	const common = { fork, listener };
 	const worker = (index: number): ChildSlot =>
 		new ChildSlot({
@@ -67,5 +69,20 @@ export function createSlots(parts: SlotParts): ClusterSlots {
 						startMessage: () => ({ type: "start_sim", config: config() }),
 					})
 				: null,
+		sandbox:
+			sandbox === null
+				? null
+				: new ChildSlot({
+						...common,
+						role: "sandbox",
+						index: 0,
+						rules: SANDBOX_RULES,
+						startMessage: (epoch): ToChild => ({
+							type: "start_sandbox",
+							epoch,
+							address: { kind: "socket", path: sockets.path("s", 0, epoch) },
+							config: config(),
+						}),
+					}),
 	};
 }

@@ -9,7 +9,7 @@ const MAX_DIR_BYTES = 80;
 
 export interface SocketDir {
 	/** A path that no earlier process had: a late one cannot be mistaken for its successor. */
-	path(name: "w" | "r", index: number, epoch: number): string;
+	path(name: "w" | "r" | "s", index: number, epoch: number): string;
 	/** Never throws: what cannot be removed is left to the system's cleaner. */
 	remove(): void;
 }

@@ -65,5 +65,6 @@ export function clusterOf(snapshot: ClusterSnapshot): string {
 			drain,
 			heartbeat,
 		})),
+		...(snapshot.sandbox === null ? {} : { sandbox: { ...snapshot.sandbox, address: undefined } }),
 	});
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../base/errors.js";
 import type { WorkerAddress } from "../ipc/worker-address.js";
+import { SANDBOX_PROCESS, sandboxProcessFailed } from "./choose-sandbox.js";
 import type { RouteLabel } from "./metrics.js";
 import { refuse } from "./replies.js";
 import type { ReplyHead } from "./reply-parser.js";
@@ -11,6 +12,7 @@ import { BODY_IDLE_MS, Upload, type UploadOwner } from "./upload.js";
 import type { ReplyListener, WorkerConnection, WorkerPool } from "./worker-pool.js";
 
 export interface RelayTarget {
+	/** Its index, or `SANDBOX_PROCESS`. */
 	worker: number;
 	address: WorkerAddress;
 	/** Internal headers for the worker, `name: value\r\n` each. */
@@ -136,6 +138,7 @@ export class Relay implements ReplyListener, UploadOwner {
 }
 
 export function workerFailed(worker: number, untouched: boolean): RollpinError {
+	if (worker === SANDBOX_PROCESS) return sandboxProcessFailed(untouched);
 	if (untouched) {
 		return new RollpinError("worker_unavailable", `worker ${worker} is not available; try again`, {
 			retryAfterS: 1,

@@ -16,6 +16,8 @@ export type Route =
 	/** To the worker that the cursor names, or the first. */
 	| { kind: "list"; worker: number; path: RouteLabel }
 	| { kind: "session"; id: SessionId; partition: Partition; path: RouteLabel }
+	/** To the process that makes sandboxes. */
+	| { kind: "sandbox"; path: PathOf<"sandbox"> }
 	| { kind: "reject"; error: RollpinError };
 
 /** Longest request target in characters. */
@@ -54,6 +56,8 @@ export function route(method: string, target: string, passThrough: readonly stri
 			return { kind: "drain", path, drain: found.endsWith("/drain"), label: found };
 		case "/sessions":
 			return method === "POST" ? CREATE : listRoute(query < 0 ? "" : target.slice(query + 1));
+		default:
+			return { kind: "sandbox", path: found };
 	}
 }
 

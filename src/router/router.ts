@@ -12,6 +12,7 @@ import type { Logger } from "../telemetry/logger.js";
 import { METRICS_CONTENT_TYPE } from "../telemetry/metrics/exposition.js";
 import { type Authorize, createAuthorize } from "./auth.js";
 import { type BrowserGuard, createBrowserGuard } from "./browser-guard.js";
+import { chooseSandbox, SANDBOX_PROCESS, type SandboxRoute } from "./choose-sandbox.js";
 import { chooseWorker, type Destination, unavailable, type WorkerRoute } from "./choose-worker.js";
 import { clusterOf, healthOf, readyOf } from "./health.js";
 import { HeldRequests } from "./held-requests.js";
@@ -99,9 +100,8 @@ export class Router {
 		this.#snapshot = snapshot;
 		// A worker that drains waits for its connections to close.
 		const serving = snapshot.workers.filter(({ state }) => state === "ready" && !this.draining);
-		this.pool.retain(
-			new Set(serving.flatMap(({ address }) => (address === null ? [] : addressKey(address)))),
-		);
+		const wanted = [...serving, ...(snapshot.sandbox === null || this.draining ? [] : [snapshot.sandbox])];
+		this.pool.retain(new Set(wanted.flatMap(({ address }) => (address === null ? [] : addressKey(address)))));
 		for (const worker of snapshot.workers) {
 			this.#reportIdle(worker);
 			if (!worker.awaited) this.#held.release(worker.index);
@@ -208,7 +208,7 @@ export class Router {
 		req: IncomingMessage,
 		res: ServerResponse,
 		head: RequestHead,
-		decision: WorkerRoute,
+		decision: WorkerRoute | SandboxRoute,
 		expectsContinue: boolean,
 	): void {
 		const target = this.draining
@@ -250,7 +250,8 @@ export class Router {
 		if (decision.kind === "create") this.#log.event("session_refused", { x_request_id: requestId, code });
 	}
 
-	#choose(decision: WorkerRoute): Destination {
+	#choose(decision: WorkerRoute | SandboxRoute): Destination {
+		if (decision.kind === "sandbox") return chooseSandbox(decision, this.#snapshot.sandbox);
 		return chooseWorker(decision, {
 			workers: this.#snapshot.workers,
 			partitions: this.#partitions,
@@ -260,6 +261,7 @@ export class Router {
 	}
 
 	#relayBegins({ worker }: RelayTarget): void {
+		if (worker === SANDBOX_PROCESS) return;
 		this.#inflight[worker] = (this.#inflight[worker] ?? 0) + 1;
 	}
 
@@ -269,9 +271,11 @@ export class Router {
 	}
 
 	#relayEnded({ worker }: RelayTarget, requestId: string, code: string | null): void {
-		this.#inflight[worker] = (this.#inflight[worker] ?? 1) - 1;
-		const status = this.#snapshot.workers[worker];
-		if (status !== undefined) this.#reportIdle(status);
+		if (worker !== SANDBOX_PROCESS) {
+			this.#inflight[worker] = (this.#inflight[worker] ?? 1) - 1;
+			const status = this.#snapshot.workers[worker];
+			if (status !== undefined) this.#reportIdle(status);
+		}
 		if (code === null) return;
 		this.#log.event(
 			"relay_error",

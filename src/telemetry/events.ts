@@ -111,6 +111,7 @@ export interface EventFields {
 	session_extended: { session_id: string; expires_at: number };
 	chats_cancelled: { session_id: string; cancelled: number };
 	resource_failed: { session_id: string; resource: string; failures: number; err: unknown };
+	sandbox_unisolated: { backend: string };
 	/** `phases_ms`: time in each phase that its making came to. */
 	sandbox_created: {
 		sandbox_id: string;
@@ -149,6 +150,10 @@ export interface EventFields {
 	sim_ready: { sim_pid: number; epoch: number; after_ms: number };
 	sim_exit: Omit<ChildExit, "worker_pid"> & { sim_pid: number; after_ms: number };
 	sim_unresponsive: { sim_pid: number; silent_ms: number };
+	sandbox_process_spawn: { sandbox_pid: number; epoch: number; attempt: number; after_ms: number };
+	sandbox_process_ready: { sandbox_pid: number; epoch: number; after_ms: number };
+	sandbox_process_exit: Omit<ChildExit, "worker_pid"> & { sandbox_pid: number; after_ms: number };
+	sandbox_process_unresponsive: { sandbox_pid: number; silent_ms: number };
 	/** Accepting on the front port failed (out of file descriptors) or connections were turned away unserved. */
 	front_port_error: { code: string; count: number };
 	/** A relayed request ended without a reply of its worker. */
@@ -216,6 +221,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	session_extended: "info",
 	chats_cancelled: "info",
 	resource_failed: "warn",
+	sandbox_unisolated: "warn",
 	sandbox_created: "info",
 	sandbox_ended: "info",
 	sandbox_reaped: "info",
@@ -236,6 +242,10 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	sim_ready: "info",
 	sim_exit: "error",
 	sim_unresponsive: "error",
+	sandbox_process_spawn: "info",
+	sandbox_process_ready: "info",
+	sandbox_process_exit: "error",
+	sandbox_process_unresponsive: "error",
 	front_port_error: "error",
 	relay_error: "warn",
 	cluster_degraded: "error",

@@ -6,7 +6,7 @@ import { EVENT_LEVELS, type EventFields, type EventLevel, type EventName } from 
 import { LogSink } from "./log-sink.js";
 import { logTo, openLogFile } from "./log-target.js";
 
-export type Role = "primary" | "router" | "worker" | "sim";
+export type Role = "primary" | "router" | "worker" | "sim" | "sandbox";
 
 export interface Logger {
 	/**

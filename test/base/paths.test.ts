@@ -21,6 +21,12 @@ const ALLOW: Record<keyof typeof PATHS, string> = {
 	"/sessions/{id}/verify": "POST",
 	"/sessions/{id}/v1/chat/completions": "POST",
 	"/sessions/{id}/v1/model_info": "GET, HEAD",
+	"/sandboxes": "DELETE, GET, HEAD, POST",
+	"/sandboxes/{sandbox}": "DELETE, GET, HEAD",
+	"/sandboxes/{sandbox}/exec": "POST",
+	"/sandboxes/{sandbox}/exec/{exec}": "DELETE, GET, HEAD",
+	"/sandboxes/{sandbox}/files": "GET, HEAD, PUT",
+	"/sandboxes/{sandbox}/extend": "POST",
 };
 const SESSION = "/sessions/{id}";
 const BELOW = Object.keys(ALLOW)
@@ -51,7 +57,7 @@ describe("the table of paths", () => {
 
 	test("holds no path that is not listed here, and all its methods together", () => {
 		expect(Object.keys(PATHS)).toEqual(Object.keys(ALLOW));
-		expect(OWN_METHODS).toBe("DELETE, GET, HEAD, POST");
+		expect(OWN_METHODS).toBe("DELETE, GET, HEAD, POST, PUT");
 	});
 });
 

@@ -18,7 +18,9 @@ const fieldsOf = (block: string) =>
 
 describe("docs/api.md", () => {
 	it("has a section for every method of every path of ours", () => {
-		const sections = [...read(API).matchAll(/^## ((?:GET|POST|DELETE) \/\S*)$/gm)].map(([, title]) => title);
+		const sections = [...read(API).matchAll(/^## ((?:GET|POST|PUT|DELETE) \/\S*)$/gm)].map(
+			([, title]) => title,
+		);
 		const paths = Object.entries(PATHS).flatMap(([path, { methods }]) =>
 			Object.keys(methods).map((method) => `${method} ${path}`),
 		);

@@ -79,6 +79,7 @@ describe("defaults", () => {
 				maxReplyBytes: 256 * 1024 * 1024,
 			},
 			log: { file: null, format: "json", level: "info", content: false },
+			sandbox: null,
 		});
 	});
 

@@ -17,6 +17,7 @@ function snapshot(
 		startedAt: 1,
 		url: null,
 		upstream: null,
+		sandbox: null,
 		engineCheck: null,
 		checks: { workers: OK, engine: OK, store: isWell ? OK : { state: "low", detail: null }, log: OK },
 		notReady: [],

@@ -59,6 +59,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 			maxReplyBytes: 1024 * 1024 * 1024,
 		},
 		log: { file: null, format: "json", level: "info", content: false },
+		sandbox: null,
 		...overrides,
 	};
 }

@@ -85,6 +85,7 @@ export async function startRouter(
 		checks: WELL,
 		notReady: [],
 		workers: statuses,
+		sandbox: null,
 	};
 	const events: RouterRig["events"] = [];
 	const log: Logger = {

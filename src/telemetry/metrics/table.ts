@@ -58,7 +58,7 @@ export const METRICS = {
 		type: "counter",
 		help: "Requests that Rollpin itself answered with an error, by its code (docs/errors.md)",
 		labels: ["code"],
-		by: ["router", "worker"],
+		by: ["router", "worker", "sandbox"],
 	},
 	chats_total: {
 		type: "counter",

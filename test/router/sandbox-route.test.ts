@@ -1,0 +1,41 @@
+// Requests about sandboxes, without the process that makes them and while it is away.
+import { afterEach, expect, it } from "vitest";
+import { type RouterRig, startRouter } from "../support/router-rig.js";
+import { ask } from "../support/sandbox-cluster.js";
+
+let rig: RouterRig;
+afterEach(() => rig.close());
+
+const PATHS = [
+	["POST", "/sandboxes"],
+	["GET", "/sandboxes"],
+	["GET", "/sandboxes/sbx-0"],
+	["POST", "/sandboxes/sbx-0/exec"],
+	["PUT", "/sandboxes/sbx-0/files"],
+] as const;
+
+it("without --sandbox are 501 on every path, with the flag's name", async () => {
+	rig = await startRouter([null]);
+	for (const [method, path] of PATHS) {
+		const answer = await ask(rig.url, method, path, method === "GET" ? undefined : {});
+		expect([answer.status, answer.json.error.code]).toEqual([501, "sandbox_not_configured"]);
+		expect(answer.json.error.message).toContain("--sandbox");
+	}
+});
+
+it("while it is away are 503 with Retry-After, also when its socket is gone", async () => {
+	rig = await startRouter([null]);
+	const status = { pid: 1, epoch: 1 };
+	const gone = { kind: "socket", path: "/nonexistent/s" } as const;
+	for (const sandbox of [
+		{ ...status, state: "down", address: null } as const,
+		{ ...status, state: "ready", address: gone } as const,
+	]) {
+		rig.router.update({ ...rig.snapshot, sandbox });
+		for (const [method, path] of PATHS) {
+			const answer = await ask(rig.url, method, path, method === "GET" ? undefined : {});
+			expect([answer.status, answer.json.error.code]).toEqual([503, "sandbox_backend_unavailable"]);
+			expect(answer.headers.get("retry-after")).toBe("1");
+		}
+	}
+});
