@@ -38,7 +38,7 @@ function whyNoEngine(): string | null {
 
 /** Beside what bash has itself. */
 const SHELL_PROGRAMS =
-	"base64 cat chmod dd env false head id kill ln ls mkdir mkfifo mv nproc printf rm seq setsid sleep sort stat tail tar tee timeout touch tr true wc yes".split(
+	"base64 cat chmod dd env false head id kill ln ls mkdir mkfifo mv nice nproc printf rm seq setsid sleep sort stat tail tar tee timeout touch tr true wc yes".split(
 		" ",
 	);
 

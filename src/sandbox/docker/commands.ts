@@ -5,7 +5,7 @@ import { type CommandSettings, WORKSPACE } from "./container-spec.js";
 import { type Engine, unavailable } from "./engine.js";
 import { deliver, EXEC_VARIABLE, runInside, whenAborted } from "./inside.js";
 import { type InsideCommand, Run } from "./run.js";
-import { BASH_ARGUMENTS, KILL, SURVIVORS } from "./scripts.js";
+import { KILL, runnerOf, SURVIVORS, scriptOf } from "./scripts.js";
 
 /** How long a command that is called off may take to begin, and its killing. */
 const KILL_LIMIT_MS = 10_000;
@@ -16,8 +16,8 @@ const REMEMBERED_MS = 60_000;
 
 export class Commands {
 	readonly #engine: Engine;
-	/** By exec id: when it was started, of those that were called off not long ago; monotonic ms. */
-	readonly #calledOff = new Map<string, number>();
+	/** By exec id, those that were called off not long ago. */
+	readonly #calledOff = new Map<string, { startTicks: number; atMs: number }>();
 
 	constructor(engine: Engine) {
 		this.#engine = engine;
@@ -32,12 +32,10 @@ export class Commands {
 	): Promise<ExecEnd> {
 		const { execId, argv, stdin } = command;
 		const { user, workdir, env } = settings;
-		const startedMs = performance.now();
 		const inside: InsideCommand = {
-			argv,
+			argv: runnerOf(command.cwd ?? workdir, argv),
 			user,
 			env: environment({ HOME: WORKSPACE, ...env, ...command.env, ROLLPIN_EXEC: execId }),
-			directory: command.cwd ?? workdir,
 			withStdin: stdin !== null,
 		};
 		let run: Run;
@@ -54,9 +52,9 @@ export class Commands {
 		if (end !== null) return end;
 
 		run.callOff();
-		this.#remember(execId, startedMs);
 		reading.catch(() => undefined);
 		await Promise.race([run.begun, sleep(KILL_LIMIT_MS, undefined, { ref: false })]);
+		this.#remember(execId, run.startTicks);
 		await this.#kill(id, user, execId);
 		await Promise.race([reading.catch(() => null), sleep(CLOSED_LIMIT_MS, undefined, { ref: false })]);
 		run.detach();
@@ -64,16 +62,8 @@ export class Commands {
 	}
 
 	async survivors(id: string, user: string, execId: string, signal: AbortSignal): Promise<number> {
-		const startedMs = this.#calledOff.get(execId) ?? Number.NEGATIVE_INFINITY;
-		const ageMs = Math.min(Math.ceil(performance.now() - startedMs), Number.MAX_SAFE_INTEGER);
-		const argv = [
-			...BASH_ARGUMENTS,
-			SURVIVORS,
-			"rollpin",
-			EXEC_VARIABLE + execId,
-			EXEC_VARIABLE,
-			String(ageMs),
-		];
+		const since = String(this.#calledOff.get(execId)?.startTicks ?? 0);
+		const argv = scriptOf(SURVIVORS, EXEC_VARIABLE + execId, EXEC_VARIABLE, since);
 		const { exitCode, stdout, stderr } = await runInside(this.#engine, id, { argv, user }, signal);
 		if (exitCode !== 0 || !/^\d+\n$/.test(stdout)) {
 			throw unavailable(`the processes of ${id} cannot be counted: ${stderr}`);
@@ -82,7 +72,7 @@ export class Commands {
 	}
 
 	async #kill(id: string, user: string, execId: string): Promise<void> {
-		const argv = [...BASH_ARGUMENTS, KILL, "rollpin", EXEC_VARIABLE + execId];
+		const argv = scriptOf(KILL, EXEC_VARIABLE + execId);
 		try {
 			await runInside(this.#engine, id, { argv, user }, AbortSignal.timeout(KILL_LIMIT_MS));
 		} catch {
@@ -90,11 +80,12 @@ export class Commands {
 		}
 	}
 
-	#remember(execId: string, startedMs: number): void {
-		const nowMs = performance.now();
-		for (const [each, atMs] of this.#calledOff)
-			if (nowMs - atMs > REMEMBERED_MS) this.#calledOff.delete(each);
-		this.#calledOff.set(execId, startedMs);
+	#remember(execId: string, startTicks: number): void {
+		const atMs = performance.now();
+		for (const [each, other] of this.#calledOff) {
+			if (atMs - other.atMs > REMEMBERED_MS) this.#calledOff.delete(each);
+		}
+		this.#calledOff.set(execId, { startTicks, atMs });
 	}
 }
 

@@ -1,7 +1,7 @@
 // What the engine is asked to make of a sandbox's spec: the body of POST /containers/create, and its labels read back. Pure.
 import { RollpinError } from "../../base/errors.js";
 import { KILL_MARGIN_MS, type SandboxSpec } from "../backend.js";
-import { BASH_ARGUMENTS, DEADLINE_DIRECTORY, PID_1 } from "./scripts.js";
+import { DEADLINE_DIRECTORY, pid1 } from "./scripts.js";
 
 export const WORKSPACE = "/workspace";
 /** Of nobody in any image; also the group. */
@@ -20,6 +20,8 @@ export const LABEL = {
 /** `/tmp` and `/dev/shm`; in memory as the workspace is. */
 const TMP_MIB = 64;
 const SHM_MIB = 64;
+/** What PID 1 needs to come to itself, and some hundred processes to die, within the margin before the deadline. */
+const MIN_CPU = 0.1;
 const MIB = 1024 * 1024;
 
 /** What every command of a sandbox needs: kept in a label, since whoever asks for a command knows the id only. */
@@ -32,10 +34,15 @@ export interface CommandSettings {
 /**
  * @param image its id, so that what was looked at is what runs
  * @param volumes directories that the image declares as volumes
+ * @throws RollpinError `invalid_request`
  */
 export function containerBody(spec: SandboxSpec, image: string, volumes: readonly string[]): unknown {
 	const { uid, gid } = agentUser(spec.user);
 	const { cpu, memoryMib, pids, diskMib } = spec.resources;
+	if (cpu < MIN_CPU) {
+		const text = `cpu ${cpu}: at least ${MIN_CPU} is needed; with less a sandbox full of busy processes cannot end in time`;
+		throw new RollpinError("invalid_request", text, { param: "resources.cpu" });
+	}
 	// What lies in the workspace and in /tmp is in memory. All that was asked of each can be had at the same time.
 	const memory = (memoryMib + diskMib + TMP_MIB) * MIB;
 	const tmpfs = `rw,exec,nosuid,nodev,uid=${uid},gid=${gid}`;
@@ -43,8 +50,8 @@ export function containerBody(spec: SandboxSpec, image: string, volumes: readonl
 	const ofVolumes = volumes.map((path) => [path, `${tmpfs},mode=0755,size=${TMP_MIB}m`]);
 	return {
 		Image: image,
-		Entrypoint: BASH_ARGUMENTS,
-		Cmd: [PID_1, "rollpin", String(selfKillUs(spec.deadlineMs))],
+		Entrypoint: pid1(selfKillUs(spec.deadlineMs)),
+		Cmd: [],
 		User: "0:0",
 		WorkingDir: WORKSPACE,
 		Hostname: "sandbox",

@@ -35,7 +35,7 @@ import { getTar, putTar } from "./files.js";
 import { needImage } from "./image.js";
 import { runInside } from "./inside.js";
 import { missingOf } from "./probe.js";
-import { BASH_ARGUMENTS, SET_DEADLINE } from "./scripts.js";
+import { SET_DEADLINE, scriptOf } from "./scripts.js";
 
 const ASK_LIMIT_MS = 10_000;
 /** Of a call that makes, starts or ends a container: many at once take their time. */
@@ -94,7 +94,7 @@ export class DockerBackend implements SandboxBackend {
 	}
 
 	async setDeadline(id: string, deadlineMs: number, signal: AbortSignal): Promise<void> {
-		const argv = [...BASH_ARGUMENTS, SET_DEADLINE, "rollpin", String(selfKillUs(deadlineMs))];
+		const argv = scriptOf(SET_DEADLINE, String(selfKillUs(deadlineMs)));
 		const program = { argv, user: "0:0", env: ROOT_ENV };
 		const { exitCode, stderr } = await runInside(this.#engine, id, program, signal);
 		if (exitCode !== 0) throw unavailable(`the deadline of ${id} cannot be written: ${stderr}`);

@@ -4,7 +4,7 @@ import { WORKSPACE } from "./container-spec.js";
 import { type Engine, unavailable } from "./engine.js";
 import { bounded, OWN_ENTRY, runInside } from "./inside.js";
 import { Run } from "./run.js";
-import { BASH_ARGUMENTS } from "./scripts.js";
+import { runnerOf } from "./scripts.js";
 
 const NO_SUCH_PATH = 44;
 
@@ -15,7 +15,7 @@ export async function putTar(
 	tar: AsyncIterable<Uint8Array>,
 	signal: AbortSignal,
 ): Promise<void> {
-	const argv = ["tar", "-xf", "-"];
+	const argv = runnerOf(WORKSPACE, ["tar", "-xf", "-"]);
 	const { exitCode, stderr } = await runInside(engine, id, { argv, user, stdin: tar }, signal);
 	if (exitCode === 127) throw noTar(id, stderr);
 	if (exitCode !== 0)
@@ -30,8 +30,8 @@ export async function* getTar(
 	signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
 	const script = `[[ -e ./$1 || -L ./$1 ]] || exit ${NO_SUCH_PATH}; exec tar -cf - -- "$1"`;
-	const argv = [...BASH_ARGUMENTS, script, "rollpin", path];
-	const inside = { argv, user, env: [OWN_ENTRY], directory: WORKSPACE, withStdin: false };
+	const argv = runnerOf(WORKSPACE, ["/bin/bash", "-p", "-c", script, "rollpin", path]);
+	const inside = { argv, user, env: [OWN_ENTRY], withStdin: false };
 	const run = await Run.start(engine, id, inside, signal);
 	const stop = () => run.detach();
 	signal.addEventListener("abort", stop);

@@ -1,6 +1,5 @@
 // Small programs of ours inside a sandbox, run to their end; and what every run of a command needs. Knows no command of a client.
 import type { ExecEnd, ExecOutput } from "../backend.js";
-import { WORKSPACE } from "./container-spec.js";
 import type { Engine } from "./engine.js";
 import { type InsideCommand, Run } from "./run.js";
 
@@ -10,21 +9,21 @@ export const OWN_ENTRY = `${EXEC_VARIABLE}own`;
 const MAX_TEXT = 4_000;
 
 export interface OwnProgram {
-	argv: readonly string[];
+	argv: InsideCommand["argv"];
 	user: string;
 	env?: readonly string[];
+	/** Without it stdin stays open and gives nothing. */
 	stdin?: AsyncIterable<Uint8Array>;
 }
 
-/** In the workspace. Keeps little of its output. @throws the signal's reason when that fires */
+/** Keeps little of its output. @throws the signal's reason when that fires */
 export async function runInside(
 	engine: Engine,
 	id: string,
 	{ argv, user, env = [], stdin }: OwnProgram,
 	signal: AbortSignal,
 ): Promise<ExecEnd & { stdout: string; stderr: string }> {
-	const withStdin = stdin !== undefined;
-	const inside: InsideCommand = { argv, user, env: [OWN_ENTRY, ...env], directory: WORKSPACE, withStdin };
+	const inside: InsideCommand = { argv, user, env: [OWN_ENTRY, ...env], withStdin: true };
 	const run = await Run.start(engine, id, inside, signal);
 	const text = { stdout: "", stderr: "" };
 	const reading = deliver(run, (stream, bytes) => {

@@ -5,14 +5,12 @@ import { AttachedExec } from "./attached-exec.js";
 import { type Engine, lost, unavailable } from "./engine.js";
 import { MarkFinder } from "./mark-finder.js";
 import type { Frame } from "./raw-stream.js";
-import { BASH_ARGUMENTS, RUNNER } from "./scripts.js";
 
 export interface InsideCommand {
-	argv: readonly string[];
+	/** Of the runner, which writes marks with this nonce. */
+	argv: (nonce: string) => readonly string[];
 	user: string;
 	env: readonly string[];
-	/** Relative to the workspace, or absolute. */
-	directory: string;
 	withStdin: boolean;
 }
 
@@ -35,6 +33,8 @@ export class Run {
 	#engineText = "";
 	#calledOff = false;
 	#tellBegun: () => void = () => undefined;
+	/** When the command's runner was started, in ticks of the kernel; 0 before `begun` and of scripts of ours. */
+	startTicks = 0;
 	/** The command's processes can be found, or there will be none. */
 	readonly begun: Promise<void>;
 
@@ -51,9 +51,8 @@ export class Run {
 	/** @throws RollpinError `sandbox_lost`, `sandbox_backend_unavailable`; the signal's reason while nothing is started */
 	static async start(engine: Engine, id: string, command: InsideCommand, signal: AbortSignal): Promise<Run> {
 		const nonce = randomHex(16);
-		const { argv, user, env, directory, withStdin } = command;
-		const runner = [...BASH_ARGUMENTS, RUNNER, "rollpin", nonce, directory, ...argv];
-		const attached = await AttachedExec.start(engine, id, { argv: runner, user, env, withStdin }, signal);
+		const argv = command.argv(nonce);
+		const attached = await AttachedExec.start(engine, id, { ...command, argv }, signal);
 		return new Run(engine, id, attached, nonce);
 	}
 
@@ -100,8 +99,10 @@ export class Run {
 	}
 
 	#mark(stream: Frame["stream"], words: string): void {
-		if (words === "begin") {
+		const [what, ticks] = words.split(" ");
+		if (what === "begin") {
 			this.#begun.add(stream);
+			this.startTicks = Number(ticks ?? 0);
 			this.#tellBegun();
 		} else {
 			this.#ends.push(words);

@@ -3,7 +3,7 @@
 /** By absolute path: no PATH of an image or of an agent says what our programs are. */
 const BASH = "/bin/bash";
 /** -p: what is in the environment (BASH_ENV, functions, CDPATH) changes nothing of our programs. */
-export const BASH_ARGUMENTS = [BASH, "-p", "-c"] as const;
+const BASH_ARGUMENTS = [BASH, "-p", "-c"] as const;
 
 /** On a tmpfs of mode 0700 that only root may enter. */
 export const DEADLINE_DIRECTORY = "/run/rollpin";
@@ -14,7 +14,7 @@ export const DEADLINE_DIRECTORY = "/run/rollpin";
  * dies. The wall clock and the time since boot both end it: one may be set back, the other cannot. Within its own pid namespace
  * no signal without a handler reaches it, and the agent is another user, who may send it none.
  */
-export const PID_1 = `
+const PID_1 = `
 LC_ALL=C
 trap 'exit 143' TERM
 exec {never}<> <(:)
@@ -45,20 +45,24 @@ done
 `;
 
 /** As root. $1: the new end, in microseconds since the epoch. */
-export const SET_DEADLINE = `printf '%s\\n' "$1" >${DEADLINE_DIRECTORY}/deadline`;
+export const SET_DEADLINE = `printf '%s\\n' "$1" >${DEADLINE_DIRECTORY}/deadline
+`;
 
 /**
  * Runs a command as its child. $1: the nonce of its marks, $2: the directory, then the command's argv. Marks on both
- * streams: "begin" first, and "end <code> <processes killed for want of memory meanwhile>", before which all of the command's
- * output stands, whoever still holds the streams. The kernel shall rather kill the command than the runner, and the runner than PID 1. What the command sends
+ * streams: "begin <its start, in the kernel's ticks since boot>" first, and "end <code> <processes killed for want of memory meanwhile>", before which all of the command's
+ * output stands, whoever still holds the streams. The kernel shall rather kill the command than the runner, and the runner than PID 1; and
+ * commands get the CPU after PID 1: among 200 busy processes and a tenth of a core it would come to itself seconds too late. What the command sends
  * to its whole process group does not end the runner.
  */
-export const RUNNER = `
-rollpin_nonce=$1 rollpin_directory=$2
+const RUNNER = `
+rollpin_nonce=$1 rollpin_directory=$2 rollpin_code=
 shift 2
 exec {rollpin_err}>&2 2>/dev/null
-printf '\\0%s begin\\n' "$rollpin_nonce" >&"$rollpin_err"
-printf '\\0%s begin\\n' "$rollpin_nonce"
+read -r rollpin_stat </proc/self/stat
+rollpin_stat=(\${rollpin_stat##*) })
+printf '\\0%s begin %d\\n' "$rollpin_nonce" "\${rollpin_stat[19]}" >&"$rollpin_err"
+printf '\\0%s begin %d\\n' "$rollpin_nonce" "\${rollpin_stat[19]}"
 echo 500 >/proc/self/oom_score_adj
 trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
 count_killed() {
@@ -70,18 +74,30 @@ count_killed() {
 		return
 	done
 }
+rollpin_nice=()
+for rollpin_file in /usr/bin/nice /bin/nice; do
+	[[ -x $rollpin_file ]] && rollpin_nice=("$rollpin_file" -n 19 --)
+done
+finish() {
+	[[ $rollpin_code ]] || {
+		rollpin_code=126
+		printf 'the command cannot be started: the sandbox has no processes left\\n' >&"$rollpin_err"
+	}
+	count_killed
+	printf '\\0%s end %d %d\\n' "$rollpin_nonce" "$rollpin_code" $((rollpin_killed - rollpin_before)) >&"$rollpin_err"
+	printf '\\0%s end %d %d\\n' "$rollpin_nonce" "$rollpin_code" $((rollpin_killed - rollpin_before))
+}
+trap finish EXIT
 count_killed
 rollpin_before=$rollpin_killed
 (
+	trap - EXIT
 	echo 1000 >/proc/self/oom_score_adj
 	exec 2>&"$rollpin_err" {rollpin_err}>&-
 	cd -- "$rollpin_directory" || exit 126
-	exec -- "$@"
+	exec -- "\${rollpin_nice[@]}" "$@"
 )
 rollpin_code=$?
-count_killed
-printf '\\0%s end %d %d\\n' "$rollpin_nonce" "$rollpin_code" $((rollpin_killed - rollpin_before)) >&"$rollpin_err"
-printf '\\0%s end %d %d\\n' "$rollpin_nonce" "$rollpin_code" $((rollpin_killed - rollpin_before))
 `;
 
 /**
@@ -89,13 +105,11 @@ printf '\\0%s end %d %d\\n' "$rollpin_nonce" "$rollpin_code" $((rollpin_killed -
  * fork bomb cannot outrun it.
  */
 export const KILL = `
-LC_ALL=C
-exec 2>/dev/null {never}<> <(:)
 carriers() {
 	local path entry
 	carriers=()
 	for path in /proc/[0-9]*; do
-		mapfile -td '' entries <"$path/environ" || continue
+		mapfile -td '' entries 2>/dev/null <"$path/environ" || continue
 		for entry in "\${entries[@]}"; do
 			[[ $entry == "$1" ]] && { carriers+=("\${path#/proc/}"); break; }
 		done
@@ -113,31 +127,29 @@ for ((round = 0; round < 200; round++)); do
 			kill -STOP "$pid"
 		done
 	done
-	((\${#frozen[@]})) || exit 0
+	((\${#frozen[@]})) || return 0
 	kill -KILL "\${!frozen[@]}"
-	read -rt 0.002 -u "$never"
-done
-exit 1
+	read -rt 0.002
+done 2>/dev/null
+return 1
 `;
 
 /**
  * As the agent's user. Prints how many live processes have the entry $1 in their environment, or none that begins with $2, or
- * cannot be looked into. Of those without, only what began at most $3 ms ago: others belong to an earlier command. And they are
- * counted when they are still there half a second later: the engine's own helpers come and go.
+ * cannot be looked into. Of those without, only what was started at $3 or later (the start of the command's runner): others belong
+ * to an earlier command. And they are counted when they are still there half a second later: the engine's own helpers come and go.
  */
 export const SURVIVORS = `
-LC_ALL=C
-exec 2>/dev/null {never}<> <(:)
 state() {
 	local text fields
-	read -r text <"/proc/$1/stat" || return 1
+	read -r text 2>/dev/null <"/proc/$1/stat" || return 1
 	fields=(\${text##*) })
 	[[ \${fields[0]} != [ZX] ]] || return 1
 	started=\${fields[19]}
 }
 owned_by_root() {
 	local key uid
-	while read -r key uid _; do [[ $key == Uid: ]] && break; done <"/proc/$1/status"
+	while read -r key uid _; do [[ $key == Uid: ]] && break; done 2>/dev/null <"/proc/$1/status"
 	[[ $uid == 0 ]]
 }
 look() {
@@ -148,22 +160,20 @@ look() {
 		((pid == 1 || pid == $$)) && continue
 		state "$pid" || continue
 		entries=() known=
-		mapfile -td '' entries <"$path/environ"
+		mapfile -td '' entries 2>/dev/null <"$path/environ"
 		for entry in "\${entries[@]}"; do
 			[[ $entry == "$1" ]] && { known=1; ((carrying++)); break; }
 			[[ $entry == "$2"* ]] && known=1
 		done
 		[[ $known ]] && continue
-		(( (own - started) * 10 <= $3 + 30 )) || continue
+		((started >= $3)) || continue
 		owned_by_root "$pid" || strays+=("$pid.$started")
 	done
 }
-state $$
-own=$started
 look "$@"
 first=("\${strays[@]}")
 for ((round = 0; round < 5 && \${#strays[@]} > 0; round++)); do
-	read -rt 0.1 -u "$never"
+	read -rt 0.1
 	look "$@"
 done
 count=$carrying
@@ -172,3 +182,37 @@ for each in "\${first[@]}"; do
 done
 echo "$count"
 `;
+
+/** The marks around a script of ours, which is the body of a function. */
+const ownRunner = (script: string) => `
+LC_ALL=C
+nonce=$1
+shift
+printf '\\0%s begin\\n' "$nonce" >&2
+printf '\\0%s begin\\n' "$nonce"
+work() {
+${script}
+}
+work "$@"
+code=$?
+printf '\\0%s end %d 0\\n' "$nonce" "$code" >&2
+printf '\\0%s end %d 0\\n' "$nonce" "$code"
+`;
+
+/** The argv of a sandbox's PID 1. */
+export const pid1 = (selfKillUs: number): string[] => [
+	...BASH_ARGUMENTS,
+	PID_1,
+	"rollpin",
+	String(selfKillUs),
+];
+
+/** The argv that runs a command of a client's. */
+export const runnerOf =
+	(directory: string, argv: readonly string[]) =>
+	(nonce: string): string[] => [...BASH_ARGUMENTS, RUNNER, "rollpin", nonce, directory, ...argv];
+
+/** The argv that runs a script of ours. It never forks: it works where the sandbox is full of processes. Its stdin gives nothing. */
+export const scriptOf =
+	(script: string, ...args: string[]) =>
+	(nonce: string): string[] => [...BASH_ARGUMENTS, ownRunner(script), "rollpin", nonce, ...args];

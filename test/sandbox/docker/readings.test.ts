@@ -31,7 +31,7 @@ const spec: SandboxSpec = {
 interface Body {
 	User: string;
 	Labels: Record<string, string>;
-	Cmd: string[];
+	Entrypoint: string[];
 	HostConfig: Record<string, unknown> & { Tmpfs: Record<string, string> };
 }
 
@@ -47,8 +47,8 @@ describe("the container of a sandbox", () => {
 	});
 
 	it("says when it ends in the arguments of PID 1, and its ceiling in a label", () => {
-		const { Cmd, Labels } = bodyOf();
-		expect(Cmd.at(-1)).toBe(`${(1_800_000_000_000 - KILL_MARGIN_MS) * 1_000}`);
+		const { Entrypoint, Labels } = bodyOf();
+		expect(Entrypoint.at(-1)).toBe(`${(1_800_000_000_000 - KILL_MARGIN_MS) * 1_000}`);
 		expect(selfKillUs(1_000_000.9)).toBe((1_000_000 - KILL_MARGIN_MS) * 1_000);
 		expect(Labels).toMatchObject({
 			"rollpin.io/sandbox": spec.id,
@@ -77,6 +77,10 @@ describe("the container of a sandbox", () => {
 
 	it.each(["0", "0:0", "root", "1000:", "-1", "1000:staff", "00", ""])("refuses the user %j", (user) => {
 		expect(() => bodyOf({ user })).toThrow("user");
+	});
+
+	it("refuses a share of a core that is too small to end in time with", () => {
+		expect(() => bodyOf({ resources: { ...spec.resources, cpu: 0.09 } })).toThrow("cpu 0.09");
 	});
 
 	it("gives the workspace to the user that is asked for, and PID 1 to root", () => {
