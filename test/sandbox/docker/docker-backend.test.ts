@@ -1,21 +1,21 @@
 // The conformance suite over a real Docker engine of its own.
 import { describe } from "vitest";
 import { DockerBackend } from "../../../src/sandbox/docker/docker-backend.js";
-import { ContainerEngine, whyNoContainers } from "../../support/container-engine.js";
+import { whyNoContainers } from "../../support/container-engine.js";
 import { describeBackend } from "../conformance.js";
+import { DockerRoom, IMAGE } from "./room.js";
 
 describe.skipIf(whyNoContainers("test:docker") !== null)("with a Docker engine", () => {
 	describeBackend("docker", async () => {
-		const engine = new ContainerEngine();
-		await engine.start();
-		engine.importShellImage("rollpin-test-shell");
+		const room = new DockerRoom();
+		await room.start();
 		return {
-			start: async () => new DockerBackend(engine.socketPath),
-			image: "rollpin-test-shell",
+			start: async () => new DockerBackend(room.engine.socketPath),
+			image: IMAGE,
 			lose: async (id) => {
-				engine.run("rm", "--force", id);
+				room.engine.run("rm", "--force", id);
 			},
-			stop: () => engine.stop(),
+			stop: () => room.stop(),
 		};
 	});
 });
