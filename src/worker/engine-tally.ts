@@ -106,7 +106,10 @@ export class EngineTally {
 	/** It is back: that it was away has been told, and says nothing of how it answers now. */
 	#forgetAbsence(): void {
 		const { unreachable } = this.#client;
-		if (this.#wasUnreachable && !unreachable) this.#minute = new LastMinute();
+		if (this.#wasUnreachable && !unreachable) {
+			this.#minute = new LastMinute();
+			this.up = true;
+		}
 		this.#wasUnreachable = unreachable;
 	}
 }

@@ -27,6 +27,9 @@ export interface OpenedEngines {
 	change(): void;
 }
 
+/** An engine that can't be reached is looked at so often, when no chat tries it. */
+const LOOK_MS = 2_000;
+
 interface EngineListener {
 	/** A truth check said something new. */
 	checked(result: EngineCheck["result"]): void;
@@ -52,6 +55,7 @@ export function openEngines(
 		},
 		change() {
 			engine.checker.close();
+			clearInterval(engine.looking);
 			engine = open();
 			engines.change(engine);
 			// Not waited for: a chat that comes before it is known waits by itself.
@@ -66,7 +70,7 @@ function openEngine(
 	index: WorkerIndex,
 	logger: Logger,
 	listener: EngineListener,
-): { client: EngineClient; gate: EngineGate; checker: EngineChecker } {
+): { client: EngineClient; gate: EngineGate; checker: EngineChecker; looking: NodeJS.Timeout } {
 	const client = connectEngine(config, logger, () => {
 		// Who answers next may be another engine.
 		gate.forget();
@@ -99,7 +103,8 @@ function openEngine(
 		nowMs: () => performance.now(),
 		checker,
 	});
-	return { client, gate, checker };
+	const looking = setInterval(() => void client.lookWhetherBack(), LOOK_MS).unref();
+	return { client, gate, checker, looking };
 }
 
 /**

@@ -22,7 +22,7 @@ test("/health says that the engine is unreachable, stays 200, and takes it back 
 		return { code: reply.status, status, upstream };
 	};
 	const healthSays = (upstream: string) =>
-		until(`/health to say ${upstream}`, 5_000, async () => {
+		until(`/health to say ${upstream}`, 20_000, async () => {
 			const now = await health();
 			return now.upstream === upstream && now;
 		});
@@ -50,4 +50,14 @@ test("/health says that the engine is unreachable, stays 200, and takes it back 
 	await until("the probe", 10_000, async () => (await chat()).status === 200);
 	expect(await healthSays("ok")).toEqual({ code: 200, status: "ok", upstream: "ok" });
 	await metricsLine(url, `rollpin_breaker_open{upstream="${engine}",worker="0"} 0`);
+
+	await control.listen(false);
+	await control.closeConnections("all");
+	await until("the breaker to open", 10_000, async () => (await chat()).status === 503);
+	expect(await healthSays("unreachable")).toMatchObject({ status: "degraded" });
+	await control.listen(true);
+	// No chat comes any more, and none is needed to find that it is back.
+	expect(await healthSays("ok")).toEqual({ code: 200, status: "ok", upstream: "ok" });
+	await metricsLine(url, `rollpin_breaker_open{upstream="${engine}",worker="0"} 0`);
+	await metricsLine(url, `rollpin_engine_up{upstream="${engine}",worker="0"} 1`);
 }, 60_000);

@@ -1,6 +1,7 @@
 // Owns the connections to one engine: chat requests whose replies are validated, and the untouched pass-through.
 import { Pool } from "undici";
 import type { CancelSignal } from "../../base/cancellation.js";
+import { RollpinError } from "../../base/errors.js";
 import type { EngineDialect, EngineRefusal, Generation, ReplyExpectation } from "../engine.js";
 import { invalidReply } from "../invalid-reply.js";
 import { KnownPayload } from "../scan/known-payload.js";
@@ -95,7 +96,7 @@ export class EngineClient {
 		this.#passThroughPool = new Pool(url.origin, { ...settings, connect: { timeout: connectTimeoutMs } });
 	}
 
-	/** As the last exchanges found it; nobody asks the engine for this. */
+	/** As the last exchanges found it. */
 	get unreachable(): boolean {
 		return this.#breaker.open;
 	}
@@ -103,6 +104,23 @@ export class EngineClient {
 	/** A chat would be refused now without asking the engine. */
 	get refuses(): boolean {
 		return this.#breaker.refuses;
+	}
+
+	/**
+	 * Asks an unreachable engine what it is, where its breaker would let a chat try it: with no chats nobody else would ever find
+	 * that it is back. Never rejects.
+	 */
+	async lookWhetherBack(): Promise<void> {
+		if (!this.unreachable || this.refuses) return;
+		await this.#breaker
+			.guard(async () => {
+				const identity = await this.dialect.identify(this.url);
+				if (identity.kind === "answered") return;
+				// As of a chat: silence says nothing of the way to the engine.
+				if (identity.code === "TIMEOUT") throw new Error("the engine kept silent");
+				throw new RollpinError("upstream_unreachable", identity.code);
+			})
+			.catch(() => undefined);
 	}
 
 	/**
