@@ -1,5 +1,4 @@
 // What the primary counts of its workers, and what it looks at when a scrape asks. Decides nothing.
-import { statfs } from "node:fs/promises";
 import type { WorkerStatus } from "../ipc/messages.js";
 import { createMetrics, type Gauges } from "../telemetry/metrics/metrics.js";
 import type { ChildSlot, SlotExit } from "./child-slot.js";
@@ -7,8 +6,8 @@ import type { ChildSlot, SlotExit } from "./child-slot.js";
 export interface ClusterMetricsParts {
 	version: string;
 	workers: () => readonly Pick<WorkerStatus, "state">[];
-	/** Null with a store in memory. */
-	dataDir: string | null;
+	/** Not a number when it can't be told. */
+	storeFreeBytes: () => number;
 }
 
 const STATES: readonly WorkerStatus["state"][] = ["starting", "ready", "draining", "down", "quarantined"];
@@ -31,24 +30,14 @@ export class ClusterMetrics {
 		this.counts.worker_restarts_total.at(silent ? "unresponsive" : planned ? "planned" : "crash").value++;
 	}
 
-	gauges({ dataDir, version, workers }: ClusterMetricsParts): Gauges<"primary"> {
+	gauges({ storeFreeBytes, version, workers }: ClusterMetricsParts): Gauges<"primary"> {
 		return {
 			build_info: () => [[[version, process.version], 1]],
 			workers: () => {
 				const states = workers().map(({ state }) => state);
 				return STATES.map((state) => [[state], states.filter((each) => each === state).length] as const);
 			},
-			store_free_bytes: async () => (dataDir === null ? Number.NaN : freeBytes(dataDir)),
+			store_free_bytes: storeFreeBytes,
 		};
-	}
-}
-
-/** Not a number when it can't be told. */
-async function freeBytes(path: string): Promise<number> {
-	try {
-		const { bavail, bsize } = await statfs(path);
-		return bavail * bsize;
-	} catch {
-		return Number.NaN;
 	}
 }

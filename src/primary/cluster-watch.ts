@@ -56,7 +56,7 @@ export class ClusterWatch {
 			own: processMetrics(
 				{ role: "primary" },
 				counts,
-				metrics.gauges({ version, workers: () => workers, dataDir }),
+				metrics.gauges({ version, workers: () => workers, storeFreeBytes: () => this.health.storeFreeBytes }),
 			),
 			missed: (process) => counts.scrapes_missed_total.at(process).value++,
 		});

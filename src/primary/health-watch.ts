@@ -28,6 +28,8 @@ const PROBE_EVERY = 2;
 const REFUSAL_MS = 3_000;
 /** How long a dropped record counts. */
 const DROPPED_MS = 10_000;
+/** A medium that gives no answer for so long hangs: whatever is to be written there waits. */
+const HANG_MS = 10_000;
 /** Silence may be the machine's own load; a refused connection is not. */
 const SILENT_PROBES = 2;
 
@@ -53,7 +55,8 @@ export class HealthWatch {
 	readonly #probing = new Set<string>();
 	#upstreams: readonly string[] = [];
 	#medium: Medium | null = null;
-	#looking = false;
+	/** When the look at the medium began that has no answer yet. */
+	#lookingSinceMs: number | null = null;
 	#droppedBefore = 0;
 	#droppedMs = Number.NEGATIVE_INFINITY;
 	#looks = 0;
@@ -81,6 +84,11 @@ export class HealthWatch {
 	engines(upstreams: readonly string[]): void {
 		this.#upstreams = upstreams;
 		for (const url of upstreams) void this.#probe(url);
+	}
+
+	/** Of the data dir's medium, at the last look; not a number when it can't be told. */
+	get storeFreeBytes(): number {
+		return this.#medium !== null && "freeBytes" in this.#medium ? this.#medium.freeBytes : Number.NaN;
 	}
 
 	/** A worker told how it is. */
@@ -151,10 +159,14 @@ export class HealthWatch {
 	/** One look at a time: a medium that hangs is not asked again. */
 	async #lookAtMedium(): Promise<void> {
 		const { dataDir } = this.#options;
-		if (dataDir === null || this.#looking) return;
-		this.#looking = true;
+		if (dataDir === null) return;
+		if (this.#lookingSinceMs !== null) {
+			if (performance.now() - this.#lookingSinceMs > HANG_MS) this.#medium = silent(dataDir);
+			return;
+		}
+		this.#lookingSinceMs = performance.now();
 		this.#medium = await mediumOf(dataDir);
-		this.#looking = false;
+		this.#lookingSinceMs = null;
 		this.#reconsider();
 	}
 
@@ -177,6 +189,10 @@ export class HealthWatch {
 function isBack(url: string, before: WorkerCondition | undefined, now: WorkerCondition): boolean {
 	const of = (condition: WorkerCondition | undefined) => condition?.engines.find((each) => each.url === url);
 	return of(before)?.unreachable === true && of(now)?.unreachable === false;
+}
+
+function silent(path: string): Medium {
+	return { path, freeBytes: Number.NaN, totalBytes: Number.NaN, unwritable: "ETIMEDOUT" };
 }
 
 async function mediumOf(path: string): Promise<Medium> {
