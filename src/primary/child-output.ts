@@ -7,6 +7,8 @@ export type OutputLog = Pick<ClusterLogger, "event" | "relay">;
 
 /** What is printed at once belongs together, and to the child's end if that follows. */
 const QUIET_MS = 200;
+/** One that goes on and on is told so often. */
+const LONGEST_MS = 2_000;
 /** Kept of one print: the beginning of a stack says what, the end of a long print what was last. */
 const MAX_TEXT = 16 * 1024;
 /** A record has no more than the child's own buffer. */
@@ -59,6 +61,7 @@ export function headline(text: string): string {
 class Print {
 	readonly #say: (text: string) => void;
 	#text = "";
+	#sinceMs = 0;
 	#timer: NodeJS.Timeout | undefined;
 
 	constructor(say: (text: string) => void) {
@@ -66,11 +69,13 @@ class Print {
 	}
 
 	add(line: string): void {
+		if (this.#text === "") this.#sinceMs = performance.now();
 		const text = this.#text === "" ? line : `${this.#text}\n${line}`;
 		this.#text =
 			text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT / 2)}\n...\n${text.slice(-MAX_TEXT / 2)}`;
 		clearTimeout(this.#timer);
-		this.#timer = setTimeout(() => this.say(), QUIET_MS);
+		const leftMs = this.#sinceMs + LONGEST_MS - performance.now();
+		this.#timer = setTimeout(() => this.say(), Math.min(QUIET_MS, leftMs));
 		this.#timer.unref();
 	}
 
