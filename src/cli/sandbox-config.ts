@@ -10,6 +10,8 @@ import type { SettledValues } from "./settled-values.js";
 /** Of a sandbox that asks for none; less where the most is less. */
 const RESOURCES = { cpu: 1, memoryMib: 1024, pids: 256, diskMib: 1024 };
 
+const DOCKER_ONLY = ["sandboxDockerSocket", "sandboxPull"] as const;
+
 export function sandboxConfig(values: SettledValues): ClusterConfig["sandbox"] {
 	if (values.sandbox === "off") return null;
 	const maxResources = {
@@ -20,6 +22,7 @@ export function sandboxConfig(values: SettledValues): ClusterConfig["sandbox"] {
 	};
 	return {
 		backend: values.sandbox,
+		dockerSocket: values.sandboxDockerSocket,
 		ttlS: values.sandboxTtl,
 		maxTtlS: values.maxSandboxTtl,
 		maxExecTimeoutMs: values.sandboxMaxExecTimeout * 1000,
@@ -27,7 +30,7 @@ export function sandboxConfig(values: SettledValues): ClusterConfig["sandbox"] {
 		createConcurrency: values.sandboxCreateConcurrency,
 		image: values.sandboxImage ?? "local",
 		allowImages: values.sandboxAllowImages,
-		pullPolicy: "missing",
+		pullPolicy: values.sandboxPull,
 		resources: {
 			cpu: Math.min(RESOURCES.cpu, maxResources.cpu),
 			memoryMib: Math.min(RESOURCES.memoryMib, maxResources.memoryMib),
@@ -45,6 +48,11 @@ export function checkSandboxes(values: SettledValues, label: Label): void {
 			`${label("sandboxTtl")} ${values.sandboxTtl}: must not be above ${label("maxSandboxTtl")} (${values.maxSandboxTtl}); lower the one or raise the other`,
 		);
 	}
+	if (values.sandbox === "docker" && values.sandboxImage === null) {
+		throw new ConfigError(
+			`${label("sandbox")} docker: needs ${label("sandboxImage")}, an image with bash and tar`,
+		);
+	}
 	if (values.sandbox === "local" && !isLoopback(values.host) && !values.insecure) {
 		throw new ConfigError(
 			`${label("sandbox")} local: runs what clients send as this user, with nothing between, and ${label("host")} ${values.host} is not loopback; use another backend, or --insecure to do it all the same`,
@@ -58,7 +66,11 @@ export function unusedSandboxSettings(
 	label: Label,
 	given: (key: OptionKey) => boolean,
 ): string[] {
-	if (values.sandbox !== "off") return [];
+	if (values.sandbox !== "off") {
+		return DOCKER_ONLY.filter((key) => values.sandbox !== "docker" && given(key)).map(
+			(key) => `${label(key)}: not used, ${label("sandbox")} ${values.sandbox} has no engine; leave it out`,
+		);
+	}
 	const keys = Object.keys(SANDBOX_OPTIONS) as Array<keyof typeof SANDBOX_OPTIONS>;
 	return keys
 		.filter((key) => key !== "sandbox" && given(key))

@@ -113,7 +113,9 @@ export interface StoreConfig {
 
 /** What makes sandboxes for agents' commands. The sandbox process. */
 export interface SandboxConfig {
-	backend: "local";
+	backend: "local" | "docker";
+	/** Absolute path of the engine's socket; of use to docker only. */
+	dockerSocket: string;
 	ttlS: number;
 	maxTtlS: number;
 	maxExecTimeoutMs: number;

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SandboxConfig } from "../config/cluster-config.js";
 import type { SandboxBackend } from "../sandbox/backend.js";
+import { DockerBackend } from "../sandbox/docker/docker-backend.js";
 import { LocalBackend } from "../sandbox/local/local-backend.js";
 
 /** One directory for each user: whoever starts a cluster finds what an earlier one left. */
@@ -12,5 +13,7 @@ export function createBackend(config: SandboxConfig): SandboxBackend {
 	switch (config.backend) {
 		case "local":
 			return new LocalBackend(LOCAL_ROOT);
+		case "docker":
+			return new DockerBackend(config.dockerSocket);
 	}
 }

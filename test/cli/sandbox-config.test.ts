@@ -23,6 +23,7 @@ it("come to what the sandbox process is told; nobody has more by default than th
 	};
 	expect(compile({ ...flags, sandboxAllowImages: "a/*,b" }).config.sandbox).toEqual({
 		backend: "local",
+		dockerSocket: "/var/run/docker.sock",
 		ttlS: 60,
 		maxTtlS: 86_400,
 		maxExecTimeoutMs: 5_000,
@@ -36,8 +37,27 @@ it("come to what the sandbox process is told; nobody has more by default than th
 	});
 });
 
+it("of docker need an image; settings of its engine beside another backend are told", () => {
+	const flags = { sandbox: "docker", sandboxImage: "python:3.13", sandboxDockerSocket: "/run/d.sock" };
+	expect(compile({ ...flags, sandboxPull: "never" })).toMatchObject({
+		config: {
+			sandbox: {
+				backend: "docker",
+				dockerSocket: "/run/d.sock",
+				image: "python:3.13",
+				pullPolicy: "never",
+			},
+		},
+		warnings: [],
+	});
+	expect(compile({ ...flags, sandbox: "local" }).warnings).toEqual([
+		"--sandbox-docker-socket: not used, --sandbox local has no engine; leave it out",
+	]);
+});
+
 it.each([
-	[{ sandbox: "vm" }, /^--sandbox vm: must be one of off, local/],
+	[{ sandbox: "docker" }, /^--sandbox docker: needs --sandbox-image/],
+	[{ sandbox: "vm" }, /^--sandbox vm: must be one of off, local, docker/],
 	[{ sandbox: "local", sandboxTtl: "100000" }, /^--sandbox-ttl 100000: must not be above --max-sandbox-ttl/],
 	[{ sandbox: "local", sandboxAllowImages: "a b" }, /^--sandbox-allow-images/],
 	[

@@ -1,5 +1,5 @@
 // Options of the help section Sandboxes: where agents' commands run, and how much of that there may be.
-import { choice, decimal, integer, list, text } from "../option-types.js";
+import { choice, decimal, integer, list, path, text } from "../option-types.js";
 
 const SANDBOXES = "Sandboxes";
 /** As container engines name images; the rule is only to catch what is none at all. */
@@ -9,10 +9,16 @@ export const SANDBOX_OPTIONS = {
 	sandbox: choice({
 		group: SANDBOXES,
 		description:
-			"what runs the sandboxes of agents' commands; local: processes of this machine, which ISOLATES NOTHING",
+			"what runs the sandboxes of agents' commands; docker: containers of an engine; local: processes of this machine, which ISOLATES NOTHING",
 		placeholder: "backend",
-		choices: ["off", "local"],
+		choices: ["off", "local", "docker"],
 		fallback: "off",
+	}),
+	sandboxDockerSocket: path({
+		group: SANDBOXES,
+		description: "--sandbox docker: socket of the engine; whoever may open it is root on its machine",
+		placeholder: "file",
+		fallback: "/var/run/docker.sock",
 	}),
 	sandboxTtl: integer({
 		group: SANDBOXES,
@@ -59,7 +65,15 @@ export const SANDBOX_OPTIONS = {
 		rule: "the name of an image",
 		check: (name) => (IMAGE.test(name) ? name : undefined),
 		fallback: null,
-		defaultText: "local: the name local",
+		defaultText: "local: the name local; docker: none, one is needed",
+	}),
+	sandboxPull: choice({
+		group: SANDBOXES,
+		description:
+			"--sandbox docker: missing: an image that the engine has not is pulled, without credentials; never: it is refused",
+		placeholder: "policy",
+		choices: ["missing", "never"],
+		fallback: "missing",
 	}),
 	sandboxAllowImages: list({
 		group: SANDBOXES,

@@ -26,7 +26,7 @@ export async function needImage(
 	const there = await findImage(engine, image, signal);
 	if (there !== null) return there;
 	if (pullPolicy === "never") {
-		throw unavailableImage(image, "it is not at the container engine, and --sandbox-pull is never");
+		throw unavailableImage(image, "the container engine has it not, and --sandbox-pull is never");
 	}
 	pulling();
 	const query = `fromImage=${encodeURIComponent(withTag(image))}`;
