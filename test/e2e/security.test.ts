@@ -122,6 +122,21 @@ test("only listed paths reach the engine, it never sees our token, and its redir
 	expect(JSON.stringify(seen)).not.toContain(TOKEN);
 });
 
+test("no credential of a client reaches the engine, on a chat or on what is passed through; other headers do", async () => {
+	await cluster.sim.reset();
+	const credentials = ["cookie", "x-api-key", "x-auth-token", "proxy-authorization", "x-amz-security-token"];
+	const headers = {
+		...Object.fromEntries(credentials.map((name) => [name, `credential-${name}`])),
+		"x-trace": "kept",
+	};
+	const body = chatBody({ messages: [{ role: "user", content: "x" }] });
+	expect((await send("POST", "/sessions/c/v1/chat/completions", body, headers)).status).toBe(200);
+	expect((await send("GET", "/sessions/c/v1/models", undefined, headers)).status).toBe(200);
+	const seen = (await cluster.sim.requests()).map((request) => JSON.stringify(request));
+	expect(seen.filter((request) => request.includes("kept"))).toHaveLength(2);
+	expect(seen.join()).not.toContain("credential-");
+});
+
 test("keys named like prototype members are data, in metadata and in chats", async () => {
 	const metadata = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":2}}}';
 	const made = await send("POST", "/sessions", `{"metadata":${metadata},"__proto__":{"ttl_seconds":1}}`);
