@@ -37,7 +37,7 @@ beforeAll(async () => {
 	engine.run("build", ...flags);
 }, 300_000);
 afterAll(async () => {
-	if (skipped === null) await engine.stop();
+	await engine.stop();
 	rmSync(dir, { recursive: true, force: true });
 }, 60_000);
 

@@ -2,6 +2,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import {
 	chmodSync,
+	chownSync,
 	copyFileSync,
 	cpSync,
 	existsSync,
@@ -48,13 +49,24 @@ export class ContainerEngine {
 	readonly #socket = `unix://${this.socketPath}`;
 	#daemon: ChildProcess | undefined;
 
-	async start(): Promise<void> {
+	/** Without a bridge: two engines on one machine would fight for its address, and every container has the host's network. */
+	start(): Promise<void> {
+		return this.#start(["dockerd"], ["--bridge", "none", "--iptables=false"]);
+	}
+
+	/** The same engine again, with its images, in a network of its own: bridges and published ports disturb nobody. `reach` enters it. */
+	async restartInOwnNetwork(): Promise<void> {
+		await this.#end();
+		const up = 'ip link set lo up && exec dockerd "$@"';
+		await this.#start(["unshare", "--net", "sh", "-c", up, "sh"], []);
+	}
+
+	async #start([program = "", ...before]: string[], flags: string[]): Promise<void> {
 		const at = (name: string) => join(this.#dir, name);
-		const flags = ["--host", this.#socket, "--data-root", at("data"), "--exec-root", at("exec")];
-		// Without a bridge: two engines on one machine would fight for its address, and every container has the host's network.
-		flags.push("--pidfile", at("pid"), "--bridge", "none", "--iptables=false");
+		const own = ["--host", this.#socket, "--data-root", at("data"), "--exec-root", at("exec")];
+		const all = [...before, ...own, "--pidfile", at("pid"), ...flags];
 		let log = "";
-		const daemon = spawn("dockerd", flags, { stdio: ["ignore", "ignore", "pipe"] });
+		const daemon = spawn(program, all, { stdio: ["ignore", "ignore", "pipe"] });
 		daemon.stderr.setEncoding("utf8").on("data", (text: string) => {
 			log = (log + text).slice(-4_000);
 		});
@@ -66,31 +78,46 @@ export class ContainerEngine {
 	}
 
 	async stop(): Promise<void> {
-		const daemon = this.#daemon;
-		if (daemon !== undefined && daemon.exitCode === null) {
-			const ended = new Promise((resolve) => daemon.once("exit", resolve));
-			daemon.kill("SIGTERM");
-			await ended;
-			// Its network namespace stays mounted.
-			spawnSync("umount", [join(this.#dir, "exec", "netns", "default")]);
-		}
+		await this.#end();
 		// What the daemon mounted may outlive it for a moment.
 		rmSync(this.#dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
 	}
 
+	async #end(): Promise<void> {
+		const daemon = this.#daemon;
+		if (daemon === undefined || daemon.exitCode !== null) return;
+		const ended = new Promise((resolve) => daemon.once("exit", resolve));
+		daemon.kill("SIGTERM");
+		await ended;
+		// Its network namespace stays mounted.
+		spawnSync("umount", [join(this.#dir, "exec", "netns", "default")]);
+	}
+
 	/** Runs `docker ...`; its stdout, of `logs` also what the container wrote to stderr. Throws with both when it fails. */
 	run(...args: string[]): string {
-		const { status, stdout, stderr } = spawnSync("docker", ["--host", this.#socket, ...args], {
-			encoding: "utf8",
-			maxBuffer: 64 * 1024 * 1024,
-			// What it would be built with elsewhere is the newer builder, which is not in Debian's package.
-			env: { ...process.env, DOCKER_BUILDKIT: "0" },
-		});
-		if (status !== 0)
-			throw new Error(
-				`docker ${args.join(" ")}: exit code ${status}\n${stdout.slice(-4_000)}${stderr.slice(-4_000)}`,
-			);
-		return (args[0] === "logs" ? stdout + stderr : stdout).trim();
+		return outputOf("docker", ["--host", this.#socket, ...args], args[0] === "logs");
+	}
+
+	/** Runs `docker-compose ...` against this engine; its stdout. */
+	compose(...args: string[]): string {
+		return outputOf("docker-compose", ["--host", this.#socket, ...args]);
+	}
+
+	/** Status and body of a GET from within the engine's own network, "200 ..."; else why there was no answer. */
+	reach(url: string, headers: Record<string, string> = {}): string {
+		const ask = `fetch(${JSON.stringify(url)}, { headers: ${JSON.stringify(headers)} })
+			.then(async (reply) => console.log(reply.status, await reply.text()), (error) => console.log(String(error.cause ?? error)))`;
+		const where = ["--target", String(this.#daemon?.pid), "--net"];
+		return outputOf("nsenter", [...where, process.execPath, "-e", ask]);
+	}
+
+	/** Makes an image of one program of this machine, run as `user` in a directory of that user's. */
+	importProgram(tag: string, program: string, { user, home }: { user: number; home: string }): void {
+		const root = join(this.#dir, "rootfs");
+		this.#putPrograms(root, [program]);
+		mkdirSync(join(root, home), { recursive: true });
+		chownSync(join(root, home), user, user);
+		this.#import(root, tag, [`ENTRYPOINT ["${program}"]`, `USER ${user}`, `WORKDIR ${home}`]);
 	}
 
 	/** Makes an image with this machine's bash and the programs that commands of tests use. */
@@ -165,6 +192,20 @@ export class ContainerEngine {
 		rmSync(root, { recursive: true });
 		rmSync(tar);
 	}
+}
+
+function outputOf(program: string, args: readonly string[], withStderr = false): string {
+	const { status, stdout, stderr } = spawnSync(program, args, {
+		encoding: "utf8",
+		maxBuffer: 64 * 1024 * 1024,
+		// What it would be built with elsewhere is the newer builder, which is not in Debian's package.
+		env: { ...process.env, DOCKER_BUILDKIT: "0" },
+	});
+	if (status !== 0)
+		throw new Error(
+			`${program} ${args.join(" ")}: exit code ${status}\n${stdout.slice(-4_000)}${stderr.slice(-4_000)}`,
+		);
+	return (withStderr ? stdout + stderr : stdout).trim();
 }
 
 function putFile(root: string, from: string, to = from): void {
