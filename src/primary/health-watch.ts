@@ -1,5 +1,6 @@
 // Knows how the cluster is: looks at the medium and at the engine, keeps what workers told, and tells of what changes.
-import { access, constants, statfs } from "node:fs/promises";
+import { access, constants, rm, statfs, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { publicUrl } from "../base/public-url.js";
 import type { Checks } from "../ipc/checks.js";
 import type { WorkerCondition, WorkerStatus } from "../ipc/messages.js";
@@ -21,11 +22,9 @@ export interface HealthWatchOptions {
 const LOOK_MS = 1_000;
 /** Every so many looks, the engine's address is probed. */
 const PROBE_EVERY = 2;
-/**
- * How long one refusal of the medium counts. Nobody may write meanwhile: without an end the cluster would refuse new sessions for
- * ever, and with them the write that finds room again.
- */
+/** How long one refusal of the medium counts by itself: until a trial has told. */
 const REFUSAL_MS = 3_000;
+const TRIAL_BYTES = 16 * 1024;
 /** How long a dropped record counts. */
 const DROPPED_MS = 10_000;
 /** A medium that gives no answer for so long hangs: whatever is to be written there waits. */
@@ -165,7 +164,8 @@ export class HealthWatch {
 			return;
 		}
 		this.#lookingSinceMs = performance.now();
-		this.#medium = await mediumOf(dataDir);
+		const refused = [...this.#told.values()].some(({ condition }) => !condition.storeWritable);
+		this.#medium = await mediumOf(dataDir, refused);
 		this.#lookingSinceMs = null;
 		this.#reconsider();
 	}
@@ -195,13 +195,26 @@ function silent(path: string): Medium {
 	return { path, freeBytes: Number.NaN, totalBytes: Number.NaN, unwritable: "ETIMEDOUT" };
 }
 
-async function mediumOf(path: string): Promise<Medium> {
+/** @param tries whether to write there: an access check knows nothing of quotas, nor of a medium that fails */
+async function mediumOf(path: string, tries: boolean): Promise<Medium> {
 	try {
-		const { bavail, blocks, bsize } = await statfs(path);
-		const unwritable = await access(path, constants.W_OK).then(() => null, codeOf);
-		return { path, freeBytes: bavail * bsize, totalBytes: blocks * bsize, unwritable };
+		const { bavail, blocks, bsize, ffree, files } = await statfs(path);
+		const medium = { path, freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+		// Some file systems count no files.
+		if (files > 0 && ffree === 0) return { ...medium, unwritable: "no more files" };
+		const trial = tries ? tryToWrite(path) : access(path, constants.W_OK);
+		return { ...medium, unwritable: await trial.then(() => null, codeOf) };
 	} catch (error) {
 		return { path, missing: codeOf(error) };
+	}
+}
+
+async function tryToWrite(directory: string): Promise<void> {
+	const path = join(directory, "health.tmp");
+	try {
+		await writeFile(path, Buffer.alloc(TRIAL_BYTES, "rollpin health\n"), { flush: true });
+	} finally {
+		await rm(path, { force: true });
 	}
 }
 

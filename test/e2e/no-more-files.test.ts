@@ -43,6 +43,10 @@ async function chat(id: string, messages: readonly Message[]): Promise<{ status:
 	return { status: reply.status, message: body.choices?.[0]?.message as Message };
 }
 
+function ready(status: number): Promise<unknown> {
+	return until(`/ready to be ${status}`, 10_000, async () => (await fetch(`${url}/ready`)).status === status);
+}
+
 /** Until the medium takes no more. */
 function useUpFiles(): void {
 	const directory = join(medium, "ballast");
@@ -74,6 +78,7 @@ test.skipIf(!mounted)(
 		const next = [opening, first.message, { role: "user", content: "two" }];
 		expect((await chat("kept", next)).status).toBe(200);
 		expect((await chat("new", [opening])).status).toBe(507);
+		await ready(503);
 		for (const stop of ["SIGTERM", "SIGKILL"] as const) {
 			cluster.signalGroup(stop);
 			await cluster.exited;
@@ -84,6 +89,7 @@ test.skipIf(!mounted)(
 			expect((await fetch(`${url}/sessions/${removed}`, { method: "DELETE" })).status).toBe(204);
 			expect((await fetch(`${url}/sessions/${removed}`)).status).toBe(404);
 			rmSync(join(medium, "ballast"), { recursive: true });
+			await ready(200);
 			expect((await chat(`new-${stop}`, [opening])).status).toBe(200);
 			await until("spare files again", 10_000, async () => {
 				await chat("other", [opening]);
