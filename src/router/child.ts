@@ -11,9 +11,8 @@ import { processMetrics } from "../telemetry/metrics/process-metrics.js";
 import { createConnectionLimit } from "./connection-limit.js";
 import { createFront, type Front } from "./front.js";
 import { RouterMetrics } from "./metrics.js";
+import { Questions } from "./questions.js";
 import { Router } from "./router.js";
-import { Scrapes } from "./scrapes.js";
-import { WorkerDrains } from "./worker-drains.js";
 
 let log: ClusterLogger | undefined;
 let socketPath: string | null = null;
@@ -30,9 +29,13 @@ const primary = connectToPrimary("router", {
 	},
 });
 
-const drains = new WorkerDrains((seq, worker, drain) => {
-	void primary.send({ type: "set_worker_drain", seq, worker, drain });
-});
+/** The primary has done it, and this process has the snapshot that says so. */
+const drains = new Questions<void>();
+const setDrain = (worker: number, drain: boolean): Promise<void> =>
+	drains.ask((seq) => void primary.send({ type: "set_worker_drain", seq, worker, drain }));
+const scrapes = new Questions<readonly string[]>();
+const gather = (): Promise<readonly string[]> =>
+	scrapes.ask((seq) => void primary.send({ type: "gather_metrics", seq }));
 
 primary.on("start_router", (start) => {
 	socketPath = start.socketPath;
@@ -45,11 +48,11 @@ primary.on("start_router", (start) => {
 	const counts = createMetrics("router");
 	createLoopLag(counts.event_loop_lag_seconds);
 	const own = processMetrics({ role: "router" }, counts, {});
-	const metrics = new RouterMetrics(counts, own, () => scrapes.gather());
+	const metrics = new RouterMetrics(counts, own, gather);
 	const workerIdle = (worker: number, epoch: number): void => {
 		void primary.send({ type: "worker_idle", worker, epoch });
 	};
-	router = new Router(start.config, start.snapshot, log, workerIdle, metrics, drains.set);
+	router = new Router(start.config, start.snapshot, log, workerIdle, metrics, setDrain);
 	front = createFront(router);
 	const { server } = front;
 	admit = createConnectionLimit(server, log);
@@ -69,8 +72,7 @@ primary.on("connection", ({ seq }, connection) => {
 	else admit(connection);
 });
 
-const scrapes = new Scrapes((seq) => void primary.send({ type: "gather_metrics", seq }));
-primary.on("gathered_metrics", ({ seq, texts }) => scrapes.gathered(seq, texts));
+primary.on("gathered_metrics", ({ seq, texts }) => scrapes.answered(seq, texts));
 
 primary.on("reconfigure", ({ config }) => {
 	router?.reconfigure(config);
@@ -78,7 +80,7 @@ primary.on("reconfigure", ({ config }) => {
 });
 
 primary.on("snapshot", ({ snapshot }) => router?.update(snapshot));
-primary.on("worker_drain_set", ({ seq }) => drains.isSet(seq));
+primary.on("worker_drain_set", ({ seq }) => drains.answered(seq));
 
 primary.on("drain", ({ timeoutMs }) => {
 	const exit = async (): Promise<void> => {

@@ -22,8 +22,10 @@ import { refusalCode, refuse, sendJson, sendText } from "./replies.js";
 import { checkRequest } from "./request-check.js";
 import { type RequestHead, readRequestHead } from "./request-head.js";
 import { type LocalPath, type Route, route } from "./route.js";
-import type { SetDrain } from "./worker-drains.js";
 import { WorkerPool } from "./worker-pool.js";
+
+/** Resolves when new sessions are routed by it. */
+type SetDrain = (worker: number, drain: boolean) => Promise<void>;
 
 const UPLOAD_CHECK_MS = 1_000;
 /** How many times a worker's own in-flight bound the router lets run towards it; with more it is stuck. */

@@ -1,7 +1,6 @@
 // What the router counts of its requests, and the bound on a scrape.
 import { describe, expect, it, onTestFinished } from "vitest";
 import { RouterMetrics } from "../../src/router/metrics.js";
-import { Scrapes } from "../../src/router/scrapes.js";
 import { createMetrics } from "../../src/telemetry/metrics/metrics.js";
 import { rawRequest } from "../support/raw-client.js";
 import { startRouter } from "../support/router-rig.js";
@@ -43,23 +42,6 @@ describe("GET /metrics", () => {
 		await Promise.all([metrics.text(), metrics.text()]);
 		await metrics.text();
 		expect(asked).toBe(2);
-	});
-});
-
-describe("questions to the primary", () => {
-	it("get their own answer, and a late one is nobody's", async () => {
-		const asked: number[] = [];
-		const scrapes = new Scrapes((seq) => void asked.push(seq));
-		let late = false;
-		void scrapes.gather().then(() => {
-			late = true;
-		});
-		const second = scrapes.gather();
-		scrapes.gathered(1, ["old"]);
-		scrapes.gathered(2, ["new"]);
-		expect(await second).toEqual(["new"]);
-		expect(late).toBe(false);
-		expect(asked).toEqual([1, 2]);
 	});
 });
 

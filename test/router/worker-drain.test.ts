@@ -1,6 +1,5 @@
 // A worker that gets no new sessions, as the router hears of it: asked for, answered when it is so, and routed by.
 import { afterEach, expect, test } from "vitest";
-import { WorkerDrains } from "../../src/router/worker-drains.js";
 import { type RouterRig, startRouter } from "../support/router-rig.js";
 import { until } from "../support/wait.js";
 
@@ -49,19 +48,4 @@ test("a worker that there is not is 404; where a token is set, it is asked for i
 	expect(asked).toMatchObject({ worker: 0, drain: false });
 	asked?.done();
 	expect((await answer).status).toBe(200);
-});
-
-test("each question of several gets its own answer", async () => {
-	const asked: number[] = [];
-	const drains = new WorkerDrains((seq) => void asked.push(seq));
-	const ended: string[] = [];
-	const all = [
-		drains.set(0, true).then(() => ended.push("first")),
-		drains.set(0, false).then(() => ended.push("second")),
-	];
-	drains.isSet(asked[1] as number);
-	await all[1];
-	expect(ended).toEqual(["second"]);
-	drains.isSet(asked[0] as number);
-	await Promise.all(all);
 });
