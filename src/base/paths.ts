@@ -4,9 +4,9 @@ import { RollpinError } from "./errors.js";
 /**
  * Whose a path is. `cluster`: about the whole cluster, for operators; `session`: about one session or all of them;
  * `front_end`: what an agent's client calls below its session; `engine`: handed on to the engine, bytes untouched; `sandbox`: about
- * sandboxes, alone or a session's.
+ * sandboxes, alone or a session's; `opensandbox`: the same, as OpenSandbox's clients ask.
  */
-export type PathFamily = "cluster" | "session" | "front_end" | "engine" | "sandbox";
+export type PathFamily = "cluster" | "session" | "front_end" | "engine" | "sandbox" | "opensandbox";
 
 export interface PathSpec {
 	family: PathFamily;
@@ -15,7 +15,7 @@ export interface PathSpec {
 	methods: Readonly<Partial<Record<"GET" | "POST" | "PUT" | "DELETE", string>>>;
 }
 
-/** `{id}` stands for a session's id, `{worker}` for a worker's index, `{sandbox}` and `{exec}` for those of a sandbox and of its command. The engine's paths are not in here: `--pass-through` lists them. */
+/** `{id}` stands for a session's id, `{worker}` for a worker's index, `{sandbox}` and `{exec}` for those of a sandbox and of its command, `{port}` for a number, `{rest}` for a path. The engine's paths are not in here: `--pass-through` lists them. */
 export const PATHS = {
 	"/health": {
 		family: "cluster",
@@ -131,6 +131,35 @@ export const PATHS = {
 		answeredBy: "sandbox",
 		methods: { POST: "sets a new lifetime, counted from now" },
 	},
+	"/v1/sandboxes": {
+		family: "opensandbox",
+		answeredBy: "sandbox",
+		methods: { GET: "lists sandboxes, page by page", POST: "makes a sandbox" },
+	},
+	"/v1/sandboxes/{sandbox}": {
+		family: "opensandbox",
+		answeredBy: "sandbox",
+		methods: { GET: "one sandbox", DELETE: "ends it" },
+	},
+	"/v1/sandboxes/{sandbox}/renew-expiration": {
+		family: "opensandbox",
+		answeredBy: "sandbox",
+		methods: { POST: "moves its end" },
+	},
+	"/v1/sandboxes/{sandbox}/endpoints/{port}": {
+		family: "opensandbox",
+		answeredBy: "sandbox",
+		methods: { GET: "where its commands and files are asked for: the path below" },
+	},
+	"/v1/sandboxes/{sandbox}/proxy/{port}/{rest}": {
+		family: "opensandbox",
+		answeredBy: "sandbox",
+		methods: {
+			GET: "`ping`, a command's state and output, files",
+			POST: "`command`, and what changes files",
+			DELETE: "ends a command, removes files",
+		},
+	},
 } as const satisfies Readonly<Record<string, PathSpec>>;
 
 export type OwnPath = keyof typeof PATHS;
@@ -148,6 +177,9 @@ const SESSION = "/sessions/{id}";
 const WORKER = "/cluster/workers/{worker}";
 const SANDBOX_PATH = /^\/sandboxes\/[^/]+/;
 const EXEC_TAIL = /(\/exec\/)[^/]+$/;
+const OPENSANDBOX_PATH = /^(\/v1\/sandboxes\/)[^/]+/;
+const ENDPOINT_TAIL = /^(\/v1\/sandboxes\/[^/]+\/endpoints\/)[^/]+$/;
+const PROXY_TAIL = /^(\/v1\/sandboxes\/[^/]+\/proxy\/)[^/]+\/.+$/;
 const WORKER_PATH = /^\/cluster\/workers\/([^/]+)(?=\/)/;
 /** Below a session they would be turns that no record has. */
 const GENERATIONS: ReadonlySet<string> = new Set(["/v1/completions", "/generate"]);
@@ -182,6 +214,12 @@ export const OWN_METHODS = [
 export function topPath(method: string, path: string): TopPath | RollpinError {
 	const entry = top.get(patternOf(path));
 	if (entry !== undefined) return checked(method, entry);
+	if (path.startsWith("/v1/sandboxes/")) {
+		return new RollpinError(
+			"not_found",
+			`no such path: ${path}; of OpenSandbox's API there is what docs/sandboxes.md lists, and nothing else of it was done`,
+		);
+	}
 	return new RollpinError(
 		"not_found",
 		path.startsWith("/v1/")
@@ -237,6 +275,11 @@ function patternOf(path: string): string {
 	if (path.startsWith("/cluster/workers/")) return path.replace(WORKER_PATH, WORKER);
 	if (path.startsWith("/sandboxes/"))
 		return path.replace(SANDBOX_PATH, "/sandboxes/{sandbox}").replace(EXEC_TAIL, "$1{exec}");
+	if (path.startsWith("/v1/sandboxes/"))
+		return path
+			.replace(OPENSANDBOX_PATH, "$1{sandbox}")
+			.replace(ENDPOINT_TAIL, "$1{port}")
+			.replace(PROXY_TAIL, "$1{port}/{rest}");
 	return path;
 }
 

@@ -1,6 +1,7 @@
 // The router's own replies: how they are written, errors above all. Every one carries the request id and its exact length.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { errorBodyFor } from "../base/error-shapes.js";
 import { type ErrorCode, errorBody, errorHeaders, type RollpinError } from "../base/errors.js";
 
 /** How long the rest of a body is read and dropped after an early refusal: closing at once would reset the reply away. */
@@ -47,7 +48,7 @@ export function refuse(
 	requestId: string,
 	closes = false,
 ): void {
-	const body = errorBody(error);
+	const body = errorBodyFor(req.url ?? "")(error);
 	const extra = errorHeaders(error);
 	codes.set(res, error.code);
 	if (!closes && (req.complete || hasCheapBody(req))) {

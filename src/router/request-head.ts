@@ -7,7 +7,7 @@ import type { BrowserHead } from "./browser-guard.js";
 export type BodyFraming = "none" | "length" | "chunked";
 
 export interface RequestHead extends BrowserHead {
-	/** Values of every `authorization` header. */
+	/** Values of every `authorization` header, and of OpenSandbox's own header for the token as if they were. */
 	authorizations: string[];
 	/** The client's `x-request-id` if it is sane, else a fresh one: 32 hex digits. */
 	requestId: string;
@@ -28,8 +28,13 @@ const MAX_HEADERS = 100;
 
 const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 const PLAIN_LENGTH = /^\d{1,15}$/;
-/** What the router writes itself, and what it has answered (`expect`). */
-const REWRITTEN: ReadonlySet<string> = new Set(["content-length", "expect", "x-request-id"]);
+/** What the router writes itself, what it has answered (`expect`), and a token that is nobody's after it. */
+const REWRITTEN: ReadonlySet<string> = new Set([
+	"content-length",
+	"expect",
+	"open-sandbox-api-key",
+	"x-request-id",
+]);
 /** Dropping these because `connection` names them would change what the request says to the worker. */
 const NEVER_DROPPED: ReadonlySet<string> = new Set(["authorization", "content-type", "host"]);
 /** Ours, between router and worker only: a client's are dropped. */
@@ -81,6 +86,9 @@ export function readRequestHead(raw: readonly string[], httpVersion: string): Re
 				break;
 			case "authorization":
 				head.authorizations.push(value);
+				break;
+			case "open-sandbox-api-key":
+				head.authorizations.push(`Bearer ${value}`);
 				break;
 			case "x-request-id":
 				requestIds.push(value);

@@ -1,5 +1,6 @@
 // The sandbox process's requests, by the table of paths: which handler, with which ids. Answers what they throw.
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { errorBodyFor } from "../base/error-shapes.js";
 import { RollpinError } from "../base/errors.js";
 import { type PATHS, type PathOf, topPath } from "../base/paths.js";
 import { sendError, sendNothing } from "../sandbox/routes/answers.js";
@@ -16,6 +17,9 @@ import {
 	readExec,
 	readSandbox,
 } from "../sandbox/routes/native.js";
+import { ForegroundCommands } from "../sandbox/routes/opensandbox/commands.js";
+import * as lifecycle from "../sandbox/routes/opensandbox/lifecycle.js";
+import { answerProxy } from "../sandbox/routes/opensandbox/proxy.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Metrics } from "../telemetry/metrics/metrics.js";
 
@@ -24,10 +28,12 @@ export interface ListenerParts extends NativeParts {
 	metrics: Metrics<"sandbox">;
 }
 
-/** What a path names. */
+/** What a path names, as far as it does. */
 interface Ids {
 	sandbox: string;
 	exec: string;
+	port: string;
+	rest: string;
 }
 
 type Handler = (call: NativeCall, ids: Ids) => Promise<void> | void;
@@ -42,6 +48,12 @@ export function createListener(parts: ListenerParts): RequestListener {
 
 function handlersOf(parts: ListenerParts): Handlers {
 	const { sandboxes } = parts;
+	const commands = { ...parts, foreground: new ForegroundCommands() };
+	const proxy: Handler = (call, { sandbox, port, rest }) => answerProxy(commands, call, sandbox, port, rest);
+	const remove: Handler = async ({ response }, { sandbox }) => {
+		await sandboxes.remove(sandbox, "deleted");
+		sendNothing(response);
+	};
 	return {
 		"/sandboxes": {
 			GET: (call) => listSandboxes(parts, call),
@@ -50,10 +62,7 @@ function handlersOf(parts: ListenerParts): Handlers {
 		},
 		"/sandboxes/{sandbox}": {
 			GET: (call, { sandbox }) => readSandbox(parts, call, sandbox),
-			async DELETE({ response }, { sandbox }) {
-				await sandboxes.remove(sandbox, "deleted");
-				sendNothing(response);
-			},
+			DELETE: remove,
 		},
 		"/sandboxes/{sandbox}/exec": { POST: (call, { sandbox }) => exec(parts, call, sandbox) },
 		"/sandboxes/{sandbox}/exec/{exec}": {
@@ -68,6 +77,21 @@ function handlersOf(parts: ListenerParts): Handlers {
 			PUT: (call, { sandbox }) => putFiles(parts, call, sandbox),
 		},
 		"/sandboxes/{sandbox}/extend": { POST: (call, { sandbox }) => extend(parts, call, sandbox) },
+		"/v1/sandboxes": {
+			GET: (call) => lifecycle.listSandboxes(parts, call),
+			POST: (call) => lifecycle.createSandbox(parts, call),
+		},
+		"/v1/sandboxes/{sandbox}": {
+			GET: (call, { sandbox }) => lifecycle.readSandbox(parts, call, sandbox),
+			DELETE: remove,
+		},
+		"/v1/sandboxes/{sandbox}/renew-expiration": {
+			POST: (call, { sandbox }) => lifecycle.renew(parts, call, sandbox),
+		},
+		"/v1/sandboxes/{sandbox}/endpoints/{port}": {
+			GET: (call, { sandbox, port }) => lifecycle.readEndpoint(parts, call, sandbox, port),
+		},
+		"/v1/sandboxes/{sandbox}/proxy/{port}/{rest}": { GET: proxy, POST: proxy, DELETE: proxy },
 	};
 }
 
@@ -88,12 +112,11 @@ async function answer(
 	const [path = "", search = ""] = url.split("?", 2);
 	try {
 		const handler = handlerOf(handlers, method, path);
-		const [, , sandbox = "", , execId = ""] = path.split("/");
 		const call = { request, response, query: new URLSearchParams(search), left: left.signal };
-		await handler(call, { sandbox, exec: execId });
+		await handler(call, idsOf(path));
 	} catch (error) {
 		if (left.signal.aborted) return;
-		const shown = sendError(request, response, error);
+		const shown = sendError(request, response, error, errorBodyFor(path));
 		metrics.refused_total.at(shown.code).value++;
 		if (shown.code === "internal") {
 			log.event("request_error", {
@@ -104,6 +127,11 @@ async function answer(
 			});
 		}
 	}
+}
+
+function idsOf(path: string): Ids {
+	const [, sandbox = "", , id = "", ...rest] = path.replace(/^\/v1/, "").split("/").slice(1);
+	return { sandbox, exec: id, port: id, rest: rest.join("/") };
 }
 
 function handlerOf(handlers: Handlers, method: string, path: string): Handler {

@@ -6,16 +6,21 @@ const BLOCK = 512;
 /** Of a name that a plain header holds. */
 const NAME_BYTES = 100;
 
+/** A file with its permissions; without them everybody reads it and its owner writes it. */
+export interface TarFile extends SandboxFile {
+	mode?: number;
+}
+
 /** A tar of these files; their directories come of themselves. */
-export async function* tarOf(files: readonly SandboxFile[]): AsyncIterable<Uint8Array> {
-	for (const { path, content } of files) {
+export async function* tarOf(files: readonly TarFile[]): AsyncIterable<Uint8Array> {
+	for (const { path, content, mode = 0o644 } of files) {
 		const name = Buffer.from(path);
 		if (name.length > NAME_BYTES) {
 			const record = paxRecord("path", path);
-			yield header("paxheader", "x", record.length);
+			yield header("paxheader", "x", record.length, mode);
 			yield padded(record);
 		}
-		yield header(name.subarray(0, NAME_BYTES).toString("latin1"), "0", content.length);
+		yield header(name.subarray(0, NAME_BYTES).toString("latin1"), "0", content.length, mode);
 		yield padded(content);
 	}
 	yield Buffer.alloc(2 * BLOCK);
@@ -84,10 +89,10 @@ function sizeOfFile(header: Buffer, path: string, limitBytes: number): number {
 	);
 }
 
-function header(name: string, kind: "0" | "x", size: number): Buffer {
+function header(name: string, kind: "0" | "x", size: number, mode: number): Buffer {
 	const block = Buffer.alloc(BLOCK);
 	block.write(name, 0, NAME_BYTES, "latin1");
-	block.write("0000644\0", 100, "latin1");
+	block.write(`${mode.toString(8).padStart(7, "0")}\0`, 100, "latin1");
 	block.write("0000000\0", 108, "latin1");
 	block.write("0000000\0", 116, "latin1");
 	block.write(`${size.toString(8).padStart(11, "0")}\0`, 124, "latin1");

@@ -27,6 +27,11 @@ const ALLOW: Record<keyof typeof PATHS, string> = {
 	"/sandboxes/{sandbox}/exec/{exec}": "DELETE, GET, HEAD",
 	"/sandboxes/{sandbox}/files": "GET, HEAD, PUT",
 	"/sandboxes/{sandbox}/extend": "POST",
+	"/v1/sandboxes": "GET, HEAD, POST",
+	"/v1/sandboxes/{sandbox}": "DELETE, GET, HEAD",
+	"/v1/sandboxes/{sandbox}/renew-expiration": "POST",
+	"/v1/sandboxes/{sandbox}/endpoints/{port}": "GET, HEAD",
+	"/v1/sandboxes/{sandbox}/proxy/{port}/{rest}": "DELETE, GET, HEAD, POST",
 };
 const SESSION = "/sessions/{id}";
 const BELOW = Object.keys(ALLOW)

@@ -22,6 +22,12 @@ describe("the head to the worker", () => {
 			"1.1",
 			`Host: h\r\n${ID}transfer-encoding: chunked\r\n`,
 		],
+		[
+			"no token of OpenSandbox's header",
+			["Host", "h", "OPEN-SANDBOX-API-KEY", "t", "X-Request-Id", "id"],
+			"1.1",
+			`Host: h\r\n${ID}`,
+		],
 		["HTTP/1.0 without a host", ["X-Request-Id", "id"], "1.0", `${ID}host: rollpin\r\n`],
 		[
 			"names in their spelling and order, ours and those of the connection dropped",

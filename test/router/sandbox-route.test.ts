@@ -39,3 +39,20 @@ it("while it is away are 503 with Retry-After, also when its socket is gone", as
 		}
 	}
 });
+
+it("are refused to OpenSandbox's clients in their own words, from whoever answers", async () => {
+	rig = await startRouter([null], { authToken: "t" });
+	const get = (headers: Record<string, string>, path = "/v1/sandboxes/sbx-0") =>
+		ask(rig.url, "GET", path, undefined, headers);
+	const told = ({ status, json }: Awaited<ReturnType<typeof get>>) => [
+		status,
+		json.code,
+		typeof json.message,
+	];
+	const key = { "OPEN-SANDBOX-API-KEY": "t" };
+	expect(told(await get({ "OPEN-SANDBOX-API-KEY": "x" }))).toEqual([401, "unauthorized", "string"]);
+	expect(told(await get({ ...key, authorization: "Bearer t" }))).toEqual([401, "unauthorized", "string"]);
+	expect(told(await get(key))).toEqual([501, "sandbox_not_configured", "string"]);
+	expect(told(await get(key, "/v1/sandboxes/sbx-0/pause"))).toEqual([404, "not_found", "string"]);
+	expect((await get(key, "/sandboxes/sbx-0")).json.error.code).toBe("sandbox_not_configured");
+});

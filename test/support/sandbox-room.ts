@@ -12,7 +12,7 @@ import type { EventFields, EventName } from "../../src/telemetry/events.js";
 import type { Logger } from "../../src/telemetry/logger.js";
 import { createMetrics } from "../../src/telemetry/metrics/metrics.js";
 
-const SANDBOX_SETTINGS: SandboxSettings = {
+export const SANDBOX_SETTINGS: SandboxSettings = {
 	ttlS: 900,
 	maxTtlS: 3600,
 	maxExecTimeoutMs: 60_000,
@@ -41,6 +41,7 @@ export const NOTHING_ASKED: SandboxRequest = {
 };
 
 export interface SandboxRoom {
+	log: Logger;
 	/** Of the sandboxes of the local backend. */
 	root: string;
 	backend: SandboxBackend;
@@ -65,6 +66,7 @@ export function sandboxRoom(): SandboxRoom {
 		flush: async () => undefined,
 	};
 	const room: SandboxRoom = {
+		log,
 		root,
 		backend: new LocalBackend(root),
 		events: [],

@@ -66,8 +66,29 @@ export function sendNothing(response: ServerResponse): void {
 	response.end();
 }
 
-/** @returns the error as the client sees it; half an answer is cut instead */
-export function sendError(request: IncomingMessage, response: ServerResponse, error: unknown): RollpinError {
+/** Resolves when the client is ready for more, or gone. */
+export function writable(response: ServerResponse): Promise<void> {
+	return new Promise((resolve) => {
+		const done = (): void => {
+			response.off("drain", done);
+			response.off("close", done);
+			resolve();
+		};
+		response.on("drain", done);
+		response.on("close", done);
+	});
+}
+
+/**
+ * @param bodyOf the error as the clients of this path know errors
+ * @returns the error as the client sees it; half an answer is cut instead
+ */
+export function sendError(
+	request: IncomingMessage,
+	response: ServerResponse,
+	error: unknown,
+	bodyOf: (error: RollpinError) => string,
+): RollpinError {
 	const shown =
 		error instanceof RollpinError
 			? error
@@ -83,7 +104,7 @@ export function sendError(request: IncomingMessage, response: ServerResponse, er
 	const headers = errorHeaders(shown);
 	for (let at = 0; at < headers.length; at += 2)
 		response.setHeader(headers[at] as string, headers[at + 1] as string);
-	const body = errorBody(shown);
+	const body = bodyOf(shown);
 	response.statusCode = shown.status;
 	response.setHeader("content-type", "application/json");
 	response.setHeader("content-length", Buffer.byteLength(body));
@@ -130,15 +151,6 @@ export class ExecStream {
 	async #text(stream: "stdout" | "stderr", text: string): Promise<void> {
 		const response = this.#response;
 		if (text === "" || response.destroyed) return;
-		if (response.write(`event: ${stream}\ndata: ${JSON.stringify({ text })}\n\n`)) return;
-		await new Promise<void>((resolve) => {
-			const done = (): void => {
-				response.off("drain", done);
-				response.off("close", done);
-				resolve();
-			};
-			response.on("drain", done);
-			response.on("close", done);
-		});
+		if (!response.write(`event: ${stream}\ndata: ${JSON.stringify({ text })}\n\n`)) await writable(response);
 	}
 }

@@ -18,9 +18,9 @@ const CREATE_FIELDS = [
 	"labels",
 ] as const;
 
-const ENV_NAME = /^[^=\0]{1,256}$/;
+export const ENV_NAME = /^[^=\0]{1,256}$/;
 /** As container engines and Kubernetes take them. */
-const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
+export const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
 const MAX_TTL_S = 10 * 365 * 86_400;
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 const DEFAULT_OUTPUT_BYTES = 1_000_000;
@@ -122,7 +122,8 @@ export function ttlOf(fields: Fields): number {
 	throw new RollpinError("invalid_request", "ttl_seconds is missing", { param: "ttl_seconds" });
 }
 
-const WORKSPACE = "/workspace";
+/** Where a sandbox has its workspace; `local` has it elsewhere. */
+export const WORKSPACE = "/workspace";
 
 /**
  * A file's or a directory's path as one below the workspace: relative to it, or from /workspace on.

@@ -5,7 +5,15 @@ import { RollpinError } from "../../base/errors.js";
 import type { SandboxRecord } from "../record.js";
 import type { SandboxSettings } from "../request.js";
 import type { Sandboxes, SandboxFilter } from "../sandboxes.js";
-import { backgroundJson, bufferedJson, ExecStream, sandboxJson, sendJson, sendNothing } from "./answers.js";
+import {
+	backgroundJson,
+	bufferedJson,
+	ExecStream,
+	sandboxJson,
+	sendJson,
+	sendNothing,
+	writable,
+} from "./answers.js";
 import { createRequest, execRequest, ttlOf, workspacePath } from "./bodies.js";
 import { parseObject, readBody, readObject } from "./read-request.js";
 
@@ -189,18 +197,6 @@ export async function getFiles(
 		if (!response.write(bytes)) await writable(response);
 	}
 	response.end();
-}
-
-function writable(response: ServerResponse): Promise<void> {
-	return new Promise((resolve) => {
-		const done = (): void => {
-			response.off("drain", done);
-			response.off("close", done);
-			resolve();
-		};
-		response.on("drain", done);
-		response.on("close", done);
-	});
 }
 
 function badQuery(param: string, rule: string): RollpinError {

@@ -42,16 +42,20 @@ export async function readObject(request: IncomingMessage, maxBytes: number): Pr
 /** @param body may be empty: no fields. @throws RollpinError `invalid_json` */
 export function parseObject(body: Buffer): Fields {
 	if (body.length === 0) return new Fields({});
-	let value: unknown;
+	const value = parseJson(body);
+	if (typeof value === "object" && value !== null && !Array.isArray(value))
+		return new Fields(value as Record<string, unknown>);
+	throw new RollpinError("invalid_json", "the body must be a JSON object");
+}
+
+/** @throws RollpinError `invalid_json` */
+export function parseJson(body: Buffer): unknown {
 	try {
-		value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+		return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
 	} catch (error) {
 		const reason = error instanceof Error ? error.message : String(error);
 		throw new RollpinError("invalid_json", `invalid JSON body: ${reason}`, { cause: error });
 	}
-	if (typeof value === "object" && value !== null && !Array.isArray(value))
-		return new Fields(value as Record<string, unknown>);
-	throw new RollpinError("invalid_json", "the body must be a JSON object");
 }
 
 /** The fields of an object, each read by its rule. Null counts as left out. @throws RollpinError `invalid_request` with `param` */
@@ -69,6 +73,10 @@ export class Fields {
 		for (const name of Object.keys(this.#values))
 			if (!names.includes(name)) this.#refuse(name, `is no field here; there are ${names.join(", ")}`);
 		return this;
+	}
+
+	names(): string[] {
+		return Object.keys(this.#values);
 	}
 
 	value(name: string): unknown {
