@@ -1,5 +1,6 @@
 // `npm run bench:metrics`: what counting one chat costs, in its worker and in the router, and what a scrape of many workers costs; then
-// chats on a cluster that is scraped and one that is not, in turn. Flags: --workers, --rounds (0: without those), --scrape-ms.
+// chats on a cluster that is scraped and not, in turn. Flags: --workers, --rounds (0: without those), --scrape-ms, --before DIR (another
+// build beside it, such as one without the counting).
 
 import { RouterMetrics } from "../../src/router/metrics.js";
 import { emptyReport } from "../../src/session/turn/turn-report.js";
@@ -9,8 +10,8 @@ import { processMetrics } from "../../src/telemetry/metrics/process-metrics.js";
 import { countChat } from "../../src/worker/chat-metrics.js";
 import { EngineTally } from "../../src/worker/engine-tally.js";
 import { StoreWatch } from "../../src/worker/store-watch.js";
+import { metricsCost } from "./metrics-cost.js";
 import { numberFlag, printResult, round } from "./output.js";
-import { scrapeCost } from "./scrape-cost.js";
 
 const CHATS = 1_000_000;
 const workers = numberFlag("workers", 8);
@@ -89,7 +90,9 @@ const texts = await Promise.all(
 const whole = await textOf();
 texts.push(...Array.from({ length: workers }, () => whole));
 const merging = await textMs(() => mergeTexts(texts));
-const underLoad = rounds === 0 ? null : await scrapeCost(rounds, scrapeMs);
+const beforeAt = process.argv.indexOf("--before");
+const before = beforeAt === -1 ? null : (process.argv[beforeAt + 1] ?? null);
+const underLoad = rounds === 0 ? [] : await metricsCost({ rounds, scrapeMs, before });
 const figures = {
 	chat_in_worker_us: round(workerUs, 2),
 	chat_in_router_us: round(routerUs, 2),
@@ -105,13 +108,14 @@ printResult(
 		["counting a request in the router", `${figures.chat_in_router_us} us`],
 		[`a worker's text (${figures.worker_text_kib} KiB)`, `${figures.worker_text_ms} ms`],
 		[`joining the texts of ${workers} workers`, `${figures.merging_ms} ms`],
-		...(underLoad === null
-			? []
-			: [
-					["a chat of bench:chat, router and worker", `${underLoad.quietCpuMs} ms`],
-					[`the same with a scrape each ${scrapeMs} ms`, `${underLoad.scrapedCpuMs} ms`],
-					["  more, each round by itself", `${round(underLoad.more * 100, 2)} %`],
-				]),
+		...underLoad.map(({ cpuMs, label, middleHalf, more }) => [
+			`a chat of bench:chat, ${label}`,
+			`${cpuMs} ms, ${percent(more)} (${middleHalf.map(percent).join(" to ")})`,
+		]),
 	],
 	{ workers, rounds, scrape_ms: scrapeMs, ...figures, under_load: underLoad },
 );
+
+function percent(share: number): string {
+	return `${share < 0 ? "" : "+"}${round(share * 100, 1)} %`;
+}
