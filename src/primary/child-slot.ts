@@ -132,16 +132,21 @@ export class ChildSlot {
 		this.#child.killAfter(killAfterMs);
 	}
 
-	/** Ends the child without a successor. Resolves when no process is left in the slot. */
-	drain(timeoutMs: number): Promise<void> {
+	/** The child goes on with what it has; no successor follows it. */
+	close(): void {
 		this.#closing = true;
 		this.#planned = true;
 		this.#awaited = false;
 		clearTimeout(this.#spawnTimer);
-		if (this.#child === null) return Promise.resolve();
 		// One that is still starting has nothing to drain and may be deep in a load.
-		if (this.#child.readyMs === null) this.#child.kill();
-		else this.#child.send({ type: "drain", timeoutMs });
+		if (this.#child?.readyMs === null) this.#child.kill();
+	}
+
+	/** Ends the child without a successor. Resolves when no process is left in the slot. */
+	drain(timeoutMs: number): Promise<void> {
+		this.close();
+		if (this.#child === null) return Promise.resolve();
+		if (this.#child.readyMs !== null) this.#child.send({ type: "drain", timeoutMs });
 		this.#become("draining");
 		return this.ended();
 	}

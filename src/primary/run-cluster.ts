@@ -188,10 +188,15 @@ async function drain(
 		cluster.beginDraining();
 		port.close();
 		const others = cluster.sandbox === null ? [] : [cluster.sandbox];
-		const slots = [cluster.router, ...cluster.workers, ...others];
-		const serving = slots.map((slot) => slot.drain(timeoutMs));
-		await before(timeoutMs + DRAIN_GRACE_MS, Promise.all(serving));
-		for (const slot of slots) if (slot.kill()) killed += 1;
+		const serving = [...cluster.workers, ...others];
+		for (const slot of serving) slot.close();
+		// The router first: what it had begun to hand on when it heard of the end must find its worker.
+		const routed = cluster.router.drain(timeoutMs);
+		await before(timeoutMs, routed);
+		const leftMs = Math.max(0, Math.round(startedMs + timeoutMs - performance.now()));
+		const ended = Promise.all([routed, ...serving.map((slot) => slot.drain(leftMs))]);
+		await before(leftMs + DRAIN_GRACE_MS, ended);
+		for (const slot of [cluster.router, ...serving]) if (slot.kill()) killed += 1;
 		if (cluster.sim !== null) {
 			await before(SIM_DRAIN_MS, cluster.sim.drain(SIM_DRAIN_MS));
 			cluster.sim.kill();

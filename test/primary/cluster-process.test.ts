@@ -306,6 +306,21 @@ describe("the end", () => {
 		},
 	);
 
+	test("begins with the router: no worker ends before it, for a request may be on its way", async () => {
+		const it = start();
+		const { routerPid, workerPids } = await it.ready();
+		// It hears of the end late.
+		process.kill(routerPid, "SIGSTOP");
+		it.signal("SIGTERM");
+		await it.event("draining");
+		await new Promise((resolve) => setTimeout(resolve, 300));
+		expect(workerPids.every(isRunning)).toBe(true);
+		process.kill(routerPid, "SIGCONT");
+		expect(await within("the exit", 10_000, it.exited)).toEqual({ code: 0, signal: null });
+		const ends = it.records.map(({ event }) => event).filter((event) => event?.endsWith("_exit"));
+		expect(ends).toEqual(["router_exit", ...workerPids.map(() => "worker_exit")]);
+	});
+
 	test("a request that outlasts the drain time does not hold it up", async () => {
 		const it = start({ drainTimeoutMs: 300 });
 		const { url } = await it.ready();

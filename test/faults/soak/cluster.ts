@@ -116,21 +116,17 @@ export class SoakCluster {
 		);
 	}
 
-	/** A record that was written after `from` records were there. Time during which nobody reads the log does not count. */
-	async record(
-		event: string,
-		from: number,
-		timeoutMs: number,
-		match: (record: LogRecord) => boolean = () => true,
-	): Promise<LogRecord> {
+	/** A record of one of these events, after the first `from`. Time during which nobody reads the log does not count. */
+	async record(events: readonly string[], from: number, timeoutMs: number): Promise<LogRecord> {
 		const { log } = this;
 		const startMs = performance.now();
 		const quietMs = log.quietMs;
 		for (;;) {
-			const found = log.records.slice(from).find((record) => record.event === event && match(record));
+			const found = log.records.slice(from).find(({ event = "" }) => events.includes(event));
 			if (found !== undefined) return found;
 			const passedMs = performance.now() - startMs - (log.quietMs - quietMs);
-			if (passedMs > timeoutMs) throw new Error(`no record ${event} in the log after ${timeoutMs} ms`);
+			if (passedMs > timeoutMs)
+				throw new Error(`no record ${events.join(" or ")} in the log after ${timeoutMs} ms`);
 			await new Promise((resolve) => setTimeout(resolve, 20));
 		}
 	}
