@@ -1,9 +1,9 @@
 // What `rollpin fsck` shows: its findings and its summary as text, and how far it is on a terminal. Checks nothing.
+import { PARTITION_COUNT } from "../base/partitions.js";
 import type { CheckListener, CheckResult } from "../store/check/check-data-dir.js";
 import type { Finding } from "../store/check/finding.js";
 
 const PROGRESS_MS = 200;
-const PARTITIONS = 64;
 const MIB = 1024 * 1024;
 
 export function findingText({
@@ -81,7 +81,7 @@ export function createFsckProgress(): FsckProgress {
 			shownMs = nowMs;
 			const rate = (bytes / MIB / elapsedS()).toFixed(0);
 			process.stderr.write(
-				`\r\x1b[K${partitions}/${PARTITIONS} partitions, ${sessions} whole sessions, ${(bytes / MIB).toFixed(0)} MiB, ${rate} MiB/s`,
+				`\r\x1b[K${partitions}/${PARTITION_COUNT} partitions, ${sessions} whole sessions, ${(bytes / MIB).toFixed(0)} MiB, ${rate} MiB/s`,
 			);
 		},
 	};

@@ -138,7 +138,7 @@ export class HealthWatch {
 			probes: this.#probes,
 			medium: this.#medium,
 			storeBefore: this.#checks.store.state,
-			recordsDropped: nowMs - this.#droppedMs < DROPPED_MS ? 1 : 0,
+			dropsRecords: nowMs - this.#droppedMs < DROPPED_MS,
 		};
 	}
 

@@ -1,5 +1,6 @@
 // What is well and what is not: the checks of /health and the reasons of /ready, from what is known. Pure.
 import { lowRoomBytes, STORE_RESERVE_BYTES } from "../base/medium-room.js";
+import { PARTITION_COUNT } from "../base/partitions.js";
 import { publicUrl } from "../base/public-url.js";
 import type { Check, Checks } from "../ipc/checks.js";
 import type { WorkerCondition, WorkerStatus } from "../ipc/messages.js";
@@ -23,8 +24,8 @@ export interface HealthFacts {
 	medium: Medium | null;
 	/** What the store was before; for the hysteresis of `low`. */
 	storeBefore: Checks["store"]["state"];
-	/** Records that were dropped in the last seconds, over all processes. */
-	recordsDropped: number;
+	/** A record of any process was dropped in the last seconds. */
+	dropsRecords: boolean;
 }
 
 export type Medium =
@@ -35,7 +36,6 @@ export type Medium =
 const MIB = 1024 * 1024;
 /** A medium that was low is so until there is this much more than the limit: it would come and go with every file else. */
 const LOW_FACTOR = 1.1;
-const PARTITIONS = 64;
 
 const OK = { state: "ok", detail: null } as const;
 
@@ -59,7 +59,7 @@ export function whyNotReady(facts: HealthFacts, { store }: Pick<Checks, "store">
 	return [
 		...(ready.length === 0 && !held ? ["no worker takes new sessions"] : []),
 		...(store.state === "full" ? ["the store is full"] : []),
-		...(refusedPartitions(facts) >= PARTITIONS ? ["no part of the data dir is served"] : []),
+		...(refusedPartitions(facts) >= PARTITION_COUNT ? ["no part of the data dir is served"] : []),
 		...(engines.length > 0 && !engines.includes(true) ? ["no engine is reachable"] : []),
 	];
 }
@@ -147,8 +147,8 @@ function roomDetail({ path }: { path: string }, limitBytes: number): string {
 	);
 }
 
-function logCheck({ recordsDropped }: HealthFacts): Checks["log"] {
-	if (recordsDropped === 0) return OK;
+function logCheck({ dropsRecords }: HealthFacts): Checks["log"] {
+	if (!dropsRecords) return OK;
 	return {
 		state: "dropping",
 		detail:

@@ -86,50 +86,52 @@ function unblocked(fd: number): number {
 	return fd;
 }
 
-/** What is written here never waits: a write that would is an EAGAIN. */
-class StreamTarget implements LogTarget {
-	readonly batchBytes = PIPE_BUF;
-	readonly #fd: number;
+/** What stream and file have in common. */
+abstract class DescriptorTarget {
+	protected readonly fd: number;
 	readonly #own: boolean;
 
+	/** @param own to be closed with it */
 	constructor(fd: number, own: boolean) {
-		this.#fd = fd;
+		this.fd = fd;
 		this.#own = own;
 	}
+
+	writeLast(bytes: Buffer): number {
+		return writeSync(this.fd, bytes);
+	}
+
+	close(): void {
+		if (this.#own) closeSync(this.fd);
+	}
+}
+
+/** What is written here never waits: a write that would is an EAGAIN. */
+class StreamTarget extends DescriptorTarget implements LogTarget {
+	readonly batchBytes = PIPE_BUF;
 
 	write(bytes: Buffer, _rest: boolean, done: Written): void {
 		let written: number;
 		try {
-			written = writeSync(this.#fd, bytes);
+			written = writeSync(this.fd, bytes);
 		} catch (error) {
 			done(error as NodeJS.ErrnoException, 0);
 			return;
 		}
 		done(null, written);
 	}
-
-	writeLast(bytes: Buffer): number {
-		return writeSync(this.#fd, bytes);
-	}
-
-	close(): void {
-		if (this.#own) closeSync(this.#fd);
-	}
 }
 
 /** A medium may take its time: written on a thread of libuv's, never on the loop. */
-class FileTarget implements LogTarget {
+class FileTarget extends DescriptorTarget implements LogTarget {
 	readonly batchBytes = FILE_BATCH;
-	readonly #fd: number;
-	readonly #own: boolean;
 	/** Whoever wrote before left half a line. */
 	#inMidLine: boolean;
 	/** The file's length after the last write that was not whole. */
 	#brokenAt = 0;
 
 	constructor(fd: number, own: boolean, inMidLine: boolean) {
-		this.#fd = fd;
-		this.#own = own;
+		super(fd, own);
 		this.#inMidLine = inMidLine;
 	}
 
@@ -138,33 +140,25 @@ class FileTarget implements LogTarget {
 			this.#write(bytes, done);
 			return;
 		}
-		fstat(this.#fd, (error, now) => {
+		fstat(this.fd, (error, now) => {
 			if (error !== null || !now.isFile() || now.size >= this.#brokenAt) return this.#write(bytes, done);
 			// Somebody made room by emptying the file: the line's beginning went with it. Said once: it is begun again now.
 			this.#brokenAt = 0;
-			done(errnoError("TRUNCATED"), 0);
+			done(Object.assign(new Error("emptied"), { code: "TRUNCATED" }), 0);
 		});
-	}
-
-	writeLast(bytes: Buffer): number {
-		return writeSync(this.#fd, bytes);
-	}
-
-	close(): void {
-		if (this.#own) closeSync(this.#fd);
 	}
 
 	#write(bytes: Buffer, done: Written): void {
 		const lead = this.#inMidLine ? 1 : 0;
 		const all = lead === 0 ? bytes : Buffer.concat([Buffer.from("\n"), bytes]);
-		writeFile(this.#fd, all, (error, count) => {
+		writeFile(this.fd, all, (error, count) => {
 			if (count > 0) this.#inMidLine = false;
 			const written = Math.max(0, (count ?? 0) - lead);
 			if (error !== null || written === bytes.length) {
 				done(error, written);
 				return;
 			}
-			fstat(this.#fd, (failed, now?: Stats) => {
+			fstat(this.fd, (failed, now?: Stats) => {
 				this.#brokenAt = failed === null && now !== undefined ? now.size : 0;
 				done(null, written);
 			});
@@ -200,10 +194,6 @@ class LateTarget implements LogTarget {
 	close(): void {
 		this.#target?.close();
 	}
-}
-
-function errnoError(code: string): NodeJS.ErrnoException {
-	return Object.assign(new Error(code), { code });
 }
 
 function endsInMidLine(path: string): boolean {

@@ -47,7 +47,7 @@ const facts = (given: Partial<HealthFacts> = {}): HealthFacts => ({
 	probes: new Map([[URL_OF_ENGINE, null]]),
 	medium: medium(900),
 	storeBefore: "ok",
-	recordsDropped: 0,
+	dropsRecords: false,
 	...given,
 });
 const statesOf = (checks: Checks) =>
@@ -166,7 +166,7 @@ test.each<[string, Partial<HealthFacts>, Record<string, string>, string[]]>([
 		["no part of the data dir is served"],
 	],
 	["a store in memory", { medium: null }, {}, []],
-	["the log is not taken", { recordsDropped: 1 }, { log: "dropping" }, []],
+	["the log is not taken", { dropsRecords: true }, { log: "dropping" }, []],
 ])("when %s", (_what, given, expected, reasons) => {
 	const checks = checksOf(facts(given));
 	expect(statesOf(checks)).toEqual({ ...WELL, ...expected });

@@ -320,7 +320,7 @@ describe("a file", () => {
 		]);
 	});
 
-	test("on a full medium that is emptied goes on with whole lines", async (context) => {
+	test("on a full medium that is emptied is told once that a line's beginning is gone, and then takes the line", async (context) => {
 		const medium = mkdtempSync(join(tmpdir(), "rollpin-medium-"));
 		const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=32k", "tmpfs", medium]).status === 0;
 		onTestFinished(() => {
@@ -329,12 +329,18 @@ describe("a file", () => {
 		});
 		if (!mounted) context.skip("no right to mount a small tmpfs");
 		const path = join(medium, "log");
-		const sink = new LogSink(openLogFile(path), missing);
-		const line = (index: number) => `${index} ${"x".repeat(3_000)}\n`;
-		for (let index = 0; index < 15; index++) sink.write(line(index), true);
-		await until("half a line at the medium's end", 5_000, () => readFileSync(path).length === 32 * 1024);
+		const target = openLogFile(path);
+		const written = (bytes: string, rest: boolean) =>
+			new Promise((resolve) =>
+				target.write(Buffer.from(bytes), rest, (error, count) => resolve(error?.code ?? count)),
+			);
+		const line = `${"x".repeat(40_000)}\n`;
+		expect(await written(line, false)).toBe(32 * 1024);
+		expect(await written(line.slice(32 * 1024), true)).toBe("ENOSPC");
 		truncateSync(path);
-		await sink.flush(5_000);
-		expect(readFileSync(path, "latin1")).toBe([10, 11, 12, 13, 14].map(line).join(""));
+		expect(await written(line.slice(32 * 1024), true)).toBe("TRUNCATED");
+		expect(await written("whole\n", true)).toBe(6);
+		expect(readFileSync(path, "latin1")).toBe("whole\n");
+		target.close();
 	});
 });
