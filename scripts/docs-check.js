@@ -39,7 +39,11 @@ else
 
 try {
 	const engine = await started("rollpin sim --port 0", "sim_engine");
-	const cluster = await started("rollpin serve --port 0 --log-format json", "cluster_ready", "rollpin.log");
+	const cluster = await started(
+		"rollpin serve --port 0 --log-format json --sandbox local",
+		"cluster_ready",
+		"rollpin.log",
+	);
 	const stands = [
 		["http://127.0.0.1:8080", cluster.url],
 		["http://10.0.0.5:30000", engine.url],

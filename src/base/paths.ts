@@ -160,6 +160,31 @@ export const PATHS = {
 			DELETE: "ends a command, removes files",
 		},
 	},
+	"/sessions/{id}/sandbox": {
+		family: "sandbox",
+		answeredBy: "sandbox",
+		methods: { GET: "the session's sandbox", POST: "makes one for the session", DELETE: "ends it" },
+	},
+	"/sessions/{id}/sandbox/exec": {
+		family: "sandbox",
+		answeredBy: "sandbox",
+		methods: { POST: "runs a command in the session's sandbox" },
+	},
+	"/sessions/{id}/sandbox/exec/{exec}": {
+		family: "sandbox",
+		answeredBy: "sandbox",
+		methods: { GET: "a background command of it, and its output so far", DELETE: "kills it" },
+	},
+	"/sessions/{id}/sandbox/files": {
+		family: "sandbox",
+		answeredBy: "sandbox",
+		methods: { GET: "a file of it, or a tree as a tar", PUT: "writes a file, or a tree of a tar" },
+	},
+	"/sessions/{id}/sandbox/extend": {
+		family: "sandbox",
+		answeredBy: "sandbox",
+		methods: { POST: "sets a new lifetime for it, counted from now" },
+	},
 } as const satisfies Readonly<Record<string, PathSpec>>;
 
 export type OwnPath = keyof typeof PATHS;
@@ -239,7 +264,8 @@ export function sessionPath(
 	tail: string,
 	passThrough: readonly string[],
 ): SessionPath | "engine" | RollpinError {
-	const entry = below.get(tail.includes("%") ? decoded(tail) : tail);
+	const plain = tail.includes("%") ? decoded(tail) : tail;
+	const entry = below.get(plain.startsWith("/sandbox/exec/") ? plain.replace(EXEC_TAIL, "$1{exec}") : plain);
 	if (entry !== undefined) return checked(method, entry);
 	const model = /^\/v1\/models\/./.test(tail) && passThrough.includes("/v1/models");
 	if (!model && !passThrough.includes(tail)) return unknownTail(tail, passThrough);

@@ -116,16 +116,24 @@ export type ToChild =
 			storeEpoch: number;
 			/** It listens there. */
 			address: WorkerAddress;
+			/** Where the sandbox process listens, all of them in turn; null where there is none. */
+			sandbox: WorkerAddress | null;
 			config: ClusterConfig;
 	  }
 	/** `socketPath`: the router listens there too, so that its HTTP server is a listening one; clients come by handle. */
 	| { type: "start_router"; socketPath: string; config: ClusterConfig; snapshot: ClusterSnapshot }
 	| { type: "start_sim"; config: ClusterConfig }
 	/** It listens at `address`. */
-	| { type: "start_sandbox"; epoch: number; address: WorkerAddress; config: ClusterConfig }
+	| {
+			type: "start_sandbox";
+			epoch: number;
+			address: WorkerAddress;
+			config: ClusterConfig;
+			snapshot: ClusterSnapshot;
+	  }
 	/** A TCP connection accepted by the primary travels beside this message as its handle (router only). */
 	| { type: "connection"; seq: number }
-	/** What the router answers /health and /cluster from, and routes by. */
+	/** What the router answers /health and /cluster from, and routes by; where the sandbox process finds a session's worker. */
 	| { type: "snapshot"; snapshot: ClusterSnapshot }
 	/** That request of the router's is done: the snapshot before this message says so. */
 	| { type: "worker_drain_set"; seq: number }

@@ -180,7 +180,7 @@ export class Cluster {
 		const { sandbox: slot } = this;
 		if (slot === null) return null;
 		const { epoch, pid, state } = slot;
-		const path = this.#parts.sockets.path("s", 0, epoch);
+		const path = this.#parts.sockets.path("s", 0, 0);
 		return { state, pid, epoch, address: state === "ready" ? { kind: "socket", path } : null };
 	}
 
@@ -300,7 +300,9 @@ export class Cluster {
 		this.#pushScheduled = true;
 		setImmediate(() => {
 			this.#pushScheduled = false;
-			if (this.router.state === "ready") this.router.send({ type: "snapshot", snapshot: this.snapshot() });
+			const snapshot = this.snapshot();
+			for (const slot of [this.router, this.sandbox])
+				if (slot?.state === "ready") slot.send({ type: "snapshot", snapshot });
 		});
 	}
 }

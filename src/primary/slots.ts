@@ -1,6 +1,7 @@
 // The slots of a cluster and what each child is started with. Starts none of them.
 import type { ClusterConfig } from "../config/cluster-config.js";
 import type { ClusterSnapshot, ToChild } from "../ipc/messages.js";
+import type { WorkerAddress } from "../ipc/worker-address.js";
 import { ChildSlot, type SlotListener } from "./child-slot.js";
 import type { Fork } from "./fork.js";
 import { ROUTER_RULES, SANDBOX_RULES, WORKER_RULES } from "./restart-policy.js";
@@ -30,6 +31,8 @@ export function createSlots(parts: SlotParts): ClusterSlots {
 	const { config, fork, listener, sockets } = parts;
 	const { backends, sandbox, upstream } = config();
 	const common = { fork, listener };
+	/** The same for each of its processes: workers know it from their start. One has ended before the next begins. */
+	const sandboxAddress: WorkerAddress = { kind: "socket", path: sockets.path("s", 0, 0) };
 	const worker = (index: number): ChildSlot =>
 		new ChildSlot({
 			...common,
@@ -42,6 +45,7 @@ export function createSlots(parts: SlotParts): ClusterSlots {
 				epoch,
 				storeEpoch: await parts.nextStoreEpoch(),
 				address: { kind: "socket", path: sockets.path("w", index, epoch) },
+				sandbox: sandbox === null ? null : sandboxAddress,
 				config: config(),
 			}),
 		});
@@ -80,8 +84,9 @@ export function createSlots(parts: SlotParts): ClusterSlots {
 						startMessage: (epoch): ToChild => ({
 							type: "start_sandbox",
 							epoch,
-							address: { kind: "socket", path: sockets.path("s", 0, epoch) },
+							address: sandboxAddress,
 							config: config(),
+							snapshot: parts.snapshot(),
 						}),
 					}),
 	};

@@ -16,7 +16,7 @@ import { decodeInSlices } from "./decode-in-slices.js";
 import { mismatchJson } from "./mismatch.js";
 import type { ReadContext } from "./read-context.js";
 import { type LeafPath, planSamples } from "./samples-plan.js";
-import { stopJoinsJson } from "./session-json.js";
+import { sandboxEndsJson, stopJoinsJson } from "./session-json.js";
 import { readTurn, sequenceOf } from "./stored-turn.js";
 
 export interface SamplesRequest {
@@ -144,6 +144,7 @@ async function tryGather(
 			tokenIdsText(sequenceOf(active, turns)).toString("latin1"),
 			`],"max_trim_tokens":${tito.family.maxTrimTokens},"history":${history}`,
 			stopJoinsJson(active),
+			sandboxEndsJson(meta),
 			tree === null ? "" : `,"tree":${JSON.stringify(tree)}`,
 			mismatch === "{}" ? "" : `,${mismatch.slice(1, -1)}`,
 			tree === null || request.agentJson === null ? "" : `,"agent":${request.agentJson}`,

@@ -1,7 +1,7 @@
 // The JSON of one session, chunk by chunk: what GET answers and what a dump keeps. Never builds the whole.
 import { background } from "../base/pace.js";
 import type { Session } from "../session/life/session.js";
-import type { TurnHeader } from "../store/store.js";
+import type { SessionMeta, TurnHeader } from "../store/store.js";
 import { mismatchJson } from "./mismatch.js";
 import type { ReadContext } from "./read-context.js";
 import { type PayloadChoice, planRead, recordChunks, supersededChunks } from "./records.js";
@@ -50,7 +50,7 @@ export async function* sessionChunks(
 	const joins = stopJoinsJson(plan.path);
 	const clientMetadata = meta.metadataJson ?? "null";
 	yield Buffer.from(
-		`],"max_trim_tokens":${context.tito.family.maxTrimTokens},"history":${history}${joins}${tree}${report}},` +
+		`],"max_trim_tokens":${context.tito.family.maxTrimTokens},"history":${history}${joins}${sandboxEndsJson(meta)}${tree}${report}},` +
 			`"session":${JSON.stringify(described).slice(0, -1)},"metadata":${clientMetadata}}}`,
 	);
 }
@@ -59,6 +59,11 @@ export async function* sessionChunks(
 export function stopJoinsJson(path: readonly TurnHeader[]): string {
 	const joins = path.filter(({ stopJoin }) => stopJoin === true).length;
 	return joins === 0 ? "" : `,"stop_joins":${joins}`;
+}
+
+/** `sandbox` of a `metadata` object, with a comma before it: the ends of its sandboxes that no client asked for. */
+export function sandboxEndsJson({ sandboxEnds = [] }: SessionMeta): string {
+	return sandboxEnds.length === 0 ? "" : `,"sandbox":${JSON.stringify(sandboxEnds)}`;
 }
 
 /**

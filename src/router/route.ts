@@ -2,7 +2,7 @@
 import { type ErrorCode, RollpinError } from "../base/errors.js";
 import type { Partition, SessionId } from "../base/ids.js";
 import { isSessionId, partitionOf } from "../base/partitions.js";
-import { invalidSessionId, type PathOf, sessionPath, topPath } from "../base/paths.js";
+import { invalidSessionId, PATHS, type PathOf, sessionPath, topPath } from "../base/paths.js";
 import type { RouteLabel } from "./metrics.js";
 
 export type LocalPath = Exclude<PathOf<"router">, `${string}{worker}${string}`>;
@@ -69,8 +69,13 @@ function sessionRoute(method: string, path: string, passThrough: readonly string
 	}
 	const found = sessionPath(method, idEnd < 0 ? "" : path.slice(idEnd), passThrough);
 	if (found instanceof RollpinError) return { kind: "reject", error: found };
+	if (found !== "engine" && isSandboxPath(found)) return { kind: "sandbox", path: found };
 	const label = found === "engine" ? "/sessions/{id}/{path}" : found;
 	return { kind: "session", id, partition: partitionOf(id), path: label };
+}
+
+function isSandboxPath(path: keyof typeof PATHS): path is PathOf<"sandbox"> {
+	return PATHS[path].answeredBy === "sandbox";
 }
 
 export function foreignCursor(): RollpinError {

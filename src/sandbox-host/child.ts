@@ -43,6 +43,8 @@ primary.on("reconfigure", ({ config: next }) => {
 	log?.setLevel(next.log.level);
 });
 
+primary.on("snapshot", ({ snapshot }) => host?.workersAre(snapshot.workers));
+
 primary.on("drain", ({ timeoutMs }) => {
 	void (async () => {
 		await host?.drain(timeoutMs);
@@ -67,7 +69,8 @@ async function start(message: Extract<ToChild, { type: "start_sandbox" }>): Prom
 			"--sandbox local ISOLATES NOTHING: commands run as this user on this machine and can read and change all that this user can; for laptops and tests only",
 		);
 	}
-	host = await startSandboxHost({ config, sandbox, backend, address, log, metrics });
+	const { workers } = message.snapshot;
+	host = await startSandboxHost({ config, sandbox, backend, address, workers, log, metrics });
 	metricsText = processMetrics({ role: "sandbox" }, metrics, host.gauges);
 	await primary.send({ type: "ready", address });
 }

@@ -2,7 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { errorBodyFor } from "../base/error-shapes.js";
 import { RollpinError } from "../base/errors.js";
-import { type PATHS, type PathOf, topPath } from "../base/paths.js";
+import { type PATHS, type PathOf, sessionPath, topPath } from "../base/paths.js";
 import { sendError, sendNothing } from "../sandbox/routes/answers.js";
 import {
 	createSandbox,
@@ -22,8 +22,11 @@ import * as lifecycle from "../sandbox/routes/opensandbox/lifecycle.js";
 import { answerProxy } from "../sandbox/routes/opensandbox/proxy.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Metrics } from "../telemetry/metrics/metrics.js";
+import type { BoundSandboxes } from "./bound.js";
+import { answerInternal, INTERNAL } from "./internal-routes.js";
 
 export interface ListenerParts extends NativeParts {
+	bound: BoundSandboxes;
 	log: Logger;
 	metrics: Metrics<"sandbox">;
 }
@@ -34,6 +37,8 @@ interface Ids {
 	exec: string;
 	port: string;
 	rest: string;
+	/** Empty where the path names none. */
+	session: string;
 }
 
 type Handler = (call: NativeCall, ids: Ids) => Promise<void> | void;
@@ -43,40 +48,51 @@ type Handlers = {
 
 export function createListener(parts: ListenerParts): RequestListener {
 	const handlers = handlersOf(parts);
-	return (request, response) => void answer(parts, handlers, request, response);
+	return (request, response) => {
+		if (request.url?.startsWith(INTERNAL) === true) void answerInternal(parts, request, response);
+		else void answer(parts, handlers, request, response);
+	};
 }
 
 function handlersOf(parts: ListenerParts): Handlers {
 	const { sandboxes } = parts;
 	const commands = { ...parts, foreground: new ForegroundCommands() };
 	const proxy: Handler = (call, { sandbox, port, rest }) => answerProxy(commands, call, sandbox, port, rest);
-	const remove: Handler = async ({ response }, { sandbox }) => {
-		await sandboxes.remove(sandbox, "deleted");
+	/** The sandbox that a path means. */
+	const of = ({ sandbox, session }: Ids): string =>
+		session === "" ? sandbox : sandboxes.ofSession(session).id;
+	const remove: Handler = async ({ response }, ids) => {
+		await sandboxes.remove(of(ids), "deleted");
 		sendNothing(response);
 	};
+	const item = {
+		GET: (call: NativeCall, ids: Ids) => readSandbox(parts, call, of(ids)),
+		DELETE: remove,
+	};
+	const command = { POST: (call: NativeCall, ids: Ids) => exec(parts, call, of(ids)) };
+	const background = {
+		GET: (call: NativeCall, ids: Ids) => readExec(parts, call, of(ids), ids.exec),
+		async DELETE({ response }: NativeCall, ids: Ids) {
+			await sandboxes.commands.kill(of(ids), ids.exec);
+			sendNothing(response);
+		},
+	};
+	const files = {
+		GET: (call: NativeCall, ids: Ids) => getFiles(parts, call, of(ids)),
+		PUT: (call: NativeCall, ids: Ids) => putFiles(parts, call, of(ids)),
+	};
+	const life = { POST: (call: NativeCall, ids: Ids) => extend(parts, call, of(ids)) };
 	return {
 		"/sandboxes": {
 			GET: (call) => listSandboxes(parts, call),
-			POST: (call) => createSandbox(parts, call),
+			POST: (call) => createSandbox(parts, call, null),
 			DELETE: (call) => deleteSandboxes(parts, call),
 		},
-		"/sandboxes/{sandbox}": {
-			GET: (call, { sandbox }) => readSandbox(parts, call, sandbox),
-			DELETE: remove,
-		},
-		"/sandboxes/{sandbox}/exec": { POST: (call, { sandbox }) => exec(parts, call, sandbox) },
-		"/sandboxes/{sandbox}/exec/{exec}": {
-			GET: (call, ids) => readExec(parts, call, ids.sandbox, ids.exec),
-			async DELETE({ response }, ids) {
-				await sandboxes.commands.kill(ids.sandbox, ids.exec);
-				sendNothing(response);
-			},
-		},
-		"/sandboxes/{sandbox}/files": {
-			GET: (call, { sandbox }) => getFiles(parts, call, sandbox),
-			PUT: (call, { sandbox }) => putFiles(parts, call, sandbox),
-		},
-		"/sandboxes/{sandbox}/extend": { POST: (call, { sandbox }) => extend(parts, call, sandbox) },
+		"/sandboxes/{sandbox}": item,
+		"/sandboxes/{sandbox}/exec": command,
+		"/sandboxes/{sandbox}/exec/{exec}": background,
+		"/sandboxes/{sandbox}/files": files,
+		"/sandboxes/{sandbox}/extend": life,
 		"/v1/sandboxes": {
 			GET: (call) => lifecycle.listSandboxes(parts, call),
 			POST: (call) => lifecycle.createSandbox(parts, call),
@@ -92,6 +108,14 @@ function handlersOf(parts: ListenerParts): Handlers {
 			GET: (call, { sandbox, port }) => lifecycle.readEndpoint(parts, call, sandbox, port),
 		},
 		"/v1/sandboxes/{sandbox}/proxy/{port}/{rest}": { GET: proxy, POST: proxy, DELETE: proxy },
+		"/sessions/{id}/sandbox": {
+			...item,
+			POST: (call, { session }) => createSandbox(parts, call, session),
+		},
+		"/sessions/{id}/sandbox/exec": command,
+		"/sessions/{id}/sandbox/exec/{exec}": background,
+		"/sessions/{id}/sandbox/files": files,
+		"/sessions/{id}/sandbox/extend": life,
 	};
 }
 
@@ -130,12 +154,16 @@ async function answer(
 }
 
 function idsOf(path: string): Ids {
-	const [, sandbox = "", , id = "", ...rest] = path.replace(/^\/v1/, "").split("/").slice(1);
-	return { sandbox, exec: id, port: id, rest: rest.join("/") };
+	const [kind, first = "", ...tail] = path.replace(/^\/v1/, "").split("/").slice(1);
+	const isSessions = kind === "sessions";
+	// Below a session its `sandbox` comes first.
+	const [, id = "", ...rest] = isSessions ? tail.slice(1) : tail;
+	return { sandbox: first, exec: id, port: id, rest: rest.join("/"), session: isSessions ? first : "" };
 }
 
 function handlerOf(handlers: Handlers, method: string, path: string): Handler {
-	const found = topPath(method, path);
+	const below = /^\/sessions\/[^/]+(\/.*)$/.exec(path)?.[1];
+	const found = below === undefined ? topPath(method, path) : sessionPath(method, below, []);
 	if (found instanceof RollpinError) throw found;
 	const byMethod = (handlers as Partial<Record<string, Partial<Record<string, Handler>>>>)[found];
 	const handler = byMethod?.[method === "HEAD" ? "GET" : method];

@@ -71,11 +71,8 @@ export class Sandboxes {
 	async create(request: SandboxRequest, options: CreateOptions): Promise<SandboxRecord> {
 		const { settings, backend } = this.#parts;
 		const checked = checkRequest(request, settings, backend.lacks);
-		const earlier = this.#earlier(options);
-		if (earlier !== undefined) {
-			await earlier.made;
-			return this.get(earlier.record.id);
-		}
+		const earlier = this.earlier(options);
+		if (earlier !== undefined) return await earlier;
 		const live = this.#ledger.live().length;
 		if (live >= settings.maxSandboxes) {
 			throw new RollpinError(
@@ -102,6 +99,17 @@ export class Sandboxes {
 		const entry = this.#ledger.add(record, (added) => this.#make(added, checked));
 		await entry.made;
 		return entry.record;
+	}
+
+	/** What this key has made, or is making; undefined: nothing. @throws RollpinError `idempotency_mismatch` */
+	earlier(options: CreateOptions): Promise<SandboxRecord> | undefined {
+		const entry = this.#earlier(options);
+		return entry?.made.then(() => this.get(entry.record.id));
+	}
+
+	/** @throws RollpinError as `create` would for what is asked */
+	check(request: SandboxRequest): void {
+		checkRequest(request, this.#parts.settings, this.#parts.backend.lacks);
 	}
 
 	/** @throws RollpinError for one that is not known, or has ended */

@@ -29,6 +29,18 @@ export interface SessionMeta {
 	messageMatcher?: MatcherName;
 	/** Absent: nothing but turns that went on; see `metadata.history` of a read. */
 	history?: StoredHistory;
+	/** Ends of its sandboxes that no client asked for, the newest last; absent: none. */
+	sandboxEnds?: readonly StoredSandboxEnd[];
+}
+
+/** As a read shows it. */
+export interface StoredSandboxEnd {
+	sandbox_id: string;
+	state: "ended";
+	/** `expired`, `lost`, `oom`. */
+	reason: string;
+	/** Float Unix seconds. */
+	at: number;
 }
 
 /** Names of the rules by which a message sent again counts as the stored one. */

@@ -10,6 +10,7 @@ import type { FrontEnd } from "../wire/front-end.js";
 import { openaiChat } from "../wire/openai-chat/front-end.js";
 import { chat } from "./chat-route.js";
 import type { WorkerContext } from "./context.js";
+import { answerInternal, INTERNAL } from "./internal-routes.js";
 import { passThrough } from "./pass-through.js";
 import { requestIdOf, sendError, sendJson } from "./respond.js";
 import { collectSamples } from "./samples-route.js";
@@ -57,6 +58,7 @@ export function createListener(context: WorkerContext): RequestListener {
 	});
 	return (request, response) => {
 		const { method = "", url = "" } = request;
+		if (url.startsWith(INTERNAL)) return void answerInternal(context, request, response);
 		const found = PLAIN_SESSION_PATH.exec(url);
 		const path = found === null ? url : `/sessions/{id}${found[2] ?? ""}`;
 		const handler = plain.get(`${method} ${path}`);

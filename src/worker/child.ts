@@ -19,6 +19,7 @@ import { NEWEST_TOOL_SCHEMA } from "../tito/tools.js";
 import { conditionOf, watchCondition } from "./condition.js";
 import { admitEngines, type OpenedEngines, openEngines } from "./open-engines.js";
 import { openStore } from "./open-store.js";
+import { SandboxResource } from "./sandbox-resource.js";
 import { StoreWatch } from "./store-watch.js";
 import { startWorker, type Worker } from "./worker.js";
 
@@ -163,6 +164,7 @@ async function start(message: Extract<ToChild, { type: "start_worker" }>): Promi
 		metrics,
 		clock: systemClock,
 		engines: opened.engines,
+		sandbox: message.sandbox === null ? null : new SandboxResource(message.sandbox),
 	});
 	metricsText = processMetrics(
 		{ role: "worker", worker: index },

@@ -14,6 +14,7 @@ import type { Metrics } from "../telemetry/metrics/metrics.js";
 import type { Tito } from "../tito/tito.js";
 import type { Admission } from "./admission.js";
 import type { EngineDirectory } from "./engines.js";
+import type { SandboxResource } from "./sandbox-resource.js";
 
 export interface WorkerContext {
 	index: WorkerIndex;
@@ -33,4 +34,6 @@ export interface WorkerContext {
 	metrics: Metrics<"worker">;
 	logger: Logger;
 	clock: Clock;
+	/** Null: no session has a sandbox. */
+	sandbox: SandboxResource | null;
 }

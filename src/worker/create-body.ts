@@ -12,6 +12,8 @@ export interface CreateBody {
 	/** In place of `--mode` and `--message-matcher`, for this session. */
 	mode: SessionMeta["mode"];
 	messageMatcher: SessionMeta["messageMatcher"];
+	/** What its sandbox is to be, or null: it has none. */
+	sandboxJson: string | null;
 }
 
 type Shape =
@@ -64,6 +66,7 @@ export function parseCreateBody(body: Buffer, maxTtlS: number, maxDepth: number)
 			overridesJson: null,
 			mode: undefined,
 			messageMatcher: undefined,
+			sandboxJson: null,
 		};
 	}
 	const value = parseJson(body, { maxDepth });
@@ -74,6 +77,12 @@ export function parseCreateBody(body: Buffer, maxTtlS: number, maxDepth: number)
 	if (metadata !== null && !(metadata instanceof Map)) {
 		throw new RollpinError("invalid_request", "metadata must be an object", { param: "metadata" });
 	}
+	const sandbox = value.get("sandbox") ?? null;
+	if (sandbox !== null && !(sandbox instanceof Map)) {
+		throw new RollpinError("invalid_request", "sandbox must be an object, as POST /sandboxes takes it", {
+			param: "sandbox",
+		});
+	}
 	const overrides = value.get("request_overrides") ?? null;
 	if (overrides !== null) checkOverrides(overrides);
 	return {
@@ -82,6 +91,7 @@ export function parseCreateBody(body: Buffer, maxTtlS: number, maxDepth: number)
 		overridesJson: overrides === null ? null : writeJson(overrides),
 		mode: choiceOf(value, "mode", MODES),
 		messageMatcher: choiceOf(value, "message_matcher", MATCHERS),
+		sandboxJson: sandbox === null ? null : writeJson(sandbox),
 	};
 }
 

@@ -15,6 +15,8 @@ import type { WorkerContext } from "./context.js";
 import { parseCreateBody, parseExtendBody } from "./create-body.js";
 import { readBody, requireJson } from "./read-body.js";
 import { sendJson, sendWritten } from "./respond.js";
+import { makeSandbox, requireSandboxes } from "./sandbox-binding.js";
+import type { SandboxView } from "./sandbox-resource.js";
 import { sessionFilter } from "./session-filter.js";
 import { sessionsAfter } from "./session-page.js";
 
@@ -50,7 +52,11 @@ export async function createSession(
 	const options = parseCreateBody(body, context.config.maxSessionTtlS, context.config.limits.maxJsonDepth);
 	if (options.overridesJson !== null)
 		refuseOverrides(parseJson(options.overridesJson) as JsonObject, context.config);
-	const { meta } = await context.registry.create(id, options);
+	if (options.sandboxJson !== null) requireSandboxes(context);
+	const session = await context.registry.create(id, options);
+	const { meta } = session;
+	const sandbox =
+		options.sandboxJson === null ? null : await firstSandbox(context, session, options.sandboxJson);
 	sendJson(
 		response,
 		200,
@@ -59,8 +65,26 @@ export async function createSession(
 			created_at: meta.createdAt,
 			expires_at: meta.expiresAt,
 			worker: context.index,
+			...(sandbox === null ? {} : { sandbox }),
 		}),
 	);
+}
+
+/** A session that was to have one and has none is no session. */
+async function firstSandbox(
+	context: WorkerContext,
+	session: Session,
+	sandboxJson: string,
+): Promise<SandboxView> {
+	const done = context.registry.use(session);
+	try {
+		return await makeSandbox(context, session, JSON.parse(sandboxJson));
+	} catch (error) {
+		await context.registry.delete(session.meta.id);
+		throw error;
+	} finally {
+		done();
+	}
 }
 
 export async function extendSession(

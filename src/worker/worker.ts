@@ -28,6 +28,7 @@ import { drainServer } from "./drain.js";
 import type { EngineDirectory } from "./engines.js";
 import { collectWhenIdle } from "./idle-collection.js";
 import { readLog } from "./read-log.js";
+import type { SandboxResource } from "./sandbox-resource.js";
 import { listen } from "./server.js";
 import { type MetricFacts, workerGauges } from "./worker-metrics.js";
 
@@ -51,6 +52,8 @@ export interface WorkerParts {
 	engines: EngineDirectory;
 	/** What sessions may have outside the store. */
 	resources?: readonly SessionResource[];
+	/** Null, or left out: no session has a sandbox. */
+	sandbox?: SandboxResource | null;
 	/** Entry of the assembly thread; by default the one in the build. */
 	samplesThread?: string;
 }
@@ -104,6 +107,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 		metrics,
 		logger,
 		clock: parts.clock,
+		sandbox: parts.sandbox ?? null,
 	};
 	const server: Server = await listen(context, parts.address);
 	const stopCollecting = collectWhenIdle();
@@ -159,7 +163,7 @@ function registryOptions(config: ClusterConfig): RegistryOptions {
 }
 
 function createRegistry(
-	{ clock, config, index, logger, metrics, resources, store }: WorkerParts,
+	{ clock, config, index, logger, metrics, resources = [], sandbox = null, store }: WorkerParts,
 	reads: ReadContext,
 ): SessionRegistry {
 	return new SessionRegistry(
@@ -208,7 +212,7 @@ function createRegistry(
 					logger.event("session_not_dumped", { session_id: id, turns: turnCount, err: error });
 				}
 			},
-			resources: resources ?? [],
+			resources: sandbox === null ? resources : [...resources, sandbox],
 			owns: (id) => reads.partitions.workerOf(id) === index,
 		},
 	);

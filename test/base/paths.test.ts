@@ -32,6 +32,11 @@ const ALLOW: Record<keyof typeof PATHS, string> = {
 	"/v1/sandboxes/{sandbox}/renew-expiration": "POST",
 	"/v1/sandboxes/{sandbox}/endpoints/{port}": "GET, HEAD",
 	"/v1/sandboxes/{sandbox}/proxy/{port}/{rest}": "DELETE, GET, HEAD, POST",
+	"/sessions/{id}/sandbox": "DELETE, GET, HEAD, POST",
+	"/sessions/{id}/sandbox/exec": "POST",
+	"/sessions/{id}/sandbox/exec/{exec}": "DELETE, GET, HEAD",
+	"/sessions/{id}/sandbox/files": "GET, HEAD, PUT",
+	"/sessions/{id}/sandbox/extend": "POST",
 };
 const SESSION = "/sessions/{id}";
 const BELOW = Object.keys(ALLOW)

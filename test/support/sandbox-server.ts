@@ -1,9 +1,12 @@
 // The requests of the sandbox process over HTTP, without the process and without a router: for tests of its routes.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { PartitionMap } from "../../src/base/partitions.js";
 import type { SandboxSettings } from "../../src/sandbox/request.js";
 import type { Sandboxes } from "../../src/sandbox/sandboxes.js";
+import { BoundSandboxes } from "../../src/sandbox-host/bound.js";
 import { createListener } from "../../src/sandbox-host/listener.js";
+import { SessionWorkers } from "../../src/sandbox-host/sessions.js";
 import { createMetrics } from "../../src/telemetry/metrics/metrics.js";
 import { SANDBOX_SETTINGS, type SandboxRoom, sandboxRoom } from "./sandbox-room.js";
 
@@ -20,9 +23,12 @@ export async function serveSandboxes(
 ): Promise<SandboxServer> {
 	const room = sandboxRoom();
 	const sandboxes = await room.start(settings);
+	const bound = new BoundSandboxes(sandboxes, new SessionWorkers(new PartitionMap(1)));
 	const server = createServer(
 		createListener({
 			sandboxes,
+			bound,
+			bind: (...asked) => bound.bind(...asked),
 			settings: { ...SANDBOX_SETTINGS, ...settings },
 			maxBodyBytes,
 			log: room.log,

@@ -1,5 +1,6 @@
 // The bodies of create, exec and extend as what the core takes. Pure.
 import { RollpinError } from "../../base/errors.js";
+import { isSessionId } from "../../base/partitions.js";
 import type { ExecRequest } from "../commands.js";
 import type { SandboxFile, SandboxRequest, SandboxSettings } from "../request.js";
 import { Fields } from "./read-request.js";
@@ -8,6 +9,7 @@ const CREATE_FIELDS = [
 	"image",
 	"ttl_seconds",
 	"max_ttl_seconds",
+	"session_id",
 	"files",
 	"env",
 	"workdir",
@@ -30,11 +32,15 @@ const MAX_ARGUMENTS = 10_000;
 /** @throws RollpinError `invalid_request` */
 export function createRequest(fields: Fields): SandboxRequest {
 	fields.only(...CREATE_FIELDS);
+	const sessionId = fields.text("session_id", 128);
+	if (sessionId !== null && !isSessionId(sessionId)) {
+		throw new RollpinError("invalid_request", "session_id is no id of a session", { param: "session_id" });
+	}
 	return {
 		image: fields.text("image", 512),
 		ttlS: fields.integer("ttl_seconds", 1, MAX_TTL_S),
 		maxTtlS: fields.integer("max_ttl_seconds", 1, MAX_TTL_S),
-		sessionId: null,
+		sessionId,
 		files: (fields.list("files") ?? []).map(fileOf),
 		env: fields.texts("env", ENV_NAME, "a variable's name has no = and is not empty"),
 		workdir: insidePath(fields.text("workdir"), "workdir"),

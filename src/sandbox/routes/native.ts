@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RollpinError } from "../../base/errors.js";
 import type { SandboxRecord } from "../record.js";
-import type { SandboxSettings } from "../request.js";
-import type { Sandboxes, SandboxFilter } from "../sandboxes.js";
+import type { SandboxRequest, SandboxSettings } from "../request.js";
+import type { CreateOptions, Sandboxes, SandboxFilter } from "../sandboxes.js";
 import {
 	backgroundJson,
 	bufferedJson,
@@ -17,10 +17,18 @@ import {
 import { createRequest, execRequest, ttlOf, workspacePath } from "./bodies.js";
 import { parseObject, readBody, readObject } from "./read-request.js";
 
+/** Makes a session's sandbox: its worker stores first that the session owes it. */
+export type Bind = (
+	sessionId: string,
+	request: SandboxRequest,
+	options: CreateOptions,
+) => Promise<SandboxRecord>;
+
 export interface NativeParts {
 	sandboxes: Sandboxes;
 	settings: SandboxSettings;
 	maxBodyBytes: number;
+	bind: Bind;
 }
 
 export interface NativeCall {
@@ -36,14 +44,23 @@ const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;
 const STATES = ["creating", "running", "ended"] as const;
 
+/** @param sessionId of the path, if it is a session's; the body may have it, too */
 export async function createSandbox(
-	{ maxBodyBytes, sandboxes }: NativeParts,
+	{ bind, maxBodyBytes, sandboxes }: NativeParts,
 	{ request, response }: NativeCall,
+	sessionId: string | null,
 ): Promise<void> {
 	const body = await readBody(request, maxBodyBytes);
 	const asked = createRequest(parseObject(body));
 	const key = idempotencyKey(request);
-	const record = await sandboxes.create(asked, { key, fingerprint: fingerprintOf(body) });
+	if (sessionId !== null && asked.sessionId !== null && asked.sessionId !== sessionId) {
+		throw new RollpinError("invalid_request", "session_id is another one than the path's", {
+			param: "session_id",
+		});
+	}
+	const owner = sessionId ?? asked.sessionId;
+	const options = { key, fingerprint: fingerprintOf(owner, body) };
+	const record = owner === null ? await sandboxes.create(asked, options) : await bind(owner, asked, options);
 	sendJson(response, 201, sandboxJson(record));
 }
 
@@ -51,8 +68,11 @@ export function readSandbox({ sandboxes }: NativeParts, { response }: NativeCall
 	sendJson(response, 200, sandboxJson(sandboxes.get(id)));
 }
 
-function fingerprintOf(body: Buffer): string {
-	return createHash("sha256").update(body).digest("hex");
+function fingerprintOf(sessionId: string | null, body: Buffer): string {
+	return createHash("sha256")
+		.update(`${sessionId ?? ""}\n`)
+		.update(body)
+		.digest("hex");
 }
 
 function idempotencyKey(request: IncomingMessage): string | null {
