@@ -44,6 +44,8 @@ export interface WorkerCondition {
 		unreachable: boolean;
 		/** A chat would be refused now without asking it. */
 		refusing: boolean;
+		/** Why no chat may go there, by its own words about itself; null when one may, or nobody knows. */
+		unfit: string | null;
 	}>;
 	partitionsRefused: number;
 	/** False after a commit that the medium refused. */

@@ -55,12 +55,14 @@ export function whyNotReady(facts: HealthFacts, { store }: Pick<Checks, "store">
 	// While the only worker is replaced requests wait, they do not fail. At the first start they wait as well, but nobody knows
 	// for how long.
 	const held = !facts.starting && open.some(({ awaited }) => awaited);
-	const engines = facts.upstreams.map((url) => !isGone(facts, url) && !allRefuse(ready, url));
+	const engines = facts.upstreams.map((url) => !isGone(facts, url) && !allRefuse(ready, url, "refusing"));
+	const fit = facts.upstreams.map((url) => !allRefuse(ready, url, "unfit"));
 	return [
 		...(ready.length === 0 && !held ? ["no worker takes new sessions"] : []),
 		...(store.state === "full" ? ["the store is full"] : []),
 		...(refusedPartitions(facts) >= PARTITION_COUNT ? ["no part of the data dir is served"] : []),
 		...(engines.length > 0 && !engines.includes(true) ? ["no engine is reachable"] : []),
+		...(fit.length > 0 && !fit.includes(true) ? ["no engine can be used"] : []),
 	];
 }
 
@@ -99,6 +101,10 @@ function oneEngine(facts: HealthFacts, url: string): Checks["engine"] {
 			state: "unreachable",
 			detail: `nothing answers at the engine's address ${name} (${why}): chats are 502 or 503 until it does; is it up, is --upstream right?`,
 		};
+	}
+	const unfit = told.find((each) => each.unfit !== null)?.unfit ?? null;
+	if (unfit !== null) {
+		return { state: "failing", detail: `the engine at ${name} cannot be used, chats are 502: ${unfit}` };
 	}
 	const answers = told.reduce((sum, each) => sum + each.answers, 0);
 	const failures = told.reduce((sum, each) => sum + each.failures, 0);
@@ -165,13 +171,11 @@ function isGone({ probes }: HealthFacts, url: string): boolean {
 }
 
 /** Every worker that would get the chat answers it without asking the engine. */
-function allRefuse(ready: HealthFacts["workers"], url: string): boolean {
+function allRefuse(ready: HealthFacts["workers"], url: string, why: "refusing" | "unfit"): boolean {
 	const name = publicUrl(url);
 	return (
 		ready.length > 0 &&
-		ready.every(
-			({ condition }) => condition?.engines.some((each) => each.url === name && each.refusing) ?? false,
-		)
+		ready.every(({ condition }) => condition?.engines.some((each) => each.url === name && each[why]) ?? false)
 	);
 }
 

@@ -12,11 +12,12 @@ export function conditionOf(
 	partitionsRefused: number,
 ): WorkerCondition {
 	return {
-		engines: engines.all().map(({ client, tally }) => ({
+		engines: engines.all().map(({ client, gate, tally }) => ({
 			url: tally.label,
 			...tally.lastMinute(),
 			unreachable: client.unreachable,
 			refusing: client.refuses,
+			unfit: gate?.unfit ?? null,
 		})),
 		partitionsRefused,
 		storeWritable: store.writable,

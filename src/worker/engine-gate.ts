@@ -23,13 +23,13 @@ export interface EngineGateParts {
 	checker: Pick<EngineChecker, "forget" | "pass"> | null;
 }
 
-/** An engine that kept silent is not asked again before that; a chat meanwhile meets the same silence by itself. */
+/** An engine that kept silent, or cannot be used, is not asked again before that: a chat meanwhile ends as the one before. */
 const RETRY_MS = 1_000;
 
 export class EngineGate {
 	readonly #parts: EngineGateParts;
 	/** Null while nobody has answered since the last `forget`. */
-	#identity: EngineIdentity | null = null;
+	#identity: AnsweredIdentity | null = null;
 	#lastName = "";
 	#reading: Promise<EngineIdentity> | null = null;
 	#nextReadMs = Number.NEGATIVE_INFINITY;
@@ -39,9 +39,19 @@ export class EngineGate {
 		if (parts.toolSchemaVersion !== "auto") parts.useToolSchema(parts.toolSchemaVersion);
 	}
 
-	/** Asks the engine if nobody did since the last `forget`. @returns why it cannot be used, or null */
+	/** Why the engine cannot be used, as one sentence without its address, by the last answer; null when it can, or nobody knows. */
+	get unfit(): string | null {
+		return this.#identity?.unfit ?? null;
+	}
+
+	/**
+	 * Asks the engine if nobody did since the last `forget`; and again where it could not be used: no chat goes there that would
+	 * notice when another engine takes its place.
+	 * @returns why it cannot be used, or null
+	 */
 	async look(): Promise<string | null> {
-		const identity = this.#identity ?? (await this.#read());
+		const stands = this.unfit === null || this.#parts.nowMs() < this.#nextReadMs;
+		const identity = (stands ? this.#identity : null) ?? (await this.#read());
 		if (identity.kind === "unreachable" || identity.unfit === null) return null;
 		return `the engine at ${this.#parts.url} cannot be used: ${identity.unfit}`;
 	}
@@ -81,6 +91,7 @@ export class EngineGate {
 			return identity;
 		}
 		this.#identity = identity;
+		if (identity.unfit !== null) this.#nextReadMs = nowMs() + RETRY_MS;
 		const version =
 			toolSchemaVersion === "auto" ? (identity.toolSchema ?? NEWEST_TOOL_SCHEMA) : toolSchemaVersion;
 		useToolSchema(version);

@@ -27,7 +27,7 @@ export interface OpenedEngines {
 	change(): void;
 }
 
-/** An engine that can't be reached is looked at so often, when no chat tries it. */
+/** An engine that can't be reached, or can't be used, is looked at so often: no chat does it. */
 const LOOK_MS = 2_000;
 
 interface EngineListener {
@@ -103,7 +103,10 @@ function openEngine(
 		nowMs: () => performance.now(),
 		checker,
 	});
-	const looking = setInterval(() => void client.lookWhetherBack(), LOOK_MS).unref();
+	const looking = setInterval(() => {
+		void client.lookWhetherBack();
+		if (gate.unfit !== null) void gate.look();
+	}, LOOK_MS).unref();
 	return { client, gate, checker, looking };
 }
 

@@ -9,7 +9,7 @@ import { afterEach, expect, test } from "vitest";
 import { startSimEngine } from "../../src/sim/server.js";
 import { QWEN3_TEMPLATE } from "../../src/tito/families/qwen3-template.js";
 import { ServedCluster } from "../support/served-cluster.js";
-import { within } from "../support/wait.js";
+import { until, within } from "../support/wait.js";
 import { TOY_CHECKPOINT } from "../support/worker-rig.js";
 
 const cleanups: Array<() => Promise<unknown> | unknown> = [];
@@ -54,6 +54,53 @@ test.each([
 	expect(line).toContain(reason);
 	expect(code).toBe(2);
 });
+
+test("one that takes the place of another under way is told by /health and /ready, and so is a fit one after it, without a chat", async () => {
+	const said = { version: "0.5.23" };
+	const server = createServer((request, response) => {
+		if (request.url === "/server_info") response.end(JSON.stringify(said));
+		else request.socket.destroy();
+	}).listen(0, "127.0.0.1");
+	await once(server, "listening");
+	cleanups.push(() => server.close());
+	const upstream = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const cluster = new ServedCluster(
+		[
+			"--port",
+			"0",
+			"--backends",
+			"1",
+			"--store",
+			"memory",
+			"--upstream",
+			upstream,
+			"--checkpoint",
+			TOY_CHECKPOINT,
+		],
+		{ bare: true },
+	);
+	cleanups.push(() => cluster.stop());
+	const { url } = await cluster.ready();
+	const chat = async (): Promise<string> => {
+		const reply = await fetch(`${url}/sessions/a/v1/chat/completions`, {
+			method: "POST",
+			headers: { "content-type": "application/json" },
+			body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "hello" }] }),
+		});
+		return ((await reply.json()) as { error: { code: string } }).error.code;
+	};
+	const ready = async () =>
+		(await (await fetch(`${url}/ready`)).json()) as { ready: boolean; reasons: string[] };
+	said.version = "0.5.12";
+	await until("it to be found out", 20_000, async () => (await chat()) === "upstream_unfit");
+	await until("/ready to say so", 5_000, async () =>
+		(await ready()).reasons.includes("no engine can be used"),
+	);
+	const health = await fetch(`${url}/health`);
+	expect(await health.json()).toMatchObject({ status: "degraded", checks: { engine: "failing" } });
+	said.version = "0.5.23";
+	await until("/ready to take it back", 10_000, async () => (await ready()).ready);
+}, 60_000);
 
 test("with --engine-check refuse an engine that renders otherwise ends the start with the finding", async () => {
 	const dir = mkdtempSync(join(tmpdir(), "rollpin-fit-"));

@@ -14,6 +14,7 @@ const engine = (given: Partial<WorkerCondition["engines"][number]> = {}) => ({
 	failures: 0,
 	unreachable: false,
 	refusing: false,
+	unfit: null,
 	...given,
 });
 const condition = (given: Partial<WorkerCondition> = {}): WorkerCondition => ({
@@ -112,6 +113,18 @@ test.each<[string, Partial<HealthFacts>, Record<string, string>, string[]]>([
 		{ workers: [worker(told({ unreachable: true })), worker(told({ unreachable: true, refusing: true }))] },
 		{ engine: "unreachable" },
 		[],
+	],
+	[
+		"one worker found the engine unfit",
+		{ workers: [worker(told({ unfit: "it is SGLang 0.5.12" })), worker()] },
+		{ engine: "failing" },
+		[],
+	],
+	[
+		"every worker found the engine unfit",
+		{ workers: both(told({ unfit: "it is SGLang 0.5.12" })) },
+		{ engine: "failing" },
+		["no engine can be used"],
 	],
 	["half of the answers are errors", { workers: both(told({ answers: 10, failures: 5 })) }, {}, []],
 	[

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { sglang } from "../../src/engine/sglang/sglang.js";
 import { type SimEngine, startSimEngine } from "../../src/sim/server.js";
 import { createTito } from "../../src/tito/create.js";
@@ -246,6 +246,19 @@ describe("the checker", () => {
 			retryAfterS: 2,
 		});
 		await expect(made.pass()).rejects.toMatchObject({ code: "upstream_unfit", status: 502 });
+	});
+
+	test("with refuse compares again after a while: another engine may have taken the place of one that differed", async () => {
+		vi.useFakeTimers({ toFake: ["performance"] });
+		onTestFinished(() => void vi.useRealTimers());
+		const { made, runs } = checker("refuse", [DIFFERS, OK]);
+		for (let chat = 0; chat < 3; chat++)
+			await expect(made.pass()).rejects.toMatchObject({ code: "upstream_unfit" });
+		expect(runs()).toBe(1);
+		vi.advanceTimersByTime(2_000);
+		await made.pass();
+		await made.pass();
+		expect(runs()).toBe(2);
 	});
 
 	test("compares once, and again when the engine was away; says only what is new", async () => {

@@ -85,3 +85,18 @@ test("an engine without input_ids, or behind sglang-router, gets no chat", async
 	const { gate: routed } = rig([engineIdentity({ kind: "sglang-router" })]);
 	await expect(routed.pass()).rejects.toThrow(/sglang-router, which drops input_ids/);
 });
+
+test("an engine that cannot be used is asked again, though no chat goes there: another one may have taken its place", async () => {
+	const { gate, state } = rig([release("0.5.12"), release("0.5.12"), DOWN, UP]);
+	await expect(gate.pass()).rejects.toMatchObject({ code: "upstream_unfit" });
+	await expect(gate.pass()).rejects.toMatchObject({ code: "upstream_unfit" });
+	expect(state.reads).toBe(1);
+	state.nowMs = 1_500;
+	await expect(gate.pass()).rejects.toMatchObject({ code: "upstream_unfit" });
+	expect([state.reads, gate.unfit]).toEqual([2, expect.stringContaining("0.5.12")]);
+	state.nowMs = 3_000;
+	await gate.look();
+	expect(gate.unfit).not.toBeNull();
+	await gate.pass();
+	expect([state.reads, gate.unfit]).toEqual([4, null]);
+});
