@@ -1,8 +1,9 @@
 // Owns the map of one request body: where its top-level fields and its messages stand. Validates everything, parses
 // and copies nothing; bytes that an earlier scan validated are compared, not walked again.
 import { isUtf8 } from "node:buffer";
-import { JsonSyntaxError, TOO_MANY_VALUES, type ValueBudget } from "./parse.js";
-import { decodeString, skipSpace, skipString, skipValue, syntaxError } from "./skip.js";
+import { JsonSyntaxError, type ValueBudget } from "./parse.js";
+import { decodeString, skipSpace, skipValue, syntaxError } from "./skip.js";
+import { spaceEnd, ValueWalk } from "./walk.js";
 
 export interface ByteRange {
 	start: number;
@@ -57,8 +58,25 @@ export interface ScanOptions {
 /** `messages` has more elements than it may; what comes after them was not looked at. */
 export class TooManyMessages extends Error {}
 
+/** Walked over in one go: half a millisecond of white space, which is the dearest. */
+const SLICE_BYTES = 128 * 1024;
+/** A body of so many slices is walked over at once, which costs less. */
+const WHOLE_SLICES = 8;
+/** No field of any API has a longer name; it is made a string before anybody knows what it is. */
+const MAX_KEY_BYTES = 4_096;
+
+/** As `scanSteps`, in one go. */
+export function scanObject(body: Buffer, options: ScanOptions): ObjectScan {
+	const steps = scanSteps(body, options);
+	for (;;) {
+		const { done, value } = steps.next();
+		if (done === true) return value;
+	}
+}
+
 /**
- * Scans a request body that must be one strict JSON object (RFC 8259, UTF-8, no byte order mark).
+ * Scans a request body that must be one strict JSON object (RFC 8259, UTF-8, no byte order mark). A large one a slice at a time,
+ * whatever it has: others are served between the steps.
  *
  * With a shared prefix that the messages begin with, the cost is one memory compare plus the tail: JSON has no state
  * but its nesting, so bytes that were complete elements once are complete elements again, provided that a comma or
@@ -66,47 +84,102 @@ export class TooManyMessages extends Error {}
  * Stops at the first bound that is passed: what is refused has cost no more than what is let in.
  * @throws JsonSyntaxError naming what is wrong and the byte offset; TooManyMessages
  */
-export function scanObject(body: Buffer, options: ScanOptions): ObjectScan {
+export function* scanSteps(
+	body: Buffer,
+	options: ScanOptions,
+	sliceBytes = SLICE_BYTES,
+): Generator<undefined, ObjectScan, void> {
 	const { maxDepth, maxFields = Number.POSITIVE_INFINITY } = options;
 	const walk = { ...options, budget: options.budget ?? { values: Number.POSITIVE_INFINITY } };
 	const { budget } = walk;
+	const go = new Slices(body, sliceBytes);
 	if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf)
 		throw new JsonSyntaxError("byte order mark", 0);
-	const start = skipSpace(body, 0);
+	const start = go.space(0) ?? (yield* go.rest());
 	if (body[start] !== 0x7b) syntaxError(body, "expected an object", start);
 	const fields: FieldRange[] = [];
 	let messages: MessagesRange | null = null;
-	let next = skipSpace(body, start + 1);
+	let next = go.space(start + 1) ?? (yield* go.rest());
 	let closed = body[next] === 0x7d;
 	while (!closed) {
 		const keyStart = next;
 		if (fields.length === maxFields)
 			throw new JsonSyntaxError(`more than ${maxFields} fields; send those of a chat`, keyStart);
-		if (--budget.values < 0) throw new JsonSyntaxError(TOO_MANY_VALUES, keyStart);
-		const keyEnd = skipString(body, keyStart);
+		if (body[keyStart] !== 0x22) syntaxError(body, "expected a string", keyStart);
+		const keyEnd = go.value(keyStart, 1, maxDepth, budget) ?? (yield* go.rest());
+		if (keyEnd - keyStart > MAX_KEY_BYTES)
+			throw new JsonSyntaxError(`a field's name of more than ${MAX_KEY_BYTES} bytes`, keyStart);
 		const key = decodeString(body, keyStart, keyEnd);
-		const colon = skipSpace(body, keyEnd);
+		const colon = go.space(keyEnd) ?? (yield* go.rest());
 		if (body[colon] !== 0x3a) syntaxError(body, "expected :", colon);
-		const valueStart = skipSpace(body, colon + 1);
+		const valueStart = go.space(colon + 1) ?? (yield* go.rest());
 		let valueEnd: number;
 		if (key === "messages") {
 			messages = null;
 			if (body[valueStart] === 0x5b) {
-				const found = scanMessages(body, valueStart, walk);
+				const found = yield* scanMessages(body, valueStart, walk, go);
 				messages = found.messages;
 				valueEnd = found.end;
-			} else valueEnd = skipValue(body, valueStart, 1, maxDepth, budget);
-		} else valueEnd = skipValue(body, valueStart, 1, maxDepth, budget);
+			} else valueEnd = go.value(valueStart, 1, maxDepth, budget) ?? (yield* go.rest());
+		} else valueEnd = go.value(valueStart, 1, maxDepth, budget) ?? (yield* go.rest());
 		fields.push({ key, keyStart, valueStart, valueEnd });
-		next = skipSpace(body, valueEnd);
+		next = go.space(valueEnd) ?? (yield* go.rest());
 		if (body[next] === 0x7d) closed = true;
 		else if (body[next] !== 0x2c) syntaxError(body, "expected , or }", next);
-		else next = skipSpace(body, next + 1);
+		else next = go.space(next + 1) ?? (yield* go.rest());
 	}
-	const after = skipSpace(body, next + 1);
+	const after = go.space(next + 1) ?? (yield* go.rest());
 	if (after < body.length) throw new JsonSyntaxError("text after the value", after);
-	checkUtf8(body, messages);
+	yield* checkUtf8(body, messages, sliceBytes);
 	return { fields, messages };
+}
+
+/**
+ * Walks over a body's bytes until the end of a slice: then the answer is null, and comes from `rest`. A body of a few slices is
+ * walked over in one go.
+ */
+class Slices {
+	readonly #body: Buffer;
+	readonly #sliceBytes: number;
+	#restAt: number;
+	/** The value it is in the middle of, or where white space goes on. */
+	#walk: ValueWalk | number = 0;
+
+	constructor(body: Buffer, sliceBytes: number) {
+		this.#body = body;
+		this.#sliceBytes = sliceBytes;
+		this.#restAt = body.length <= sliceBytes * WHOLE_SLICES ? Number.POSITIVE_INFINITY : sliceBytes;
+	}
+
+	/** Offset of the first byte at or after `at` that is no white space. */
+	space(at: number): number | null {
+		const next = spaceEnd(this.#body, at, this.#restAt);
+		if (next < this.#restAt) return next;
+		this.#walk = next;
+		return null;
+	}
+
+	/** End of the value at `at`. @throws as `skipValue` */
+	value(at: number, depth: number, maxDepth: number, budget: ValueBudget): number | null {
+		if (this.#restAt === Number.POSITIVE_INFINITY) return skipValue(this.#body, at, depth, maxDepth, budget);
+		this.#walk = new ValueWalk(this.#body, at, { depth, maxDepth, budget });
+		return this.#go(this.#walk);
+	}
+
+	/** Goes on with what gave null. */
+	*rest(): Generator<undefined, number, void> {
+		for (;;) {
+			yield;
+			const walk = this.#walk;
+			this.#restAt = (typeof walk === "number" ? walk : walk.at) + this.#sliceBytes;
+			const end = typeof walk === "number" ? this.space(walk) : this.#go(walk);
+			if (end !== null) return end;
+		}
+	}
+
+	#go(walk: ValueWalk): number | null {
+		return walk.run(this.#restAt) ? walk.at : null;
+	}
 }
 
 /** Element ranges of an array's content, which must have been validated before. */
@@ -124,27 +197,28 @@ export function scanArrayContent(content: Buffer): ByteRange[] {
 
 type Walk = ScanOptions & { budget: ValueBudget };
 
-function scanMessages(
+function* scanMessages(
 	body: Buffer,
 	open: number,
 	{ budget, maxDepth, maxMessages = Number.POSITIVE_INFINITY, sharedPrefix: shared }: Walk,
-): { messages: MessagesRange; end: number } {
+	go: Slices,
+): Generator<undefined, { messages: MessagesRange; end: number }, void> {
 	if (maxDepth < 2) syntaxError(body, `nesting deeper than ${maxDepth}`, open);
 	const contentStart = open + 1;
 	const elements: ByteRange[] = [];
 	const sharedBytes = shared === undefined ? 0 : matchingBytes(body, contentStart, shared);
 	const most = maxMessages - (sharedBytes > 0 ? (shared?.elementCount ?? 0) : 0);
-	let next = skipSpace(body, contentStart + sharedBytes);
+	let next = go.space(contentStart + sharedBytes) ?? (yield* go.rest());
 	if (body[next] !== 0x5d) {
-		if (sharedBytes > 0) next = skipSpace(body, next + 1);
+		if (sharedBytes > 0) next = go.space(next + 1) ?? (yield* go.rest());
 		for (;;) {
 			if (elements.length >= most) throw new TooManyMessages();
-			const end = skipValue(body, next, 2, maxDepth, budget);
+			const end = go.value(next, 2, maxDepth, budget) ?? (yield* go.rest());
 			elements.push({ start: next, end });
-			next = skipSpace(body, end);
+			next = go.space(end) ?? (yield* go.rest());
 			if (body[next] === 0x5d) break;
 			if (body[next] !== 0x2c) syntaxError(body, "expected , or ]", next);
-			next = skipSpace(body, next + 1);
+			next = go.space(next + 1) ?? (yield* go.rest());
 		}
 	}
 	const contentEnd = elements.at(-1)?.end ?? contentStart + sharedBytes;
@@ -162,15 +236,32 @@ function matchingBytes(body: Buffer, contentStart: number, shared: SharedPrefix)
 }
 
 /** The shared bytes were checked when they were first scanned, and they begin and end at ASCII. */
-function checkUtf8(body: Buffer, messages: MessagesRange | null): void {
+function* checkUtf8(
+	body: Buffer,
+	messages: MessagesRange | null,
+	sliceBytes: number,
+): Generator<undefined, void, void> {
 	const from = messages?.contentStart ?? 0;
 	const to = from + (messages?.sharedBytes ?? 0);
 	for (const part of [
 		{ start: 0, end: from },
 		{ start: to, end: body.length },
 	]) {
-		if (part.end > part.start && !isUtf8(body.subarray(part.start, part.end))) {
-			throw new JsonSyntaxError("invalid UTF-8", part.start);
+		for (let { start } = part; start < part.end; ) {
+			const end = characterStart(body, Math.min(part.end, start + Math.max(sliceBytes, LONGEST_CHARACTER)));
+			if (!isUtf8(body.subarray(start, end))) throw new JsonSyntaxError("invalid UTF-8", part.start);
+			start = end;
+			if (start < part.end) yield;
 		}
 	}
+}
+
+const LONGEST_CHARACTER = 4;
+
+/** The last offset at or before `at` at which a character begins, or `at` where that is further away than any has bytes. */
+function characterStart(bytes: Buffer, at: number): number {
+	for (let back = 0; back < LONGEST_CHARACTER; back++) {
+		if (at - back >= bytes.length || ((bytes[at - back] as number) & 0xc0) !== 0x80) return at - back;
+	}
+	return at;
 }

@@ -41,6 +41,11 @@ export function skipValue(
 	if (byte === QUOTE) return skipString(bytes, at);
 	if (byte === 0x7b) return skipMembers(bytes, at, depth, maxDepth, budget);
 	if (byte === 0x5b) return skipItems(bytes, at, depth, maxDepth, budget);
+	return skipScalar(bytes, at, byte);
+}
+
+/** End of the number, `true`, `false` or `null` at `at`. @throws JsonSyntaxError, also for what begins like no value at all */
+export function skipScalar(bytes: Buffer, at: number, byte: number | undefined): number {
 	if (byte === 0x74) return skipLiteral(bytes, at, "true");
 	if (byte === 0x66) return skipLiteral(bytes, at, "false");
 	if (byte === 0x6e) return skipLiteral(bytes, at, "null");
@@ -48,23 +53,29 @@ export function skipValue(
 }
 
 /** End (after the closing quote) of the string whose opening quote is at `at`. */
-export function skipString(bytes: Buffer, at: number): number {
+function skipString(bytes: Buffer, at: number): number {
 	if (bytes[at] !== QUOTE) syntaxError(bytes, "expected a string", at);
 	let next = at + 1;
 	for (;;) {
 		next = plainStringEnd(bytes, next, bytes.length);
 		const byte = bytes[next];
 		if (byte === QUOTE) return next + 1;
-		if (byte !== BACKSLASH) syntaxError(bytes, "control character in a string", next);
-		const escaped = bytes[next + 1];
-		if (escaped === 0x75) {
-			for (let digit = next + 2; digit < next + 6; digit++) {
-				if (!isHexDigit(bytes[digit])) syntaxError(bytes, "bad escape in the string", digit);
-			}
-			next += 6;
-		} else if (escaped !== undefined && isSimpleEscape(escaped)) next += 2;
-		else syntaxError(bytes, "bad escape in the string", next + 1);
+		next = escapeEnd(bytes, next);
 	}
+}
+
+/** End of the escape at `at`, where a string's first byte stands that is neither plain nor its end. @throws JsonSyntaxError */
+export function escapeEnd(bytes: Buffer, at: number): number {
+	if (bytes[at] !== BACKSLASH) syntaxError(bytes, "control character in a string", at);
+	const escaped = bytes[at + 1];
+	if (escaped === 0x75) {
+		for (let digit = at + 2; digit < at + 6; digit++) {
+			if (!isHexDigit(bytes[digit])) syntaxError(bytes, "bad escape in the string", digit);
+		}
+		return at + 6;
+	}
+	if (escaped !== undefined && isSimpleEscape(escaped)) return at + 2;
+	return syntaxError(bytes, "bad escape in the string", at + 1);
 }
 
 /** The string whose quotes stand at `start` and `end - 1`, unescaped. */

@@ -2,7 +2,7 @@
 import { RollpinError } from "../base/errors.js";
 import { foreground } from "../base/pace.js";
 import { parseJsonPart, type ValueBudget } from "../json/parse.js";
-import { type ObjectScan, type ScanOptions, scanObject, TooManyMessages } from "../json/scan.js";
+import { type ObjectScan, type ScanOptions, scanSteps, TooManyMessages } from "../json/scan.js";
 import { JsonNumber, type JsonValue } from "../json/value.js";
 import { elementRanges } from "../session/path/request-elements.js";
 import { type EarlierMessages, RequestMessages } from "../session/path/request-messages.js";
@@ -25,6 +25,8 @@ export interface ChatBody {
 const MAX_VALUES = 1_000_000;
 /** Of one field, such as the tools: it is read in one go, and nobody else is served meanwhile. */
 const MAX_FIELD_VALUES = 100_000;
+/** Of one field that is read, as it is spelled; the engine's own fields are not. */
+const MAX_FIELD_BYTES = 4 * 1024 * 1024;
 /** SGLang's request has about a hundred. */
 const MAX_FIELDS = 1_000;
 
@@ -33,6 +35,8 @@ export interface ChatBodyLimits {
 	maxMessages: number;
 	/** Of one message as it is spelled. */
 	maxMessageBytes: number;
+	/** Of all of them, with what stands between. */
+	maxMessagesBytes: number;
 	maxDepth: number;
 	budget: ValueBudget;
 }
@@ -43,6 +47,8 @@ export interface ChatBodyLimits {
  */
 const MESSAGE_BYTES_PER_TOKEN = 24;
 const LEAST_MESSAGE_BYTES = 1024 * 1024;
+/** A history may bring much that is in no prompt. */
+const LEAST_MESSAGES_BYTES = 16 * 1024 * 1024;
 
 /** For each request anew: its budget is used up. */
 export function chatBodyLimits(limits: {
@@ -54,6 +60,7 @@ export function chatBodyLimits(limits: {
 	return {
 		maxMessages,
 		maxMessageBytes: Math.max(LEAST_MESSAGE_BYTES, MESSAGE_BYTES_PER_TOKEN * maxTokensPerSession),
+		maxMessagesBytes: Math.max(LEAST_MESSAGES_BYTES, MESSAGE_BYTES_PER_TOKEN * maxTokensPerSession),
 		maxDepth: maxJsonDepth,
 		budget: { values: MAX_VALUES },
 	};
@@ -103,7 +110,7 @@ function* chatBodySteps(
 	limits: ChatBodyLimits,
 ): Generator<undefined, ChatBody, void> {
 	const { budget, maxDepth, maxMessages } = limits;
-	const scan = scanWithin(body, {
+	const scan = yield* scanWithin(body, {
 		maxDepth,
 		maxMessages,
 		maxFields: MAX_FIELDS,
@@ -129,7 +136,12 @@ function* chatBodySteps(
 	if (messages.count === 0) throw invalidMessages("messages is empty; send at least one message");
 	const large = list.elements.findIndex(({ start, end }) => end - start > limits.maxMessageBytes);
 	if (large !== -1)
-		throw messageTooLarge(messages.count - list.elements.length + large, limits.maxMessageBytes);
+		throw messageTooLarge(
+			`messages[${messages.count - list.elements.length + large}]`,
+			limits.maxMessageBytes,
+		);
+	// White space between them counts: all of it is copied and kept.
+	if (content.length > limits.maxMessagesBytes) throw messageTooLarge("messages", limits.maxMessagesBytes);
 	yield* messages.validate();
 	const spelled = (key: string): Buffer | null => {
 		const range = scan.fields.findLast((candidate) => candidate.key === key);
@@ -137,7 +149,12 @@ function* chatBodySteps(
 	};
 	const field = (key: string): JsonValue | undefined => {
 		const bytes = spelled(key);
-		return bytes === null ? undefined : parseJsonPart(bytes, MAX_FIELD_VALUES, { maxDepth, budget });
+		if (bytes === null) return undefined;
+		if (bytes.length > MAX_FIELD_BYTES)
+			throw new RollpinError("body_too_large", `${key} has more than ${MAX_FIELD_BYTES} bytes; send less`, {
+				param: key,
+			});
+		return parseJsonPart(bytes, MAX_FIELD_VALUES, { maxDepth, budget });
 	};
 	const n = field("n") ?? null;
 	if (n !== null && !(n instanceof JsonNumber && n.value === 1)) {
@@ -170,9 +187,12 @@ function* chatBodySteps(
 }
 
 /** @throws RollpinError `body_too_large`; JsonSyntaxError */
-function scanWithin(body: Buffer, options: ScanOptions & { maxMessages: number }): ObjectScan {
+function* scanWithin(
+	body: Buffer,
+	options: ScanOptions & { maxMessages: number },
+): Generator<undefined, ObjectScan, void> {
 	try {
-		return scanObject(body, options);
+		return yield* scanSteps(body, options);
 	} catch (error) {
 		if (!(error instanceof TooManyMessages)) throw error;
 		throw new RollpinError(
@@ -183,11 +203,11 @@ function scanWithin(body: Buffer, options: ScanOptions & { maxMessages: number }
 	}
 }
 
-function messageTooLarge(index: number, maxBytes: number): RollpinError {
+function messageTooLarge(param: string, maxBytes: number): RollpinError {
 	return new RollpinError(
 		"session_too_large",
-		`messages[${index}] has more than ${maxBytes} bytes, which no session of --max-session-tokens can hold`,
-		{ param: `messages[${index}]` },
+		`${param} has more than ${maxBytes} bytes, which no session of --max-session-tokens can hold`,
+		{ param },
 	);
 }
 

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { JsonSyntaxError } from "../../src/json/parse.js";
-import { type ObjectScan, scanArrayContent, scanObject as scanWith } from "../../src/json/scan.js";
+import { type ObjectScan, scanArrayContent, scanSteps, scanObject as scanWith } from "../../src/json/scan.js";
 
 interface SharedPrefix {
 	content: Buffer;
@@ -197,5 +197,89 @@ describe("scanArrayContent", () => {
 			"[1, 2]",
 			"3",
 		]);
+	});
+});
+
+describe("scanSteps", () => {
+	/** What comes of it, and after how many rests. */
+	function sliced(body: Buffer, sliceBytes: number, values = 40): { outcome: unknown; rests: number } {
+		const steps = scanSteps(body, { maxDepth: 4, budget: { values } }, sliceBytes);
+		let rests = 0;
+		try {
+			for (;;) {
+				const { done, value } = steps.next();
+				if (done === true) return { outcome: value, rests };
+				rests++;
+			}
+		} catch (error) {
+			return { outcome: (error as Error).message, rests };
+		}
+	}
+
+	it("comes to the same wherever it rests", () => {
+		const text = fc.oneof(
+			jsonObject.map((value) => JSON.stringify(value, null, 1)),
+			fc
+				.jsonValue({ maxDepth: 5 })
+				.map((value) => `{"messages":[${JSON.stringify(value)} ],"x":${JSON.stringify(value)}}`),
+			fc.constant(
+				'{"a\\u00e9":"\\"\\\\\\n\\u12aB","b":[-0.5e+10 , true,null,{"c":{}}], "messages" : [ {"d":"\u{1f600}\u8a9e\u00e9"} , 1 ] }',
+			),
+		);
+		const damage = fc.option(
+			fc.record({
+				at: fc.nat(),
+				put: fc.constantFrom("", '"', "\\", "{", "]", "\u0001", "\u00e9", " ", "1e"),
+			}),
+		);
+		fc.assert(
+			fc.property(text, damage, fc.integer({ min: 1, max: 9 }), (whole, harm, sliceBytes) => {
+				const at = harm === null ? 0 : harm.at % (whole.length + 1);
+				const harmed = harm === null ? whole : whole.slice(0, at) + harm.put + whole.slice(at + 1);
+				const body = Buffer.from(harmed);
+				expect(sliced(body, sliceBytes).outcome).toEqual(sliced(body, 1 << 20).outcome);
+			}),
+			{ numRuns: 1_500 },
+		);
+	});
+
+	it("refuses bytes that are no UTF-8 wherever it rests", () => {
+		const character = fc.constantFrom(
+			[0x61],
+			[0xc3, 0xa9],
+			[0xe8, 0xaa, 0x9e],
+			[0xf0, 0x9f, 0x98, 0x80],
+			[0x80],
+			[0xff],
+			[0xc3],
+		);
+		fc.assert(
+			fc.property(
+				fc.array(character, { maxLength: 30 }),
+				fc.integer({ min: 1, max: 9 }),
+				(all, sliceBytes) => {
+					const body = Buffer.concat([Buffer.from('{"a":"'), Buffer.from(all.flat()), Buffer.from('"}')]);
+					expect(sliced(body, sliceBytes).outcome).toEqual(sliced(body, 1 << 20).outcome);
+				},
+			),
+			{ numRuns: 1_000 },
+		);
+	});
+
+	it.each([
+		["white space before", (fill: string) => `${fill}{}`, " \n"],
+		["white space in a field", (fill: string) => `{"a":${fill}1}`, "\t"],
+		["white space between messages", (fill: string) => `{"messages":[1${fill},${fill}2]}`, " "],
+		["white space after", (fill: string) => `{}${fill}`, "\r"],
+		["a text", (fill: string) => `{"a":"${fill}"}`, "a"],
+		["escapes", (fill: string) => `{"messages":["${fill}"]}`, "\\n"],
+		["escaped characters", (fill: string) => `{"a":["${fill}"]}`, "\\u0041"],
+		["long numbers", (fill: string) => `{"a":[[${fill}1]]}`, `${"1".repeat(999)},`],
+		["a field's name", (fill: string) => `{"${fill}":1}`, "k"],
+	])("rests after each slice of %s", (_name, around, piece) => {
+		const body = Buffer.from(around(piece.repeat(Math.ceil(200_000 / piece.length))));
+		const { rests } = sliced(body, 1_000, 1_000);
+		// A number is walked over in one go.
+		expect(rests).toBeGreaterThan(body.length / 2_100);
 	});
 });

@@ -163,4 +163,25 @@ describe("a limit", () => {
 		expect(await text(id)).toBe(before);
 		expect(await seen()).toBe(1);
 	});
+
+	it("on bytes of all messages, of a field that is read and of a field's name answers before anything is parsed", async () => {
+		await open({ maxTokensPerSession: 60, maxBodyBytes: 64 * 1024 * 1024 });
+		const id = await rig.create();
+		const mib = (count: number, text: string) => text.repeat((count * 1024 * 1024) / text.length);
+		const post = async (body: string) => {
+			const answer = await rig.chat(id, body as unknown as object);
+			return [...told(answer), answer.json.error?.param ?? null];
+		};
+		const messages = '"messages":[{"role":"user","content":"x"}';
+		expect(await post(`{${messages}${mib(17, " ")},{"role":"user","content":"y"}]}`)).toEqual([
+			413,
+			"session_too_large",
+			"messages",
+		]);
+		expect(await post(`{${messages}],"tools":"${mib(5, "t")}"}`)).toEqual([413, "body_too_large", "tools"]);
+		expect(await post(`{${messages}],"${"k".repeat(5_000)}":1}`)).toEqual([400, "invalid_json", null]);
+		// What only the engine reads may be as large as a body.
+		expect(await post(`{${messages}],"other":"${mib(5, "o")}"}`)).toEqual([200, null, null]);
+		expect(await seen()).toBe(1);
+	});
 });

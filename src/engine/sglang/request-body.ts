@@ -127,9 +127,13 @@ export function spliceRequest(body: Buffer, scan: ObjectScan, fields: UpstreamFi
 	chunks.push(...fields.inputIds);
 	both(CLOSE);
 	const byteLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-	// Copied: views would keep the client's whole body alive for as long as the record.
-	return { chunks, byteLength, record: { bytes: [Buffer.concat(record)], holes } };
+	// Copied: views would keep the client's whole body alive for as long as the record. Where that is most of it, and much, a copy
+	// would double it, and hold the loop up.
+	const isMost = recordLength > LARGE_RECORD_BYTES && recordLength * 2 > body.length;
+	return { chunks, byteLength, record: { bytes: isMost ? record : [Buffer.concat(record)], holes } };
 }
+
+const LARGE_RECORD_BYTES = 4 * 1024 * 1024;
 
 function member(key: string, value: string): string {
 	return `,${JSON.stringify(key)}:${value}`;
