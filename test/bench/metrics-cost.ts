@@ -7,7 +7,7 @@ import { peerShapes } from "./peer-shapes.js";
 import { startRole } from "./processes.js";
 import { realText } from "./real-text.js";
 import { type Subject, startOurs } from "./subjects.js";
-import { type Done, measureRun, type PeerShape, type Trial } from "./trial.js";
+import { type Done, measureRun, type PeerShape, type Trial, totalMs } from "./trial.js";
 import { Watched } from "./watched.js";
 
 export interface CostOptions {
@@ -39,9 +39,16 @@ interface Variant {
 /** One trial of bench:chat takes a second: too short for a scrape each second to have its share. */
 const TRIALS = 6;
 const WARM_UP_RUNS = 2;
+const SCRAPES_ALONE = 300;
 
-/** The first is this build as it is. */
-export async function metricsCost({ before, rounds, scrapeMs }: CostOptions): Promise<Cost[]> {
+export interface MetricsCost {
+	/** The first is this build as it is. */
+	costs: Cost[];
+	/** CPU of all its processes for one scrape, in milliseconds, with no load beside it. */
+	scrapeCpuMs: number;
+}
+
+export async function metricsCost({ before, rounds, scrapeMs }: CostOptions): Promise<MetricsCost> {
 	const chat = peerShapes(realText()).find(({ name }) => name === "chat") as PeerShape;
 	const shape = { ...chat, prepare: async (subject: Subject, run: number) => repeated(chat, subject, run) };
 	const engine = await startRole<{ url: string }>("canned-engine", [
@@ -73,6 +80,7 @@ export async function metricsCost({ before, rounds, scrapeMs }: CostOptions): Pr
 		const { cpuMs } = await measureRun(shape, subject, run, watched);
 		return { cpuMs, scrapes: (await scraper?.stop()) ?? 0 };
 	};
+	let scrapeCpuMs = 0;
 	try {
 		for (let run = 0; run < WARM_UP_RUNS; run++) for (const each of variants) await measure(each, run);
 		for (let round = 0; round < rounds; round++) {
@@ -84,12 +92,13 @@ export async function metricsCost({ before, rounds, scrapeMs }: CostOptions): Pr
 				each.scrapes += scrapes;
 			}
 		}
+		scrapeCpuMs = await aloneMs(ours);
 	} finally {
 		await ours.stop();
 		await other?.stop();
 		await engine.stop();
 	}
-	return variants.map(({ cpuMs, label, scrapes }) => {
+	const costs = variants.map(({ cpuMs, label, scrapes }): Cost => {
 		const ratios = cpuMs.map((value, index) => value / (variants[0]?.cpuMs[index] as number) - 1);
 		return {
 			label,
@@ -99,6 +108,16 @@ export async function metricsCost({ before, rounds, scrapeMs }: CostOptions): Pr
 			scrapes,
 		};
 	});
+	return { costs, scrapeCpuMs: round(scrapeCpuMs) };
+}
+
+/** Without other work beside it, in which it would be lost. */
+async function aloneMs({ processes, url }: Subject): Promise<number> {
+	const ends = await Promise.all([...processes.values()].map((process) => process.measure()));
+	for (let scraped = 0; scraped < SCRAPES_ALONE; scraped++)
+		await (await fetch(`${url}/metrics`)).arrayBuffer();
+	const used = await Promise.all(ends.map((end) => end()));
+	return used.map(totalMs).reduce((sum, ms) => sum + ms, 0) / SCRAPES_ALONE;
 }
 
 function repeated(shape: PeerShape, subject: Subject, run: number): Trial {

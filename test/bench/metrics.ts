@@ -92,7 +92,8 @@ texts.push(...Array.from({ length: workers }, () => whole));
 const merging = await textMs(() => mergeTexts(texts));
 const beforeAt = process.argv.indexOf("--before");
 const before = beforeAt === -1 ? null : (process.argv[beforeAt + 1] ?? null);
-const underLoad = rounds === 0 ? [] : await metricsCost({ rounds, scrapeMs, before });
+const underLoad =
+	rounds === 0 ? { costs: [], scrapeCpuMs: Number.NaN } : await metricsCost({ rounds, scrapeMs, before });
 const figures = {
 	chat_in_worker_us: round(workerUs, 2),
 	chat_in_router_us: round(routerUs, 2),
@@ -108,7 +109,8 @@ printResult(
 		["counting a request in the router", `${figures.chat_in_router_us} us`],
 		[`a worker's text (${figures.worker_text_kib} KiB)`, `${figures.worker_text_ms} ms`],
 		[`joining the texts of ${workers} workers`, `${figures.merging_ms} ms`],
-		...underLoad.map(({ cpuMs, label, middleHalf, more }) => [
+		["a scrape of one worker, router and primary, all processes", `${underLoad.scrapeCpuMs} ms`],
+		...underLoad.costs.map(({ cpuMs, label, middleHalf, more }) => [
 			`a chat of bench:chat, ${label}`,
 			`${cpuMs} ms, ${percent(more)} (${middleHalf.map(percent).join(" to ")})`,
 		]),
