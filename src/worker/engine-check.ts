@@ -15,7 +15,7 @@ export interface CheckedConversation {
 	conversation: string;
 	/** Tokens of the engine's own prompt. */
 	tokens: number;
-	/** By the checkpoint's own template: tells tokenizer, template and tool schema. */
+	/** By the checkpoint's own template: tells tokenizer, template and tool schema. `none`: the checkpoint has no template. */
 	template: "same" | "differs" | "none";
 	/** As chats are rendered; `on purpose`: nothing but reasoning that the family keeps. */
 	family: "same" | "on purpose" | "differs" | "not compared";
@@ -96,8 +96,22 @@ async function compare(
 	const shown = chosenTools(tools, toolChoice);
 	const input = { messages, tools: shown, kwargs: tito.effectiveKwargs(undefined) };
 	const engine = Int32Array.from(engineIds);
-	const byTemplate = await idsOrNull(() => tito.encodeByTemplate(input));
-	const byFamily = familyCompared ? await idsOrNull(() => tito.encodePrompt(input)) : null;
+	const byTemplate = await idsOrRefusal(() => tito.encodeByTemplate(input));
+	if (byTemplate instanceof RollpinError) {
+		// What one template shows and the other refuses is no question of tokens: they are two templates.
+		const [text = ""] = await tito.decodeMany([engine.slice(0, AFTER)]);
+		const finding = { position: 0, ours: `refused: ${byTemplate.message}`, engine: text };
+		return {
+			conversation: name,
+			tokens: engine.length,
+			template: "differs",
+			family: "not compared",
+			finding,
+		};
+	}
+	const shownByFamily = familyCompared ? await idsOrRefusal(() => tito.encodePrompt(input)) : null;
+	// What a family can't show it refuses in a chat too.
+	const byFamily = shownByFamily instanceof RollpinError ? null : shownByFamily;
 	const row: CheckedConversation = {
 		conversation: name,
 		tokens: engine.length,
@@ -116,12 +130,14 @@ async function compare(
 	return row;
 }
 
-async function idsOrNull(encode: () => Promise<Int32Array | null>): Promise<Int32Array | null> {
+async function idsOrRefusal(
+	encode: () => Promise<Int32Array | null>,
+): Promise<Int32Array | RollpinError | null> {
 	try {
 		return await encode();
 	} catch (error) {
 		// A template that cannot show this conversation.
-		if (error instanceof RollpinError) return null;
+		if (error instanceof RollpinError) return error;
 		throw error;
 	}
 }

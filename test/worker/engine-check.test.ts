@@ -174,6 +174,15 @@ describe("what is wrong is named with the first token that differs", () => {
 		expect(checkText(result, "E")).toMatch(/chat template or tool schema are not the engine's/);
 	});
 
+	test("the template, where ours refuses what the engine shows", async () => {
+		const { url } = await engineOf(checkpointWith(familyTemplate("qwen3")));
+		const refusing = checkpointWith("{{ raise_exception('no such role') }}");
+		const result = await check(url, refusing, "default");
+		expect(result.result).toBe("differs");
+		expect(found(result)).toHaveLength(7);
+		expect(checkText(result, url)).toMatch(/ours "refused: .*no such role", the engine's ".*--chat-template/);
+	});
+
 	test("the tokenizer", async () => {
 		const dir = checkpointWith(familyTemplate("qwen3"));
 		const other = checkpointWith(familyTemplate("qwen3"));
