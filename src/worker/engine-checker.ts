@@ -37,6 +37,14 @@ export class EngineChecker {
 		return this.#parts.url;
 	}
 
+	/** Why no chat is let through, as far as is known; null when one is. */
+	get refusal(): string | null {
+		const last = this.#last;
+		return this.#parts.mode === "refuse" && last?.result === "differs"
+			? checkText(last, this.#parts.url)
+			: null;
+	}
+
 	/** Runs the check; one at a time. */
 	check(): Promise<EngineCheck> {
 		this.#running ??= this.#run().finally(() => {

@@ -20,7 +20,7 @@ export interface EngineGateParts {
 	onRead: (identity: AnsweredIdentity, toolSchema: ToolSchemaVersion) => void;
 	nowMs: () => number;
 	/** Null without a truth check. */
-	checker: Pick<EngineChecker, "forget" | "pass"> | null;
+	checker: Pick<EngineChecker, "forget" | "pass" | "refusal"> | null;
 }
 
 /** An engine that kept silent, or cannot be used, is not asked again before that: a chat meanwhile ends as the one before. */
@@ -39,9 +39,9 @@ export class EngineGate {
 		if (parts.toolSchemaVersion !== "auto") parts.useToolSchema(parts.toolSchemaVersion);
 	}
 
-	/** Why the engine cannot be used, as one sentence without its address, by the last answer; null when it can, or nobody knows. */
+	/** Why the engine cannot be used, as one sentence, by its last answers; null when it can, or nobody knows. */
 	get unfit(): string | null {
-		return this.#identity?.unfit ?? null;
+		return this.#identity?.unfit ?? this.#parts.checker?.refusal ?? null;
 	}
 
 	/**
@@ -50,7 +50,7 @@ export class EngineGate {
 	 * @returns why it cannot be used, or null
 	 */
 	async look(): Promise<string | null> {
-		const stands = this.unfit === null || this.#parts.nowMs() < this.#nextReadMs;
+		const stands = (this.#identity?.unfit ?? null) === null || this.#parts.nowMs() < this.#nextReadMs;
 		const identity = (stands ? this.#identity : null) ?? (await this.#read());
 		if (identity.kind === "unreachable" || identity.unfit === null) return null;
 		return `the engine at ${this.#parts.url} cannot be used: ${identity.unfit}`;

@@ -105,7 +105,7 @@ function openEngine(
 	});
 	const looking = setInterval(() => {
 		void client.lookWhetherBack();
-		if (gate.unfit !== null) void gate.look();
+		if (gate.unfit !== null) gate.pass().catch(() => undefined);
 	}, LOOK_MS).unref();
 	return { client, gate, checker, looking };
 }

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { EngineIdentity } from "../../src/engine/engine.js";
 import { engineIdentity } from "../../src/engine/sglang/release.js";
 import type { ToolSchemaVersion } from "../../src/tito/tools.js";
+import { EngineChecker } from "../../src/worker/engine-checker.js";
 import { EngineGate } from "../../src/worker/engine-gate.js";
 
 const release = (version: string): EngineIdentity => engineIdentity({ kind: "sglang", release: version });
@@ -10,7 +11,11 @@ const UP = release("0.5.23");
 const DOWN: EngineIdentity = { kind: "unreachable", code: "ECONNREFUSED" };
 const SILENT: EngineIdentity = { kind: "unreachable", code: "TIMEOUT" };
 
-function rig(answers: EngineIdentity[], toolSchemaVersion: ToolSchemaVersion | "auto" = "auto") {
+function rig(
+	answers: EngineIdentity[],
+	toolSchemaVersion: ToolSchemaVersion | "auto" = "auto",
+	checker: EngineChecker | null = null,
+) {
 	const state = { reads: 0, nowMs: 0, schemas: [] as number[], told: [] as string[] };
 	const gate = new EngineGate({
 		url: "http://engine",
@@ -19,7 +24,7 @@ function rig(answers: EngineIdentity[], toolSchemaVersion: ToolSchemaVersion | "
 		useToolSchema: (version) => state.schemas.push(version),
 		onRead: (identity, version) => state.told.push(`${identity.engine} ${version}`),
 		nowMs: () => state.nowMs,
-		checker: null,
+		checker,
 	});
 	return { gate, state };
 }
@@ -99,4 +104,24 @@ test("an engine that cannot be used is asked again, though no chat goes there: a
 	expect(gate.unfit).not.toBeNull();
 	await gate.pass();
 	expect([state.reads, gate.unfit]).toEqual([4, null]);
+});
+
+test("an engine that renders otherwise counts as unfit where such a one gets no chat", async () => {
+	const row = { conversation: "plain", tokens: 1, template: "differs", family: "same" } as const;
+	const finding = { position: 0, ours: "a", engine: "b" };
+	const checker = new EngineChecker(
+		{
+			mode: "refuse",
+			url: "http://engine",
+			run: async () => ({ result: "differs", by: "tokenize", rows: [{ ...row, finding }] }),
+			onResult: () => undefined,
+		},
+		false,
+	);
+	const { gate } = rig([UP], "auto", checker);
+	expect(gate.unfit).toBeNull();
+	await expect(gate.pass()).rejects.toMatchObject({ code: "upstream_unfit" });
+	expect(gate.unfit).toContain("http://engine");
+	gate.forget();
+	expect(gate.unfit).toBeNull();
 });
