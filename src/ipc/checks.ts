@@ -12,6 +12,8 @@ export interface Checks {
 	engine: Check<"ok" | "failing" | "unreachable" | "unknown">;
 	store: Check<"ok" | "low" | "full" | "refused">;
 	log: Check<"ok" | "dropping">;
+	/** Absent where there are no sandboxes. */
+	sandboxes?: Check<"ok" | "failing">;
 }
 
 /** What is not known yet is no reason to worry. */

@@ -90,6 +90,8 @@ export type FromChild =
 	| { type: "stats"; stats: WorkerFigures }
 	/** When it is another one than before; once a second at most, and at once when an engine becomes unreachable or is back, or the medium refuses a commit. */
 	| { type: "condition"; condition: WorkerCondition }
+	/** When it is another one than before: what is wrong with the sandboxes, in one line, or null. */
+	| { type: "sandbox_condition"; trouble: string | null }
 	/** Worker 0 compared the engine's rendering with ours. */
 	| { type: "engine_checked"; result: EngineCheckResult }
 	| { type: "pong"; seq: number }

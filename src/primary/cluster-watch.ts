@@ -48,7 +48,14 @@ export class ClusterWatch {
 			},
 		});
 		const dataDir = config.store === "memory" ? null : config.dataDir;
-		this.health = new HealthWatch({ log, dataDir, workers: () => workers.map(statusOf), stage, changed });
+		this.health = new HealthWatch({
+			log,
+			dataDir,
+			workers: () => workers.map(statusOf),
+			stage,
+			sandbox: () => sandbox?.state ?? null,
+			changed,
+		});
 		createLoopLag(counts.event_loop_lag_seconds);
 		this.#gatherer = new MetricsGatherer({
 			workers,
@@ -81,6 +88,9 @@ export class ClusterWatch {
 				return true;
 			case "condition":
 				this.health.told(slot, message.condition);
+				return true;
+			case "sandbox_condition":
+				this.health.sandboxTold(message.trouble);
 				return true;
 			case "metrics":
 				if (slot.role === "sandbox") this.#gatherer.sandboxAnswered(message.seq, message.text);

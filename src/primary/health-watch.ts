@@ -15,6 +15,8 @@ export interface HealthWatchOptions {
 	dataDir: string | null;
 	workers: () => readonly WorkerStatus[];
 	stage: () => ClusterStage;
+	/** State of the process that makes sandboxes; null where there is none. */
+	sandbox?: () => WorkerStatus["state"] | null;
 	/** The checks, or the reasons not to be ready, became others. */
 	changed: () => void;
 }
@@ -59,6 +61,7 @@ export class HealthWatch {
 	#droppedBefore = 0;
 	#droppedMs = Number.NEGATIVE_INFINITY;
 	#looks = 0;
+	#sandboxTrouble: string | null = null;
 	#timer: NodeJS.Timeout | undefined;
 	#checks = UNKNOWN;
 	#notReady: string[] = [];
@@ -102,6 +105,12 @@ export class HealthWatch {
 		this.#reconsider();
 	}
 
+	/** The sandbox process told what is wrong with its sandboxes, or null. */
+	sandboxTold(trouble: string | null): void {
+		this.#sandboxTrouble = trouble;
+		this.#reconsider();
+	}
+
 	/** The checks as they are now; each that changed since the last call is logged. While the cluster drains they stay. */
 	checks(): { checks: Checks; notReady: string[] } {
 		if (this.#options.stage() === "draining") return { checks: this.#checks, notReady: this.#notReady };
@@ -125,7 +134,9 @@ export class HealthWatch {
 
 	#facts(): HealthFacts {
 		const nowMs = performance.now();
+		const sandbox = this.#options.sandbox?.() ?? null;
 		return {
+			...(sandbox === null ? {} : { sandbox: { state: sandbox, trouble: this.#sandboxTrouble } }),
 			starting: this.#options.stage() === "starting",
 			workers: this.#options.workers().map(({ drain, index, pid, awaited, state }) => {
 				const told = this.#told.get(index);

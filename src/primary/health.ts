@@ -26,6 +26,8 @@ export interface HealthFacts {
 	storeBefore: Checks["store"]["state"];
 	/** A record of any process was dropped in the last seconds. */
 	dropsRecords: boolean;
+	/** The process that makes sandboxes, and what it says of them; absent where there is none. */
+	sandbox?: { state: WorkerStatus["state"]; trouble: string | null };
 }
 
 export type Medium =
@@ -45,6 +47,7 @@ export function checksOf(facts: HealthFacts): Checks {
 		engine: engineCheck(facts),
 		store: storeCheck(facts),
 		log: logCheck(facts),
+		...(facts.sandbox === undefined ? {} : { sandboxes: sandboxCheck(facts.sandbox, facts.starting) }),
 	};
 }
 
@@ -162,6 +165,20 @@ function logCheck({ dropsRecords }: HealthFacts): Checks["log"] {
 	};
 }
 
+function sandboxCheck(
+	{ state, trouble }: NonNullable<HealthFacts["sandbox"]>,
+	starting: boolean,
+): NonNullable<Checks["sandboxes"]> {
+	if (state !== "ready" && !starting) {
+		return {
+			state: "failing",
+			detail:
+				"the sandbox process is not ready, its requests are 503: sandbox_process_exit in the log says why",
+		};
+	}
+	return trouble === null ? OK : { state: "failing", detail: trouble };
+}
+
 function refusedPartitions({ workers }: HealthFacts): number {
 	return workers.reduce((sum, { condition }) => sum + (condition?.partitionsRefused ?? 0), 0);
 }
@@ -185,7 +202,7 @@ export function transitions(
 	now: Checks,
 ): Array<{ check: keyof Checks; from: string; to: string; detail: string | null }> {
 	return (Object.keys(now) as Array<keyof Checks>).flatMap((check) => {
-		const [from, to]: [Check<string>, Check<string>] = [before[check], now[check]];
+		const [from, to]: [Check<string>, Check<string>] = [before[check] ?? OK, now[check] ?? OK];
 		const isFirst = from.state === "unknown" && to.state !== "failing";
 		if (from.state === to.state || isFirst) return [];
 		return [{ check, from: from.state, to: to.state, detail: to.detail }];

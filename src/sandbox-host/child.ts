@@ -3,6 +3,7 @@ import { exitCodeOf } from "../base/exit-codes.js";
 import { takeOver } from "../config/reload.js";
 import { connectToPrimary } from "../ipc/child-channel.js";
 import type { ToChild } from "../ipc/messages.js";
+import { troubleOf } from "../sandbox/reaper.js";
 import { CHILD_LINGER_MS, type ClusterLogger, createLogger } from "../telemetry/logger.js";
 import { createLoopLag } from "../telemetry/loop-lag.js";
 import { createMetrics } from "../telemetry/metrics/metrics.js";
@@ -10,6 +11,7 @@ import { processMetrics } from "../telemetry/metrics/process-metrics.js";
 import { createBackend } from "./backends.js";
 import { type SandboxHost, startSandboxHost } from "./host.js";
 
+const LOOK_MS = 1_000;
 const PROBE_TIMEOUT_MS = 15_000;
 
 process.title = "rollpin sandbox";
@@ -45,6 +47,19 @@ primary.on("reconfigure", ({ config: next }) => {
 
 primary.on("snapshot", ({ snapshot }) => host?.workersAre(snapshot.workers));
 
+/** Also that there is none: an earlier process may have told of some. */
+function tellTrouble(of: SandboxHost): void {
+	let told: string | null | undefined;
+	const look = (): void => {
+		const trouble = troubleOf(of.reaper());
+		if (trouble === told) return;
+		told = trouble;
+		void primary.send({ type: "sandbox_condition", trouble });
+	};
+	look();
+	setInterval(look, LOOK_MS).unref();
+}
+
 primary.on("drain", ({ timeoutMs }) => {
 	void (async () => {
 		await host?.drain(timeoutMs);
@@ -73,4 +88,5 @@ async function start(message: Extract<ToChild, { type: "start_sandbox" }>): Prom
 	host = await startSandboxHost({ config, sandbox, backend, address, workers, log, metrics });
 	metricsText = processMetrics({ role: "sandbox" }, metrics, host.gauges);
 	await primary.send({ type: "ready", address });
+	tellTrouble(host);
 }

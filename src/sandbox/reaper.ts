@@ -173,6 +173,17 @@ export class SandboxReaper {
 	}
 }
 
+/** After so many passes that did not go through, nobody knows what is at the backend. */
+const STALE_S = (3 * PASS_MS) / 1000;
+
+/** What an operator is told, in one line without figures that change; null: the reaper does its work. Pure. */
+export function troubleOf({ ageS, failure }: Pick<ReaperFigures, "ageS" | "failure">): string | null {
+	if (failure !== null)
+		return `the reaper of sandboxes cannot do its work (${failure}): what is overdue may stay; is the backend up?`;
+	if (ageS <= STALE_S) return null;
+	return "no pass of the reaper of sandboxes has ended for a long time: the backend does not answer it";
+}
+
 /** What is to become of one that is there. Pure. */
 export function verdictOf(
 	found: FoundSandbox,

@@ -1,7 +1,7 @@
 // What /health and /ready say, for every thing that can be wrong.
 import { describe, expect, it, test } from "vitest";
 import type { Checks } from "../../src/ipc/checks.js";
-import type { WorkerCondition } from "../../src/ipc/messages.js";
+import type { WorkerCondition, WorkerStatus } from "../../src/ipc/messages.js";
 import { checksOf, type HealthFacts, transitions, whyNotReady } from "../../src/primary/health.js";
 
 const MIB = 1024 * 1024;
@@ -227,4 +227,24 @@ it("tells of what changed, and not of what is known for the first time", () => {
 		{ check: "store", from: "ok", to: "full", detail: expect.stringContaining("64 MiB") },
 	]);
 	expect(transitions(now, now)).toEqual([]);
+});
+
+test("sandboxes are a check where there are some: their process, and what it says of its reaper", () => {
+	expect(checksOf(facts())).not.toHaveProperty("sandboxes");
+	const of = (state: WorkerStatus["state"], trouble: string | null, starting = false) =>
+		checksOf(facts({ starting, sandbox: { state, trouble } })).sandboxes;
+	expect(of("ready", null)).toEqual({ state: "ok", detail: null });
+	expect(of("starting", null, true)?.state).toBe("ok");
+	expect(of("down", null)).toMatchObject({
+		state: "failing",
+		detail: expect.stringContaining("sandbox_process_exit"),
+	});
+	expect(of("ready", "no list")).toEqual({ state: "failing", detail: "no list" });
+	const [well, failing] = [facts({ sandbox: { state: "ready", trouble: null } }), facts()].map(checksOf) as [
+		Checks,
+		Checks,
+	];
+	const now = { ...failing, sandboxes: { state: "failing", detail: "why" } as const };
+	expect(transitions(well, now)).toEqual([{ check: "sandboxes", from: "ok", to: "failing", detail: "why" }]);
+	expect(transitions(failing, well)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 // Sandboxes of a whole cluster, as its clients see them: every route, the death of the sandbox process, a cluster that ends.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -227,6 +227,28 @@ describe("The sandbox process", () => {
 		const metrics = (await call("GET", "/metrics")).text;
 		expect(metrics).toMatch(/^rollpin_sandboxes\{state="running"\} [1-9]/m);
 		expect((await call("GET", "/cluster")).json.sandbox).toMatchObject({ state: "ready", epoch: 2 });
+	});
+
+	it("says in /health that what is at the backend cannot be looked through, until it can", async () => {
+		const root = join(cluster.tempDir, `rollpin-sandboxes-${process.geteuid?.() ?? 0}`);
+		const check = async (detail: string | null): Promise<void> => {
+			const before = (await call("GET", "/cluster")).json.sandbox;
+			process.kill(before.pid, "SIGKILL");
+			await until(`${detail} in /cluster`, 15_000, async () => {
+				const { checks, sandbox } = (await call("GET", "/cluster")).json;
+				if (sandbox.state !== "ready" || sandbox.epoch === before.epoch) return false;
+				return detail === null ? checks.sandboxes.state === "ok" : checks.sandboxes.detail?.includes(detail);
+			});
+		};
+		renameSync(root, `${root}.away`);
+		await check("the reaper of sandboxes cannot do its work");
+		expect((await call("GET", "/health")).json).toMatchObject({
+			status: "degraded",
+			checks: { sandboxes: "failing" },
+		});
+		expect(cluster.all("sandbox_reap_failed").at(-1)).toMatchObject({ sandbox_id: null, level: "error" });
+		renameSync(`${root}.away`, root);
+		await check(null);
 	});
 
 	it("leaves the sandboxes to the next cluster of the data dir", async () => {

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { FoundSandbox, SandboxBackend } from "../../src/sandbox/backend.js";
-import { verdictOf } from "../../src/sandbox/reaper.js";
+import { troubleOf, verdictOf } from "../../src/sandbox/reaper.js";
 import { NOTHING_ASKED, type SandboxRoom, sandboxRoom } from "../support/sandbox-room.js";
 
 const never = new AbortController().signal;
@@ -34,6 +34,12 @@ describe("The reaper's verdict", () => {
 	it.each(rows)("of %s", (_name, over, record, nowMs, verdict) => {
 		expect(verdictOf({ ...found, ...over }, record, { ...at, nowMs })).toBe(verdict);
 	});
+});
+
+it("The reaper's trouble is a failed pass, or none for a minute and a half", () => {
+	expect(troubleOf({ ageS: 90, failure: null })).toBeNull();
+	expect(troubleOf({ ageS: 91, failure: null })).toContain("has ended for a long time");
+	expect(troubleOf({ ageS: 0, failure: "no list" })).toContain("(no list)");
 });
 
 describe("A pass of the reaper", () => {
