@@ -105,15 +105,8 @@ export class SoakCluster {
 
 	/** 0 while there is none. */
 	routerPid(): number {
-		const children = readFileSync(`/proc/${this.primaryPid}/task/${this.primaryPid}/children`, "latin1");
-		const isRouter = (pid: string) =>
-			readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith("rollpin router");
-		return Number(
-			children
-				.trim()
-				.split(" ")
-				.find((pid) => pid !== "" && isRouter(pid)) ?? 0,
-		);
+		const children = read(`/proc/${this.primaryPid}/task/${this.primaryPid}/children`).trim().split(" ");
+		return Number(children.find((pid) => read(`/proc/${pid}/cmdline`).startsWith("rollpin router")) ?? 0);
 	}
 
 	/** A record of one of these events, after the first `from`. Time during which nobody reads the log does not count. */
@@ -196,5 +189,14 @@ export class SoakCluster {
 			if (this.#child.exitCode !== null) throw new Error(`the start ended with ${this.#child.exitCode}`);
 			return this.#pipe.records.some(({ event }) => event === "cluster_ready");
 		});
+	}
+}
+
+/** Empty for a process that has just ended. */
+function read(path: string): string {
+	try {
+		return readFileSync(path, "latin1");
+	} catch {
+		return "";
 	}
 }
