@@ -185,6 +185,17 @@ describe("A command of OpenSandbox's clients", () => {
 		expect((await run({ command: "true", uid, gid: 54321 })).at(-1)?.error?.evalue).toBe("126");
 	});
 
+	it("for root runs as the sandbox's user where its client said that at create, and only there", async () => {
+		const extensions = { "rollpin.root_commands": "as_user" };
+		const made = await call("POST", "/v1/sandboxes", { ...CREATE, extensions });
+		const on = `/v1/sandboxes/${made.json.id}/proxy/44772`;
+		expect(textOf(await run({ command: "echo $EUID", uid: 0 }, on), "stdout")).toEqual([
+			`${process.geteuid?.()}\n`,
+		]);
+		expect((await run({ command: "true", uid: 54321 }, on)).at(-1)?.error?.evalue).toBe("126");
+		await call("DELETE", `/v1/sandboxes/${made.json.id}`);
+	});
+
 	it("in the foreground is known by its id while it runs, and is ended by it", async () => {
 		const reply = await fetch(`${server.url}${proxy}/command`, {
 			method: "POST",

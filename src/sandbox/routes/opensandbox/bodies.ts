@@ -13,6 +13,10 @@ export const IDLE_ENTRYPOINT: readonly string[] = ["tail", "-f", "/dev/null"];
 const MIB = 1024 * 1024;
 const MAX_TTL_S = 10 * 365 * 86_400;
 
+const EXTENSIONS = ["rollpin.user", "rollpin.runtime", "rollpin.root_commands"] as const;
+/** In the environment of a sandbox whose client takes commands as its user for what it asks for as root. */
+const ROOT_COMMANDS = "ROLLPIN_ROOT_COMMANDS";
+
 /** Fields that ask for what there is not here, with the values of each that ask for nothing. */
 const NOT_HERE: Readonly<Record<string, (value: unknown) => boolean>> = {
 	snapshotId: () => false,
@@ -47,14 +51,16 @@ export function createRequest(fields: Fields, settings: Pick<SandboxSettings, "m
 		throw refusal("image.auth", "is for the engine's operator to set, not a client");
 	const ttlS = fields.integer("timeout", 1, MAX_TTL_S);
 	if (ttlS === null) throw refusal("timeout", "is missing: a sandbox without an end is not to be had here");
-	const extensions = fields.object("extensions")?.only("rollpin.user", "rollpin.runtime") ?? null;
+	const extensions = fields.object("extensions")?.only(...EXTENSIONS) ?? null;
+	const root = extensions?.choice("rollpin.root_commands", ["as_user"]) ?? null;
+	const env = fields.texts("env", ENV_NAME, "a variable's name has no = and is not empty");
 	return {
 		image: image?.text("uri", 512) ?? null,
 		ttlS,
 		maxTtlS: Math.max(ttlS, settings.maxTtlS),
 		sessionId: null,
 		files: [],
-		env: fields.texts("env", ENV_NAME, "a variable's name has no = and is not empty"),
+		env: root === null ? env : { ...env, [ROOT_COMMANDS]: root },
 		workdir: null,
 		user: extensions?.text("rollpin.user", 64) ?? null,
 		resources: resourcesOf(fields.object("resourceLimits")),
@@ -144,7 +150,9 @@ const MAX_UID = 2 ** 32 - 2;
  * user's id, $2: the group's or nothing.
  */
 const AS_USER = `
-if [[ $EUID != "$1" || ( $2 && \${GROUPS[0]} != "$2" ) ]]; then
+if [[ $1 == 0 && $${ROOT_COMMANDS} == as_user ]]; then
+	:
+elif [[ $EUID != "$1" || ( $2 && \${GROUPS[0]} != "$2" ) ]]; then
 	echo "not run: commands of this sandbox run as $EUID:\${GROUPS[0]}, not as $1\${2:+:$2}" >&2
 	exit 126
 fi

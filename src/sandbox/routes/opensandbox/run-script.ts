@@ -17,7 +17,7 @@ export function scriptRequest({ text, args, stdin }: Script): ExecRequest {
 	return {
 		argv: ["bash", "-c", text, "rollpin", ...args],
 		stdin: stdin ?? null,
-		env: { LC_ALL: "C.UTF-8" },
+		env: { LC_ALL: "C" },
 		cwd: null,
 		timeoutMs: FILES_TIMEOUT_MS,
 		outputLimitBytes: OUTPUT_LIMIT_BYTES,
