@@ -4,9 +4,17 @@ import { RollpinError } from "./errors.js";
 /**
  * Whose a path is. `cluster`: about the whole cluster, for operators; `session`: about one session or all of them;
  * `front_end`: what an agent's client calls below its session; `engine`: handed on to the engine, bytes untouched; `sandbox`: about
- * sandboxes, alone or a session's; `opensandbox`: the same, as OpenSandbox's clients ask.
+ * sandboxes, alone or a session's; `opensandbox` and `code_interpreter`: the same, as
+ * the clients of those services ask.
  */
-export type PathFamily = "cluster" | "session" | "front_end" | "engine" | "sandbox" | "opensandbox";
+export type PathFamily =
+	| "cluster"
+	| "session"
+	| "front_end"
+	| "engine"
+	| "sandbox"
+	| "opensandbox"
+	| "code_interpreter";
 
 export interface PathSpec {
 	family: PathFamily;
@@ -15,7 +23,7 @@ export interface PathSpec {
 	methods: Readonly<Partial<Record<"GET" | "POST" | "PUT" | "DELETE", string>>>;
 }
 
-/** `{id}` stands for a session's id, `{worker}` for a worker's index, `{sandbox}` and `{exec}` for those of a sandbox and of its command, `{port}` for a number, `{rest}` for a path. The engine's paths are not in here: `--pass-through` lists them. */
+/** `{id}` stands for a session's id, `{worker}` for a worker's index, `{sandbox}` and `{exec}` for those of a sandbox and of its command, `{port}` for a number, `{file}` for an uploaded file's id, `{rest}` for a path. The engine's paths are not in here: `--pass-through` lists them. */
 export const PATHS = {
 	"/health": {
 		family: "cluster",
@@ -185,6 +193,31 @@ export const PATHS = {
 		answeredBy: "sandbox",
 		methods: { POST: "sets a new lifetime for it, counted from now" },
 	},
+	"/v1/sessions": {
+		family: "code_interpreter",
+		answeredBy: "sandbox",
+		methods: { POST: "makes a sandbox" },
+	},
+	"/v1/sessions/{sandbox}": {
+		family: "code_interpreter",
+		answeredBy: "sandbox",
+		methods: { DELETE: "ends it" },
+	},
+	"/v1/sessions/{sandbox}/bash": {
+		family: "code_interpreter",
+		answeredBy: "sandbox",
+		methods: { POST: "runs a command" },
+	},
+	"/v1/files": {
+		family: "code_interpreter",
+		answeredBy: "sandbox",
+		methods: { GET: "lists the uploaded files", POST: "uploads a file for later sandboxes" },
+	},
+	"/v1/files/{file}": {
+		family: "code_interpreter",
+		answeredBy: "sandbox",
+		methods: { GET: "an uploaded file", DELETE: "removes it" },
+	},
 } as const satisfies Readonly<Record<string, PathSpec>>;
 
 export type OwnPath = keyof typeof PATHS;
@@ -203,6 +236,8 @@ const WORKER = "/cluster/workers/{worker}";
 const SANDBOX_PATH = /^\/sandboxes\/[^/]+/;
 const EXEC_TAIL = /(\/exec\/)[^/]+$/;
 const OPENSANDBOX_PATH = /^(\/v1\/sandboxes\/)[^/]+/;
+const SESSION_PATH = /^(\/v1\/sessions\/)[^/]+/;
+const FILE_PATH = /^(\/v1\/files\/)[^/]+$/;
 const ENDPOINT_TAIL = /^(\/v1\/sandboxes\/[^/]+\/endpoints\/)[^/]+$/;
 const PROXY_TAIL = /^(\/v1\/sandboxes\/[^/]+\/proxy\/)[^/]+\/.+$/;
 const WORKER_PATH = /^\/cluster\/workers\/([^/]+)(?=\/)/;
@@ -301,6 +336,8 @@ function patternOf(path: string): string {
 	if (path.startsWith("/cluster/workers/")) return path.replace(WORKER_PATH, WORKER);
 	if (path.startsWith("/sandboxes/"))
 		return path.replace(SANDBOX_PATH, "/sandboxes/{sandbox}").replace(EXEC_TAIL, "$1{exec}");
+	if (path.startsWith("/v1/sessions/")) return path.replace(SESSION_PATH, "$1{sandbox}");
+	if (path.startsWith("/v1/files/")) return path.replace(FILE_PATH, "$1{file}");
 	if (path.startsWith("/v1/sandboxes/"))
 		return path
 			.replace(OPENSANDBOX_PATH, "$1{sandbox}")

@@ -4,6 +4,8 @@ import { errorBodyFor } from "../base/error-shapes.js";
 import { RollpinError } from "../base/errors.js";
 import { type PATHS, type PathOf, sessionPath, topPath } from "../base/paths.js";
 import { sendError, sendNothing } from "../sandbox/routes/answers.js";
+import * as interpreter from "../sandbox/routes/code-interpreter/routes.js";
+import { Uploads } from "../sandbox/routes/code-interpreter/uploads.js";
 import {
 	createSandbox,
 	deleteSandboxes,
@@ -57,6 +59,11 @@ export function createListener(parts: ListenerParts): RequestListener {
 function handlersOf(parts: ListenerParts): Handlers {
 	const { sandboxes } = parts;
 	const commands = { ...parts, foreground: new ForegroundCommands() };
+	const uploads = { ...parts, uploads: new Uploads() };
+	const inTheirStatus =
+		(handler: Handler): Handler =>
+		(call, ids) =>
+			interpreter.inTheirStatus(Promise.resolve(handler(call, ids)));
 	const proxy: Handler = (call, { sandbox, port, rest }) => answerProxy(commands, call, sandbox, port, rest);
 	/** The sandbox that a path means. */
 	const of = ({ sandbox, session }: Ids): string =>
@@ -116,6 +123,19 @@ function handlersOf(parts: ListenerParts): Handlers {
 		"/sessions/{id}/sandbox/exec/{exec}": background,
 		"/sessions/{id}/sandbox/files": files,
 		"/sessions/{id}/sandbox/extend": life,
+		"/v1/sessions": { POST: inTheirStatus((call) => interpreter.createSession(uploads, call)) },
+		"/v1/sessions/{sandbox}": { DELETE: remove },
+		"/v1/sessions/{sandbox}/bash": {
+			POST: inTheirStatus((call, { sandbox }) => interpreter.runBash(uploads, call, sandbox)),
+		},
+		"/v1/files": {
+			GET: (call) => interpreter.listFiles(uploads, call),
+			POST: inTheirStatus((call) => interpreter.uploadFile(uploads, call)),
+		},
+		"/v1/files/{file}": {
+			GET: (call, { sandbox }) => interpreter.readFile(uploads, call, sandbox),
+			DELETE: (call, { sandbox }) => interpreter.deleteFile(uploads, call, sandbox),
+		},
 	};
 }
 
@@ -154,8 +174,8 @@ async function answer(
 }
 
 function idsOf(path: string): Ids {
-	const [kind, first = "", ...tail] = path.replace(/^\/v1/, "").split("/").slice(1);
-	const isSessions = kind === "sessions";
+	const [, first = "", ...tail] = path.replace(/^\/v1/, "").split("/").slice(1);
+	const isSessions = path.startsWith("/sessions/");
 	// Below a session its `sandbox` comes first.
 	const [, id = "", ...rest] = isSessions ? tail.slice(1) : tail;
 	return { sandbox: first, exec: id, port: id, rest: rest.join("/"), session: isSessions ? first : "" };

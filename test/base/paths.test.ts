@@ -37,6 +37,11 @@ const ALLOW: Record<keyof typeof PATHS, string> = {
 	"/sessions/{id}/sandbox/exec/{exec}": "DELETE, GET, HEAD",
 	"/sessions/{id}/sandbox/files": "GET, HEAD, PUT",
 	"/sessions/{id}/sandbox/extend": "POST",
+	"/v1/sessions": "POST",
+	"/v1/sessions/{sandbox}": "DELETE",
+	"/v1/sessions/{sandbox}/bash": "POST",
+	"/v1/files": "GET, HEAD, POST",
+	"/v1/files/{file}": "DELETE, GET, HEAD",
 };
 const SESSION = "/sessions/{id}";
 const BELOW = Object.keys(ALLOW)

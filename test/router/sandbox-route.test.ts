@@ -40,7 +40,7 @@ it("while it is away are 503 with Retry-After, also when its socket is gone", as
 	}
 });
 
-it("are refused to OpenSandbox's clients in their own words, from whoever answers", async () => {
+it("are refused to other services' clients in the words of those, whoever answers", async () => {
 	rig = await startRouter([null], { authToken: "t" });
 	const get = (headers: Record<string, string>, path = "/v1/sandboxes/sbx-0") =>
 		ask(rig.url, "GET", path, undefined, headers);
@@ -54,5 +54,9 @@ it("are refused to OpenSandbox's clients in their own words, from whoever answer
 	expect(told(await get({ ...key, authorization: "Bearer t" }))).toEqual([401, "unauthorized", "string"]);
 	expect(told(await get(key))).toEqual([501, "sandbox_not_configured", "string"]);
 	expect(told(await get(key, "/v1/sandboxes/sbx-0/pause"))).toEqual([404, "not_found", "string"]);
+	const deleted = (headers: Record<string, string>) =>
+		ask(rig.url, "DELETE", "/v1/sessions/sbx-0", undefined, headers);
+	expect((await deleted({})).json).toEqual({ detail: "a valid bearer token is required" });
+	expect([(await deleted(key)).status, typeof (await deleted(key)).json.detail]).toEqual([501, "string"]);
 	expect((await get(key, "/sandboxes/sbx-0")).json.error.code).toBe("sandbox_not_configured");
 });
