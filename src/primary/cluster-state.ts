@@ -1,7 +1,7 @@
 // What the cluster looks like from outside, computed from its slots. Pure.
 import type { ClusterConfig } from "../config/cluster-config.js";
 import { areWell } from "../ipc/checks.js";
-import type { ClusterPhase, ClusterSnapshot, WorkerStatus } from "../ipc/messages.js";
+import type { ClusterPhase, ClusterSnapshot, SandboxStatus, WorkerStatus } from "../ipc/messages.js";
 
 /** Where the cluster stands in its life: `up` once the first start is complete. */
 export type ClusterStage = "starting" | "up" | "draining";
@@ -14,6 +14,23 @@ export function phaseOf(
 ): ClusterPhase {
 	if (stage !== "up") return stage;
 	return isWell && workers.some(({ state }) => state === "ready") ? "ok" : "degraded";
+}
+
+type SlotFacts = Pick<WorkerStatus, "index" | "state" | "pid" | "epoch" | "awaited">;
+
+/** @param path of the socket that its process listens on, once it is ready */
+export function workerStatus(
+	{ index, state, pid, epoch, awaited }: SlotFacts,
+	{ drain, heartbeat, path }: Pick<WorkerStatus, "drain" | "heartbeat"> & { path: string },
+): WorkerStatus {
+	const listens = state === "ready" || state === "draining";
+	const address = listens ? ({ kind: "socket", path } as const) : null;
+	return { index, state, pid, epoch, awaited, drain, address, heartbeat };
+}
+
+/** @param path as of `workerStatus` */
+export function sandboxStatus({ state, pid, epoch }: SlotFacts, path: string): SandboxStatus {
+	return { state, pid, epoch, address: state === "ready" ? { kind: "socket", path } : null };
 }
 
 export function snapshotOf(

@@ -2,18 +2,19 @@
 import { EXIT_FAILED, type FailureCode } from "../base/exit-codes.js";
 import type { ClusterConfig, ReloadableConfig } from "../config/cluster-config.js";
 import { reloadablePart, takeOver } from "../config/reload.js";
-import type {
-	ClusterSnapshot,
-	EngineCheckResult,
-	FromChild,
-	SandboxStatus,
-	WorkerStatus,
-} from "../ipc/messages.js";
+import type { ClusterSnapshot, EngineCheckResult, FromChild, WorkerStatus } from "../ipc/messages.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { ChildSlot, SlotListener } from "./child-slot.js";
 import { logClusterReady, logDegraded, logDrain, logSimEngine } from "./cluster-log.js";
 import { ClusterMetrics } from "./cluster-metrics.js";
-import { type ClusterStage, snapshotOf, stepsAfter, whyNoReload } from "./cluster-state.js";
+import {
+	type ClusterStage,
+	sandboxStatus,
+	snapshotOf,
+	stepsAfter,
+	whyNoReload,
+	workerStatus,
+} from "./cluster-state.js";
 import { ClusterWatch, slotReports } from "./cluster-watch.js";
 import type { FrontPort } from "./front-port.js";
 import { reloadWorkers } from "./reload.js";
@@ -112,7 +113,7 @@ export class Cluster {
 	}
 
 	snapshot(): ClusterSnapshot {
-		const { config, port, version } = this.#parts;
+		const { config, port, sockets, version } = this.#parts;
 		const cluster = {
 			version,
 			instanceId: config.instanceId,
@@ -120,7 +121,7 @@ export class Cluster {
 			url: port.url,
 			upstream: this.#upstream,
 			engineCheck: this.#engineCheck,
-			sandbox: this.#sandboxStatus(),
+			sandbox: this.sandbox && sandboxStatus(this.sandbox, sockets.path("s", 0, 0)),
 			...this.#watch.health.checks(),
 		};
 		return snapshotOf(
@@ -176,30 +177,16 @@ export class Cluster {
 		return [router, ...workers, ...(sandbox === null ? [] : [sandbox]), ...(sim === null ? [] : [sim])];
 	}
 
-	#sandboxStatus(): SandboxStatus | null {
-		const { sandbox: slot } = this;
-		if (slot === null) return null;
-		const { epoch, pid, state } = slot;
-		const path = this.#parts.sockets.path("s", 0, 0);
-		return { state, pid, epoch, address: state === "ready" ? { kind: "socket", path } : null };
-	}
-
 	#startWorkers(): void {
 		for (const slot of this.workers) slot.start();
 	}
 
 	#statusOf(slot: ChildSlot): WorkerStatus {
-		const ready = slot.state === "ready" || slot.state === "draining";
-		return {
-			index: slot.index,
-			state: slot.state,
-			pid: slot.pid,
-			epoch: slot.epoch,
-			awaited: slot.awaited,
+		return workerStatus(slot, {
 			drain: this.#drained.has(slot.index),
-			address: ready ? { kind: "socket", path: this.#parts.sockets.path("w", slot.index, slot.epoch) } : null,
+			path: this.#parts.sockets.path("w", slot.index, slot.epoch),
 			heartbeat: this.#watch.heartbeatOf(slot),
-		};
+		});
 	}
 
 	#listener(): SlotListener {
