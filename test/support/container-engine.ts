@@ -77,6 +77,15 @@ export class ContainerEngine {
 		});
 	}
 
+	/** SIGKILL leaves its containers as they are, and resolves when it is gone: `start` makes its successor. */
+	async signal(name: "SIGSTOP" | "SIGCONT" | "SIGKILL"): Promise<void> {
+		const daemon = this.#daemon;
+		if (daemon === undefined) throw new Error("the container engine is not started");
+		const ended = new Promise((resolve) => daemon.once("exit", resolve));
+		daemon.kill(name);
+		if (name === "SIGKILL") await ended;
+	}
+
 	async stop(): Promise<void> {
 		await this.#end();
 		// What the daemon mounted may outlive it for a moment.
