@@ -220,7 +220,8 @@ export class SandboxCommands {
 	/** Whoever escaped the kill could write what no turn knows of: the sandbox goes with it. */
 	#lookForSurvivors(entry: Entry, execId: string): void {
 		setTimeout(() => {
-			void this.#endWithSurvivors(entry, execId).catch(() => undefined);
+			// A backend that cannot tell now is asked again: the sandbox ends some time.
+			void this.#endWithSurvivors(entry, execId).catch(() => this.#lookForSurvivors(entry, execId));
 		}, SURVIVORS_MS).unref();
 	}
 

@@ -130,6 +130,8 @@ export class SandboxLedger {
 		clearTimeout(this.#timers.get(entry.record.id));
 		this.#timers.delete(entry.record.id);
 		entry.over.abort(endError(entry.record, true));
+		// The same create may be tried again: nothing came of this one.
+		if (reason === "failed") this.#freeKey(entry);
 		if (made) {
 			metrics.sandboxes_ended_total.at(reason).value++;
 			const { id, sessionId, createdMs } = entry.record;
@@ -207,15 +209,21 @@ export class SandboxLedger {
 			removing: null,
 		};
 		this.#entries.set(record.id, entry);
-		if (record.key !== null) this.#byKey.set(record.key, entry);
+		if (record.key !== null && record.end?.reason !== "failed") this.#byKey.set(record.key, entry);
 		return entry;
 	}
 
-	#leave({ record }: Entry): void {
+	#leave(entry: Entry): void {
+		const { record } = entry;
 		this.#entries.delete(record.id);
-		if (record.key !== null) this.#byKey.delete(record.key);
+		this.#freeKey(entry);
 		clearTimeout(this.#timers.get(record.id));
 		this.#timers.delete(record.id);
+	}
+
+	#freeKey(entry: Entry): void {
+		const { key } = entry.record;
+		if (key !== null && this.#byKey.get(key) === entry) this.#byKey.delete(key);
 	}
 
 	/** At its announced end it has ended, whatever the backend says then. */

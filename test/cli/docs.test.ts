@@ -100,7 +100,7 @@ describe("generated docs", () => {
 		const { scripts } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as {
 			scripts: object;
 		};
-		const commands = [...text.matchAll(/`npm run ([\w:]+)/g)].map(([, name]) => name ?? "");
+		const commands = [...text.matchAll(/`npm run ([\w:-]+)/g)].map(([, name]) => name ?? "");
 		expect(Object.keys(scripts)).toEqual(expect.arrayContaining(commands));
 	});
 

@@ -3,12 +3,14 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ExecRequest } from "../../src/sandbox/commands.js";
+import { LocalBackend } from "../../src/sandbox/local/local-backend.js";
 import type { SandboxRequest } from "../../src/sandbox/request.js";
 import type { Sandboxes } from "../../src/sandbox/sandboxes.js";
 import { NOTHING_ASKED, type SandboxRoom, sandboxRoom } from "../support/sandbox-room.js";
 import { until } from "../support/wait.js";
 
 const never = new AbortController().signal;
+const ANY = { labels: [], sessionId: null, state: null };
 
 let room: SandboxRoom;
 let sandboxes: Sandboxes;
@@ -106,6 +108,21 @@ describe("A sandbox is made", () => {
 		expect(few.list({ labels: [], sessionId: null, state: "ended" })).toEqual([]);
 		await make({}, "k", few);
 		await expect(make({}, null, few)).rejects.toMatchObject({ code: "too_many_sandboxes", status: 429 });
+	});
+
+	it("under the same key when the process died in the middle of making it", async () => {
+		class Stuck extends LocalBackend {
+			override create(): Promise<void> {
+				return new Promise(() => undefined);
+			}
+		}
+		const first = await room.start({}, new Stuck(room.root));
+		void make({}, "k", first).catch(() => undefined);
+		const interrupted = await until("its intent to be stored", 5_000, () => first.list(ANY)[0]);
+		const later = await room.start();
+		const made = await make({}, "k", later);
+		expect(made.id).not.toBe(interrupted.id);
+		expect((await make({}, "k", later)).id).toBe(made.id);
 	});
 
 	it("is found again by the next process, with what it knew of it", async () => {

@@ -8,6 +8,7 @@ import {
 	existsSync,
 	mkdirSync,
 	mkdtempSync,
+	readFileSync,
 	rmSync,
 	symlinkSync,
 	writeFileSync,
@@ -83,11 +84,21 @@ export class ContainerEngine {
 		if (daemon === undefined) throw new Error("the container engine is not started");
 		const ended = new Promise((resolve) => daemon.once("exit", resolve));
 		daemon.kill(name);
-		if (name === "SIGKILL") await ended;
+		if (name !== "SIGKILL") return;
+		await ended;
+		// Its containerd dies with it, but not at once, and the successor would take it for its own.
+		const pid = Number(readFileSync(join(this.#dir, "exec", "containerd", "containerd.pid"), "utf8"));
+		await until("the engine's containerd to be gone", 10_000, () => !existsSync(`/proc/${pid}`));
 	}
 
 	async stop(): Promise<void> {
 		await this.#end();
+		// One that was killed left its mounts.
+		const mounts = readFileSync("/proc/mounts", "utf8")
+			.split("\n")
+			.map((line) => line.split(" ")[1] ?? "");
+		for (const path of mounts.filter((each) => each.startsWith(this.#dir)).reverse())
+			spawnSync("umount", [path]);
 		// What the daemon mounted may outlive it for a moment.
 		rmSync(this.#dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
 	}

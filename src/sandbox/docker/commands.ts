@@ -11,8 +11,10 @@ import { KILL, runnerOf, SURVIVORS, scriptOf } from "./scripts.js";
 const KILL_LIMIT_MS = 10_000;
 /** The streams of processes that were killed are closed by then. */
 const CLOSED_LIMIT_MS = 1_000;
+/** An engine that has not begun a command by then is stuck. */
+const SLOW_ENGINE_MS = 2_000;
 /** `survivors` asks about commands that were called off a moment ago. */
-const REMEMBERED_MS = 60_000;
+const REMEMBERED_MS = 600_000;
 
 export class Commands {
 	readonly #engine: Engine;
@@ -38,27 +40,50 @@ export class Commands {
 			env: environment({ HOME: WORKSPACE, ...env, ...command.env, ROLLPIN_EXEC: execId }),
 			withStdin: stdin !== null,
 		};
-		let run: Run;
-		try {
-			run = await Run.start(this.#engine, id, inside, signal);
-		} catch (error) {
-			if (signal.aborted && error === signal.reason) return { exitCode: null, oom: false };
-			throw error;
-		}
-		if (stdin !== null) void run.feed([stdin]);
-		const reading = deliver(run, output);
+		const askedMs = performance.now();
 		const fired = whenAborted(signal);
-		const end = await Promise.race([reading, fired.promise]).finally(fired.forget);
-		if (end !== null) return end;
+		try {
+			const starting = Run.start(this.#engine, id, inside, signal);
+			const run = await Promise.race([starting, fired.promise]);
+			if (run === null) return await this.#callOffUnstarted(id, user, execId, starting, askedMs);
+			if (stdin !== null) void run.feed([stdin]);
+			const reading = deliver(run, output);
+			const end = await Promise.race([reading, fired.promise]);
+			if (end !== null) return end;
+			reading.catch(() => undefined);
+			await this.#callOff(id, user, execId, run);
+			await Promise.race([reading.catch(() => null), sleep(CLOSED_LIMIT_MS, undefined, { ref: false })]);
+			run.detach();
+			return { exitCode: null, oom: false };
+		} finally {
+			fired.forget();
+		}
+	}
 
+	/** @throws RollpinError `sandbox_backend_unavailable`: that nothing came of it in its time is the engine's doing, not the agent's */
+	async #callOffUnstarted(
+		id: string,
+		user: string,
+		execId: string,
+		starting: Promise<Run>,
+		askedMs: number,
+	): Promise<ExecEnd> {
+		const killed = starting
+			// What it writes has to be read, or its beginning is not seen.
+			.then((run) => Promise.all([this.#callOff(id, user, execId, run), deliver(run, () => undefined)]))
+			.catch(() => undefined);
+		if (performance.now() - askedMs > SLOW_ENGINE_MS) {
+			throw unavailable(`the container engine did not begin a command in ${id} within the command's time`);
+		}
+		await killed;
+		return { exitCode: null, oom: false };
+	}
+
+	async #callOff(id: string, user: string, execId: string, run: Run): Promise<void> {
 		run.callOff();
-		reading.catch(() => undefined);
 		await Promise.race([run.begun, sleep(KILL_LIMIT_MS, undefined, { ref: false })]);
 		this.#remember(execId, run.startTicks);
 		await this.#kill(id, user, execId);
-		await Promise.race([reading.catch(() => null), sleep(CLOSED_LIMIT_MS, undefined, { ref: false })]);
-		run.detach();
-		return { exitCode: null, oom: false };
 	}
 
 	async survivors(id: string, user: string, execId: string, signal: AbortSignal): Promise<number> {

@@ -1,4 +1,5 @@
 // Sandboxes as containers of a Docker engine (or of Podman, which answers the same calls). Decides no admission and keeps no records.
+import { orAborted } from "../../base/cancellation.js";
 import { RollpinError } from "../../base/errors.js";
 import type {
 	CreatePhase,
@@ -32,7 +33,7 @@ import {
 } from "./containers.js";
 import { Engine, type EngineReply, expectStatus, lost, messageOf, unavailable } from "./engine.js";
 import { getTar, putTar } from "./files.js";
-import { needImage } from "./image.js";
+import { type FoundImage, needImage } from "./image.js";
 import { runInside } from "./inside.js";
 import { missingOf } from "./probe.js";
 import { SET_DEADLINE, scriptOf } from "./scripts.js";
@@ -53,6 +54,9 @@ export class DockerBackend implements SandboxBackend {
 	/** By sandbox; read from its labels where another process made it. */
 	readonly #settings = new Map<string, CommandSettings>();
 
+	/** By sandbox: what the engine was asked to make and has not answered, also when nobody waits for it any more. */
+	readonly #making = new Map<string, Promise<void>>();
+
 	/** @param socketPath of the engine */
 	constructor(socketPath: string) {
 		this.#engine = new Engine(socketPath);
@@ -70,17 +74,33 @@ export class DockerBackend implements SandboxBackend {
 	}
 
 	async create(spec: SandboxSpec, phase: (name: CreatePhase) => void, signal: AbortSignal): Promise<void> {
-		const { id } = spec;
 		const settings = commandSettings(spec);
 		const image = await needImage(this.#engine, spec, () => phase("pull"), signal);
+		const making = this.#make(spec, image, phase, signal);
+		this.#making.set(spec.id, making);
+		const made = () => this.#making.delete(spec.id);
+		making.then(made, made);
+		await orAborted(making, signal);
+		this.#settings.set(spec.id, settings);
+	}
+
+	/** The engine makes what it was asked for, whoever has gone meanwhile: its calls are waited for, and only what is between them is left out. */
+	async #make(
+		spec: SandboxSpec,
+		image: FoundImage,
+		phase: (name: CreatePhase) => void,
+		signal: AbortSignal,
+	): Promise<void> {
+		const { id } = spec;
+		const unhurried = AbortSignal.timeout(2 * WORK_LIMIT_MS);
 		phase("create");
-		const made = await this.#call("POST", `/containers/create?name=${id}`, WORK_LIMIT_MS, signal, {
-			...(containerBody(spec, image.id, image.volumes) as object),
-		});
+		const body = containerBody(spec, image.id, image.volumes);
+		const made = await this.#call("POST", `/containers/create?name=${id}`, WORK_LIMIT_MS, unhurried, body);
 		const there = made.status === 409 && (await this.#inspect(id, signal)) !== null;
 		if (!there) expectStatus(made, [201], `make sandbox ${id}`);
+		signal.throwIfAborted();
 		phase("start");
-		const started = await this.#call("POST", `/containers/${id}/start`, WORK_LIMIT_MS, signal);
+		const started = await this.#call("POST", `/containers/${id}/start`, WORK_LIMIT_MS, unhurried);
 		if (/\/bin\/bash\\?": (stat|no such file)|exec: \\?"\/bin\/bash/.test(messageOf(started))) {
 			throw new RollpinError(
 				"image_unavailable",
@@ -88,7 +108,6 @@ export class DockerBackend implements SandboxBackend {
 			);
 		}
 		expectStatus(started, [204, 304], `start sandbox ${id}`);
-		this.#settings.set(id, settings);
 		// The one that was there may have been made with an earlier deadline.
 		if (there) await this.setDeadline(id, spec.deadlineMs, signal);
 	}
@@ -119,6 +138,8 @@ export class DockerBackend implements SandboxBackend {
 	async remove(id: string, signal: AbortSignal): Promise<boolean> {
 		if (!isSandboxId(id)) return false;
 		this.#settings.delete(id);
+		const making = this.#making.get(id);
+		if (making !== undefined) await orAborted(Promise.allSettled([making]), signal);
 		const reply = await this.#call("DELETE", `/containers/${id}?force=1&v=1`, WORK_LIMIT_MS, signal);
 		if (reply.status === 404) return false;
 		if (reply.status === 409) {

@@ -7,11 +7,12 @@ import { until } from "../../support/wait.js";
 import { DockerRoom, never } from "./room.js";
 
 describe.skipIf(whyNoContainers("test:docker") !== null)("from inside a sandbox", () => {
-	const room = new DockerRoom();
+	let room: DockerRoom;
 	/** Most attacks share one. */
 	let id: string;
 	beforeAll(async () => {
 		process.env["ROLLPIN_AUTH_TOKEN"] = "the-token-of-this-test";
+		room = new DockerRoom();
 		await room.start();
 		({ id } = await room.make(600_000));
 	}, 120_000);
