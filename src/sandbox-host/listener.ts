@@ -162,7 +162,7 @@ async function answer(
 		if (left.signal.aborted) return;
 		const shown = sendError(request, response, error, errorBodyFor(path));
 		metrics.refused_total.at(shown.code).value++;
-		if (shown.code === "internal") {
+		if (shown.code === "internal" || shown.code === "store_unavailable") {
 			log.event("request_error", {
 				x_request_id: typeof requestId === "string" ? requestId : "",
 				method,

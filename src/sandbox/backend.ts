@@ -32,7 +32,8 @@ export interface SandboxBackend {
 	/**
 	 * Runs a command as the agent's user, in a session (setsid) of its own with `ROLLPIN_EXEC=<exec id>` in its environment.
 	 * Resolves when the command has ended and its streams are closed or held open only by what it left running. When the
-	 * signal fires it kills every process that carries the exec id and resolves. A command that is not there ends with 127
+	 * signal fires it kills every process that carries the exec id and resolves; it throws the signal's reason when that fired
+	 * before anything was started. A command that is not there ends with 127
 	 * and a message on stderr, one that may not be run with 126.
 	 * @param output gets the bytes as they come, in order for each stream; no more is read while its promise is pending
 	 */

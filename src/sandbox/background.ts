@@ -1,5 +1,6 @@
 // What a background command has written so far, bounded, and how it ended. Runs nothing.
 import { StringDecoder } from "node:string_decoder";
+import type { ErrorCode } from "../base/errors.js";
 
 interface Piece {
 	stream: "stdout" | "stderr";
@@ -15,6 +16,8 @@ export interface BackgroundEnd {
 	timedOut: boolean;
 	oom: boolean;
 	durationMs: number;
+	/** What ended it without being its own doing: its exit code is not known then. */
+	failure?: ErrorCode;
 }
 
 export interface BackgroundOutput {
@@ -24,6 +27,9 @@ export interface BackgroundOutput {
 	/** Bytes before the first piece that are asked for and are not kept any more. */
 	missingBytes: number;
 }
+
+/** Small writes are kept together: each would else cost a hundred times its bytes. */
+const PIECE_BYTES = 16 * 1024;
 
 export class BackgroundExec {
 	readonly execId: string;
@@ -56,11 +62,14 @@ export class BackgroundExec {
 		this.end = end;
 	}
 
-	/** @param offset the `nextOffset` of an earlier read, or 0; within a piece, all of that piece is given */
+	/** @param offset the `nextOffset` of an earlier read, or 0 */
 	read(offset: number): BackgroundOutput {
 		const pieces = this.#pieces.filter(({ to }) => to > offset);
 		return {
-			output: pieces.map(({ stream, text }) => ({ stream, text })),
+			output: pieces.map(({ from, stream, text }) => ({
+				stream,
+				text: from >= offset ? text : Buffer.from(text).toString("utf8", offset - from),
+			})),
 			nextOffset: Math.max(offset, this.#to),
 			missingBytes: Math.max(0, this.#from - offset),
 		};
@@ -70,6 +79,12 @@ export class BackgroundExec {
 		if (text === "") return;
 		const from = this.#to;
 		this.#to += Buffer.byteLength(text);
+		const last = this.#pieces.at(-1);
+		if (last?.stream === stream && this.#to - last.from <= Math.min(PIECE_BYTES, this.#limitBytes / 8)) {
+			last.text += text;
+			last.to = this.#to;
+			return;
+		}
 		this.#pieces.push({ stream, text, from, to: this.#to });
 		while (this.#pieces.length > 1 && this.#to - (this.#pieces[0]?.from ?? 0) > this.#limitBytes)
 			this.#pieces.shift();

@@ -6,7 +6,8 @@ export class ClippedOutput {
 	bytes = 0;
 	readonly #headLimit: number;
 	readonly #tailLimit: number;
-	readonly #head: Uint8Array[] = [];
+	/** Grows as it is needed: of a million small writes each would else be an object of its own. */
+	#head = Buffer.alloc(0);
 	#headBytes = 0;
 	/** A ring once it is full; made with the first byte that the head does not take. */
 	#tail: Buffer | null = null;
@@ -27,21 +28,29 @@ export class ClippedOutput {
 		this.bytes += bytes.length;
 		const forHead = Math.min(bytes.length, this.#headLimit - this.#headBytes);
 		if (forHead > 0) {
-			this.#head.push(Uint8Array.prototype.slice.call(bytes, 0, forHead));
-			this.#headBytes += forHead;
+			const needed = this.#headBytes + forHead;
+			if (needed > this.#head.length) this.#growHead(needed);
+			this.#head.set(bytes.subarray(0, forHead), this.#headBytes);
+			this.#headBytes = needed;
 		}
 		if (forHead < bytes.length) this.#addToTail(bytes.subarray(forHead));
 	}
 
 	/** Whole characters at the cut; bytes that are no UTF-8 become U+FFFD. */
 	text(): string {
-		const head = Buffer.concat(this.#head);
+		const head = this.#head.subarray(0, this.#headBytes);
 		const tail = this.#tailInOrder();
 		if (!this.truncated) return Buffer.concat([head, tail]).toString("utf8");
 		const first = head.subarray(0, wholeEnd(head));
 		const last = tail.subarray(wholeStart(tail));
 		const missing = this.bytes - first.length - last.length;
 		return `${first.toString("utf8")}\n[... ${missing} bytes are missing here ...]\n${last.toString("utf8")}`;
+	}
+
+	#growHead(needed: number): void {
+		const grown = Buffer.alloc(Math.min(this.#headLimit, Math.max(needed, 2 * this.#head.length)));
+		grown.set(this.#head);
+		this.#head = grown;
 	}
 
 	#addToTail(bytes: Uint8Array): void {

@@ -4,7 +4,9 @@ import type { ExecEnd, ExecOutput } from "./backend.js";
 import { BackgroundExec } from "./background.js";
 import { ClippedOutput } from "./clipped-output.js";
 import { newExecId } from "./ids.js";
+import { lateError } from "./late.js";
 import type { Entry, SandboxLedger, SandboxParts } from "./ledger.js";
+import type { ReapFailures } from "./reap-failures.js";
 import { endError } from "./record.js";
 
 export interface ExecRequest {
@@ -45,10 +47,12 @@ const SHORT_CALL_MS = 15_000;
 export class SandboxCommands {
 	readonly #parts: SandboxParts;
 	readonly #ledger: SandboxLedger;
+	readonly #failures: ReapFailures;
 
-	constructor(parts: SandboxParts, ledger: SandboxLedger) {
+	constructor(parts: SandboxParts, ledger: SandboxLedger, failures: ReapFailures) {
 		this.#parts = parts;
 		this.#ledger = ledger;
+		this.#failures = failures;
 	}
 
 	/**
@@ -85,12 +89,13 @@ export class SandboxCommands {
 		const write: ExecOutput = (stream, bytes) => exec.write(stream, bytes);
 		exec.done = this.#exec(entry, exec.execId, request, write, exec.killed.signal).then(
 			(result) => exec.ended(result),
-			() =>
+			(error: unknown) =>
 				exec.ended({
 					exitCode: null,
 					timedOut: false,
 					oom: false,
 					durationMs: performance.now() - startedMs,
+					failure: error instanceof RollpinError ? error.code : "internal",
 				}),
 		);
 		return exec;
@@ -121,9 +126,12 @@ export class SandboxCommands {
 				{ retryAfterS: 1 },
 			);
 		}
+		// Before anything is waited for: many that come at once count each other.
+		running.execs++;
 		return running;
 	}
 
+	/** @param entry of `#enter` */
 	async #exec(
 		entry: Entry,
 		execId: string,
@@ -133,11 +141,13 @@ export class SandboxCommands {
 	): Promise<ExecResult> {
 		const startedMs = performance.now();
 		const bytes = { stdout: 0, stderr: 0 };
+		let isOver = false;
 		const output: ExecOutput = (stream, piece) => {
+			// It was answered without waiting for the last of it.
+			if (isOver) return;
 			bytes[stream] += piece.length;
 			return sink(stream, piece);
 		};
-		entry.execs++;
 		try {
 			const { end, why } = await this.#bounded(entry, execId, request, output, left);
 			const result: ExecResult = {
@@ -151,10 +161,12 @@ export class SandboxCommands {
 			this.#done(entry, execId, result);
 			if (why === "deadline") {
 				await this.#ledger.end(entry, "expired");
+				void this.#ledger.removeOrLog(entry);
 				throw deadlineError(entry);
 			}
 			return result;
 		} finally {
+			isOver = true;
 			entry.execs--;
 		}
 	}
@@ -200,15 +212,18 @@ export class SandboxCommands {
 			// Its PID 1 may have gone, and all with it.
 			const { why } = stopped;
 			const isSuspect = why === null && (end.exitCode === null || end.exitCode === 137);
-			const gone = isSuspect ? await this.#ledger.settle(entry, AbortSignal.timeout(SHORT_CALL_MS)) : null;
+			const gone = isSuspect ? await this.#ledger.settleNow(entry) : null;
 			if (gone !== null) throw gone;
 			return { end: why === null ? end : { ...end, exitCode: null }, why };
 		} catch (error) {
 			if (entry.over.signal.aborted) throw endError(entry.record, true);
+			if (stop.signal.aborted && error === stop.signal.reason) {
+				if (stopped.why === "timeout") throw notStarted();
+				return { end: { exitCode: null, oom: false }, why: stopped.why };
+			}
 			const isGone = error instanceof RollpinError && error.code === "sandbox_lost";
-			if (!isGone) throw error;
-			const found = await this.#ledger.settle(entry, AbortSignal.timeout(SHORT_CALL_MS));
-			throw found ?? error;
+			if (!isGone) throw lateError(error);
+			throw (await this.#ledger.settleNow(entry)) ?? error;
 		} finally {
 			clearTimeout(timer);
 			left.removeEventListener("abort", onLeft);
@@ -218,20 +233,22 @@ export class SandboxCommands {
 	}
 
 	/** Whoever escaped the kill could write what no turn knows of: the sandbox goes with it. */
-	#lookForSurvivors(entry: Entry, execId: string): void {
-		setTimeout(() => {
-			// A backend that cannot tell now is asked again: the sandbox ends some time.
-			void this.#endWithSurvivors(entry, execId).catch(() => this.#lookForSurvivors(entry, execId));
-		}, SURVIVORS_MS).unref();
+	#lookForSurvivors(entry: Entry, execId: string, isAgain = false): void {
+		setTimeout(() => void this.#endWithSurvivors(entry, execId, isAgain), SURVIVORS_MS).unref();
 	}
 
-	async #endWithSurvivors(entry: Entry, execId: string): Promise<void> {
-		if (entry.record.state === "ended") return;
-		const { backend } = this.#parts;
-		const left = await backend.survivors(entry.record.id, execId, AbortSignal.timeout(SHORT_CALL_MS));
-		if (left === 0) return;
-		await this.#ledger.end(entry, "lost");
-		await this.#ledger.remove(entry);
+	/** Never throws. */
+	async #endWithSurvivors(entry: Entry, execId: string, isAgain: boolean): Promise<void> {
+		const { id } = entry.record;
+		try {
+			if (entry.record.state === "ended") return;
+			const left = await this.#parts.backend.survivors(id, execId, AbortSignal.timeout(SHORT_CALL_MS));
+			if (left > 0) await this.#ledger.finish(entry, "lost");
+		} catch (error) {
+			// Not counted is not none: asked until it is known, or the sandbox has ended.
+			if (!isAgain) this.#failures.add(id, error);
+			this.#lookForSurvivors(entry, execId, true);
+		}
 	}
 
 	#done(entry: Entry, execId: string, result: ExecResult): void {
@@ -253,6 +270,15 @@ export class SandboxCommands {
 
 /** Why a command was stopped: its own time, its sandbox's, its sandbox ended, its client left. */
 type Why = "timeout" | "deadline" | "over" | "left" | null;
+
+/** Its time was over before there was anything to stop: no command of an agent's was too slow. */
+function notStarted(): RollpinError {
+	return new RollpinError(
+		"sandbox_backend_unavailable",
+		"what runs the sandboxes did not start the command within its time; it was not run",
+		{ retryAfterS: 1 },
+	);
+}
 
 function deadlineError({ record }: Entry): RollpinError {
 	return new RollpinError(

@@ -1,10 +1,12 @@
 // Every sandbox that is known here: its record in memory and on disk, and its end, which comes once. Makes and runs none.
+import { setMaxListeners } from "node:events";
 import { RollpinError } from "../base/errors.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { Metrics } from "../telemetry/metrics/metrics.js";
 import type { SandboxBackend } from "./backend.js";
 import type { BackgroundExec } from "./background.js";
-import { type EndReason, endError, isSurprise, reasonOf, type SandboxRecord } from "./record.js";
+import type { ReapFailures } from "./reap-failures.js";
+import { type EndReason, endError, isSurprise, lostRecord, reasonOf, type SandboxRecord } from "./record.js";
 import type { RecordStore } from "./record-store.js";
 import type { SandboxSettings } from "./request.js";
 
@@ -29,28 +31,49 @@ export interface Entry {
 	execs: number;
 	/** Its removal at the backend, while it runs. */
 	removing: Promise<void> | null;
+	/** Its session is being told of its end. */
+	telling: Promise<void> | null;
+	/** What failed last, and is tried again by each pass of the reaper: its record's writing, the telling. */
+	isUnwritten: boolean;
+	isUnheard: boolean;
 }
 
 /** Records of ended ones, for whoever still asks: the newest, and not older than this. */
 const MAX_ENDED = 5_000;
 const ENDED_KEPT_MS = 24 * 3600 * 1000;
 export const REMOVE_TIMEOUT_MS = 60_000;
+const SHORT_CALL_MS = 15_000;
+/** Node's timers take no more: a longer one fires at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class SandboxLedger {
 	readonly #parts: SandboxParts;
+	readonly #failures: ReapFailures;
 	readonly #entries = new Map<string, Entry>();
 	readonly #byKey = new Map<string, Entry>();
 	readonly #timers = new Map<string, NodeJS.Timeout>();
 	/** What the backend's clock is ahead of ours. */
 	#aheadMs = 0;
 
-	constructor(parts: SandboxParts) {
+	constructor(parts: SandboxParts, failures: ReapFailures) {
 		this.#parts = parts;
+		this.#failures = failures;
 	}
 
-	/** Reads what an earlier process knew. One that was being made then never reached its client: it is ended. */
+	/**
+	 * Reads what an earlier process knew. One that was being made then never reached its client: it is ended. One whose record is
+	 * damaged is lost: nobody could end it in time, or be told its end.
+	 */
 	async load(): Promise<void> {
-		for (const record of await this.#parts.records.load()) {
+		const { records, damaged } = await this.#parts.records.load();
+		for (const { id, sessionId, path, error } of damaged) {
+			const text = `the record ${path} is damaged, so its sandbox counts as lost and is removed; look at the medium of the data dir`;
+			this.#parts.log.event("sandbox_record_failed", { sandbox_id: id, err: error }, text);
+			const entry = this.#enter(lostRecord(id, sessionId, this.nowMs()), Promise.resolve());
+			entry.over.abort(endError(entry.record));
+			await this.#write(entry);
+		}
+		for (const record of records) {
 			const entry = this.#enter(record, Promise.resolve());
 			if (record.state === "creating") await this.end(entry, "failed");
 			else if (record.state === "running") this.#watch(entry);
@@ -99,15 +122,44 @@ export class SandboxLedger {
 			begin = resolve;
 		});
 		const entry = this.#enter(record, made);
-		begin(this.#parts.records.put(record).then(() => make(entry)));
+		const intend = async (): Promise<void> => {
+			try {
+				await this.#parts.records.put(record);
+			} catch (error) {
+				this.#leave(entry);
+				// What is there of it all the same is, to whoever reads it, a create that failed.
+				await this.#parts.records.delete(record.id).catch(() => undefined);
+				throw error;
+			}
+			await make(entry);
+		};
+		begin(intend());
 		made.catch(() => undefined);
 		return entry;
 	}
 
+	/** @throws RollpinError `store_unavailable`: it is so, but a process that comes after this one may not know */
 	async change(entry: Entry, change: Partial<SandboxRecord>): Promise<void> {
 		entry.record = { ...entry.record, ...change };
 		if (entry.record.state === "running") this.#watch(entry);
-		await this.#parts.records.put(entry.record);
+		try {
+			await this.#parts.records.put(entry.record);
+		} catch (error) {
+			entry.isUnwritten = true;
+			throw error;
+		}
+	}
+
+	/** Never throws: what has happened has happened, and is written by a later pass of the reaper. */
+	async #write(entry: Entry): Promise<void> {
+		try {
+			await this.#parts.records.put(entry.record);
+			entry.isUnwritten = false;
+		} catch (error) {
+			if (entry.isUnwritten) return;
+			entry.isUnwritten = true;
+			this.#parts.log.event("sandbox_record_failed", { sandbox_id: entry.record.id, err: error });
+		}
 	}
 
 	/** Takes a record away of one that never was. */
@@ -118,6 +170,7 @@ export class SandboxLedger {
 
 	/**
 	 * Its end, stored and told to its session; what it was at the backend is not removed by this. Only the first one counts.
+	 * Never throws; `over` has fired and the state is `ended` before anything is waited for.
 	 * @returns false: it had ended before
 	 */
 	async end(entry: Entry, reason: EndReason): Promise<boolean> {
@@ -142,9 +195,21 @@ export class SandboxLedger {
 				age_s: Math.round((atMs - createdMs) / 100) / 10,
 			});
 		}
-		await this.#parts.records.put(entry.record);
+		await this.#write(entry);
 		if (untold) await this.tell(entry);
 		return true;
+	}
+
+	/** Its end and its removal; the session that hears of the one does not keep the other. Never throws: the reaper tries it again. */
+	async finish(entry: Entry, reason: EndReason): Promise<void> {
+		await Promise.all([this.end(entry, reason), this.removeOrLog(entry)]);
+	}
+
+	/** As `settle`, for a call that found it gone: what is left of it is removed at once. */
+	async settleNow(entry: Entry): Promise<RollpinError | null> {
+		const end = await this.settle(entry, AbortSignal.timeout(SHORT_CALL_MS));
+		if (end !== null) void this.removeOrLog(entry);
+		return end;
 	}
 
 	/** Asks the backend whether it has ended, and takes that over. @returns its end's error, or null while it lives */
@@ -160,11 +225,31 @@ export class SandboxLedger {
 	/** Never throws: a session that cannot be told now is told by a later pass of the reaper. */
 	async tell(entry: Entry): Promise<void> {
 		if (!entry.record.untold) return;
+		entry.telling ??= this.#tell(entry).finally(() => {
+			entry.telling = null;
+		});
+		await entry.telling;
+	}
+
+	async #tell(entry: Entry): Promise<void> {
+		const { id, sessionId } = entry.record;
 		try {
 			await this.#parts.tell(entry.record);
-			await this.change(entry, { untold: false });
-		} catch {
-			// The next pass.
+		} catch (error) {
+			if (!entry.isUnheard)
+				this.#parts.log.event("sandbox_end_unheard", { sandbox_id: id, session_id: sessionId, err: error });
+			entry.isUnheard = true;
+			return;
+		}
+		entry.record = { ...entry.record, untold: false };
+		await this.#write(entry);
+	}
+
+	/** What could not be written or told before. Never throws. */
+	async catchUp(): Promise<void> {
+		for (const entry of this.#entries.values()) {
+			if (entry.isUnwritten) await this.#write(entry);
+			void this.tell(entry);
 		}
 	}
 
@@ -177,11 +262,21 @@ export class SandboxLedger {
 		return entry.removing;
 	}
 
+	/** Never throws: the reaper tries it again. */
+	async removeOrLog(entry: Entry): Promise<void> {
+		try {
+			await this.remove(entry);
+		} catch (error) {
+			this.#failures.add(entry.record.id, error);
+		}
+	}
+
 	async #remove(entry: Entry): Promise<void> {
 		// What is being made must not come to be after its removal.
 		await entry.made.catch(() => undefined);
 		await this.#parts.backend.remove(entry.record.id, AbortSignal.timeout(REMOVE_TIMEOUT_MS));
-		await this.change(entry, { gone: true });
+		entry.record = { ...entry.record, gone: true };
+		await this.#write(entry);
 	}
 
 	/** Forgets ended ones that are too many, or too old. */
@@ -200,13 +295,19 @@ export class SandboxLedger {
 	}
 
 	#enter(record: SandboxRecord, made: Promise<void>): Entry {
+		const over = new AbortController();
+		// Each command that runs in it listens.
+		setMaxListeners(0, over.signal);
 		const entry: Entry = {
 			record,
-			over: new AbortController(),
+			over,
 			made,
 			background: new Map(),
 			execs: 0,
 			removing: null,
+			telling: null,
+			isUnwritten: false,
+			isUnheard: false,
 		};
 		this.#entries.set(record.id, entry);
 		if (record.key !== null && record.end?.reason !== "failed") this.#byKey.set(record.key, entry);
@@ -230,18 +331,12 @@ export class SandboxLedger {
 	#watch(entry: Entry): void {
 		const { id, deadlineMs } = entry.record;
 		clearTimeout(this.#timers.get(id));
-		const expire = async (): Promise<void> => {
-			if (this.nowMs() < entry.record.deadlineMs) return this.#watch(entry);
-			await this.end(entry, "expired");
-			await this.remove(entry);
+		const expire = (): void => {
+			if (this.nowMs() < entry.record.deadlineMs) this.#watch(entry);
+			else void this.finish(entry, "expired");
 		};
-		const timer = setTimeout(
-			() => {
-				// The reaper tries it again.
-				expire().catch(() => undefined);
-			},
-			Math.max(0, deadlineMs - this.nowMs()),
-		);
+		const ms = Math.max(0, deadlineMs - this.nowMs());
+		const timer = setTimeout(expire, Math.min(ms, LONGEST_TIMER_MS));
 		this.#timers.set(id, timer.unref());
 	}
 }

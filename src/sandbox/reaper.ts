@@ -1,6 +1,7 @@
 // Passes over what is at the backend: ends what is overdue or nobody's, finds out what was lost. One that fails does not stop the rest.
 import type { FoundSandbox } from "./backend.js";
 import { type Entry, REMOVE_TIMEOUT_MS, type SandboxLedger, type SandboxParts } from "./ledger.js";
+import type { ReapFailures } from "./reap-failures.js";
 
 const PASS_MS = 30_000;
 /** Of the time between two passes: several clusters at one engine do not ask it at once. */
@@ -25,20 +26,26 @@ export interface ReaperFigures {
 	failure: string | null;
 }
 
+interface Step {
+	id: string;
+	/** @returns whether it was ended */
+	run(): Promise<boolean>;
+}
+
 export class SandboxReaper {
 	readonly #parts: SandboxParts;
 	readonly #ledger: SandboxLedger;
+	readonly #failures: ReapFailures;
 	#timer: NodeJS.Timeout | undefined;
 	#stopped = false;
 	#passedMs = performance.now();
-	#failures = 0;
-	#failure: string | null = null;
 	#overdue = 0;
 	#worstOverdueMs = 0;
 
-	constructor(parts: SandboxParts, ledger: SandboxLedger) {
+	constructor(parts: SandboxParts, ledger: SandboxLedger, failures: ReapFailures) {
 		this.#parts = parts;
 		this.#ledger = ledger;
+		this.#failures = failures;
 	}
 
 	/** The first pass at once; nobody waits for it. */
@@ -60,10 +67,10 @@ export class SandboxReaper {
 	figures(): ReaperFigures {
 		return {
 			ageS: (performance.now() - this.#passedMs) / 1000,
-			failures: this.#failures,
+			failures: this.#failures.inRow,
 			overdue: this.#overdue,
 			worstOverdueMs: this.#worstOverdueMs,
-			failure: this.#failure,
+			failure: this.#failures.latest,
 		};
 	}
 
@@ -81,32 +88,37 @@ export class SandboxReaper {
 			const nowMs = this.#ledger.nowMs();
 			this.#overdue = 0;
 			this.#worstOverdueMs = 0;
-			const steps = found.map((each) => () => this.#judge(each, nowMs));
+			const steps: Step[] = found.map((each) => ({ id: each.id, run: () => this.#judge(each, nowMs) }));
 			const ids = new Set(found.map(({ id }) => id));
-			for (const entry of expected) if (!ids.has(entry.record.id)) steps.push(() => this.#missing(entry));
+			for (const entry of expected) {
+				const { id } = entry.record;
+				if (!ids.has(id)) steps.push({ id, run: () => this.#missing(entry) });
+			}
 			for (const entry of this.#ledger.values()) {
-				if (entry.record.state === "ended" && !entry.record.gone && !ids.has(entry.record.id))
-					steps.push(() => this.#ledger.remove(entry).then(() => false));
+				const { gone, id, state } = entry.record;
+				if (state === "ended" && !gone && !ids.has(id))
+					steps.push({ id, run: () => this.#ledger.remove(entry).then(() => false) });
 			}
 			[reaped, failed] = await this.#all(steps);
-			for (const entry of this.#ledger.values()) await this.#ledger.tell(entry);
+			await this.#ledger.catchUp();
 			await this.#ledger.prune();
 			if (failed === 0) this.#passed();
 		} catch (error) {
-			this.#failed(null, error);
+			this.#failures.add(null, error);
 		}
 		return reaped;
 	}
 
-	async #all(steps: ReadonlyArray<() => Promise<boolean>>): Promise<[reaped: number, failed: number]> {
+	async #all(steps: readonly Step[]): Promise<[reaped: number, failed: number]> {
 		const queue = [...steps];
 		let [reaped, failed] = [0, 0];
 		const worker = async (): Promise<void> => {
 			for (let step = queue.shift(); step !== undefined && !this.#stopped; step = queue.shift()) {
 				try {
-					if (await step()) reaped++;
-				} catch {
+					if (await step.run()) reaped++;
+				} catch (error) {
 					failed++;
+					this.#failures.add(step.id, error);
 				}
 			}
 		};
@@ -130,46 +142,28 @@ export class SandboxReaper {
 			this.#overdue++;
 			this.#worstOverdueMs = Math.max(this.#worstOverdueMs, overdueMs);
 		}
-		try {
-			if (entry !== undefined) {
-				if (verdict === "overdue") await this.#ledger.end(entry, "expired");
-				else await this.#ledger.settle(entry, AbortSignal.timeout(SHORT_CALL_MS));
-				if (entry.record.state !== "ended") return false;
-				await this.#ledger.remove(entry);
-			} else await backend.remove(found.id, AbortSignal.timeout(REMOVE_TIMEOUT_MS));
-		} catch (error) {
-			this.#failed(found.id, error);
-			throw error;
-		}
+		// One that is gone and there again: a create that its process had asked for came to be after its removal.
+		if (entry !== undefined && !entry.record.gone) {
+			if (verdict !== "overdue") await this.#ledger.settle(entry, AbortSignal.timeout(SHORT_CALL_MS));
+			else void this.#ledger.end(entry, "expired");
+			if (entry.record.state !== "ended") return false;
+			await this.#ledger.remove(entry);
+		} else await backend.remove(found.id, AbortSignal.timeout(REMOVE_TIMEOUT_MS));
 		metrics.sandboxes_reaped_total.at(verdict).value++;
 		log.event("sandbox_reaped", { sandbox_id: found.id, why: verdict, overdue_ms: Math.round(overdueMs) });
 		return true;
 	}
 
 	async #missing(entry: Entry): Promise<boolean> {
-		try {
-			const end = await this.#ledger.settle(entry, AbortSignal.timeout(SHORT_CALL_MS));
-			if (end === null) return false;
-			await this.#ledger.remove(entry);
-			return true;
-		} catch (error) {
-			this.#failed(entry.record.id, error);
-			throw error;
-		}
+		const end = await this.#ledger.settle(entry, AbortSignal.timeout(SHORT_CALL_MS));
+		if (end === null) return false;
+		await this.#ledger.remove(entry);
+		return true;
 	}
 
 	#passed(): void {
 		this.#passedMs = performance.now();
-		this.#failures = 0;
-		this.#failure = null;
-	}
-
-	#failed(id: string | null, error: unknown): void {
-		const { log, metrics } = this.#parts;
-		this.#failures++;
-		this.#failure = error instanceof Error ? error.message : String(error);
-		metrics.sandbox_reap_failures_total.value++;
-		log.event("sandbox_reap_failed", { sandbox_id: id, failures: this.#failures, err: error });
+		this.#failures.clear();
 	}
 }
 

@@ -1,17 +1,32 @@
 // Records of sandboxes on disk: one small file each, whole after a crash. Knows no backend.
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { RollpinError } from "../base/errors.js";
+import { isSessionId } from "../base/partitions.js";
 import { randomHex } from "../base/random-hex.js";
 import { readIfThere, replaceFile } from "../data-dir/durable-file.js";
 import { makeDirectory } from "../data-dir/make-directory.js";
 import { isSandboxId } from "./ids.js";
-import type { SandboxRecord } from "./record.js";
+import { readRecord, type SandboxRecord } from "./record.js";
+
+/** A file that is there and holds no record. */
+export interface DamagedRecord {
+	id: string;
+	/** As far as it can still be read in it. */
+	sessionId: string | null;
+	path: string;
+	error: unknown;
+}
 
 export interface RecordStore {
 	/** Whose sandboxes these are: one name for each data dir, for good. */
 	readonly instance: string;
-	load(): Promise<SandboxRecord[]>;
-	/** Survives a crash when this resolves. Calls for one record are done in their order. */
+	/** Whatever can be read; a damaged record costs its own sandbox only. @throws what the system throws */
+	load(): Promise<{ records: SandboxRecord[]; damaged: DamagedRecord[] }>;
+	/**
+	 * Survives a crash when this resolves. Calls for one record are done in their order.
+	 * @throws RollpinError `store_unavailable`
+	 */
 	put(record: SandboxRecord): Promise<void>;
 	delete(id: string): Promise<void>;
 }
@@ -20,7 +35,7 @@ export interface RecordStore {
 export function memoryRecords(): RecordStore {
 	return {
 		instance: randomHex(16),
-		load: async () => [],
+		load: async () => ({ records: [], damaged: [] }),
 		put: async () => undefined,
 		delete: async () => undefined,
 	};
@@ -51,17 +66,45 @@ export async function diskRecords(directory: string): Promise<RecordStore> {
 		instance,
 		async load() {
 			const records: SandboxRecord[] = [];
+			const damaged: DamagedRecord[] = [];
 			for (const name of await readdir(directory)) {
 				const id = name.endsWith(".json") ? name.slice(0, -5) : "";
 				if (name.endsWith(".tmp")) await rm(join(directory, name), { force: true });
-				if (isSandboxId(id)) records.push(JSON.parse(await readFile(pathOf(id), "utf8")) as SandboxRecord);
+				if (!isSandboxId(id)) continue;
+				const path = pathOf(id);
+				const text = await readFile(path, "utf8");
+				try {
+					records.push(readRecord(text, id));
+				} catch (error) {
+					damaged.push({ id, sessionId: sessionIn(text), path, error });
+				}
 			}
-			return records;
+			return { records, damaged };
 		},
 		put(record) {
 			const text = `${JSON.stringify(record)}\n`;
-			return inOrder(record.id, () => replaceFile(pathOf(record.id), text));
+			return inOrder(record.id, async () => {
+				try {
+					await replaceFile(pathOf(record.id), text);
+				} catch (error) {
+					throw notWritten(directory, error);
+				}
+			});
 		},
 		delete: (id) => inOrder(id, () => rm(pathOf(id), { force: true })),
 	};
+}
+
+function sessionIn(text: string): string | null {
+	const found = /"sessionId":"([^"]+)"/.exec(text)?.[1];
+	return found !== undefined && isSessionId(found) ? found : null;
+}
+
+function notWritten(directory: string, cause: unknown): RollpinError {
+	const { code, message } = cause as NodeJS.ErrnoException;
+	return new RollpinError(
+		"store_unavailable",
+		`the record of a sandbox cannot be written below ${directory} (${code ?? message}): free space there, or mend its medium, and ask again`,
+		{ cause },
+	);
 }

@@ -27,6 +27,42 @@ export interface SandboxRecord {
 	untold: boolean;
 }
 
+/** @throws Error when the text is no record of that sandbox */
+export function readRecord(text: string, id: string): SandboxRecord {
+	const record = JSON.parse(text) as Partial<SandboxRecord> | null;
+	const times = [record?.createdMs, record?.deadlineMs, record?.killAtMs, record?.ceilingMs];
+	const { state, end, labels } = record ?? {};
+	const isEnded = state === "ended" && Object.hasOwn(ENDS, end?.reason ?? "") && Number.isFinite(end?.atMs);
+	const isWhole =
+		record?.id === id &&
+		times.every(Number.isFinite) &&
+		(isEnded || state === "creating" || state === "running") &&
+		typeof labels === "object" &&
+		labels !== null;
+	if (isWhole) return record as SandboxRecord;
+	throw new Error("it is no whole record of a sandbox");
+}
+
+/** In the place of a record that is damaged: nobody knows until when it may live, or who asked for it. */
+export function lostRecord(id: string, sessionId: string | null, nowMs: number): SandboxRecord {
+	return {
+		id,
+		sessionId,
+		key: null,
+		fingerprint: "",
+		state: "ended",
+		image: "",
+		labels: {},
+		createdMs: nowMs,
+		deadlineMs: nowMs,
+		killAtMs: nowMs,
+		ceilingMs: nowMs,
+		end: { reason: "lost", atMs: nowMs },
+		gone: false,
+		untold: sessionId !== null,
+	};
+}
+
 /** An end that no client asked for: what it did until then must not be scored. */
 export function isSurprise(reason: EndReason): boolean {
 	return reason === "expired" || reason === "lost" || reason === "oom";

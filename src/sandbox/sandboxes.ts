@@ -1,10 +1,13 @@
 // The sandboxes of this cluster: made, found, extended, ended. The one way in for every route. Knows no backend by name and no HTTP.
+import { orAborted } from "../base/cancellation.js";
 import { RollpinError } from "../base/errors.js";
 import { type CreatePhase, KILL_MARGIN_MS } from "./backend.js";
 import { SandboxCommands } from "./commands.js";
 import { CreateGate } from "./create-gate.js";
 import { newSandboxId } from "./ids.js";
-import { type Entry, SandboxLedger, type SandboxParts } from "./ledger.js";
+import { lateError } from "./late.js";
+import { type Entry, LONGEST_TIMER_MS, SandboxLedger, type SandboxParts } from "./ledger.js";
+import { ReapFailures } from "./reap-failures.js";
 import { SandboxReaper } from "./reaper.js";
 import { endError, type SandboxRecord } from "./record.js";
 import { type CheckedRequest, checkRequest, type SandboxRequest } from "./request.js";
@@ -34,14 +37,16 @@ export class Sandboxes {
 	readonly reaper: SandboxReaper;
 	readonly #parts: SandboxParts;
 	readonly #ledger: SandboxLedger;
+	readonly #failures: ReapFailures;
 	readonly #gate: CreateGate;
 
 	constructor(parts: SandboxParts) {
 		this.#parts = parts;
-		this.#ledger = new SandboxLedger(parts);
+		this.#failures = new ReapFailures(parts);
+		this.#ledger = new SandboxLedger(parts, this.#failures);
 		this.#gate = new CreateGate(parts.settings.createConcurrency);
-		this.commands = new SandboxCommands(parts, this.#ledger);
-		this.reaper = new SandboxReaper(parts, this.#ledger);
+		this.commands = new SandboxCommands(parts, this.#ledger, this.#failures);
+		this.reaper = new SandboxReaper(parts, this.#ledger, this.#failures);
 	}
 
 	/** Takes over what an earlier process left. @throws when its records cannot be read */
@@ -159,6 +164,7 @@ export class Sandboxes {
 			throw new RollpinError("sandbox_state_conflict", `the ${backend.name} backend can only shorten a life`);
 		}
 		await this.#calling(entry, (signal) => backend.setDeadline(id, killAtMs + KILL_MARGIN_MS, signal));
+		if (entry.record.state === "ended") throw endError(entry.record);
 		await this.#ledger.change(entry, { deadlineMs, killAtMs });
 		return entry.record;
 	}
@@ -253,7 +259,8 @@ export class Sandboxes {
 				const nowMs = this.#ledger.nowMs();
 				const life = times(nowMs, request.ttlS, request.maxTtlS);
 				entry.record = { ...entry.record, createdMs: nowMs, ...life };
-				const signal = AbortSignal.any([entry.over.signal, AbortSignal.timeout(life.killAtMs - nowMs)]);
+				const limitMs = Math.min(life.killAtMs - nowMs, LONGEST_TIMER_MS);
+				const signal = AbortSignal.any([entry.over.signal, AbortSignal.timeout(limitMs)]);
 				const { image, env, workdir, user, resources, network, runtime, labels } = request;
 				await backend.create(
 					{
@@ -283,7 +290,7 @@ export class Sandboxes {
 			if (entry.record.state === "ended") throw endError(entry.record, true);
 			await this.#ledger.change(entry, { state: "running" });
 		} catch (error) {
-			const shown = entry.record.state === "ended" ? endError(entry.record, true) : error;
+			const shown = entry.record.state === "ended" ? endError(entry.record, true) : lateError(error);
 			await this.#undo(entry);
 			metrics.sandbox_create_failures_total.value++;
 			throw shown;
@@ -305,8 +312,9 @@ export class Sandboxes {
 		try {
 			await this.#parts.backend.remove(entry.record.id, AbortSignal.timeout(SHORT_CALL_MS));
 			await this.#ledger.forget(entry);
-		} catch {
-			// The reaper's.
+		} catch (error) {
+			// The reaper has it.
+			this.#failures.add(entry.record.id, error);
 		}
 	}
 
@@ -318,11 +326,12 @@ export class Sandboxes {
 	): Promise<T> {
 		const signal = AbortSignal.any([entry.over.signal, AbortSignal.timeout(timeoutMs)]);
 		try {
-			return await call(signal);
+			// Whatever it hangs on: a backend's call, or a body that comes no further.
+			return await orAborted(call(signal), signal);
 		} catch (error) {
 			if (entry.record.state === "ended") throw endError(entry.record, true);
-			if (!(error instanceof RollpinError && error.code === "sandbox_lost")) throw error;
-			throw (await this.#ledger.settle(entry, AbortSignal.timeout(SHORT_CALL_MS))) ?? error;
+			if (!(error instanceof RollpinError && error.code === "sandbox_lost")) throw lateError(error);
+			throw (await this.#ledger.settleNow(entry)) ?? error;
 		}
 	}
 }

@@ -5,6 +5,8 @@ import type { SandboxFile } from "./request.js";
 const BLOCK = 512;
 /** Of a name that a plain header holds. */
 const NAME_BYTES = 100;
+/** Of what stands before a file's own header: names and times. */
+const MAX_HEAD_BYTES = 64 * 1024;
 
 /** A file with its permissions; without them everybody reads it and its owner writes it. */
 export interface TarFile extends SandboxFile {
@@ -29,6 +31,7 @@ export async function* tarOf(files: readonly TarFile[]): AsyncIterable<Uint8Arra
 /**
  * The content of a tar's one file.
  * @param path for the message
+ * Read to its end: what made it may say only there that the file changed meanwhile.
  * @throws RollpinError `invalid_request` when it is a directory or another kind of thing; `body_too_large` over the limit
  */
 export async function contentOf(
@@ -45,15 +48,21 @@ export async function contentOf(
 		if (size === null) {
 			head = Buffer.concat([head, bytes]);
 			for (let skipped = skipExtension(head); skipped !== null; skipped = skipExtension(head)) head = skipped;
+			if (head.length > MAX_HEAD_BYTES + bytes.length) throw brokenOff(path);
 			if (head.length < BLOCK || isExtension(head)) continue;
 			size = sizeOfFile(head, path, limitBytes);
 			rest = head.subarray(BLOCK);
 		}
-		pieces.push(rest);
-		length += rest.length;
-		if (length >= size) return Buffer.concat(pieces).subarray(0, size);
+		const wanted = rest.subarray(0, size - length);
+		if (wanted.length > 0) pieces.push(wanted);
+		length += wanted.length;
 	}
-	throw new RollpinError("sandbox_backend_unavailable", `the tar of ${path} broke off`, { retryAfterS: 1 });
+	if (size === null || length < size) throw brokenOff(path);
+	return Buffer.concat(pieces);
+}
+
+function brokenOff(path: string): RollpinError {
+	return new RollpinError("sandbox_backend_unavailable", `the tar of ${path} broke off`, { retryAfterS: 1 });
 }
 
 /** A header that says more of the entry that follows it: long names, times. */
@@ -68,8 +77,10 @@ function skipExtension(tar: Buffer): Buffer | null {
 	return tar.length < whole ? null : tar.subarray(whole);
 }
 
+/** Octal digits up to 8 GiB; more is written otherwise, and more than is taken here. */
 function sizeOf(header: Buffer): number {
-	return Number.parseInt(header.toString("latin1", 124, 136), 8) || 0;
+	const digits = /^ *([0-7]+)[ \0]*$/.exec(header.toString("latin1", 124, 136))?.[1];
+	return digits === undefined ? Number.POSITIVE_INFINITY : Number.parseInt(digits, 8);
 }
 
 function sizeOfFile(header: Buffer, path: string, limitBytes: number): number {
@@ -85,7 +96,7 @@ function sizeOfFile(header: Buffer, path: string, limitBytes: number): number {
 	if (size <= limitBytes) return size;
 	throw new RollpinError(
 		"body_too_large",
-		`${path} has ${size} bytes, over ${limitBytes}; ask for application/x-tar`,
+		`${path} has ${size === Number.POSITIVE_INFINITY ? "8 GiB or more" : `${size} bytes`}, over ${limitBytes}; ask for application/x-tar`,
 	);
 }
 

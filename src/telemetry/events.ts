@@ -125,6 +125,9 @@ export interface EventFields {
 	sandbox_reaped: { sandbox_id: string; why: string; overdue_ms: number };
 	/** `sandbox_id` null: the pass as a whole, which could not list. */
 	sandbox_reap_failed: { sandbox_id: string | null; failures: number; err: unknown };
+	/** Its record could not be written, or was found damaged (`msg` says which file). */
+	sandbox_record_failed: { sandbox_id: string; err: unknown };
+	sandbox_end_unheard: { sandbox_id: string; session_id: string | null; err: unknown };
 	exec_done: {
 		sandbox_id: string;
 		session_id: string | null;
@@ -226,6 +229,8 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	sandbox_ended: "info",
 	sandbox_reaped: "info",
 	sandbox_reap_failed: "error",
+	sandbox_record_failed: "error",
+	sandbox_end_unheard: "warn",
 	exec_done: "info",
 	reaper_sweep: "debug",
 	request_error: "error",

@@ -1,5 +1,8 @@
 // Finds the marks that the runner writes between a command's output: what it says of the command's beginning and end. Pure.
 
+/** More has no mark of the runner's: a command that read the nonce and writes the beginning of one does not have us hold all that follows. */
+const LONGEST_WORDS = 128;
+
 /** Of one stream. A mark is a NUL, the run's own nonce, a blank, words and a newline. */
 export class MarkFinder {
 	readonly #start: Buffer;
@@ -17,6 +20,12 @@ export class MarkFinder {
 		for (;;) {
 			const at = data.indexOf(this.#start);
 			const end = at < 0 ? -1 : data.indexOf("\n", at);
+			const wordsAt = at + this.#start.length;
+			if (at >= 0 && (end < 0 ? data.length : end) - wordsAt > LONGEST_WORDS) {
+				found.push(data.subarray(0, wordsAt));
+				data = data.subarray(wordsAt);
+				continue;
+			}
 			if (end < 0) {
 				const kept = at < 0 ? this.#outputEnd(data) : at;
 				if (kept > 0) found.push(data.subarray(0, kept));
@@ -24,7 +33,7 @@ export class MarkFinder {
 				return found;
 			}
 			if (at > 0) found.push(data.subarray(0, at));
-			found.push(data.toString("latin1", at + this.#start.length, end));
+			found.push(data.toString("latin1", wordsAt, end));
 			data = data.subarray(end + 1);
 		}
 	}

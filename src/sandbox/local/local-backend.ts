@@ -145,9 +145,11 @@ export class LocalBackend implements SandboxBackend {
 			complaint = (complaint + text).slice(0, 1000);
 		});
 		const ended = endOf(child);
+		// It may be called off while the tar's next bytes are waited for.
+		ended.catch(() => undefined);
 		child.stdin.on("error", () => undefined);
 		for await (const bytes of tar) {
-			if (child.exitCode !== null) break;
+			if (child.exitCode !== null || child.signalCode !== null) break;
 			if (!child.stdin.write(bytes)) await Promise.race([drained(child.stdin), ended]);
 		}
 		child.stdin.end();

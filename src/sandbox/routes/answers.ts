@@ -44,7 +44,8 @@ export function backgroundJson(exec: BackgroundExec, offset: number): Record<str
 		status: end === null ? "running" : "ended",
 		exit_code: end?.exitCode ?? null,
 		timed_out: end?.timedOut ?? false,
-		code: end?.timedOut === true ? "command_timeout" : end?.oom === true ? "sandbox_oom" : null,
+		code:
+			end?.failure ?? (end?.timedOut === true ? "command_timeout" : end?.oom === true ? "sandbox_oom" : null),
 		started_at: exec.startedMs / 1000,
 		duration_ms: end === null ? null : Math.round(end.durationMs),
 		output,

@@ -77,4 +77,12 @@ describe("the marks", () => {
 		expect(finder.push(Buffer.from(`\0${nonce}`))).toEqual([]);
 		expect(finder.push(Buffer.from("x")).join("")).toBe(`\0${nonce}x`);
 	});
+
+	it("holds no output for a mark's beginning without an end, which a command can write that has read the nonce", () => {
+		const finder = new MarkFinder(nonce);
+		let given = finder.push(Buffer.from(`\0${nonce} end`)).join("");
+		for (let count = 0; count < 100; count++) given += finder.push(Buffer.alloc(1_000, "x")).join("");
+		expect(given).toBe(`\0${nonce} end${"x".repeat(100_000)}`);
+		expect(finder.push(Buffer.from(`\0${nonce} end 0 0\n`))).toEqual(["end 0 0"]);
+	});
 });
