@@ -48,7 +48,7 @@ describe.each(PAGES)("%s", (name) => {
 	it("names only npm scripts and rollpin commands that are there", () => {
 		const { scripts } = JSON.parse(page("package.json")) as { scripts: Record<string, string> };
 		const named = (pattern: RegExp) => [...page(name).matchAll(pattern)].map(([, word = ""]) => word);
-		expect(named(/npm run ([\w:]+)/g).filter((script) => !(script in scripts))).toEqual([]);
+		expect(named(/npm run ([\w:-]+)/g).filter((script) => !(script in scripts))).toEqual([]);
 		const commands = ["help", ...COMMANDS.map((command) => command.name)];
 		expect(named(/`(?:npx )?rollpin ([a-z]\w*)/g).filter((command) => !commands.includes(command))).toEqual(
 			[],
