@@ -84,6 +84,8 @@ export class ChildProcess {
 	}
 
 	async #start(): Promise<void> {
+		// A later try may come after its end, and its answer is written down in a data dir that may be another's by then.
+		if (this.#gone) return;
 		try {
 			const message = await this.#options.startMessage();
 			if (!this.#gone) this.send(message);

@@ -58,6 +58,8 @@ export class HealthWatch {
 	#medium: Medium | null = null;
 	/** When the look at the medium began that has no answer yet. */
 	#lookingSinceMs: number | null = null;
+	/** Of the workers, when a trial passed. */
+	#triedRefusals = 0;
 	#droppedBefore = 0;
 	#droppedMs = Number.NEGATIVE_INFINITY;
 	#looks = 0;
@@ -175,8 +177,13 @@ export class HealthWatch {
 			return;
 		}
 		this.#lookingSinceMs = performance.now();
-		const refused = [...this.#told.values()].some(({ condition }) => !condition.storeWritable);
-		this.#medium = await mediumOf(dataDir, refused);
+		const told = [...this.#told.values()].map(({ condition }) => condition);
+		const refusals = told.reduce((sum, { storeRefusals }) => sum + storeRefusals, 0);
+		// One that passed answers all refusals before it.
+		const tries = refusals !== this.#triedRefusals && told.some(({ storeWritable }) => !storeWritable);
+		this.#medium = await mediumOf(dataDir, tries);
+		if (tries && "unwritable" in this.#medium && this.#medium.unwritable === null)
+			this.#triedRefusals = refusals;
 		this.#lookingSinceMs = null;
 		this.#reconsider();
 	}

@@ -51,9 +51,11 @@ let heard: string[];
 let slot: ChildSlot;
 /** What the primary can't start a child for. */
 let noStart: Error | null;
+let starts: number;
 
 beforeEach(() => {
 	noStart = null;
+	starts = 0;
 	vi.useFakeTimers();
 	children = [];
 	heard = [];
@@ -78,6 +80,7 @@ beforeEach(() => {
 			return child;
 		},
 		startMessage: () => {
+			starts += 1;
 			if (noStart !== null) throw noStart;
 			return { type: "ask_stats" };
 		},
@@ -198,6 +201,14 @@ test("a child whose start can't be written down is started as soon as it can, no
 	noStart = null;
 	await vi.advanceTimersByTimeAsync(2_000);
 	expect(child().told).toContainEqual({ type: "ask_stats" });
+});
+
+test("a start that could not be written down is not tried again for a child that is gone", async () => {
+	noStart = new Error("EROFS: no epoch can be written");
+	child().says({ type: "hello", role: "worker" });
+	await slot.drain(500);
+	await vi.advanceTimersByTimeAsync(5_000);
+	expect(starts).toBe(1);
 });
 
 describe("an end that was asked for", () => {

@@ -1,6 +1,15 @@
 // What the primary finds out by looking, at a medium that gives no answer at all.
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import {
+	closeSync,
+	constants,
+	mkdtempSync,
+	openSync,
+	readdirSync,
+	renameSync,
+	rmSync,
+	symlinkSync,
+} from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,6 +65,18 @@ test("a medium that took no turn is full until it takes a trial, though nobody c
 	vi.advanceTimersByTime(100_000);
 	await until("the next ones", 5_000, () => readdirSync(dir).length === 0 && store().state === "ok");
 	expect(changes).toEqual(["check_changed full", "check_changed ok"]);
+	// No more is written while nothing more is refused: a trial would find this.
+	symlinkSync("/dev/full", join(dir, "health.tmp"));
+	renameSync(dir, `${dir}.away`);
+	vi.advanceTimersByTime(1_000);
+	await until("a look", 5_000, () => store().state === "full");
+	renameSync(`${dir}.away`, dir);
+	vi.advanceTimersByTime(1_000);
+	await until("the next one", 5_000, () => store().state === "ok");
+	expect(readdirSync(dir)).toEqual(["health.tmp"]);
+	watch.told(worker, { ...condition, storeRefusals: 2 });
+	vi.advanceTimersByTime(1_000);
+	await until("a trial of the next refusal", 5_000, () => readdirSync(dir).length === 0);
 	watch.stop();
 });
 
