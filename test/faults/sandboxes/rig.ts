@@ -9,6 +9,7 @@ import { ServedCluster } from "../../support/served-cluster.js";
 const IMAGE = "rollpin-test-shell";
 
 export class SandboxRig {
+	readonly image = IMAGE;
 	readonly engine = new ContainerEngine();
 	readonly #dataDir = mkdtempSync(join(tmpdir(), "rollpin-sandbox-faults-"));
 	readonly #flags: readonly string[];
