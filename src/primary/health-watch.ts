@@ -58,8 +58,8 @@ export class HealthWatch {
 	#medium: Medium | null = null;
 	/** When the look at the medium began that has no answer yet. */
 	#lookingSinceMs: number | null = null;
-	/** Of the workers, when a trial passed. */
-	#triedRefusals = 0;
+	/** A commit was refused, and no trial has passed since. */
+	#toTry = false;
 	#droppedBefore = 0;
 	#droppedMs = Number.NEGATIVE_INFINITY;
 	#looks = 0;
@@ -100,6 +100,7 @@ export class HealthWatch {
 		const before = this.#told.get(index);
 		const known = before?.pid === pid ? before : undefined;
 		const again = condition.storeRefusals > (known?.condition.storeRefusals ?? 0);
+		this.#toTry ||= again;
 		const refusedMs = again ? performance.now() : (known?.refusedMs ?? Number.NEGATIVE_INFINITY);
 		this.#told.set(index, { pid, condition, refusedMs });
 		for (const url of this.#upstreams)
@@ -177,13 +178,11 @@ export class HealthWatch {
 			return;
 		}
 		this.#lookingSinceMs = performance.now();
-		const told = [...this.#told.values()].map(({ condition }) => condition);
-		const refusals = told.reduce((sum, { storeRefusals }) => sum + storeRefusals, 0);
-		// One that passed answers all refusals before it.
-		const tries = refusals !== this.#triedRefusals && told.some(({ storeWritable }) => !storeWritable);
+		const tries = this.#toTry;
+		// Before it begins: what is refused meanwhile asks for another one.
+		this.#toTry = false;
 		this.#medium = await mediumOf(dataDir, tries);
-		if (tries && "unwritable" in this.#medium && this.#medium.unwritable === null)
-			this.#triedRefusals = refusals;
+		if ("missing" in this.#medium || this.#medium.unwritable !== null) this.#toTry ||= tries;
 		this.#lookingSinceMs = null;
 		this.#reconsider();
 	}

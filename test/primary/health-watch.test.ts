@@ -74,7 +74,9 @@ test("a medium that took no turn is full until it takes a trial, though nobody c
 	vi.advanceTimersByTime(1_000);
 	await until("the next one", 5_000, () => store().state === "ok");
 	expect(readdirSync(dir)).toEqual(["health.tmp"]);
-	watch.told(worker, { ...condition, storeRefusals: 2 });
+	// Of the process that took its place: it counts from nothing.
+	const next = { ...worker, pid: 2 };
+	watch.told(next, condition);
 	vi.advanceTimersByTime(1_000);
 	await until("a trial of the next refusal", 5_000, () => readdirSync(dir).length === 0);
 	watch.stop();
