@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import { CLIENTS } from "./table.js";
 
 const PAGE = fileURLToPath(new URL("../../docs/clients.md", import.meta.url));
-const [BEGIN, END] = ["<!-- clients:begin -->", "<!-- clients:end -->"];
 const PLACES = ["plain-linear", "plain-tree", "reasoning-linear", "reasoning-tree"];
 const HEAD = ["client", "version", "date", "loop", "linear", "tree", "reasoning, linear", "reasoning, tree"];
 
@@ -26,10 +25,16 @@ function clientTable(results) {
 export function writePage(results) {
 	const missing = CLIENTS.filter(({ name }) => !results.has(name)).map(({ name }) => name);
 	if (missing.length > 0) return `docs/clients.md is not written: no result yet of ${missing.join(", ")}`;
-	const text = readFileSync(PAGE, "utf8");
-	const [head, rest] = text.split(`${BEGIN}\n`);
-	const tail = rest?.split(`\n${END}`)[1];
-	if (tail === undefined) throw new Error(`docs/clients.md has no markers ${BEGIN} and ${END}`);
-	writeFileSync(PAGE, `${head}${BEGIN}\n${clientTable(results)}\n${END}${tail}`);
+	writeBlock("clients", clientTable(results));
 	return "docs/clients.md is written";
+}
+
+/** Puts text between a block's markers. */
+export function writeBlock(name, block) {
+	const [begin, end] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
+	const text = readFileSync(PAGE, "utf8");
+	const [head, rest] = text.split(`${begin}\n`);
+	const tail = rest?.split(end)[1];
+	if (tail === undefined) throw new Error(`docs/clients.md has no markers ${begin} and ${end}`);
+	writeFileSync(PAGE, `${head}${begin}\n${block}\n${end}${tail}`);
 }

@@ -1,6 +1,6 @@
 // What the clients talk to: a simulated engine and a cluster as child processes, and the counting proxy before it.
 import { spawn } from "node:child_process";
-import { mkdtempSync, openSync, rmSync } from "node:fs";
+import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -40,6 +40,35 @@ async function ended(child) {
 	const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
 	await exit;
 	clearTimeout(timer);
+}
+
+/** A cluster with sandboxes and a token: { url, stop }. */
+export async function startSandboxes(flags, token, name, logDir) {
+	const dataDir = mkdtempSync(join(tmpdir(), "rollpin-clients-"));
+	const tokenFile = join(dataDir, "token");
+	writeFileSync(tokenFile, token, { mode: 0o600 });
+	const place = [
+		"--port",
+		"0",
+		"--backends",
+		"1",
+		"--log-format",
+		"json",
+		"--data-dir",
+		join(dataDir, "data"),
+	];
+	const args = ["serve", ...place, "--auth-token-file", tokenFile, ...flags];
+	const cluster = rollpin(args, join(logDir, `sandboxes-${name}.log`));
+	const stop = async () => {
+		await ended(cluster);
+		rmSync(dataDir, { recursive: true, force: true });
+	};
+	try {
+		return { url: (await started(cluster, "cluster_ready")).url, stop };
+	} catch (error) {
+		await stop();
+		throw error;
+	}
 }
 
 /**

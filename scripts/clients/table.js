@@ -20,6 +20,7 @@ export const ENVIRONMENTS = {
 	},
 	verifiers: { kind: "pip", packages: ["verifiers==0.4.0"] },
 	harbor: { kind: "pip", packages: ["harbor==0.26.0"] },
+	sandboxes: { kind: "pip", packages: ["opensandbox==1.1.1", "harbor==0.26.0"] },
 	node: {
 		kind: "npm",
 		packages: [

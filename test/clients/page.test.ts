@@ -1,6 +1,6 @@
 // docs/clients.md is the table that scripts/try-clients.js last wrote: every client, its pinned version, no loss.
 import { describe, expect, test } from "vitest";
-import { CLIENTS } from "../../scripts/clients/table.js";
+import { CLIENTS, ENVIRONMENTS } from "../../scripts/clients/table.js";
 import { readBlock } from "../support/doc-blocks.js";
 
 const [, , ...rows] = readBlock("docs/clients.md", "clients")
@@ -29,5 +29,16 @@ describe("docs/clients.md", () => {
 				if (!loop.includes("; *")) expect([name, loop, cell]).toEqual([name, loop, `${kept} -> ${kept}`]);
 			}
 		}
+	});
+
+	test("shows the clients of the sandboxes at their pinned versions, nothing wrong on either backend", () => {
+		const [versions = "", , , , ...lines] = readBlock("docs/clients.md", "sandbox-clients").split("\n");
+		const pinned = ENVIRONMENTS["sandboxes"]?.packages.map((one) => one.replace("==", " ")).join(", ");
+		expect(versions.split(";")[0]).toBe(pinned);
+		expect(lines.length).toBeGreaterThan(30);
+		expect(lines.filter((line) => line.includes("**wrong"))).toEqual([]);
+		// What writes to places of the machine itself is not run on `local`.
+		const notRun = lines.filter((line) => line.includes("not run"));
+		expect(notRun.map((line) => line.split(" ")[1])).toEqual(["harbor"]);
 	});
 });
