@@ -274,12 +274,17 @@ describe("scanSteps", () => {
 		["a text", (fill: string) => `{"a":"${fill}"}`, "a"],
 		["escapes", (fill: string) => `{"messages":["${fill}"]}`, "\\n"],
 		["escaped characters", (fill: string) => `{"a":["${fill}"]}`, "\\u0041"],
-		["long numbers", (fill: string) => `{"a":[[${fill}1]]}`, `${"1".repeat(999)},`],
-		["a field's name", (fill: string) => `{"${fill}":1}`, "k"],
-	])("rests after each slice of %s", (_name, around, piece) => {
+		["long numbers", (fill: string) => `{"a":[[${fill}1]]}`, `${"1".repeat(299)},`],
+	])("rests after each slice of %s, and of the look at its UTF-8", (_name, around, piece) => {
 		const body = Buffer.from(around(piece.repeat(Math.ceil(200_000 / piece.length))));
 		const { rests } = sliced(body, 1_000, 1_000);
-		// A number is walked over in one go.
-		expect(rests).toBeGreaterThan(body.length / 2_100);
+		// An escape or a number is walked over in one go.
+		expect(rests).toBeGreaterThan((1.7 * body.length) / 1_000);
+	});
+
+	it("rests after each slice of a field's name, which is then refused", () => {
+		const { outcome, rests } = sliced(Buffer.from(`{"${"k".repeat(200_000)}":1}`), 1_000, 1_000);
+		expect(outcome).toContain("a field's name of more than 4096 bytes");
+		expect(rests).toBeGreaterThan(190);
 	});
 });
