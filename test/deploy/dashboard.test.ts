@@ -32,9 +32,8 @@ let api = "";
 
 beforeAll(async () => {
 	if (!PROMETHEUS) return;
-	cluster = new ServedCluster(["--port", "0", "--backends", "2", "--data-dir", join(directory, "sessions")], {
-		bare: true,
-	});
+	const own = ["--data-dir", join(directory, "sessions"), "--sandbox", "local"];
+	cluster = new ServedCluster(["--port", "0", "--backends", "2", ...own], { bare: true });
 	const { port, url } = await cluster.ready();
 	const original = readFileSync(join(REPOSITORY, "deploy/prometheus/prometheus.yml"), "utf8");
 	const config = original.replaceAll("15s", "1s").replace("127.0.0.1:8080", `127.0.0.1:${port}`);
@@ -74,7 +73,7 @@ function freePort(): Promise<number> {
 	});
 }
 
-/** A few chats on either worker, one of them refused. */
+/** A few chats on either worker, a path that is refused, a sandbox with one command. */
 async function work(url: string): Promise<void> {
 	for (const id of ["a", "b", "c", "d"]) {
 		await fetch(`${url}/sessions/${id}/v1/chat/completions`, {
@@ -84,6 +83,13 @@ async function work(url: string): Promise<void> {
 		}).then((reply) => reply.arrayBuffer());
 	}
 	await fetch(`${url}/nothing`).then((reply) => reply.arrayBuffer());
+	const json = { method: "POST", headers: { "content-type": "application/json" } };
+	const made = await fetch(`${url}/sessions`, { ...json, body: '{"sandbox":{"ttl_seconds":60}}' });
+	expect(made.status).toBe(200);
+	const { session_id: id } = (await made.json()) as { session_id: string };
+	const ran = await fetch(`${url}/sessions/${id}/sandbox/exec`, { ...json, body: '{"cmd":"true"}' });
+	expect(await ran.json()).toMatchObject({ exit_code: 0 });
+	await fetch(`${url}/sessions/${id}`, { method: "DELETE" });
 }
 
 async function ask(query: string): Promise<Array<{ value: [number, string] }>> {
