@@ -208,7 +208,7 @@ export class SandboxCommands {
 		try {
 			const running = backend.exec(id, { execId, argv, stdin, env, cwd }, output, stop.signal);
 			const end = await answerInTime(running, stop.signal);
-			if (entry.over.signal.aborted) throw endError(entry.record, true);
+			if (entry.over.signal.aborted) throw await endOf(entry);
 			// Its PID 1 may have gone, and all with it.
 			const { why } = stopped;
 			const isSuspect = why === null && (end.exitCode === null || end.exitCode === 137);
@@ -216,7 +216,7 @@ export class SandboxCommands {
 			if (gone !== null) throw gone;
 			return { end: why === null ? end : { ...end, exitCode: null }, why };
 		} catch (error) {
-			if (entry.over.signal.aborted) throw endError(entry.record, true);
+			if (entry.over.signal.aborted) throw await endOf(entry);
 			if (stop.signal.aborted && error === stop.signal.reason) {
 				if (stopped.why === "timeout") throw notStarted();
 				return { end: { exitCode: null, oom: false }, why: stopped.why };
@@ -278,6 +278,12 @@ function notStarted(): RollpinError {
 		"what runs the sandboxes did not start the command within its time; it was not run",
 		{ retryAfterS: 1 },
 	);
+}
+
+/** Once its session knows: who hears of the end may look there at once. */
+async function endOf(entry: Entry): Promise<RollpinError> {
+	await entry.ended;
+	return endError(entry.record, true);
 }
 
 function deadlineError({ record }: Entry): RollpinError {

@@ -24,6 +24,8 @@ export interface Entry {
 	record: SandboxRecord;
 	/** Fires at its end: whatever runs in it is over. */
 	readonly over: AbortController;
+	/** Settles when its end is stored and its session was told, or could not be. Set before `over` fires. */
+	ended: Promise<void>;
 	/** Settles when it is made, or could not be; of one that was there at the start, at once. */
 	made: Promise<void>;
 	readonly background: Map<string, BackgroundExec>;
@@ -179,12 +181,12 @@ export class SandboxLedger {
 		const atMs = this.nowMs();
 		const untold = entry.record.sessionId !== null && isSurprise(reason);
 		const made = entry.record.state === "running";
-		entry.record = { ...entry.record, state: "ended", end: { reason, atMs }, untold };
+		// The same create may be tried again: nothing came of this one. A later process must not find the key with it either.
+		if (reason === "failed") this.#freeKey(entry);
+		const key = reason === "failed" ? null : entry.record.key;
+		entry.record = { ...entry.record, state: "ended", key, end: { reason, atMs }, untold };
 		clearTimeout(this.#timers.get(entry.record.id));
 		this.#timers.delete(entry.record.id);
-		entry.over.abort(endError(entry.record, true));
-		// The same create may be tried again: nothing came of this one.
-		if (reason === "failed") this.#freeKey(entry);
 		if (made) {
 			metrics.sandboxes_ended_total.at(reason).value++;
 			const { id, sessionId, createdMs } = entry.record;
@@ -195,8 +197,10 @@ export class SandboxLedger {
 				age_s: Math.round((atMs - createdMs) / 100) / 10,
 			});
 		}
-		await this.#write(entry);
-		if (untold) await this.tell(entry);
+		const stored = this.#write(entry).then(() => this.tell(entry));
+		entry.ended = stored.catch(() => undefined);
+		entry.over.abort(endError(entry.record, true));
+		await stored;
 		return true;
 	}
 
@@ -301,6 +305,7 @@ export class SandboxLedger {
 		const entry: Entry = {
 			record,
 			over,
+			ended: Promise.resolve(),
 			made,
 			background: new Map(),
 			execs: 0,

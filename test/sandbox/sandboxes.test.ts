@@ -1,5 +1,5 @@
 // The sandboxes of a cluster over real processes: made once, ended once, found again after a death.
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ExecRequest } from "../../src/sandbox/commands.js";
@@ -136,6 +136,20 @@ describe("A sandbox is made", () => {
 	});
 });
 
+describe("A sandbox that was being made when all died", () => {
+	it("is nobody's: it is removed, and its key makes a new one", async () => {
+		const made = await make({ ttlS: 60 }, "k");
+		await sandboxes.close();
+		const file = join(room.root, "..", "records", `${made.id}.json`);
+		writeFileSync(file, readFileSync(file, "utf8").replace('"running"', '"creating"'));
+		const later = await room.start();
+		const again = await make({ ttlS: 60 }, "k", later);
+		expect(again.id).not.toBe(made.id);
+		await later.reaper.pass();
+		expect(await atBackend()).toEqual([again.id]);
+	});
+});
+
 describe("A sandbox ends", () => {
 	it("by a delete, once, also while it is made and while a command runs", async () => {
 		const made = await make();
@@ -180,6 +194,20 @@ describe("A sandbox ends", () => {
 		expect(room.told).toMatchObject([{ id: made.id, end: { reason: "lost" } }]);
 		await later.reaper.pass();
 		expect(room.told).toHaveLength(1);
+	});
+
+	it("and whoever hears of it finds it in the session: a command is answered after the telling", async () => {
+		const made = await make({ sessionId: "s1" });
+		const order: string[] = [];
+		room.tell = async () => {
+			await new Promise((resolve) => setTimeout(resolve, 300));
+			order.push("told");
+		};
+		const running = run(made.id, "echo > up; sleep 408").catch(({ code }) => order.push(code));
+		await until("it to run", 10_000, async () => (await run(made.id, "test -e up")).exitCode === 0);
+		rmSync(join(room.root, made.id), { recursive: true });
+		await Promise.all([sandboxes.reaper.pass(), running]);
+		expect(order).toEqual(["told", "sandbox_lost"]);
 	});
 
 	it("later or sooner when it is told to, never beyond its ceiling", async () => {

@@ -114,7 +114,8 @@ it("an end that nobody asked for is in the session's record and its samples, als
 });
 
 it("a session's expiry takes it along", async () => {
-	const { session_id: id, sandbox } = await session({ ttl_seconds: 1, sandbox: { ttl_seconds: 600 } });
+	const { session_id: id, sandbox } = await session({ ttl_seconds: 60, sandbox: { ttl_seconds: 600 } });
+	expect((await call("POST", `/sessions/${id}/extend`, { ttl_seconds: 1 })).status).toBe(200);
 	await until("its end", 10_000, async () => {
 		const { json } = await call("GET", `/sandboxes/${sandbox.sandbox_id}`);
 		return json.error?.details?.reason === "session_ended";

@@ -93,7 +93,8 @@ export function sandboxRoom(): SandboxRoom {
 			for (const sandboxes of started) await sandboxes.close();
 			for await (const { id } of room.backend.list(AbortSignal.timeout(10_000)))
 				await room.backend.remove(id, AbortSignal.timeout(10_000));
-			rmSync(directory, { recursive: true, force: true });
+			// A record may just be written.
+			rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
 		},
 	};
 	return room;
