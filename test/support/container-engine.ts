@@ -145,6 +145,9 @@ export class ContainerEngine {
 		const root = join(this.#dir, "rootfs");
 		this.#putPrograms(root, ["/bin/bash", ...SHELL_PROGRAMS.map((name) => `/usr/bin/${name}`)]);
 		symlinkSync("bash", join(root, "bin/sh"));
+		// As some images have it: a directory of the image's own in which everybody may write.
+		mkdirSync(join(root, "srv"));
+		chmodSync(join(root, "srv"), 0o777);
 		this.#import(root, tag, ["ENV PATH=/usr/bin:/bin"]);
 	}
 

@@ -13,13 +13,13 @@ const outcome = (right: boolean, what: string): Outcome => ({ right, what });
 
 /** kill -9 of everything of ours, nothing is started again: how late the last sign of life is, against what was announced. */
 export async function everythingKilled(rig: SandboxRig, count: number): Promise<Outcome> {
-	const lifeS = 20 + count;
+	const lifeS = 20 + 2 * count;
 	const made: Made[] = [];
 	const make = async (index: number) => {
 		// Every fifth one is extended, every fifth one shortened.
 		const one = await rig.make({ ttl_seconds: lifeS + (index % 10), max_ttl_seconds: 600 });
 		if (index % 5 < 2) {
-			const ttl_seconds = index % 5 === 0 ? lifeS + 15 : Math.ceil(lifeS / 2);
+			const ttl_seconds = index % 5 === 0 ? lifeS + 15 : lifeS - 10;
 			const extended = await rig.call("POST", `/sandboxes/${one.sandbox_id}/extend`, { ttl_seconds });
 			one.expires_at = extended.json.expires_at;
 		}

@@ -57,7 +57,7 @@ describe.skipIf(whyNoContainers("test:docker") !== null)("from inside a sandbox"
 
 	it("only the workspace, /tmp and /dev/shm can be written, each up to its size", async () => {
 		const { text } = await bash(
-			"for at in / /usr /etc /run /run/rollpin /proc/1 /sys; do : >$at/x && echo wrote $at; done 2>/dev/null;" +
+			"for at in / /srv /usr /etc /run /run/rollpin /proc/1 /sys; do : >$at/x && echo wrote $at; done 2>/dev/null;" +
 				"for at in /workspace /tmp /dev/shm; do dd if=/dev/zero of=$at/full bs=1M count=100; rm $at/full; done",
 		);
 		expect(text).not.toContain("wrote");
