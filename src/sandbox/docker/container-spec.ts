@@ -20,7 +20,7 @@ export const LABEL = {
 /** `/tmp` and `/dev/shm`; in memory as the workspace is. */
 const TMP_MIB = 64;
 const SHM_MIB = 64;
-/** What PID 1 needs to come to itself, and some hundred processes to die, within the margin before the deadline. */
+/** With less even a few busy processes keep PID 1 from coming to itself in time; docs/sandboxes.md says what is known of more. */
 const MIN_CPU = 0.1;
 const MIB = 1024 * 1024;
 

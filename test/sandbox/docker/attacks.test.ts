@@ -118,10 +118,10 @@ describe.skipIf(whyNoContainers("test:docker") !== null)("from inside a sandbox"
 	}, 40_000);
 
 	it("whoever takes all of the CPU, closes everything and ignores every signal ends at the deadline as well", async () => {
-		const resources = { cpu: 0.1, memoryMib: 64, pids: 200, diskMib: 4 };
+		const resources = { cpu: 1, memoryMib: 64, pids: 64, diskMib: 4 };
 		const { id: busy, deadlineMs } = await room.make(8_000, { resources });
 		const script =
-			"trap '' {1..64}; for i in {1..150}; do (exec <&- >&- 2>&-; while :; do :; done) & done; echo up; wait";
+			"trap '' {1..64}; for i in {1..40}; do (exec <&- >&- 2>&-; while :; do :; done) & done; echo up; wait";
 		const running = room.bash(busy, script).catch((error: { code: string }) => error.code);
 		const end = await until("its end", 20_000, () => room.backend.ended(busy, never));
 		expect(end.reason).toBe("deadline");
