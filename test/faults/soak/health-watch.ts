@@ -86,7 +86,7 @@ export class HealthWatch {
 			const { status, text } = await get(client, "/metrics");
 			this.scrapes.count++;
 			if (status !== 200 || !text.includes("\nrollpin_http_requests_total{"))
-				this.findings.push(`/metrics is answered ${status}`);
+				this.findings.push(`${(askedMs / 1000).toFixed(1)} s: /metrics is answered ${status}`);
 			if (!text.includes("\nrollpin_build_info{")) this.scrapes.incomplete++;
 			const tookMs = performance.now() - askedMs;
 			this.scrapes.slowestMs = Math.max(this.scrapes.slowestMs, Math.round(tookMs));

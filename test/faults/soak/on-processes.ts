@@ -62,7 +62,11 @@ const stopWorkerForGood: Injection = async (world, chance) => {
 	const injected = world.begin("worker SIGSTOP until it is killed", {
 		detail: `worker ${worker}`,
 		allows: workerGone(worker),
-		due: [degraded(SILENCE_MS + 2_000)],
+		// What it said of the engine last stands until it is killed.
+		due: [
+			degraded(SILENCE_MS + 2_000),
+			{ aspect: "engine", states: ["unreachable", "failing"], withinMs: null, clearMs: 3_000 },
+		],
 	});
 	process.kill(pid, "SIGSTOP");
 	const ready = world.cluster.workerReady(worker, epoch, SILENCE_MS + READY_MS);
