@@ -42,7 +42,13 @@ describe("the container of a sandbox", () => {
 	it("has the limits that were asked for, memory and files each in full", () => {
 		const { HostConfig } = bodyOf();
 		const memory = (512 + 256 + 64) * 1024 * 1024;
-		expect(HostConfig).toMatchObject({ Memory: memory, MemorySwap: memory, NanoCpus: 1.5e9, PidsLimit: 100 });
+		expect(HostConfig).toMatchObject({
+			Memory: memory,
+			MemorySwap: memory,
+			CpuPeriod: 10_000,
+			CpuQuota: 15_000,
+			PidsLimit: 100,
+		});
 		expect(HostConfig.Tmpfs["/workspace"]).toContain("uid=65532,gid=65532,mode=0755,size=256m");
 	});
 
