@@ -33,6 +33,8 @@ export interface Entry {
 	execs: number;
 	/** Its removal at the backend, while it runs. */
 	removing: Promise<void> | null;
+	/** Settles when its end has been moved as often as was asked. */
+	extending: Promise<unknown>;
 	/** Its session is being told of its end. */
 	telling: Promise<void> | null;
 	/** What failed last, and is tried again by each pass of the reaper: its record's writing, the telling. */
@@ -67,7 +69,8 @@ export class SandboxLedger {
 	 * damaged is lost: nobody could end it in time, or be told its end.
 	 */
 	async load(): Promise<void> {
-		const { records, damaged } = await this.#parts.records.load();
+		const { records, damaged, foreign } = await this.#parts.records.load();
+		if (foreign > 0) this.#parts.log.event("sandbox_records_foreign", { records: foreign });
 		for (const { id, sessionId, path, error } of damaged) {
 			const text = `the record ${path} is damaged, so its sandbox counts as lost and is removed; look at the medium of the data dir`;
 			this.#parts.log.event("sandbox_record_failed", { sandbox_id: id, err: error }, text);
@@ -310,6 +313,7 @@ export class SandboxLedger {
 			background: new Map(),
 			execs: 0,
 			removing: null,
+			extending: Promise.resolve(),
 			telling: null,
 			isUnwritten: false,
 			isUnheard: false,

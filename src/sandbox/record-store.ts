@@ -1,5 +1,5 @@
 // Records of sandboxes on disk: one small file each, whole after a crash. Knows no backend.
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { RollpinError } from "../base/errors.js";
 import { isSessionId } from "../base/partitions.js";
@@ -18,11 +18,20 @@ export interface DamagedRecord {
 	error: unknown;
 }
 
+export interface LoadedRecords {
+	records: SandboxRecord[];
+	damaged: DamagedRecord[];
+	/** How many were another data dir's, of which this one is a copy. They are removed: their sandboxes are the other one's. */
+	foreign: number;
+}
+
 export interface RecordStore {
 	/** Whose sandboxes these are: one name for each data dir, for good. */
 	readonly instance: string;
+	/** Whether what bears that name at the backend is surely another cluster's. */
+	isForeign(instance: string | null): boolean;
 	/** Whatever can be read; a damaged record costs its own sandbox only. @throws what the system throws */
-	load(): Promise<{ records: SandboxRecord[]; damaged: DamagedRecord[] }>;
+	load(): Promise<LoadedRecords>;
 	/**
 	 * Survives a crash when this resolves. Calls for one record are done in their order.
 	 * @throws RollpinError `store_unavailable`
@@ -35,7 +44,9 @@ export interface RecordStore {
 export function memoryRecords(): RecordStore {
 	return {
 		instance: randomHex(16),
-		load: async () => ({ records: [], damaged: [] }),
+		// Its own earlier process had another name.
+		isForeign: () => false,
+		load: async () => ({ records: [], damaged: [], foreign: 0 }),
 		put: async () => undefined,
 		delete: async () => undefined,
 	};
@@ -45,11 +56,11 @@ export function memoryRecords(): RecordStore {
 export async function diskRecords(directory: string): Promise<RecordStore> {
 	await makeDirectory(directory, 0o700);
 	const instanceFile = join(directory, "instance");
-	let instance = (await readIfThere(instanceFile))?.trim() ?? "";
-	if (!/^[0-9a-f]{32}$/.test(instance)) {
-		instance = randomHex(16);
-		await replaceFile(instanceFile, `${instance}\n`);
-	}
+	// A copy has the files of the directory, and not its number: two clusters of one name would end each other's sandboxes.
+	const { ino } = await stat(directory, { bigint: true });
+	let [instance = "", place = ""] = (await readIfThere(instanceFile))?.trim().split(" ") ?? [];
+	const isNew = !/^[0-9a-f]{32}$/.test(instance) || place !== String(ino);
+	if (isNew) instance = randomHex(16);
 	const writes = new Map<string, Promise<void>>();
 	const inOrder = (id: string, write: () => Promise<void>): Promise<void> => {
 		const before = writes.get(id) ?? Promise.resolve();
@@ -64,14 +75,21 @@ export async function diskRecords(directory: string): Promise<RecordStore> {
 	const pathOf = (id: string): string => join(directory, `${id}.json`);
 	return {
 		instance,
+		isForeign: (other) => other !== null && other !== instance,
 		async load() {
 			const records: SandboxRecord[] = [];
+			let foreign = 0;
 			const damaged: DamagedRecord[] = [];
 			for (const name of await readdir(directory)) {
 				const id = name.endsWith(".json") ? name.slice(0, -5) : "";
 				if (name.endsWith(".tmp")) await rm(join(directory, name), { force: true });
 				if (!isSandboxId(id)) continue;
 				const path = pathOf(id);
+				if (isNew) {
+					await rm(path, { force: true });
+					foreign++;
+					continue;
+				}
 				const text = await readFile(path, "utf8");
 				try {
 					records.push(readRecord(text, id));
@@ -79,7 +97,9 @@ export async function diskRecords(directory: string): Promise<RecordStore> {
 					damaged.push({ id, sessionId: sessionIn(text), path, error });
 				}
 			}
-			return { records, damaged };
+			// Last: whatever ends this before has the next process do it anew.
+			if (isNew) await replaceFile(instanceFile, `${instance} ${ino}\n`);
+			return { records, damaged, foreign };
 		},
 		put(record) {
 			const text = `${JSON.stringify(record)}\n`;

@@ -83,6 +83,11 @@ export function checkRequest(
 			{ param: field },
 		);
 	}
+	const labels = Object.values(request.labels);
+	if (labels.length > MAX_LABELS || labels.some((text) => text.length > MAX_LABEL_LENGTH)) {
+		const text = `labels: at most ${MAX_LABELS}, each of at most ${MAX_LABEL_LENGTH} characters`;
+		throw new RollpinError("invalid_request", text, { param: "labels" });
+	}
 	const resources = { ...settings.resources, ...request.resources };
 	for (const [name, field] of RESOURCE_FIELDS)
 		within(field, resources[name], MIN_RESOURCES[name], settings.maxResources[name]);
@@ -103,6 +108,10 @@ const RESOURCE_FIELDS: ReadonlyArray<[keyof SandboxResources, string]> = [
 	["pids", "resources.pids"],
 	["diskMib", "resources.disk_mib"],
 ];
+
+/** Each record has them, in memory and on disk, for a day after its end. */
+const MAX_LABELS = 64;
+const MAX_LABEL_LENGTH = 1024;
 
 /** Less starts nowhere. */
 const MIN_RESOURCES: SandboxResources = { cpu: 0.01, memoryMib: 16, pids: 4, diskMib: 1 };

@@ -148,6 +148,14 @@ export class Sandboxes {
 	async extend(id: string, ttlS: number): Promise<SandboxRecord> {
 		const entry = this.#ledger.find(id);
 		await entry.made;
+		// One after the other: what the backend heard last is what the record says.
+		const extending = entry.extending.then(() => this.#extend(entry, ttlS));
+		entry.extending = extending.catch(() => undefined);
+		return await extending;
+	}
+
+	async #extend(entry: Entry, ttlS: number): Promise<SandboxRecord> {
+		const { id } = this.#ledger.find(entry.record.id).record;
 		const nowMs = this.#ledger.nowMs();
 		const { deadlineMs, killAtMs } = times(nowMs, ttlS, ttlS);
 		const { record } = entry;
@@ -229,7 +237,12 @@ export class Sandboxes {
 	async removeBound(id: string): Promise<void> {
 		const entry = this.#ledger.get(id);
 		if (entry === undefined) {
-			await this.#parts.backend.remove(id, AbortSignal.timeout(SHORT_CALL_MS));
+			const { backend, records } = this.#parts;
+			const signal = AbortSignal.timeout(SHORT_CALL_MS);
+			// The sessions of a copied data dir name the sandboxes of the original's.
+			for await (const found of backend.list(signal))
+				if (found.id === id && records.isForeign(found.instance)) return;
+			await backend.remove(id, signal);
 			return;
 		}
 		await this.#ledger.end(entry, "session_ended");

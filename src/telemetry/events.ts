@@ -127,6 +127,8 @@ export interface EventFields {
 	sandbox_reap_failed: { sandbox_id: string | null; failures: number; err: unknown };
 	/** Its record could not be written, or was found damaged (`msg` says which file). */
 	sandbox_record_failed: { sandbox_id: string; err: unknown };
+	/** The data dir is a copy; the sandboxes of these records are left to the original's cluster. */
+	sandbox_records_foreign: { records: number };
 	sandbox_end_unheard: { sandbox_id: string; session_id: string | null; err: unknown };
 	exec_done: {
 		sandbox_id: string;
@@ -230,6 +232,7 @@ export const EVENT_LEVELS: Readonly<Record<EventName, EventLevel>> = {
 	sandbox_reaped: "info",
 	sandbox_reap_failed: "error",
 	sandbox_record_failed: "error",
+	sandbox_records_foreign: "warn",
 	sandbox_end_unheard: "warn",
 	exec_done: "info",
 	reaper_sweep: "debug",

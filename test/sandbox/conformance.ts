@@ -150,6 +150,13 @@ export function describeBackend(name: string, makeRoom: () => Promise<BackendRoo
 			expect((await run(shared, ["./plain"])).exitCode).toBe(126);
 		});
 
+		it("tells a command that is longer than the system takes as 126 with a message: the agent's own doing", async () => {
+			const { exitCode, stderr } = await bash(shared, `: ${"x".repeat(200_000)}`);
+			expect(exitCode).toBe(126);
+			expect(stderr).toMatch(/argument list too long/i);
+			expect((await bash(shared, "echo $LONG", { env: { LONG: "x".repeat(200_000) } })).exitCode).toBe(126);
+		});
+
 		it("tells the end by a signal as 128 and its number", async () => {
 			expect((await bash(shared, "kill -TERM $$")).exitCode).toBe(143);
 		});

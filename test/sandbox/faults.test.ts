@@ -1,5 +1,5 @@
 // Sandboxes while something around them fails: the disk of their records, their backend, their session. Each failure is told, once.
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ExecOutput, SandboxBackend } from "../../src/sandbox/backend.js";
@@ -132,6 +132,51 @@ describe("A record that is damaged", () => {
 		await room.start();
 		await until("the telling", 5_000, () => room.told.length > 0);
 		expect(room.told).toMatchObject([{ id: made.id, sessionId, end: { reason: "lost" } }]);
+	});
+});
+
+describe("A copy of the data dir", () => {
+	it("ends nothing of the original's, whose sandboxes live on; the original keeps its own", async () => {
+		const sandboxes = await room.start();
+		const made = await make(sandboxes, {}, "k");
+		await sandboxes.close();
+		const original = `${records}.original`;
+		renameSync(records, original);
+		cpSync(original, records, { recursive: true });
+		const copy = await room.start();
+		expect(named("sandbox_records_foreign")).toEqual([{ records: 1 }]);
+		expect(() => copy.get(made.id)).toThrow(expect.objectContaining({ code: "sandbox_not_found" }));
+		const later = await make(copy);
+		await copy.reaper.pass();
+		// As a session of the copy would, at its end.
+		await copy.removeBound(made.id);
+		await copy.removeBound(later.id);
+		expect(await atBackend()).toEqual([made.id]);
+		await copy.close();
+		rmSync(records, { recursive: true });
+		renameSync(original, records);
+		const again = await room.start();
+		expect((await make(again, {}, "k")).id).toBe(made.id);
+		await again.removeBound(made.id);
+		expect(await atBackend()).toEqual([]);
+	});
+});
+
+describe("Ends that are moved at the same time", () => {
+	it("come one after the other: the record says what the backend heard last", async () => {
+		const heard: number[] = [];
+		const backend = changed({
+			async setDeadline(id, deadlineMs, signal) {
+				await room.backend.setDeadline(id, deadlineMs, signal);
+				// The answer to the first one comes late.
+				if (heard.push(deadlineMs) === 1) await new Promise((resolve) => setTimeout(resolve, 100));
+			},
+		});
+		const sandboxes = await room.start({}, backend);
+		const made = await make(sandboxes, { ttlS: 60, maxTtlS: 600 });
+		await Promise.all([300, 100, 200].map((ttlS) => sandboxes.extend(made.id, ttlS)));
+		expect(heard).toHaveLength(3);
+		expect(sandboxes.get(made.id).killAtMs + 2_000).toBe(heard.at(-1));
 	});
 });
 

@@ -88,6 +88,7 @@ describe("A sandbox is made", () => {
 			[{ user: "1000" }, "user"],
 			[{ resources: { memoryMib: 4097 } }, "resources.memory_mib"],
 			[{ resources: { pids: 10 } }, "resources.pids"],
+			[{ labels: { task: "x".repeat(1025) } }, "labels"],
 		] as Array<[Partial<SandboxRequest>, string]>) {
 			await expect(make(over)).rejects.toMatchObject({ code: "invalid_request", param });
 		}

@@ -121,8 +121,12 @@ export class Run {
 		if (await this.#isEnding(signal)) throw lost(this.#id, "it ended while a command ran");
 		if (this.#begun.size > 0) return { exitCode: ExitCode ?? null, oom: false };
 
-		const full = await this.#full(signal);
 		const why = this.#engineText.trim();
+		if (/argument list too long/i.test(why)) {
+			yield { stream: "stderr", bytes: Buffer.from(`the command cannot be started: ${why}\n`) };
+			return { exitCode: 126, oom: false };
+		}
+		const full = await this.#full(signal);
 		if (full === null)
 			throw unavailable(`the container engine cannot start a command in ${this.#id}: ${why}`);
 		const text = `the command cannot be started, the sandbox has no ${full} left: ${why}\n`;

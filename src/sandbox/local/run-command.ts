@@ -32,7 +32,12 @@ export async function runCommand(
 	signal: AbortSignal,
 ): Promise<ExecEnd> {
 	const [program, ...args] = command.argv;
-	const child = start(program, args, command);
+	let child: ChildProcess;
+	try {
+		child = start(program, args, command);
+	} catch (error) {
+		return await notStarted(error, output);
+	}
 	const exited = new Promise<number | null>((resolve, reject) => {
 		child.once("error", reject);
 		child.once("exit", (code, by) => resolve(by === null ? code : 128 + constants.signals[by]));

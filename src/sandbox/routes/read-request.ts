@@ -13,8 +13,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
 	}
 	const pieces: Buffer[] = [];
 	let length = 0;
-	// Not destroyed with its connection when it is too much: the client is to read why.
-	for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+	for await (const piece of request as AsyncIterable<Buffer>) {
 		length += piece.length;
 		if (length > maxBytes) {
 			throw new RollpinError(
