@@ -1,6 +1,7 @@
 // OpenSandbox's words as ours: lines of output, resources, places. Pure.
 import { expect, it, test } from "vitest";
 import { createRequest, placeOf } from "../../src/sandbox/routes/opensandbox/bodies.js";
+import { readEntries } from "../../src/sandbox/routes/opensandbox/entries.js";
 import { OutputLines } from "../../src/sandbox/routes/opensandbox/output-lines.js";
 import { Fields } from "../../src/sandbox/routes/read-request.js";
 
@@ -68,4 +69,14 @@ test.each([
 
 test.each(["", "..", "../x", "a/../../x", "~/x", "a\0b"])("no path is %j", (path) => {
 	expect(() => placeOf(path, "path")).toThrow("path must be");
+});
+
+it.each([
+	["no number", "many\n"],
+	["no end of the number", "12"],
+	["fewer facts than it says", "2\n81a4 1 1 1 0 0 root root\n"],
+	["fewer names than it says", "1\n81a4 1 1 1 0 0 root root\nname"],
+	["something before it", "x\n1\n81a4 1 1 1 0 0 root root\nname\0"],
+])("a list of files with %s is an error, and is not read for ever", (_name, printed) => {
+	expect(() => readEntries(printed)).toThrow();
 });

@@ -61,8 +61,11 @@ async function readFile(
 	let [begun, stderr]: [Buffer, string] = [Buffer.alloc(0), ""];
 	const got: { head: Head | null; bytes: number } = { head: null, bytes: 0 };
 	const give = async (head: Head, bytes: Uint8Array): Promise<void> => {
+		// Never more than was announced: the agent's processes can write into the same stream, and what is beyond the length would
+		// be the beginning of another client's answer.
+		const wanted = bytes.subarray(0, Math.max(0, head.count - got.bytes));
 		got.bytes += bytes.length;
-		await sink(head, bytes);
+		await sink(head, wanted);
 	};
 	const result = await sandboxes.commands.stream(
 		id,
@@ -73,6 +76,7 @@ async function readFile(
 				return;
 			}
 			if (got.head !== null) return await give(got.head, bytes);
+			if (begun.length >= LONGEST_HEAD) return;
 			begun = Buffer.concat([begun, bytes]);
 			const end = begun.subarray(0, LONGEST_HEAD).indexOf("\n");
 			if (end < 0) return;

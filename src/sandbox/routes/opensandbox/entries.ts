@@ -12,16 +12,18 @@ interface Entry {
 	group: string;
 }
 
-/** @throws Error when it is not what the scripts print */
+/** @throws Error when it is not what the scripts print: the agent's processes can write into the same stream */
 export function readEntries(printed: string): Entry[] {
 	const entries: Entry[] = [];
 	for (let at = 0; at < printed.length; ) {
 		const lineEnd = printed.indexOf("\n", at);
-		const count = Number(printed.slice(at, lineEnd));
+		const count = lineEnd < 0 ? "" : printed.slice(at, lineEnd);
+		if (!/^\d{1,9}$/.test(count)) throw new Error(`no number of files after ${entries.length}`);
 		at = lineEnd + 1;
 		const facts: string[] = [];
-		for (let each = 0; each < count; each++) {
+		for (let each = 0; each < Number(count); each++) {
 			const end = printed.indexOf("\n", at);
+			if (end < 0) throw new Error(`the list of files breaks off after ${entries.length}`);
 			facts.push(printed.slice(at, end));
 			at = end + 1;
 		}
