@@ -227,7 +227,9 @@ export function describeBackend(name: string, makeRoom: () => Promise<BackendRoo
 		it("counts what a command left that hid its origin", async () => {
 			const id = await make();
 			const [execId, abort] = [newExecId(), new AbortController()];
-			const script = "env -i setsid sleep 304 & echo > up; sleep 305";
+			// Up once it has thrown its origin away: before that it is killed as any other.
+			const script =
+				"env -i setsid sleep 304 & until [[ $(</proc/$!/comm) == sleep ]]; do :; done; echo > up; sleep 305";
 			const running = bash(id, script, { execId, signal: abort.signal });
 			await until("it to run", 10_000, async () => (await bash(id, "test -e up")).exitCode === 0);
 			abort.abort();
