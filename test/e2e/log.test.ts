@@ -68,6 +68,8 @@ function serve(
 	const child = spawn("sh", ["-c", wrap, "sh", ...program, ...flags], {
 		stdio: ["ignore", ...stdio],
 		detached: true,
+		// It is the tests' own, and a cluster warns of settings that it does not know.
+		env: { ...process.env, ROLLPIN_SHARED: undefined },
 	});
 	started.push(child);
 	return { child, exited: new Promise((resolve) => child.once("exit", (code) => resolve(code))) };
