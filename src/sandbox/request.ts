@@ -1,5 +1,6 @@
 // What a create asks for, checked against what the launch allows and its backend can give. Pure.
 import { RollpinError } from "../base/errors.js";
+import type { SandboxConfig } from "../config/cluster-config.js";
 import type { SandboxFeature, SandboxResources } from "./backend.js";
 
 /** Null, or left out of `resources`: the launch's own choice. */
@@ -25,19 +26,24 @@ export interface SandboxFile {
 	content: Uint8Array;
 }
 
-export interface SandboxSettings {
-	ttlS: number;
-	maxTtlS: number;
-	maxExecTimeoutMs: number;
-	maxSandboxes: number;
-	createConcurrency: number;
-	image: string;
-	/** Patterns: `*` stands for any characters. */
-	allowImages: readonly string[];
-	pullPolicy: "never" | "missing";
-	resources: SandboxResources;
-	maxResources: SandboxResources;
-}
+/** What a client that asks for nothing asks for. */
+export const NOTHING_ASKED: SandboxRequest = {
+	image: null,
+	ttlS: null,
+	maxTtlS: null,
+	sessionId: null,
+	files: [],
+	env: {},
+	workdir: null,
+	user: null,
+	resources: {},
+	network: null,
+	runtime: null,
+	labels: {},
+};
+
+/** What the launch says of sandboxes, whatever runs them. */
+export type SandboxSettings = Omit<SandboxConfig, "backend" | "dockerSocket">;
 
 /** What is to be made. */
 export interface CheckedRequest extends SandboxRequest {

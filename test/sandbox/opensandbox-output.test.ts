@@ -1,7 +1,7 @@
 // A file's bytes for OpenSandbox's clients when what runs in the sandbox gives more of them than it announced.
 import { connect } from "node:net";
 import { expect, it } from "vitest";
-import { NOTHING_ASKED } from "../support/sandbox-room.js";
+import { NOTHING_ASKED } from "../../src/sandbox/request.js";
 import { serveSandboxes } from "../support/sandbox-server.js";
 
 it("A download never has a byte beyond its length, where the next answer on the connection begins", async () => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { FoundSandbox, SandboxBackend } from "../../src/sandbox/backend.js";
 import { troubleOf, verdictOf } from "../../src/sandbox/reaper.js";
-import { NOTHING_ASKED, type SandboxRoom, sandboxRoom } from "../support/sandbox-room.js";
+import { NOTHING_ASKED } from "../../src/sandbox/request.js";
+import { type SandboxRoom, sandboxRoom } from "../support/sandbox-room.js";
 
 const never = new AbortController().signal;
 

@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ExecRequest } from "../../src/sandbox/commands.js";
 import { LocalBackend } from "../../src/sandbox/local/local-backend.js";
 import type { SandboxRequest } from "../../src/sandbox/request.js";
+import { NOTHING_ASKED } from "../../src/sandbox/request.js";
 import type { Sandboxes } from "../../src/sandbox/sandboxes.js";
-import { NOTHING_ASKED, type SandboxRoom, sandboxRoom } from "../support/sandbox-room.js";
+import { type SandboxRoom, sandboxRoom } from "../support/sandbox-room.js";
 import { until } from "../support/wait.js";
 
 const never = new AbortController().signal;

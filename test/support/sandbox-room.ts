@@ -6,7 +6,7 @@ import type { SandboxBackend } from "../../src/sandbox/backend.js";
 import { LocalBackend } from "../../src/sandbox/local/local-backend.js";
 import type { SandboxRecord } from "../../src/sandbox/record.js";
 import { diskRecords } from "../../src/sandbox/record-store.js";
-import type { SandboxRequest, SandboxSettings } from "../../src/sandbox/request.js";
+import type { SandboxSettings } from "../../src/sandbox/request.js";
 import { Sandboxes } from "../../src/sandbox/sandboxes.js";
 import type { EventFields, EventName } from "../../src/telemetry/events.js";
 import type { Logger } from "../../src/telemetry/logger.js";
@@ -23,21 +23,6 @@ export const SANDBOX_SETTINGS: SandboxSettings = {
 	pullPolicy: "missing",
 	resources: { cpu: 1, memoryMib: 512, pids: 256, diskMib: 256 },
 	maxResources: { cpu: 4, memoryMib: 4096, pids: 1024, diskMib: 1024 },
-};
-
-export const NOTHING_ASKED: SandboxRequest = {
-	image: null,
-	ttlS: null,
-	maxTtlS: null,
-	sessionId: null,
-	files: [],
-	env: {},
-	workdir: null,
-	user: null,
-	resources: {},
-	network: null,
-	runtime: null,
-	labels: {},
 };
 
 export interface SandboxRoom {

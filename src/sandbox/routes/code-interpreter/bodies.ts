@@ -2,7 +2,7 @@
 // are passed over (https://github.com/onyx-dot-app/python-sandbox, code-interpreter/app/models/schemas.py).
 import { RollpinError } from "../../../base/errors.js";
 import type { ExecRequest } from "../../commands.js";
-import type { SandboxFile, SandboxRequest, SandboxSettings } from "../../request.js";
+import { NOTHING_ASKED, type SandboxFile, type SandboxRequest, type SandboxSettings } from "../../request.js";
 import { workspacePath } from "../bodies.js";
 import { Fields } from "../read-request.js";
 import type { Uploads } from "./uploads.js";
@@ -15,18 +15,9 @@ const OUTPUT_LIMIT_BYTES = 1_000_000;
 /** @throws RollpinError `invalid_request`, `sandbox_path_not_found` for a file that nobody uploaded */
 export function sessionRequest(fields: Fields, uploads: Uploads): SandboxRequest {
 	return {
-		image: null,
+		...NOTHING_ASKED,
 		ttlS: given(fields, "ttl_seconds")?.integer("ttl_seconds", 1, MAX_TTL_S) ?? DEFAULT_TTL_S,
-		maxTtlS: null,
-		sessionId: null,
 		files: (given(fields, "files")?.list("files") ?? []).map((file, index) => fileOf(file, index, uploads)),
-		env: {},
-		workdir: null,
-		user: null,
-		resources: {},
-		network: null,
-		runtime: null,
-		labels: {},
 	};
 }
 
